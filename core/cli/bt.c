@@ -1,0 +1,127 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "message.h"
+#include "operand.h"
+#include "options.h"
+#include "spprof/report.h"
+#include "verb.h"
+
+static double milliseconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+static struct spprof_error *take_snapshot(const struct options *options, struct spprof_target *target, struct spprof_snapshot **snapshot)
+{
+    const struct spprof_snapshot_options wanted = {.no_stop = options->no_stop, .only_tid = options->thread};
+    struct spprof_session *session;
+    double start = milliseconds_now();
+    struct spprof_error *error = spprof_session_open(target, &session);
+    if (error != NULL)
+        return error;
+    double found = milliseconds_now();
+    error = spprof_snapshot_take(session, &wanted, snapshot);
+    spprof_session_close(session);
+    if (error == NULL && options->verbose)
+        message("Python found in %.1f ms, stacks read in %.1f ms", found - start, milliseconds_now() - found);
+    return error;
+}
+
+static size_t count_threads(const struct spprof_snapshot *snapshot)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < snapshot->interpreter_count; i++)
+        count += snapshot->interpreters[i].thread_count;
+    return count;
+}
+
+static size_t count_truncated(const struct spprof_snapshot *snapshot)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < snapshot->interpreter_count; i++)
+        for (size_t j = 0; j < snapshot->interpreters[i].thread_count; j++)
+            count += snapshot->interpreters[i].threads[j].truncated != NULL;
+    return count;
+}
+
+static void print_snapshot(const struct options *options, struct spprof_target *target, const struct spprof_snapshot *snapshot)
+{
+    const struct spprof_report_options wanted = {
+        .color = options_want_color(options),
+        .source = !options->no_source,
+        .target = target,
+    };
+    double start = milliseconds_now();
+    if (options->json)
+        spprof_report_json(stdout, snapshot);
+    else
+        spprof_report_text(stdout, snapshot, &wanted);
+    fflush(stdout); /* notes on standard error come after the report */
+    if (options->verbose)
+        message("printed in %.1f ms; %" PRIu64 " reading calls, %" PRIu64 " bytes, target stopped for %.1f us", milliseconds_now() - start,
+                snapshot->read_calls, snapshot->read_bytes, (double)snapshot->stopped_ns / 1e3);
+}
+
+/* Says in one line what the report tells in full. */
+static enum exit_status judge(const struct options *options, const struct spprof_snapshot *snapshot)
+{
+    size_t truncated = count_truncated(snapshot), problems = snapshot->problems.count;
+    if (truncated == 0 && problems == 0)
+        return STATUS_DONE;
+    if (!options->quiet)
+        message("not everything could be read: %zu stack%s cut short, %zu problem%s", truncated, truncated == 1 ? "" : "s", problems,
+                problems == 1 ? "" : "s");
+    return STATUS_PARTIAL;
+}
+
+static enum exit_status report(const struct options *options, struct spprof_target *target)
+{
+    struct spprof_snapshot *snapshot;
+    struct spprof_error *error = take_snapshot(options, target, &snapshot);
+    if (error != NULL) {
+        complain_error(error);
+        return STATUS_UNREADABLE;
+    }
+    enum exit_status status;
+    if (options->thread != 0 && count_threads(snapshot) == 0) {
+        message("no Python thread of %s has the id %" PRId64 "; without --thread every thread is shown", options->operands[0],
+                options->thread);
+        status = STATUS_UNREADABLE;
+    } else {
+        print_snapshot(options, target, snapshot);
+        status = judge(options, snapshot);
+    }
+    spprof_snapshot_free(snapshot);
+    return status;
+}
+
+static enum exit_status run(const struct options *options)
+{
+    struct spprof_target *target;
+    enum exit_status status = operand_open(options, &target);
+    if (status != STATUS_DONE)
+        return status;
+    status = report(options, target);
+    spprof_target_close(target);
+    return status;
+}
+
+const struct verb verb_bt = {
+    .name = "bt",
+    .bit = FOR_BT,
+    .operands = "PID|CORE [EXE]",
+    .summary = "print the Python stack of every thread of a process or a core file",
+    .help = "Prints the Python stack of every thread of a running process or a core file, newest call first.\n"
+            "A running process stands still only while its stacks are copied, and is never changed.\n"
+            "EXE is the executable that wrote the core, where it does not lie where the core says.\n",
+    .examples = "  spprof bt 1234                    a process that hangs\n"
+                "  spprof bt core.1234               a crash\n"
+                "  spprof bt core.1234 ./python3.11  its executable lies elsewhere\n"
+                "  spprof bt --json 1234 | jq        for tools\n"
+                "  sudo spprof bt 1234               a process of another user, or where ptrace is restricted\n",
+    .run = run,
+};

@@ -1,0 +1,125 @@
+/* spprof COMMAND: finds the command and lets it run. No locale is ever set: what spprof prints does not depend on one. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "message.h"
+#include "number.h"
+#include "options.h"
+#include "verb.h"
+
+static const struct verb *const verbs[] = {&verb_bt, &verb_doctor};
+
+enum { VERB_COUNT = sizeof verbs / sizeof verbs[0], OUTPUT_BUFFER = 64 << 10 };
+
+static const struct verb *find_verb(const char *name)
+{
+    for (size_t i = 0; i < VERB_COUNT; i++)
+        if (strcmp(verbs[i]->name, name) == 0)
+            return verbs[i];
+    return NULL;
+}
+
+static void print_exit_statuses(void)
+{
+    puts("\nExit status:\n"
+         "  0  done\n"
+         "  1  the target cannot be read or is no Python process\n"
+         "  2  wrong usage\n"
+         "  3  partial: something was printed, something could not be read");
+}
+
+static void print_help(void)
+{
+    puts("Usage: spprof COMMAND [OPTIONS] OPERANDS\n\n"
+         "Shows what the Python code of a process is doing, from outside: exact stacks of running processes and core\n"
+         "files, CPython 3.9 to 3.15.\n\n"
+         "Commands:");
+    for (size_t i = 0; i < VERB_COUNT; i++)
+        printf("  %-8s %s\n", verbs[i]->name, verbs[i]->summary);
+    puts("\nOptions of every command:");
+    options_print(NULL);
+    puts("\nExamples:\n"
+         "  spprof bt 1234           what process 1234 is doing now\n"
+         "  spprof bt core.1234      where it crashed\n"
+         "  spprof bt --help         more about a command");
+    print_exit_statuses();
+}
+
+static void print_verb_help(const struct verb *verb)
+{
+    printf("Usage: spprof %s [OPTIONS] %s\n\n%s\nOptions:\n", verb->name, verb->operands, verb->help);
+    options_print(verb);
+    printf("\nOptions may stand before or behind the operands; '--' ends them. An operand of digits only is a process id,\n"
+           "or a core file where there is no such process; './1234' is always a file.\n"
+           "\nExamples:\n%s",
+           verb->examples);
+    print_exit_statuses();
+}
+
+/* Says what to type where a target was given without a command. */
+static enum exit_status complain_verb(const char *name)
+{
+    if (number_is_digits(name) || access(name, F_OK) == 0)
+        complain_usage(NULL, "'%s' is no command; for its stacks type 'spprof bt %s'", name, name);
+    else
+        complain_usage(NULL, "unknown command '%s'", name);
+    return STATUS_USAGE;
+}
+
+/* What --help and --version ask for; true when that was all. */
+static bool print_asked(const struct options *options)
+{
+    if (options->version)
+        puts("spprof " SPPROF_VERSION);
+    else if (options->help && options->verb != NULL)
+        print_verb_help(options->verb);
+    else if (options->help)
+        print_help();
+    return options->help || options->version;
+}
+
+static enum exit_status run(int argc, char **argv)
+{
+    struct options options = {0};
+    if (options_parse(&options, argc, argv) != STATUS_DONE)
+        return STATUS_USAGE;
+    if (print_asked(&options))
+        return STATUS_DONE;
+    if (options.operand_count == 0) {
+        complain_usage(NULL, "no command given");
+        return STATUS_USAGE;
+    }
+    options.verb = find_verb(options.operands[0]);
+    if (options.verb == NULL)
+        return complain_verb(options.operands[0]);
+    if (options_parse(&options, options.operand_count, options.operands) != STATUS_DONE)
+        return STATUS_USAGE;
+    return print_asked(&options) ? STATUS_DONE : options.verb->run(&options);
+}
+
+/* A standard stream that the caller closed would be taken by the next file that is opened, and the report written into it. */
+static void hold_standard_streams(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) == -1 && errno == EBADF)
+            open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY); /* writing a report to nowhere stays an error */
+}
+
+int main(int argc, char **argv)
+{
+    hold_standard_streams();
+    signal(SIGPIPE, SIG_DFL); /* who ignores it would see an error where a reader had enough */
+    setvbuf(stdout, NULL, _IOFBF, OUTPUT_BUFFER);
+    enum exit_status status = run(argc, argv);
+    errno = 0;
+    bool failed = ferror(stdout);
+    if (fclose(stdout) != 0 || failed) {
+        message("cannot write to standard output: %s", errno != 0 ? strerror(errno) : "it took no more; is the disk full?");
+        return STATUS_UNREADABLE;
+    }
+    return (int)status;
+}

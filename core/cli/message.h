@@ -1,0 +1,16 @@
+/* What is said on standard error: "spprof: …", one line, escaped. */
+#ifndef SPPROF_CLI_MESSAGE_H
+#define SPPROF_CLI_MESSAGE_H
+
+#include "spprof/error.h"
+#include "verb.h"
+
+void message(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Says what is wrong with the command line, and which --help tells more (verb NULL: that of spprof itself). */
+void complain_usage(const struct verb *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Says and frees an error. */
+void complain_error(struct spprof_error *error);
+
+#endif

@@ -1,0 +1,28 @@
+/* A command of spprof: what it is called, how it explains itself, what it does. */
+#ifndef SPPROF_CLI_VERB_H
+#define SPPROF_CLI_VERB_H
+
+struct options;
+
+enum exit_status {
+    STATUS_DONE = 0,
+    STATUS_UNREADABLE = 1, /* the target cannot be read or is no Python process, or the report cannot be written */
+    STATUS_USAGE = 2,
+    STATUS_PARTIAL = 3, /* something was printed, something was unreadable */
+};
+
+struct verb {
+    const char *name;
+    unsigned bit;         /* in the option table's sets of verbs */
+    const char *operands; /* as the usage line shows them */
+    const char *summary;  /* for the list of commands */
+    const char *help;     /* what it does, in whole paragraphs that end with a newline */
+    const char *examples; /* one a line */
+    enum exit_status (*run)(const struct options *options);
+};
+
+enum { FOR_BT = 1 << 0, FOR_DOCTOR = 1 << 1, FOR_ALL = 0xff };
+
+extern const struct verb verb_bt, verb_doctor;
+
+#endif

@@ -1,0 +1,103 @@
+#include "spprof/error.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What is returned where an error itself cannot be allocated; spprof_error_free knows it. */
+static char no_memory_text[] = "out of memory";
+static struct spprof_error no_memory = {SPPROF_ERROR_NO_MEMORY, no_memory_text};
+
+struct spprof_error *spprof_error_no_memory(void)
+{
+    return &no_memory;
+}
+
+/* Takes text over; NULL stands for a text that could not be made. */
+static struct spprof_error *error_with(enum spprof_error_kind kind, char *text)
+{
+    struct spprof_error *error = text == NULL ? NULL : malloc(sizeof *error);
+    if (error == NULL) {
+        free(text);
+        return &no_memory;
+    }
+    error->kind = kind;
+    error->message = text;
+    return error;
+}
+
+__attribute__((format(printf, 1, 0))) static char *format_text(const char *format, va_list arguments)
+{
+    char *text;
+    return vasprintf(&text, format, arguments) < 0 ? NULL : text;
+}
+
+struct spprof_error *spprof_error_new(enum spprof_error_kind kind, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    char *text = format_text(format, arguments);
+    va_end(arguments);
+    return error_with(kind, text);
+}
+
+struct spprof_error *spprof_error_context(struct spprof_error *error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    char *context = format_text(format, arguments);
+    va_end(arguments);
+
+    char *text;
+    if (context == NULL || asprintf(&text, "%s: %s", context, error->message) < 0) {
+        free(context);
+        return error; /* the bare message is better than none */
+    }
+    free(context);
+    struct spprof_error *with_context = error_with(error->kind, text);
+    spprof_error_free(error);
+    return with_context;
+}
+
+void spprof_error_free(struct spprof_error *error)
+{
+    if (error == NULL || error == &no_memory)
+        return;
+    free(error->message);
+    free(error);
+}
+
+static bool problems_contain(const struct spprof_problems *problems, const char *text)
+{
+    for (size_t i = 0; i < problems->count; i++)
+        if (strcmp(problems->texts[i], text) == 0)
+            return true;
+    return false;
+}
+
+void spprof_problems_add(struct spprof_problems *problems, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    char *text = format_text(format, arguments);
+    va_end(arguments);
+    if (text == NULL)
+        return;
+    char **texts = problems_contain(problems, text) ? NULL : realloc(problems->texts, (problems->count + 1) * sizeof *texts);
+    if (texts == NULL) {
+        free(text);
+        return;
+    }
+    problems->texts = texts;
+    texts[problems->count++] = text;
+}
+
+void spprof_problems_free(struct spprof_problems *problems)
+{
+    for (size_t i = 0; i < problems->count; i++)
+        free(problems->texts[i]);
+    free(problems->texts);
+    *problems = (struct spprof_problems){0};
+}

@@ -1,0 +1,111 @@
+/* What was read: plain owned data, with no pointer into the target left in it. */
+#ifndef SPPROF_SNAPSHOT_H
+#define SPPROF_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "spprof/error.h"
+#include "spprof/target.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/*
+ * Text of the target: Python's code points as UTF-8, where a lone surrogate is encoded like any other code point (three
+ * bytes, "generalised UTF-8"), so that nothing is lost. NUL may stand inside. Raw: escape before showing (report/ does).
+ */
+struct spprof_text {
+    char *bytes; /* ended by NUL, which size does not count; NULL: not known */
+    size_t size;
+};
+
+/* A code object, shared by all frames of a snapshot that run it. */
+struct spprof_code {
+    uint64_t address;
+    struct spprof_text name;           /* co_name */
+    struct spprof_text qualified_name; /* co_qualname; unknown before 3.11 */
+    struct spprof_text file;           /* co_filename */
+    int32_t first_line;
+    const uint8_t *line_table; /* owned by the snapshot */
+    size_t line_table_size;
+};
+
+enum spprof_owner { SPPROF_OWNER_UNKNOWN, SPPROF_OWNER_THREAD, SPPROF_OWNER_GENERATOR, SPPROF_OWNER_FRAME_OBJECT, SPPROF_OWNER_INTERPRETER };
+
+enum { SPPROF_NO_POSITION = -1 };
+
+struct spprof_frame {
+    const struct spprof_code *code;
+    uint64_t address;                     /* of the frame in the target */
+    int32_t line, end_line;               /* counted from 1; SPPROF_NO_POSITION: CPython has none for this instruction */
+    int32_t column, end_column;           /* counted from 0, in UTF-8 bytes; SPPROF_NO_POSITION: none, always so before 3.11 */
+    enum spprof_owner owner;              /* UNKNOWN before 3.11 */
+};
+
+enum spprof_gil { SPPROF_GIL_UNKNOWN, SPPROF_GIL_NONE, SPPROF_GIL_HELD, SPPROF_GIL_WAITING };
+enum spprof_truth { SPPROF_UNKNOWN = -1, SPPROF_FALSE = 0, SPPROF_TRUE = 1 };
+
+struct spprof_thread {
+    uint64_t address;        /* of its PyThreadState */
+    int64_t tid;             /* kernel thread id as the user of spprof sees it; 0 unknown */
+    struct spprof_text name; /* threading.Thread.name; bytes NULL: the threading module does not know the thread */
+    char os_name[64];        /* the kernel's; "" unknown */
+    bool main;
+    int signal; /* it died of this signal; 0: it did not */
+    bool has_fault_address;
+    uint64_t fault_address;
+    enum spprof_gil gil;
+    enum spprof_truth collecting; /* garbage collection runs in this thread */
+    enum spprof_truth idle;
+    struct spprof_frame *frames; /* newest first */
+    size_t frame_count;
+    char *truncated; /* why the stack ends early; NULL: it is whole */
+};
+
+struct spprof_interpreter {
+    int64_t id;
+    struct spprof_thread *threads; /* in the interpreter's own order: newest thread first, as faulthandler lists them */
+    size_t thread_count;
+};
+
+enum spprof_layout_source { SPPROF_LAYOUT_DEBUG_OFFSETS, SPPROF_LAYOUT_DWARF, SPPROF_LAYOUT_BUILT_IN };
+
+/* Which CPython it is. */
+struct spprof_python {
+    uint32_t version; /* as PY_VERSION_HEX; 0x030e02f0 is 3.14.2. The low 16 bits are 0 where only the minor version is known */
+    bool free_threaded;
+    bool debug;
+    enum spprof_layout_source layout;
+    uint64_t runtime; /* address of _PyRuntime */
+};
+
+struct spprof_snapshot {
+    enum spprof_target_kind kind;
+    enum spprof_architecture architecture;
+    int64_t pid;
+    char *executable; /* raw bytes; NULL unknown */
+    int signal;
+    struct spprof_python python;
+    struct spprof_interpreter *interpreters; /* by id */
+    size_t interpreter_count;
+    size_t native_thread_count; /* threads that the kernel has, 0 unknown */
+    size_t unknown_thread_count; /* those of them that Python does not know */
+    struct spprof_problems problems;
+    struct spprof_code **codes; /* every code object that a frame names */
+    size_t code_count;
+    uint64_t stopped_ns;             /* how long the threads stood still; 0: they were not stopped */
+    uint64_t read_calls, read_bytes; /* what reading cost */
+};
+
+void spprof_snapshot_free(struct spprof_snapshot *snapshot); /* NULL is allowed */
+
+/* The version as people write it: "3.14.2", "3.15.0rc1", "3.12" where only the minor version is known. buffer holds it. */
+void spprof_version_text(uint32_t version, char *buffer, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,126 @@
+#include <inttypes.h>
+
+#include "cleanup.h"
+#include "layout/diagnosis.h"
+#include "layout/probe.h"
+#include "layout/sources.h"
+
+static const char *const source_names[] = {
+    [SPPROF_LAYOUT_DEBUG_OFFSETS] = "debug offsets",
+    [SPPROF_LAYOUT_DWARF] = "debug information",
+    [SPPROF_LAYOUT_BUILT_IN] = "built-in table",
+};
+
+static void add_missing(struct spprof_diagnosis *diagnosis, const char *subject, struct spprof_error *error)
+{
+    diagnosis_add(diagnosis, SPPROF_FINDING_MISSING, subject, "%s", error->message);
+    spprof_error_free(error);
+}
+
+/* Tells how the offsets of one source compare with the layout that is used: each that differs, and how many agree. */
+static void compare(const char *source, const int32_t *offsets, const struct layout *layout, struct spprof_diagnosis *diagnosis)
+{
+    int agree = 0, differ = 0;
+    for (enum layout_field field = 0; field < LAYOUT_FIELD_COUNT; field++) {
+        if (offsets[field] == LAYOUT_ABSENT || layout->offset[field] == LAYOUT_ABSENT)
+            continue;
+        if (offsets[field] == layout->offset[field]) {
+            agree++;
+            continue;
+        }
+        differ++;
+        diagnosis_add(diagnosis, SPPROF_FINDING_CHECK_FAILED, source, "%s.%s is %" PRId32 "; what is used is %" PRId32 ", from the %s",
+                      layout_field_group(field), layout_field_name(field), offsets[field], layout->offset[field],
+                      source_names[layout->field_source[field]]);
+    }
+    if (differ == 0)
+        diagnosis_add(diagnosis, SPPROF_FINDING_CHECK_PASSED, source, "%d fields, all as in the layout that is used", agree);
+    else
+        diagnosis_add(diagnosis, SPPROF_FINDING_FACT, source, "%d fields are as in the layout that is used, %d are not", agree, differ);
+}
+
+static void diagnose_debug_offsets(const struct sources *sources, const struct layout *layout, struct spprof_diagnosis *diagnosis)
+{
+    const struct debug_offsets *offsets = sources->debug_offsets;
+    if (offsets == NULL)
+        return;
+    char version[32];
+    spprof_version_text(offsets->version, version, sizeof version);
+    diagnosis_add(diagnosis, SPPROF_FINDING_FACT, "debug offsets", "of Python %s%s, laid out as in %s", version,
+                  offsets->free_threaded ? ", free-threaded" : "", offsets->variant);
+    compare("debug offsets", offsets->offset, layout, diagnosis);
+}
+
+static void diagnose_table(const struct built_in *table, bool exact, const struct layout *layout, struct spprof_diagnosis *diagnosis)
+{
+    char since[32];
+    int32_t offsets[LAYOUT_FIELD_COUNT];
+    for (enum layout_field field = 0; field < LAYOUT_FIELD_COUNT; field++)
+        offsets[field] = built_in_offset(table, field);
+    spprof_version_text(table->since, since, sizeof since);
+    diagnosis_add(diagnosis, exact ? SPPROF_FINDING_FACT : SPPROF_FINDING_MISSING, "built-in table", "%s of Python %s%s%s",
+                  exact ? "that" : "there is none for this version; the nearest is that", since, table->free_threaded ? ", free-threaded" : "",
+                  exact ? " and the releases after it that are alike" : "");
+    compare("built-in table", offsets, layout, diagnosis);
+}
+
+static void diagnose_dwarf(struct sources *sources, const struct built_in *table, const struct layout *layout,
+                           struct spprof_diagnosis *diagnosis)
+{
+    struct spprof_error *error = sources_read_dwarf(sources, table);
+    if (error != NULL) {
+        add_missing(diagnosis, "debug information", error);
+        return;
+    }
+    diagnosis_add(diagnosis, SPPROF_FINDING_FACT, "debug information", "in %s", sources->dwarf->file);
+    compare("debug information", sources->dwarf->offset, layout, diagnosis);
+}
+
+static void diagnose_probes(const struct sources *sources, const struct layout *layout, struct spprof_diagnosis *diagnosis)
+{
+    static const int kinds[] = {
+        [PROBE_NOT_MADE] = SPPROF_FINDING_MISSING,
+        [PROBE_PASSED] = SPPROF_FINDING_CHECK_PASSED,
+        [PROBE_FAILED] = SPPROF_FINDING_CHECK_FAILED,
+    };
+    struct probes probes;
+    probes_make_patiently(sources->target, sources->runtime->address, layout, &probes);
+    for (enum probe probe = 0; probe < PROBE_COUNT; probe++)
+        diagnosis_add(diagnosis, kinds[probes.results[probe].outcome], probe_name(probe), "%s", probes.results[probe].text);
+}
+
+void layout_diagnose(struct spprof_target *target, const struct runtime *runtime, const struct layout *layout,
+                     struct spprof_diagnosis *diagnosis)
+{
+    CLEANUP(sources_release) struct sources sources = {.target = target, .runtime = runtime};
+    struct debug_offsets debug_offsets;
+    if (runtime->has_debug_offsets) {
+        struct spprof_error *error = debug_offsets_read(target, runtime->address, &debug_offsets);
+        if (error == NULL)
+            sources.debug_offsets = &debug_offsets;
+        else
+            add_missing(diagnosis, "debug offsets", error);
+    } else {
+        diagnosis_add(diagnosis, SPPROF_FINDING_MISSING, "debug offsets", "this runtime has none: Python has them from 3.13 on");
+    }
+
+    bool exact;
+    struct layout composed;
+    uint32_t version = layout != NULL ? layout->version : sources.debug_offsets != NULL ? sources.debug_offsets->version : runtime->version;
+    bool free_threaded = layout != NULL                  ? layout->free_threaded
+                         : sources.debug_offsets != NULL ? sources.debug_offsets->free_threaded
+                                                         : runtime->free_threaded;
+    const struct built_in *table = built_in_find(version, free_threaded, &exact);
+    if (table == NULL) {
+        diagnosis_add(diagnosis, SPPROF_FINDING_MISSING, "built-in table", "the version of this Python is not known, or older than 3.9");
+        return;
+    }
+    if (layout == NULL) {
+        sources_compose(&sources, version, table, &composed);
+        layout = &composed;
+    }
+    diagnose_debug_offsets(&sources, layout, diagnosis);
+    diagnose_table(table, exact, layout, diagnosis);
+    diagnose_dwarf(&sources, table, layout, diagnosis);
+    diagnose_probes(&sources, layout, diagnosis);
+}

@@ -1,0 +1,259 @@
+#include "layout/dwarf.h"
+
+#include <dwarf.h>
+#include <elfutils/libdw.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "layout/debug_file.h"
+
+/* Debug information is a file like any other: types may lead in circles. */
+enum { MAX_TYPE_DEPTH = 32, MAX_ALTERNATIVES = 4 };
+
+static const char *const field_members[LAYOUT_FIELD_COUNT] = {
+#define FIELD(group, name, debug_offsets_word, members) members,
+#include "layout/fields.def"
+#undef FIELD
+};
+
+/* One alternative of one field, taken apart: "sizeof PyObject" and "struct _gil_runtime_state.locked". */
+struct place {
+    enum layout_field field;
+    int alternative; /* a lower one is preferred */
+    bool is_size, is_struct;
+    const char *type;
+    size_t type_size;
+    const char *path, *path_end; /* "ceval.gil" */
+};
+
+struct search {
+    struct place places[LAYOUT_FIELD_COUNT * MAX_ALTERNATIVES];
+    size_t place_count;
+    int chosen[LAYOUT_FIELD_COUNT]; /* the alternative that was found so far; MAX_ALTERNATIVES: none */
+    const int32_t *wanted;
+    struct dwarf_offsets *offsets;
+};
+
+static struct place take_apart(enum layout_field field, int alternative, const char *text, const char *end)
+{
+    static const char size_of[] = "sizeof ", structure[] = "struct ";
+    struct place place = {.field = field, .alternative = alternative, .path_end = end};
+    if (strncmp(text, size_of, sizeof size_of - 1) == 0) {
+        place.is_size = true;
+        text += sizeof size_of - 1;
+    }
+    if (strncmp(text, structure, sizeof structure - 1) == 0) {
+        place.is_struct = true;
+        text += sizeof structure - 1;
+    }
+    const char *dot = memchr(text, '.', (size_t)(end - text));
+    place.type = text;
+    place.type_size = (size_t)((dot != NULL ? dot : end) - text);
+    place.path = dot != NULL ? dot + 1 : end;
+    return place;
+}
+
+static void list_places(struct search *search)
+{
+    for (enum layout_field field = 0; field < LAYOUT_FIELD_COUNT; field++) {
+        const char *text = field_members[field], *end = text;
+        search->chosen[field] = MAX_ALTERNATIVES;
+        search->offsets->offset[field] = LAYOUT_ABSENT;
+        for (int alternative = 0; alternative < MAX_ALTERNATIVES && *text != '\0'; alternative++, text = *end == '|' ? end + 1 : end) {
+            end = strchrnul(text, '|');
+            search->places[search->place_count++] = take_apart(field, alternative, text, end);
+        }
+    }
+}
+
+static bool refers_to(Dwarf_Die *die, unsigned name, Dwarf_Die *to)
+{
+    Dwarf_Attribute attribute;
+    return dwarf_attr_integrate(die, name, &attribute) != NULL && dwarf_formref_die(&attribute, to) != NULL;
+}
+
+/* The structure or union that a type is, without typedefs and qualifiers. False: it is none, or only declared here. */
+static bool find_structure(Dwarf_Die type, Dwarf_Die *structure)
+{
+    for (int depth = 0; depth < MAX_TYPE_DEPTH; depth++) {
+        int tag = dwarf_tag(&type);
+        if (tag == DW_TAG_structure_type || tag == DW_TAG_union_type) {
+            *structure = type;
+            if (dwarf_hasattr(&type, DW_AT_signature) && !refers_to(&type, DW_AT_signature, structure))
+                return false;
+            return !dwarf_hasattr(structure, DW_AT_declaration);
+        }
+        if (!refers_to(&type, DW_AT_type, &type))
+            return false;
+    }
+    return false;
+}
+
+/* A member's offset in its structure; 0 in a union, which has none. */
+static bool member_offset(Dwarf_Die *member, int64_t *offset)
+{
+    Dwarf_Attribute attribute;
+    Dwarf_Word value = 0;
+    if (dwarf_attr(member, DW_AT_data_bit_offset, &attribute) != NULL) {
+        if (dwarf_formudata(&attribute, &value) != 0)
+            return false;
+        value /= 8;
+    } else if (dwarf_attr(member, DW_AT_data_member_location, &attribute) != NULL && dwarf_formudata(&attribute, &value) != 0) {
+        return false;
+    }
+    *offset = (int64_t)value;
+    return value <= INT32_MAX;
+}
+
+/* Finds a member by its name, also one of an anonymous structure or union inside. */
+static bool find_member(Dwarf_Die *structure, const char *name, size_t size, int depth, Dwarf_Die *found, int64_t *offset)
+{
+    Dwarf_Die member, inside;
+    if (depth == 0 || dwarf_child(structure, &member) != 0)
+        return false;
+    do {
+        const char *member_name = dwarf_diename(&member);
+        int64_t here, there;
+        if (dwarf_tag(&member) != DW_TAG_member || !member_offset(&member, &here))
+            continue;
+        if (member_name != NULL && strlen(member_name) == size && memcmp(member_name, name, size) == 0) {
+            *found = member;
+            *offset = here;
+            return true;
+        }
+        if (member_name == NULL && refers_to(&member, DW_AT_type, &inside) && find_structure(inside, &inside) &&
+            find_member(&inside, name, size, depth - 1, found, &there)) {
+            *offset = here + there;
+            return true;
+        }
+    } while (dwarf_siblingof(&member, &member) == 0);
+    return false;
+}
+
+/* Follows "ceval.gil" from a structure. */
+static bool follow(Dwarf_Die structure, const char *path, const char *end, int64_t *offset)
+{
+    Dwarf_Die member, type;
+    *offset = 0;
+    for (;;) {
+        int64_t here;
+        const char *dot = memchr(path, '.', (size_t)(end - path));
+        const char *name_end = dot != NULL ? dot : end;
+        if (!find_member(&structure, path, (size_t)(name_end - path), 4, &member, &here))
+            return false;
+        *offset += here;
+        if (dot == NULL)
+            return *offset <= INT32_MAX;
+        if (!refers_to(&member, DW_AT_type, &type) || !find_structure(type, &structure))
+            return false;
+        path = dot + 1;
+    }
+}
+
+static void fill(struct search *search, const struct place *place, Dwarf_Die *structure)
+{
+    int64_t value;
+    if (place->is_size)
+        value = dwarf_bytesize(structure);
+    else if (!follow(*structure, place->path, place->path_end, &value))
+        return;
+    if (value < 0)
+        return;
+    if (search->chosen[place->field] == MAX_ALTERNATIVES)
+        search->offsets->found++;
+    search->chosen[place->field] = place->alternative;
+    search->offsets->offset[place->field] = (int32_t)value;
+}
+
+/* Whether a type is one that some place is in; fills those places. */
+static void look_at_type(struct search *search, Dwarf_Die *type, bool is_struct)
+{
+    const char *name = dwarf_diename(type);
+    if (name == NULL || (name[0] != 'P' && name[0] != '_'))
+        return;
+    size_t size = strlen(name);
+    Dwarf_Die structure;
+    bool resolved = false;
+    for (const struct place *place = search->places; place < search->places + search->place_count; place++) {
+        if (place->is_struct != is_struct || place->type_size != size || memcmp(place->type, name, size) != 0 ||
+            search->chosen[place->field] <= place->alternative)
+            continue;
+        if (!resolved && !find_structure(*type, &structure))
+            return;
+        resolved = true;
+        fill(search, place, &structure);
+    }
+}
+
+/* Source files that between them know every structure, so that one need not look at all the others. */
+static bool is_preferred(Dwarf_Die *unit)
+{
+    static const char *const files[] = {"pystate.c",   "ceval.c",        "frame.c",      "frameobject.c", "codeobject.c", "unicodeobject.c",
+                                        "dictobject.c", "moduleobject.c", "longobject.c", "genobject.c",   "setobject.c",  "typeobject.c"};
+    const char *name = dwarf_diename(unit);
+    if (name == NULL)
+        return false;
+    const char *slash = strrchr(name, '/');
+    const char *file = slash != NULL ? slash + 1 : name;
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        if (strcmp(file, files[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_complete(const struct search *search)
+{
+    for (enum layout_field field = 0; field < LAYOUT_FIELD_COUNT; field++) {
+        bool wanted = search->wanted == NULL || search->wanted[field] != LAYOUT_ABSENT;
+        if (wanted && search->chosen[field] == MAX_ALTERNATIVES)
+            return false;
+    }
+    return true;
+}
+
+static void look_at_units(struct search *search, Dwarf *dwarf, bool preferred)
+{
+    Dwarf_CU *unit = NULL;
+    Dwarf_Die root, type;
+    while (dwarf_get_units(dwarf, unit, &unit, NULL, NULL, &root, NULL) == 0) {
+        if (is_preferred(&root) != preferred || dwarf_child(&root, &type) != 0)
+            continue;
+        do {
+            int tag = dwarf_tag(&type);
+            if (tag == DW_TAG_typedef || tag == DW_TAG_structure_type)
+                look_at_type(search, &type, tag == DW_TAG_structure_type);
+        } while (dwarf_siblingof(&type, &type) == 0);
+        if (is_complete(search))
+            return;
+    }
+}
+
+struct spprof_error *dwarf_offsets_read(struct spprof_target *target, const struct spprof_module *module, const int32_t *wanted,
+                                        struct dwarf_offsets *offsets)
+{
+    *offsets = (struct dwarf_offsets){0};
+    CLEANUP_FREE struct search *search = malloc(sizeof *search);
+    if (search == NULL)
+        return spprof_error_no_memory();
+    CLEANUP(debug_file_close) struct debug_file file;
+    TRY(debug_file_open(target, module, &file));
+    *search = (struct search){.wanted = wanted, .offsets = offsets};
+    list_places(search);
+    look_at_units(search, file.dwarf, true);
+    if (!is_complete(search))
+        look_at_units(search, file.dwarf, false);
+    if (!is_complete(search) && file.alternate != NULL)
+        look_at_units(search, file.alternate, false);
+    if (offsets->found == 0)
+        return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "The debug information in %s says nothing of CPython.", file.path);
+    offsets->file = file.path;
+    file.path = NULL;
+    return NULL;
+}
+
+void dwarf_offsets_free(struct dwarf_offsets *offsets)
+{
+    free(offsets->file);
+}

@@ -1,0 +1,48 @@
+/* Probes: whether what a layout says is true of the target at hand. */
+#ifndef SPPROF_LAYOUT_PROBE_H
+#define SPPROF_LAYOUT_PROBE_H
+
+#include "layout/layout.h"
+
+enum probe {
+    PROBE_INTERPRETERS, /* the first interpreter points back to the runtime */
+    PROBE_THREADS,      /* a thread state points back to its interpreter, and its neighbour to it */
+    PROBE_CODE,         /* what a frame runs is of the type "code", whose size is the one expected */
+    PROBE_SYS,          /* sys.hexversion is the version */
+    PROBE_COUNT
+};
+
+enum probe_outcome {
+    PROBE_NOT_MADE, /* what it needs cannot be read, or is not there: says nothing */
+    PROBE_PASSED,
+    PROBE_FAILED,
+};
+
+struct probe_result {
+    enum probe_outcome outcome;
+    char text[256]; /* what was found, or why the probe failed or was not made */
+};
+
+struct probes {
+    struct probe_result results[PROBE_COUNT];
+    bool not_initialized;      /* the runtime has no interpreter: not started yet, ended, or a second mapping of it */
+    uint32_t version;          /* sys.hexversion; 0: not read */
+    bool free_threaded, debug; /* from sys, where version is not 0 */
+};
+
+/* Makes every probe, in about 18 reads. */
+void probes_make(struct spprof_target *target, uint64_t runtime, const struct layout *layout, struct probes *probes);
+
+/* The same up to three times for a live process, until none fails: what was read while it ran may have been changing. */
+void probes_make_patiently(struct spprof_target *target, uint64_t runtime, const struct layout *layout, struct probes *probes);
+
+/* None failed, and those passed without which nothing is proved. */
+bool probes_accept(const struct probes *probes);
+
+/* The first probe that failed; PROBE_COUNT where none did. */
+enum probe probes_failed(const struct probes *probes);
+
+/* "interpreters", "threads", "code objects", "sys.hexversion". */
+const char *probe_name(enum probe probe);
+
+#endif

@@ -1,0 +1,135 @@
+#include "layout/rules.h"
+
+#include <stddef.h>
+
+/* _PyInterpreterFrame.owner: enum _frameowner in Include/internal/pycore_frame.h (3.11 to 3.13), pycore_interpframe_structs.h (3.14 and later). */
+#define NONE FRAME_OWNER_INVALID
+#define OWNERS_NONE {NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE}
+#define OWNERS(shim, c_stack) {FRAME_OWNER_THREAD, FRAME_OWNER_GENERATOR, FRAME_OWNER_FRAME_OBJECT, shim, c_stack, NONE, NONE, NONE}
+#define OWNERS_3_11 OWNERS(NONE, NONE)
+#define OWNERS_3_12 OWNERS(FRAME_OWNER_INTERPRETER, NONE)                    /* CSTACK 3 */
+#define OWNERS_3_14 OWNERS(FRAME_OWNER_INTERPRETER, FRAME_OWNER_INTERPRETER) /* INTERPRETER 3, CSTACK 4 */
+#define OWNERS_3_15 OWNERS(FRAME_OWNER_INTERPRETER, NONE)                    /* INTERPRETER 3 */
+
+/*
+ * PyASCIIObject.state, Include/cpython/unicodeobject.h: interned has two bits, then come kind (3), compact, ascii. Free-threaded
+ * builds of 3.14 and later give interned a byte of its own; 3.13t does not yet.
+ */
+#define STATE_BITS .unicode_kind_shift = 2, .unicode_compact_shift = 5, .unicode_ascii_shift = 6
+#define STATE_BYTE .unicode_kind_shift = 8, .unicode_compact_shift = 11, .unicode_ascii_shift = 12
+
+/* PyObject, Include/object.h of 3.13: with the GIL reference count and type, without it ob_tid, flags and counts, ob_ref_shared, type. */
+#define HEADER_GIL .free_threaded = false, .object_header_words = 2
+#define HEADER_FREE_THREADED .free_threaded = true, .object_header_words = 4
+
+/* MANAGED_DICT_OFFSET, Include/internal/pycore_object.h of 3.13; 3.11 and 3.12 have the same -3 words in _PyObject_ManagedDictPointer. */
+#define DICT_GIL .instance_dict_offset = -24
+#define DICT_FREE_THREADED .instance_dict_offset = -8
+
+/*
+ * Stack references, Include/internal/pycore_stackref.h. 3.13 has them, but frames hold plain pointers in it, free-threaded too
+ * (Include/internal/pycore_frame.h). 3.14: Py_TAG_BITS is 3 with the GIL and 1 without; tagged integers have Py_INT_TAG, 3, in both.
+ * 3.15: Py_TAG_BITS is 3 in both.
+ */
+#define REFERENCES_PLAIN .reference_tag_mask = 0, .integer_tag = 0
+#define REFERENCES_3_14T .reference_tag_mask = 1, .integer_tag = 3
+#define REFERENCES_TAGGED .reference_tag_mask = 3, .integer_tag = 3
+
+#define RULES_3_11                                                                                                                         \
+    .frames = FRAME_INTERPRETER, .line_table = LINE_TABLE_PEP657, .dict_keys = DICT_KEYS_LOG2, .has_qualified_names = true
+
+#define RULES_3_13                                                                                                                         \
+    RULES_3_11, .position = POSITION_INSTR_PTR, .gil = GIL_BEHIND_INTERPRETER, .instance_dict = INSTANCE_DICT_INLINE
+
+static const struct layout_rules all_rules[] = {
+    {
+        .minor = 0x0309,
+        .frames = FRAME_OBJECTS,
+        .position = POSITION_LASTI_BYTES,
+        .line_table = LINE_TABLE_LNOTAB,
+        .gil = GIL_IN_RUNTIME,
+        .dict_keys = DICT_KEYS_LOOKUP,
+        .instance_dict = INSTANCE_DICT_OFFSET,
+        .legacy_strings = true,
+        .owners = OWNERS_NONE,
+        HEADER_GIL,
+        STATE_BITS,
+        REFERENCES_PLAIN,
+    },
+    {
+        .minor = 0x030a,
+        .frames = FRAME_OBJECTS,
+        .position = POSITION_LASTI_UNITS, /* PyFrame_GetLineNumber, Objects/frameobject.c of 3.10.0: f_lasti*sizeof(_Py_CODEUNIT) */
+        .line_table = LINE_TABLE_PEP626,
+        .gil = GIL_IN_RUNTIME,
+        .dict_keys = DICT_KEYS_LOOKUP,
+        .instance_dict = INSTANCE_DICT_OFFSET,
+        .legacy_strings = true,
+        .owners = OWNERS_NONE,
+        HEADER_GIL,
+        STATE_BITS,
+        REFERENCES_PLAIN,
+    },
+    {
+        .minor = 0x030b,
+        RULES_3_11,
+        .position = POSITION_PREV_INSTR,
+        .gil = GIL_IN_RUNTIME,
+        .instance_dict = INSTANCE_DICT_VALUES_BEFORE,
+        .has_cframe = true,
+        .legacy_strings = true,
+        .owners = OWNERS_3_11,
+        HEADER_GIL,
+        STATE_BITS,
+        REFERENCES_PLAIN,
+        DICT_GIL,
+    },
+    {
+        .minor = 0x030c,
+        RULES_3_11,
+        .position = POSITION_PREV_INSTR,
+        .gil = GIL_BEHIND_INTERPRETER,
+        .instance_dict = INSTANCE_DICT_TAGGED,
+        .has_cframe = true,
+        .owners = OWNERS_3_12,
+        HEADER_GIL,
+        STATE_BITS,
+        REFERENCES_PLAIN,
+        DICT_GIL,
+    },
+    {.minor = 0x030d, RULES_3_13, .owners = OWNERS_3_12, HEADER_GIL, STATE_BITS, REFERENCES_PLAIN, DICT_GIL},
+    {.minor = 0x030d, RULES_3_13, .owners = OWNERS_3_12, HEADER_FREE_THREADED, STATE_BITS, REFERENCES_PLAIN, DICT_FREE_THREADED},
+    {.minor = 0x030e, RULES_3_13, .owners = OWNERS_3_14, HEADER_GIL, STATE_BITS, REFERENCES_TAGGED, DICT_GIL},
+    {
+        .minor = 0x030e,
+        RULES_3_13,
+        .has_thread_local_bytecode = true,
+        .owners = OWNERS_3_14,
+        HEADER_FREE_THREADED,
+        STATE_BYTE,
+        REFERENCES_3_14T,
+        DICT_FREE_THREADED,
+    },
+    {.minor = 0x030f, RULES_3_13, .owners = OWNERS_3_15, HEADER_GIL, STATE_BITS, REFERENCES_TAGGED, DICT_GIL},
+    {
+        .minor = 0x030f,
+        RULES_3_13,
+        .has_thread_local_bytecode = true,
+        .owners = OWNERS_3_15,
+        HEADER_FREE_THREADED,
+        STATE_BYTE,
+        REFERENCES_TAGGED,
+        DICT_FREE_THREADED,
+    },
+};
+
+const struct layout_rules *layout_rules_find(uint32_t minor, bool free_threaded, bool *newer)
+{
+    const struct layout_rules *newest = NULL;
+    for (size_t i = 0; i < sizeof all_rules / sizeof *all_rules; i++) {
+        if (all_rules[i].free_threaded == free_threaded && all_rules[i].minor <= minor)
+            newest = &all_rules[i];
+    }
+    *newer = newest != NULL && newest->minor < minor;
+    return newest;
+}

@@ -1,0 +1,72 @@
+/*
+ * How one minor version of CPython is walked: everything that is not an offset. This descriptor and layout/ are the only places that
+ * know version numbers.
+ */
+#ifndef SPPROF_LAYOUT_RULES_H
+#define SPPROF_LAYOUT_RULES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum frame_style {
+    FRAME_OBJECTS,     /* 3.9, 3.10: a chain of PyFrameObject (Include/cpython/frameobject.h, Include/frameobject.h) */
+    FRAME_INTERPRETER, /* 3.11 and later: a chain of _PyInterpreterFrame (Include/internal/pycore_frame.h, pycore_interpframe_structs.h) */
+};
+
+enum position_style {
+    POSITION_LASTI_BYTES, /* 3.9: f_lasti in bytes */
+    POSITION_LASTI_UNITS, /* 3.10: f_lasti in code units of two bytes */
+    POSITION_PREV_INSTR,  /* 3.11, 3.12: pointer to the last instruction; one unit before the code: nothing has run */
+    POSITION_INSTR_PTR,   /* 3.13 and later: pointer to the instruction that runs */
+};
+
+enum line_table_style {
+    LINE_TABLE_LNOTAB, /* 3.9: Objects/lnotab_notes.txt */
+    LINE_TABLE_PEP626, /* 3.10: Objects/lnotab_notes.txt of 3.10 */
+    LINE_TABLE_PEP657, /* 3.11 and later: Objects/locations.md */
+};
+
+enum gil_place {
+    GIL_IN_RUNTIME,             /* 3.9 to 3.11: _PyRuntime.ceval.gil */
+    GIL_BEHIND_INTERPRETER,     /* 3.12 and later: PyInterpreterState.ceval.gil points to it; interpreters may share one */
+};
+
+enum dict_keys_style {
+    DICT_KEYS_LOOKUP, /* 3.9, 3.10: dk_size and dk_lookup, index width by dk_size (Objects/dict-common.h) */
+    DICT_KEYS_LOG2,   /* 3.11 and later: dk_log2_size, dk_log2_index_bytes, dk_kind (Include/internal/pycore_dict.h) */
+};
+
+enum instance_dict_style {
+    INSTANCE_DICT_OFFSET,        /* 3.9, 3.10: tp_dictoffset only */
+    INSTANCE_DICT_VALUES_BEFORE, /* 3.11: dict pointer at -24, values pointer at -32 where the type has a managed dict */
+    INSTANCE_DICT_TAGGED,        /* 3.12: one word at -24; low bit set: values pointer - 1 */
+    INSTANCE_DICT_INLINE,        /* 3.13 and later: dict pointer at instance_dict_offset, inline values at tp_basicsize */
+};
+
+enum frame_owner { FRAME_OWNER_THREAD, FRAME_OWNER_GENERATOR, FRAME_OWNER_FRAME_OBJECT, FRAME_OWNER_INTERPRETER, FRAME_OWNER_INVALID };
+
+struct layout_rules {
+    uint32_t minor; /* 0x030e for 3.14 */
+    bool free_threaded;
+    enum frame_style frames;
+    enum position_style position;
+    enum line_table_style line_table;
+    enum gil_place gil;
+    enum dict_keys_style dict_keys;
+    enum instance_dict_style instance_dict;
+    bool has_cframe;                /* 3.11, 3.12: the thread state points to a _PyCFrame, which points to the top frame */
+    bool has_thread_local_bytecode; /* free-threaded 3.14 and later: instr_ptr points into co_tlbc->entries[tlbc_index] */
+    bool has_qualified_names;       /* co_qualname, 3.11 and later */
+    bool legacy_strings;            /* strings that are not compact, 3.9 to 3.11 */
+    uint8_t owners[8];              /* enum frame_owner of each value of _PyInterpreterFrame.owner */
+    uint64_t reference_tag_mask;    /* tag bits of a stack reference; 0: plain pointers */
+    uint64_t integer_tag;           /* tag of an integer that stands in a stack reference; 0: none */
+    int32_t instance_dict_offset;   /* INSTANCE_DICT_INLINE: of the dict pointer before the object */
+    uint8_t unicode_kind_shift, unicode_compact_shift, unicode_ascii_shift; /* in the 32-bit state word of PyASCIIObject */
+    uint8_t object_header_words;    /* ob_refcnt and ob_type: 2; free-threaded: 4 */
+};
+
+/* The rules of a version and build; of the newest version known where minor is newer than that (*newer is set then), NULL for one older than 3.9. */
+const struct layout_rules *layout_rules_find(uint32_t minor, bool free_threaded, bool *newer);
+
+#endif

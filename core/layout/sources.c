@@ -1,0 +1,104 @@
+#include "layout/sources.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+
+void sources_release(struct sources *sources)
+{
+    if (sources->dwarf != NULL)
+        dwarf_offsets_free(sources->dwarf);
+    free(sources->dwarf);
+}
+
+static int32_t debug_offset(const struct sources *sources, enum layout_field field)
+{
+    return sources->debug_offsets != NULL ? sources->debug_offsets->offset[field] : LAYOUT_ABSENT;
+}
+
+/*
+ * A table's offset where the debug offsets show that the structure is not quite the table's (a patched build, a version newer than the
+ * table): a field keeps its distance from the nearest field before it that the debug offsets know.
+ */
+static int32_t table_offset(const struct sources *sources, const struct built_in *table, enum layout_field field)
+{
+    int32_t here = built_in_offset(table, field), before = -1, moved = 0;
+    if (here == LAYOUT_ABSENT)
+        return LAYOUT_ABSENT;
+    for (enum layout_field other = 0; other < LAYOUT_FIELD_COUNT; other++) {
+        int32_t known = debug_offset(sources, other), there = built_in_offset(table, other);
+        if (known == LAYOUT_ABSENT || there <= before || there > here || strcmp(layout_field_group(other), layout_field_group(field)) != 0)
+            continue;
+        before = there;
+        moved = known - there;
+    }
+    return here + moved >= 0 ? here + moved : LAYOUT_ABSENT;
+}
+
+bool sources_doubt(const struct sources *sources, const struct built_in *table)
+{
+    for (enum layout_field field = 0; field < LAYOUT_FIELD_COUNT; field++) {
+        if (debug_offset(sources, field) == LAYOUT_ABSENT && table_offset(sources, table, field) != built_in_offset(table, field))
+            return true;
+    }
+    return false;
+}
+
+struct spprof_error *sources_read_dwarf(struct sources *sources, const struct built_in *table)
+{
+    if (sources->dwarf != NULL)
+        return NULL;
+    if (sources->runtime->module == NULL)
+        return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "The file that Python was loaded from is not known.");
+    int32_t wanted[LAYOUT_FIELD_COUNT];
+    for (enum layout_field field = 0; table != NULL && field < LAYOUT_FIELD_COUNT; field++)
+        wanted[field] = built_in_offset(table, field);
+    CLEANUP_FREE struct dwarf_offsets *dwarf = malloc(sizeof *dwarf);
+    if (dwarf == NULL)
+        return spprof_error_no_memory();
+    TRY(dwarf_offsets_read(sources->target, sources->runtime->module, table != NULL ? wanted : NULL, dwarf));
+    sources->dwarf = dwarf;
+    dwarf = NULL;
+    return NULL;
+}
+
+struct choice {
+    int32_t offset;
+    enum spprof_layout_source source;
+};
+
+static struct choice choose_field(const struct sources *sources, const struct built_in *table, enum layout_field field)
+{
+    struct choice debug = {debug_offset(sources, field), SPPROF_LAYOUT_DEBUG_OFFSETS};
+    struct choice dwarf = {sources->dwarf != NULL ? sources->dwarf->offset[field] : LAYOUT_ABSENT, SPPROF_LAYOUT_DWARF};
+    if (sources->dwarf_first && dwarf.offset != LAYOUT_ABSENT)
+        return dwarf;
+    if (debug.offset != LAYOUT_ABSENT)
+        return debug;
+    if (dwarf.offset != LAYOUT_ABSENT)
+        return dwarf;
+    return (struct choice){table_offset(sources, table, field), SPPROF_LAYOUT_BUILT_IN};
+}
+
+void sources_compose(const struct sources *sources, uint32_t version, const struct built_in *table, struct layout *layout)
+{
+    bool newer;
+    *layout = (struct layout){
+        .version = version,
+        .free_threaded = table->free_threaded,
+        .rules = layout_rules_find(version >> 16, table->free_threaded, &newer),
+        .source = sources->dwarf_first            ? SPPROF_LAYOUT_DWARF
+                  : sources->debug_offsets != NULL ? SPPROF_LAYOUT_DEBUG_OFFSETS
+                                                   : SPPROF_LAYOUT_BUILT_IN,
+    };
+    for (enum layout_field field = 0; field < LAYOUT_FIELD_COUNT; field++) {
+        struct choice choice = choose_field(sources, table, field);
+        layout->offset[field] = choice.offset;
+        layout->field_source[field] = choice.source;
+    }
+    /* Only a probe uses this one: from a table that may be wrong about it, it would prove nothing. */
+    bool doubtful = layout->field_source[FIELD_interpreter_runtime] == SPPROF_LAYOUT_BUILT_IN && (newer || sources_doubt(sources, table));
+    if (doubtful)
+        layout->offset[FIELD_interpreter_runtime] = LAYOUT_ABSENT;
+}

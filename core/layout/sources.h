@@ -1,0 +1,33 @@
+/* The three sources of a layout, and how they are put together. */
+#ifndef SPPROF_LAYOUT_SOURCES_H
+#define SPPROF_LAYOUT_SOURCES_H
+
+#include "layout/built_in.h"
+#include "layout/debug_offsets.h"
+#include "layout/dwarf.h"
+#include "layout/layout.h"
+
+/* Everything that is known of one interpreter's layout before it is put together. */
+struct sources {
+    struct spprof_target *target;
+    const struct runtime *runtime;
+    const struct debug_offsets *debug_offsets; /* NULL: none */
+    struct dwarf_offsets *dwarf;               /* owned; NULL: none, or not read yet */
+    bool dwarf_first;                          /* the debug offsets, or the table, were found wrong */
+};
+
+void sources_release(struct sources *sources);
+
+/*
+ * Reads the debug information where it has not been read yet: the fields that the table has, all where table is NULL.
+ * Errors as dwarf_offsets_read; NOT_FOUND where the module is not known.
+ */
+struct spprof_error *sources_read_dwarf(struct sources *sources, const struct built_in *table);
+
+/* Whether some field is known from the table only, and stands behind a place where the debug offsets contradict the table. */
+bool sources_doubt(const struct sources *sources, const struct built_in *table);
+
+/* Puts the layout of one version together from the best source of each field; the table stands in for what no other knows. */
+void sources_compose(const struct sources *sources, uint32_t version, const struct built_in *table, struct layout *layout);
+
+#endif

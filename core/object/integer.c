@@ -1,0 +1,49 @@
+#include "object/integer.h"
+
+enum {
+    DIGIT_BITS = 30, /* PYLONG_BITS_IN_DIGIT, also on every 64-bit build of Windows and macOS */
+    TAG_SIGN_MASK = 3,
+    TAG_NEGATIVE = 2,
+    TAG_SIZE_SHIFT = 3,
+    DIGITS_IN_WORD = 3,
+};
+
+/* The number of digits; negative numbers count as too many. */
+static uint64_t digit_count(const struct layout *layout, const uint8_t *data)
+{
+    int32_t tag = LAYOUT(layout, integer, tag);
+    if (tag == LAYOUT_ABSENT) { /* before 3.12 the sign is that of ob_size */
+        int64_t size = field_i64(data, LAYOUT(layout, variable_object, ob_size));
+        return size < 0 ? UINT64_MAX : (uint64_t)size;
+    }
+    uint64_t word = field_u64(data, tag);
+    return (word & TAG_SIGN_MASK) == TAG_NEGATIVE ? UINT64_MAX : word >> TAG_SIZE_SHIFT;
+}
+
+enum copy_status integer_read(struct reader *reader, uint64_t object, const char *what, bool *fits, uint64_t *value)
+{
+    const struct layout *layout = reader->layout;
+    const uint8_t *data;
+    uint64_t type, flags;
+    *fits = false;
+    STEP(reader_type(reader, object, what, &type, &flags));
+    if ((flags & TYPE_FLAG_LONG) == 0)
+        return COPY_READY;
+    size_t header = (size_t)LAYOUT(layout, integer, digits);
+    STEP(reader_struct(reader, object, header + 4, what, &data));
+    uint64_t digits = digit_count(layout, data);
+    if (digits > DIGITS_IN_WORD)
+        return COPY_READY;
+    if (digits > 1)
+        STEP(reader_struct(reader, object, header + (size_t)digits * 4, what, &data));
+    uint64_t result = 0;
+    for (uint64_t i = digits; i-- > 0;) {
+        uint32_t digit = field_u32(data, (int32_t)(header + i * 4));
+        if (digit >> DIGIT_BITS != 0 || result >> (64 - DIGIT_BITS) != 0)
+            return COPY_READY;
+        result = result << DIGIT_BITS | digit;
+    }
+    *value = result;
+    *fits = true;
+    return COPY_READY;
+}

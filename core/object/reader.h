@@ -1,0 +1,85 @@
+/*
+ * Reading CPython's objects through a copy: checked steps that can be made again until their memory is there (target/copy.h).
+ * A step returns PENDING where it waits for memory, and FAILED with words in reader.reason.
+ */
+#ifndef SPPROF_OBJECT_READER_H
+#define SPPROF_OBJECT_READER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "layout/layout.h"
+#include "target/copy.h"
+
+struct reader {
+    struct copy *copy;
+    const struct layout *layout;
+    char reason[192]; /* of the last FAILED step: "co_name at 0x… is not mapped" */
+};
+
+/* Returns early from a step that is not READY. */
+#define STEP(call)                                                                                                                         \
+    do {                                                                                                                                   \
+        enum copy_status step_status = (call);                                                                                             \
+        if (step_status != COPY_READY)                                                                                                     \
+            return step_status;                                                                                                            \
+    } while (0)
+
+/* size bytes at address; what names them in the reason. The address must be a pointer to an object or struct: aligned, not null. */
+enum copy_status reader_struct(struct reader *reader, uint64_t address, size_t size, const char *what, const uint8_t **data);
+
+/* The same without alignment, for text and tables of bytes. */
+enum copy_status reader_bytes(struct reader *reader, uint64_t address, size_t size, const char *what, const uint8_t **data);
+
+enum copy_status reader_pointer(struct reader *reader, uint64_t address, const char *what, uint64_t *value);
+
+/* Sets the reason and returns FAILED. */
+enum copy_status reader_fail(struct reader *reader, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Bits of tp_flags (Include/object.h, the same from 3.9 to 3.15). */
+enum type_flag {
+    TYPE_FLAG_INLINE_VALUES = 1 << 2, /* 3.13 and later */
+    TYPE_FLAG_MANAGED_DICT = 1 << 4,  /* 3.11 and later */
+    TYPE_FLAG_HEAP = 1 << 9,
+    TYPE_FLAG_LONG = 1 << 24,
+    TYPE_FLAG_LIST = 1 << 25,
+    TYPE_FLAG_TUPLE = 1 << 26,
+    TYPE_FLAG_BYTES = 1 << 27,
+    TYPE_FLAG_UNICODE = 1 << 28,
+    TYPE_FLAG_DICT = 1 << 29,
+    TYPE_FLAG_EXCEPTION = 1 << 30,
+};
+
+/* The type of an object, and the flags of that type. */
+enum copy_status reader_type(struct reader *reader, uint64_t object, const char *what, uint64_t *type, uint64_t *flags);
+
+/* Fails where the object's type (or a base of it) is not the one that the flag stands for; what is e.g. "co_name". */
+enum copy_status reader_expect(struct reader *reader, uint64_t object, enum type_flag flag, const char *what);
+
+/* Fields in bytes that were read. Little-endian, as all targets are; memcpy since the target's alignment is not ours. */
+static inline uint64_t field_u64(const uint8_t *data, int32_t offset)
+{
+    uint64_t value;
+    memcpy(&value, data + offset, sizeof value);
+    return value;
+}
+
+static inline uint32_t field_u32(const uint8_t *data, int32_t offset)
+{
+    uint32_t value;
+    memcpy(&value, data + offset, sizeof value);
+    return value;
+}
+
+static inline int32_t field_i32(const uint8_t *data, int32_t offset)
+{
+    return (int32_t)field_u32(data, offset);
+}
+
+static inline int64_t field_i64(const uint8_t *data, int32_t offset)
+{
+    return (int64_t)field_u64(data, offset);
+}
+
+#endif

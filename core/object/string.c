@@ -1,0 +1,172 @@
+#include "object/string.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+/* Where the characters of a str are: Include/cpython/unicodeobject.h, 3.9 to 3.15. */
+struct characters {
+    const uint8_t *data;
+    size_t length;
+    unsigned width; /* bytes a character: 1, 2 or 4 */
+};
+
+enum { KIND_MASK = 7, WIDE_WIDTH = 4 };
+
+static enum copy_status too_long(struct reader *reader, const char *what, uint64_t object, uint64_t length)
+{
+    return reader_fail(reader, "%s at 0x%" PRIx64 " claims %" PRIu64 " characters, more than any name has", what, object, length);
+}
+
+/* A str of 3.9 to 3.11 whose characters stand apart: "ready" in data, else (kind 0) as wchar_t in wstr. */
+static enum copy_status legacy_characters(struct reader *reader, uint64_t object, unsigned kind, const char *what, struct characters *characters)
+{
+    const struct layout *layout = reader->layout;
+    const uint8_t *data;
+    STEP(reader_struct(reader, object, (size_t)LAYOUT(layout, unicode, legacy_data) + 8, what, &data));
+    uint64_t address = field_u64(data, LAYOUT(layout, unicode, legacy_data));
+    uint64_t length = field_u64(data, LAYOUT(layout, unicode, length));
+    characters->width = kind;
+    if (kind == 0) {
+        address = field_u64(data, LAYOUT(layout, unicode, wide));
+        length = field_u64(data, LAYOUT(layout, unicode, wide_length));
+        characters->width = WIDE_WIDTH;
+    }
+    if (length > STRING_LENGTH_MAX)
+        return too_long(reader, what, object, length);
+    characters->length = (size_t)length;
+    if (length == 0)
+        return COPY_READY;
+    return reader_bytes(reader, address, characters->length * characters->width, what, &characters->data);
+}
+
+static enum copy_status find_characters(struct reader *reader, uint64_t object, const char *what, struct characters *characters)
+{
+    const struct layout *layout = reader->layout;
+    const struct layout_rules *rules = layout->rules;
+    const uint8_t *data;
+    *characters = (struct characters){.data = NULL};
+    STEP(reader_expect(reader, object, TYPE_FLAG_UNICODE, what));
+    size_t header = (size_t)LAYOUT(layout, unicode, ascii_size);
+    STEP(reader_struct(reader, object, header, what, &data));
+    uint32_t state = field_u32(data, LAYOUT(layout, unicode, state));
+    uint64_t length = field_u64(data, LAYOUT(layout, unicode, length));
+    unsigned kind = (state >> rules->unicode_kind_shift) & KIND_MASK;
+    bool compact = (state >> rules->unicode_compact_shift) & 1;
+    bool ascii = (state >> rules->unicode_ascii_shift) & 1;
+    if (!compact && rules->legacy_strings && (kind == 0 || kind == 1 || kind == 2 || kind == 4))
+        return legacy_characters(reader, object, kind, what, characters);
+    if (!compact || (kind != 1 && kind != 2 && kind != 4) || (ascii && kind != 1))
+        return reader_fail(reader, "%s at 0x%" PRIx64 " is no sane str (state 0x%x)", what, object, state);
+    if (length > STRING_LENGTH_MAX)
+        return too_long(reader, what, object, length);
+    if (!ascii)
+        header = (size_t)LAYOUT(layout, unicode, compact_size);
+    STEP(reader_struct(reader, object, header + (size_t)length * kind, what, &data));
+    *characters = (struct characters){data + header, (size_t)length, kind};
+    return COPY_READY;
+}
+
+static uint32_t character_at(const struct characters *characters, size_t index)
+{
+    uint32_t value = 0;
+    memcpy(&value, characters->data + index * characters->width, characters->width);
+    return value;
+}
+
+static size_t encode(uint32_t character, char *out)
+{
+    if (character < 0x80) {
+        out[0] = (char)character;
+        return 1;
+    }
+    if (character < 0x800) {
+        out[0] = (char)(0xc0 | character >> 6);
+        out[1] = (char)(0x80 | (character & 0x3f));
+        return 2;
+    }
+    if (character < 0x10000) {
+        out[0] = (char)(0xe0 | character >> 12);
+        out[1] = (char)(0x80 | (character >> 6 & 0x3f));
+        out[2] = (char)(0x80 | (character & 0x3f));
+        return 3;
+    }
+    out[0] = (char)(0xf0 | character >> 18);
+    out[1] = (char)(0x80 | (character >> 12 & 0x3f));
+    out[2] = (char)(0x80 | (character >> 6 & 0x3f));
+    out[3] = (char)(0x80 | (character & 0x3f));
+    return 4;
+}
+
+enum copy_status string_load(struct reader *reader, uint64_t object, const char *what)
+{
+    struct characters characters;
+    return find_characters(reader, object, what, &characters);
+}
+
+enum copy_status string_read(struct reader *reader, uint64_t object, const char *what, struct spprof_text *text)
+{
+    struct characters characters;
+    STEP(find_characters(reader, object, what, &characters));
+    char *bytes = malloc(characters.length * 4 + 1);
+    if (bytes == NULL)
+        return reader_fail(reader, "out of memory");
+    size_t size = 0;
+    for (size_t i = 0; i < characters.length; i++) {
+        uint32_t character = character_at(&characters, i);
+        if (character > 0x10ffff) {
+            free(bytes);
+            return reader_fail(reader, "%s at 0x%" PRIx64 " holds 0x%x, which is no character", what, object, character);
+        }
+        size += encode(character, bytes + size);
+    }
+    bytes[size] = '\0';
+    *text = (struct spprof_text){bytes, size};
+    return COPY_READY;
+}
+
+enum copy_status string_equals(struct reader *reader, uint64_t object, const char *ascii, bool *equal)
+{
+    const struct layout *layout = reader->layout;
+    const uint8_t *data;
+    uint64_t type, flags;
+    *equal = false;
+    size_t length = strlen(ascii);
+    STEP(reader_type(reader, object, "a key", &type, &flags));
+    if ((flags & TYPE_FLAG_UNICODE) == 0)
+        return COPY_READY;
+    STEP(reader_struct(reader, object, (size_t)LAYOUT(layout, unicode, ascii_size), "a key", &data));
+    if (field_u64(data, LAYOUT(layout, unicode, length)) != length)
+        return COPY_READY;
+    struct characters characters;
+    STEP(find_characters(reader, object, "a key", &characters));
+    *equal = characters.width == 1 && memcmp(characters.data, ascii, length) == 0;
+    return COPY_READY;
+}
+
+static enum copy_status bytes_header(struct reader *reader, uint64_t object, const char *what, uint64_t *size)
+{
+    const struct layout *layout = reader->layout;
+    const uint8_t *data;
+    STEP(reader_struct(reader, object, (size_t)LAYOUT(layout, bytes, data), what, &data));
+    *size = field_u64(data, LAYOUT(layout, bytes, size));
+    return COPY_READY;
+}
+
+enum copy_status bytes_size(struct reader *reader, uint64_t object, const char *what, uint64_t *size)
+{
+    STEP(reader_expect(reader, object, TYPE_FLAG_BYTES, what));
+    return bytes_header(reader, object, what, size);
+}
+
+enum copy_status bytes_read(struct reader *reader, uint64_t object, const char *what, size_t limit, const uint8_t **data, size_t *size)
+{
+    uint64_t length;
+    STEP(bytes_size(reader, object, what, &length));
+    if (length > limit)
+        return reader_fail(reader, "%s at 0x%" PRIx64 " claims %" PRIu64 " bytes, more than can be right", what, object, length);
+    size_t header = (size_t)LAYOUT(reader->layout, bytes, data);
+    STEP(reader_struct(reader, object, header + (size_t)length, what, data));
+    *data += header;
+    *size = (size_t)length;
+    return COPY_READY;
+}

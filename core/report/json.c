@@ -1,0 +1,222 @@
+#include "spprof/report.h"
+
+#include <string.h>
+
+#include "report/crash.h"
+#include "report/json_writer.h"
+
+static void write_text(struct json_writer *json, const char *key, struct spprof_text text)
+{
+    json_key(json, key);
+    json_text(json, text.bytes, text.size, TEXT_GENERALISED);
+}
+
+/* Bytes of the kernel: Python's os.fsencode gives them back. */
+static void write_bytes(struct json_writer *json, const char *key, const char *bytes, size_t size)
+{
+    json_key(json, key);
+    json_text(json, bytes, size, TEXT_STRICT);
+}
+
+static void write_string(struct json_writer *json, const char *key, const char *text)
+{
+    json_key(json, key);
+    json_string(json, text);
+}
+
+/* value, or null where it is not known */
+static void write_known(struct json_writer *json, const char *key, bool known, int64_t value)
+{
+    json_key(json, key);
+    if (known)
+        json_integer(json, value);
+    else
+        json_null(json);
+}
+
+static void write_truth(struct json_writer *json, const char *key, enum spprof_truth truth)
+{
+    json_key(json, key);
+    if (truth == SPPROF_UNKNOWN)
+        json_null(json);
+    else
+        json_bool(json, truth == SPPROF_TRUE);
+}
+
+static void write_bool(struct json_writer *json, const char *key, bool value)
+{
+    json_key(json, key);
+    json_bool(json, value);
+}
+
+static void write_address(struct json_writer *json, const char *key, bool known, uint64_t address)
+{
+    json_key(json, key);
+    if (known)
+        json_address(json, address);
+    else
+        json_null(json);
+}
+
+static const char *architecture_name(enum spprof_architecture architecture)
+{
+    switch (architecture) {
+    case SPPROF_X86_64: return "x86_64";
+    case SPPROF_AARCH64: return "aarch64";
+    case SPPROF_ARCHITECTURE_UNKNOWN: break;
+    }
+    return NULL;
+}
+
+static const char *layout_name(enum spprof_layout_source layout)
+{
+    switch (layout) {
+    case SPPROF_LAYOUT_DEBUG_OFFSETS: return "debug-offsets";
+    case SPPROF_LAYOUT_DWARF: return "dwarf";
+    case SPPROF_LAYOUT_BUILT_IN: return "built-in";
+    }
+    return NULL;
+}
+
+static const char *gil_name(enum spprof_gil gil)
+{
+    switch (gil) {
+    case SPPROF_GIL_NONE: return "none";
+    case SPPROF_GIL_HELD: return "held";
+    case SPPROF_GIL_WAITING: return "waiting";
+    case SPPROF_GIL_UNKNOWN: break;
+    }
+    return NULL;
+}
+
+static const char *owner_name(enum spprof_owner owner)
+{
+    switch (owner) {
+    case SPPROF_OWNER_THREAD: return "thread";
+    case SPPROF_OWNER_GENERATOR: return "generator";
+    case SPPROF_OWNER_FRAME_OBJECT: return "frame-object";
+    case SPPROF_OWNER_INTERPRETER: return "interpreter";
+    case SPPROF_OWNER_UNKNOWN: break;
+    }
+    return NULL;
+}
+
+static void write_cost(struct json_writer *json, const struct spprof_snapshot *snapshot)
+{
+    json_key(json, "stopped_us");
+    if (snapshot->stopped_ns > 0)
+        json_thousandths(json, snapshot->stopped_ns);
+    else
+        json_null(json);
+    json_key(json, "read_calls");
+    json_unsigned(json, snapshot->read_calls);
+    json_key(json, "read_bytes");
+    json_unsigned(json, snapshot->read_bytes);
+}
+
+static void write_target(struct json_writer *json, const struct spprof_snapshot *snapshot)
+{
+    const struct spprof_thread *faulting = faulting_thread(snapshot);
+    bool knows_threads = snapshot->native_thread_count > 0;
+    json_key(json, "target");
+    json_begin(json, '{');
+    write_string(json, "kind", snapshot->kind == SPPROF_TARGET_CORE ? "core" : "process");
+    write_known(json, "pid", snapshot->pid != 0, snapshot->pid);
+    write_bytes(json, "executable", snapshot->executable, snapshot->executable != NULL ? strlen(snapshot->executable) : 0);
+    write_string(json, "architecture", architecture_name(snapshot->architecture));
+    write_known(json, "signal", snapshot->signal != 0, snapshot->signal);
+    write_address(json, "fault_address", faulting != NULL, faulting != NULL ? faulting->fault_address : 0);
+    write_known(json, "native_threads", knows_threads, (int64_t)snapshot->native_thread_count);
+    write_known(json, "threads_without_python", knows_threads, (int64_t)snapshot->unknown_thread_count);
+    write_cost(json, snapshot);
+    json_end(json, '}');
+}
+
+static void write_runtime(struct json_writer *json, const struct spprof_python *python)
+{
+    char version[32];
+    spprof_version_text(python->version, version, sizeof version);
+    json_key(json, "runtime");
+    json_begin(json, '{');
+    write_string(json, "python", python->version != 0 ? version : NULL);
+    write_bool(json, "free_threaded", python->free_threaded);
+    write_bool(json, "debug", python->debug);
+    write_string(json, "layout", layout_name(python->layout));
+    write_address(json, "address", python->runtime != 0, python->runtime);
+    json_end(json, '}');
+}
+
+static void write_position(struct json_writer *json, const char *key, int32_t position)
+{
+    write_known(json, key, position >= 0, position);
+}
+
+static void write_frame(struct json_writer *json, const struct spprof_frame *frame)
+{
+    static const struct spprof_code unknown;
+    const struct spprof_code *code = frame->code != NULL ? frame->code : &unknown;
+    json_begin_inline(json, '{');
+    write_text(json, "function", code->name);
+    write_text(json, "qualified_name", code->qualified_name);
+    write_text(json, "file", code->file);
+    write_position(json, "line", frame->line);
+    write_position(json, "end_line", frame->end_line);
+    write_position(json, "column", frame->column);
+    write_position(json, "end_column", frame->end_column);
+    write_string(json, "owner", owner_name(frame->owner));
+    json_end(json, '}');
+}
+
+static void write_thread(struct json_writer *json, const struct spprof_thread *thread)
+{
+    json_begin(json, '{');
+    write_known(json, "tid", thread->tid != 0, thread->tid);
+    write_text(json, "name", thread->name);
+    size_t os_name_size = strnlen(thread->os_name, sizeof thread->os_name);
+    write_bytes(json, "os_name", os_name_size > 0 ? thread->os_name : NULL, os_name_size);
+    write_bool(json, "main", thread->main);
+    write_bool(json, "crashed", thread->signal != 0);
+    write_string(json, "gil", gil_name(thread->gil));
+    write_truth(json, "gc", thread->collecting);
+    write_truth(json, "idle", thread->idle);
+    json_key(json, "frames");
+    json_begin(json, '[');
+    for (size_t i = 0; i < thread->frame_count; i++)
+        write_frame(json, &thread->frames[i]);
+    json_end(json, ']');
+    write_string(json, "truncated", thread->truncated);
+    json_end(json, '}');
+}
+
+static void write_interpreter(struct json_writer *json, const struct spprof_interpreter *interpreter)
+{
+    json_begin(json, '{');
+    write_known(json, "id", true, interpreter->id);
+    json_key(json, "threads");
+    json_begin(json, '[');
+    for (size_t i = 0; i < interpreter->thread_count; i++)
+        write_thread(json, &interpreter->threads[i]);
+    json_end(json, ']');
+    json_end(json, '}');
+}
+
+void spprof_report_json(FILE *stream, const struct spprof_snapshot *snapshot)
+{
+    struct json_writer json = {.stream = stream, .first = true};
+    json_begin(&json, '{');
+    write_string(&json, "format", "spprof-stacks");
+    write_known(&json, "version", true, 1);
+    write_target(&json, snapshot);
+    write_runtime(&json, &snapshot->python);
+    json_key(&json, "interpreters");
+    json_begin(&json, '[');
+    for (size_t i = 0; i < snapshot->interpreter_count; i++)
+        write_interpreter(&json, &snapshot->interpreters[i]);
+    json_end(&json, ']');
+    json_key(&json, "problems");
+    json_begin(&json, '[');
+    for (size_t i = 0; i < snapshot->problems.count; i++)
+        json_string(&json, snapshot->problems.texts[i]);
+    json_end(&json, ']');
+    json_end(&json, '}');
+}

@@ -1,0 +1,33 @@
+/*
+ * The source lines of frames, told only where the file at hand is surely the one that ran. A file is sure
+ * - by the clock: its contents and its inode are older than the process. Only an absolute path counts, since a relative one
+ *   depends on where the process stood when it compiled the file.
+ * - by its bytecode: `__pycache__` beside it holds bytecode made from just this file (its time and size are in the header of the .pyc,
+ *   see Lib/importlib/_bootstrap_external.py) with the code object that runs in it: the same first line, followed by the
+ *   same line table (w_complex_object in Python/marshal.c). This is the only way for a core, and where such bytecode contradicts
+ *   the clock (a worker may have been forked long after its parent compiled the file), it wins.
+ * Either way the line at which a function begins must name the function: generated code (templates) borrows the name of a file that
+ * holds something else.
+ */
+#ifndef SPPROF_REPORT_SOURCE_H
+#define SPPROF_REPORT_SOURCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "spprof/snapshot.h"
+#include "spprof/target.h"
+
+struct sources;
+
+/* Borrows both, which must outlive it. NULL where memory has run out: then there are no source lines. Reads no file yet. */
+struct sources *sources_new(const struct spprof_snapshot *snapshot, struct spprof_target *target);
+void sources_free(struct sources *sources); /* NULL is allowed */
+
+/*
+ * The line at which frame stands, without the blanks around it; false where it is not known for sure, or is blank. Each file
+ * is read at most once. line points into memory of sources; it is not ended by NUL and is raw: escape before showing.
+ */
+bool sources_line(struct sources *sources, const struct spprof_frame *frame, const char **line, size_t *size);
+
+#endif

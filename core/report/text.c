@@ -1,0 +1,249 @@
+#include "spprof/report.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "report/color.h"
+#include "report/crash.h"
+#include "report/escape.h"
+#include "report/source.h"
+
+enum {
+    SOURCE_COLUMNS = 200,
+    SOURCE_BYTES = 1024, /* more than that many columns can take */
+};
+
+struct text_report {
+    FILE *stream;
+    const struct spprof_snapshot *snapshot;
+    bool color;
+    struct sources *sources; /* NULL: none are printed */
+};
+
+static void paint(const struct text_report *report, const char *color)
+{
+    write_color(report->stream, report->color, color);
+}
+
+static void write_painted(const struct text_report *report, const char *color, const char *bytes, size_t size)
+{
+    paint(report, color);
+    spprof_write_escaped(report->stream, bytes, size);
+    paint(report, COLOR_END);
+}
+
+/* "SIGSEGV at 0x0" */
+static void write_signal(FILE *stream, int signal, bool has_address, uint64_t address)
+{
+    char name[SIGNAL_NAME_SIZE];
+    signal_name(signal, name);
+    fputs(name, stream);
+    if (has_address)
+        fprintf(stream, " at 0x%" PRIx64, address);
+}
+
+static void write_target(const struct text_report *report)
+{
+    const struct spprof_snapshot *snapshot = report->snapshot;
+    FILE *stream = report->stream;
+    paint(report, COLOR_BOLD);
+    fputs(snapshot->kind == SPPROF_TARGET_CORE ? "Core of process" : "Process", stream);
+    if (snapshot->pid != 0)
+        fprintf(stream, " %" PRId64, snapshot->pid);
+    paint(report, COLOR_END);
+    if (snapshot->executable != NULL) {
+        fputs(" (", stream);
+        spprof_write_escaped(stream, snapshot->executable, strlen(snapshot->executable));
+        putc(')', stream);
+    }
+}
+
+static void write_header(const struct text_report *report)
+{
+    const struct spprof_snapshot *snapshot = report->snapshot;
+    char version[32] = "of unknown version";
+    if (snapshot->python.version != 0)
+        spprof_version_text(snapshot->python.version, version, sizeof version);
+    write_target(report);
+    fprintf(report->stream, ": Python %s%s%s", version, snapshot->python.free_threaded ? " free-threaded" : "",
+            snapshot->python.debug ? " debug" : "");
+    if (snapshot->signal != 0) {
+        const struct spprof_thread *faulting = faulting_thread(snapshot);
+        fputs(", died of ", report->stream);
+        write_signal(report->stream, snapshot->signal, faulting != NULL, faulting != NULL ? faulting->fault_address : 0);
+    }
+    putc('\n', report->stream);
+}
+
+/* Begins one more state in a heading: " main thread, holding the GIL". */
+static void begin_state(const struct text_report *report, const char *color, bool *any)
+{
+    fputs(*any ? ", " : " ", report->stream);
+    paint(report, color);
+    *any = true;
+}
+
+static void write_state(const struct text_report *report, bool holds, const char *state, bool *any)
+{
+    if (!holds)
+        return;
+    begin_state(report, COLOR_CYAN, any);
+    fputs(state, report->stream);
+    paint(report, COLOR_END);
+}
+
+static void write_states(const struct text_report *report, const struct spprof_thread *thread)
+{
+    bool any = false;
+    if (thread->signal != 0) {
+        begin_state(report, COLOR_RED, &any);
+        fputs("crashed with ", report->stream);
+        write_signal(report->stream, thread->signal, thread->has_fault_address, thread->fault_address);
+        paint(report, COLOR_END);
+    }
+    bool waits = thread->gil == SPPROF_GIL_WAITING;
+    write_state(report, thread->main, "main thread", &any);
+    write_state(report, thread->gil == SPPROF_GIL_HELD, "holding the GIL", &any);
+    write_state(report, waits, "waiting for the GIL", &any);
+    write_state(report, thread->collecting == SPPROF_TRUE, "collecting garbage", &any);
+    write_state(report, thread->idle == SPPROF_TRUE && !waits, "idle", &any); /* who waits for the GIL is idle */
+    write_state(report, thread->idle == SPPROF_FALSE && !waits, "running", &any);
+}
+
+static void write_thread_heading(const struct text_report *report, const struct spprof_thread *thread)
+{
+    FILE *stream = report->stream;
+    paint(report, COLOR_BOLD);
+    if (thread->tid != 0)
+        fprintf(stream, "Thread %" PRId64, thread->tid);
+    else
+        fputs("Thread ???", stream);
+    paint(report, COLOR_END);
+    if (thread->name.bytes != NULL) {
+        fputs(" \"", stream);
+        write_painted(report, COLOR_GREEN, thread->name.bytes, thread->name.size);
+        putc('"', stream);
+    }
+    if (thread->os_name[0] != '\0') {
+        fputs(" (", stream);
+        spprof_write_escaped(stream, thread->os_name, strnlen(thread->os_name, sizeof thread->os_name));
+        putc(')', stream);
+    }
+    write_states(report, thread);
+    putc('\n', stream);
+}
+
+static void write_source(const struct text_report *report, const struct spprof_frame *frame)
+{
+    const char *line;
+    size_t size;
+    if (report->sources == NULL || !sources_line(report->sources, frame, &line, &size))
+        return;
+    char shown[SOURCE_BYTES];
+    size = size < sizeof shown ? size : sizeof shown;
+    for (size_t i = 0; i < size; i++)
+        shown[i] = line[i] == '\t' ? ' ' : line[i];
+    fputs("    ", report->stream);
+    escape_write_cut(report->stream, shown, size, SOURCE_COLUMNS);
+    putc('\n', report->stream);
+}
+
+/* What is not known is written as faulthandler writes it. */
+static void write_text(const struct text_report *report, const char *color, const struct spprof_text *text)
+{
+    if (text->bytes != NULL)
+        write_painted(report, color, text->bytes, text->size);
+    else
+        fputs("???", report->stream);
+}
+
+static void write_frame(const struct text_report *report, const struct spprof_frame *frame)
+{
+    static const struct spprof_code unknown;
+    FILE *stream = report->stream;
+    const struct spprof_code *code = frame->code != NULL ? frame->code : &unknown;
+    const char *quote = code->file.bytes != NULL ? "\"" : "";
+
+    fprintf(stream, "  File %s", quote);
+    write_text(report, COLOR_MAGENTA, &code->file);
+    if (frame->line >= 0)
+        fprintf(stream, "%s, line %" PRId32 ", in ", quote, frame->line);
+    else
+        fprintf(stream, "%s, line ???, in ", quote);
+    write_text(report, COLOR_BOLD, code->qualified_name.bytes != NULL ? &code->qualified_name : &code->name);
+    putc('\n', stream);
+    write_source(report, frame);
+}
+
+static void write_thread(const struct text_report *report, const struct spprof_thread *thread)
+{
+    putc('\n', report->stream);
+    write_thread_heading(report, thread);
+    for (size_t i = 0; i < thread->frame_count; i++)
+        write_frame(report, &thread->frames[i]);
+    if (thread->truncated != NULL) {
+        fputs("  ", report->stream);
+        paint(report, COLOR_RED);
+        fputs("truncated: ", report->stream);
+        paint(report, COLOR_END);
+        spprof_write_escaped(report->stream, thread->truncated, strlen(thread->truncated));
+        putc('\n', report->stream);
+    } else if (thread->frame_count == 0) {
+        fputs("  <no Python frame>\n", report->stream);
+    }
+}
+
+static void write_interpreters(const struct text_report *report)
+{
+    const struct spprof_snapshot *snapshot = report->snapshot;
+    for (size_t i = 0; i < snapshot->interpreter_count; i++) {
+        const struct spprof_interpreter *interpreter = &snapshot->interpreters[i];
+        if (snapshot->interpreter_count > 1) {
+            putc('\n', report->stream);
+            paint(report, COLOR_BOLD);
+            fprintf(report->stream, "Interpreter %" PRId64, interpreter->id);
+            paint(report, COLOR_END);
+            putc('\n', report->stream);
+        }
+        for (size_t j = 0; j < interpreter->thread_count; j++)
+            write_thread(report, &interpreter->threads[j]);
+    }
+}
+
+static void write_footer(const struct text_report *report)
+{
+    const struct spprof_snapshot *snapshot = report->snapshot;
+    FILE *stream = report->stream;
+    if (snapshot->interpreter_count == 0)
+        fputs("\nNo Python interpreter was found in it.\n", stream);
+    if (snapshot->native_thread_count > 0 && snapshot->unknown_thread_count > 0)
+        fprintf(stream, "\n%zu of the %zu threads of the process %s unknown to Python.\n", snapshot->unknown_thread_count,
+                snapshot->native_thread_count, snapshot->unknown_thread_count == 1 ? "is" : "are");
+    if (snapshot->problems.count > 0) {
+        putc('\n', stream);
+        paint(report, COLOR_RED);
+        fputs("Problems:", stream);
+        paint(report, COLOR_END);
+        putc('\n', stream);
+    }
+    for (size_t i = 0; i < snapshot->problems.count; i++) {
+        fputs("  ", stream);
+        spprof_write_escaped(stream, snapshot->problems.texts[i], strlen(snapshot->problems.texts[i]));
+        putc('\n', stream);
+    }
+}
+
+void spprof_report_text(FILE *stream, const struct spprof_snapshot *snapshot, const struct spprof_report_options *options)
+{
+    bool has_files = options->source && options->target != NULL && options->target->ops->open_file != NULL;
+    struct text_report report = {
+        .stream = stream,
+        .snapshot = snapshot,
+        .color = options->color,
+        .sources = has_files ? sources_new(snapshot, options->target) : NULL,
+    };
+    write_header(&report);
+    write_interpreters(&report);
+    write_footer(&report);
+    sources_free(report.sources);
+}

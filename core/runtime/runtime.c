@@ -1,0 +1,226 @@
+#include "runtime/runtime.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "target/target.h"
+
+enum {
+    PIECE = 1 << 16,       /* memory is searched in pieces of this size */
+    OVERLAP = 1 << 10,     /* a runtime that begins at the end of one piece is found whole in the next */
+    SEARCH_MAX = 1 << 28,  /* bytes of one mapping */
+    RUNTIMES_MAX = 64,
+};
+
+/* Include/internal/pycore_debug_offsets.h, 3.13 to 3.15: cookie, version, free_threaded. */
+struct debug_offsets_head {
+    char cookie[8];
+    uint64_t version, free_threaded;
+};
+
+static const char cookie[8] = {'x', 'd', 'e', 'b', 'u', 'g', 'p', 'y'};
+
+void runtimes_free(struct runtimes *runtimes)
+{
+    free(runtimes->items);
+    *runtimes = (struct runtimes){NULL, 0};
+}
+
+static const char *base_name(const struct spprof_module *module)
+{
+    const char *slash = strrchr(module->path, '/');
+    return slash != NULL ? slash + 1 : module->path;
+}
+
+static bool named_python(const struct spprof_module *module)
+{
+    return strstr(base_name(module), "python") != NULL;
+}
+
+/* "libpython3.9.so.1.0", "python3.10": a hint, for no better word on 3.9 and 3.10 is in the memory around _PyRuntime. */
+static uint32_t version_from_name(const struct spprof_module *module)
+{
+    const char *at = strstr(base_name(module), "python3.");
+    if (at == NULL || !isdigit((unsigned char)at[8]))
+        return 0;
+    unsigned long minor = strtoul(at + 8, NULL, 10);
+    return minor < 256 ? 0x03000000u | (uint32_t)minor << 16 : 0;
+}
+
+/* Py_Version (3.11 and later, Python/getversion.c) is a constant beside the runtime. */
+static uint32_t version_from_symbol(struct spprof_target *target, const struct spprof_module *module)
+{
+    uint64_t address, version = 0;
+    struct spprof_error *error = target->ops->find_symbol(target, module, "Py_Version", &address);
+    bool read = error == NULL && target_try_read(target, address, &version, target->long_size) == SPPROF_READ_OK;
+    spprof_error_free(error);
+    return read && version >> 24 == 3 && version <= UINT32_MAX ? (uint32_t)version : 0;
+}
+
+static struct spprof_error *add(struct runtimes *runtimes, const struct runtime *runtime)
+{
+    for (size_t i = 0; i < runtimes->count; i++)
+        if (runtimes->items[i].address == runtime->address)
+            return NULL;
+    if (runtimes->count >= RUNTIMES_MAX)
+        return NULL;
+    struct runtime *grown = reallocarray(runtimes->items, runtimes->count + 1, sizeof *grown);
+    if (grown == NULL)
+        return spprof_error_no_memory();
+    runtimes->items = grown;
+    grown[runtimes->count++] = *runtime;
+    return NULL;
+}
+
+/* Fills in what the memory at a candidate says of itself; false where nothing of it can be read. */
+static bool look_at(struct spprof_target *target, struct runtime *runtime)
+{
+    struct debug_offsets_head head;
+    if (target_try_read(target, runtime->address, &head, sizeof head) != SPPROF_READ_OK)
+        return false;
+    if (memcmp(head.cookie, cookie, sizeof cookie) == 0 && head.version >> 24 == 3 && head.version <= UINT32_MAX) {
+        runtime->has_debug_offsets = true;
+        runtime->version = (uint32_t)head.version;
+        runtime->free_threaded = head.free_threaded != 0;
+    }
+    return true;
+}
+
+/* The runtime that a module's symbol table or section table names. */
+static struct spprof_error *look_up(struct spprof_target *target, const struct spprof_module *module, struct runtimes *runtimes)
+{
+    struct runtime runtime = {.module = module, .how = "symbol _PyRuntime"};
+    uint64_t size;
+    struct spprof_error *error = target->ops->find_symbol(target, module, "_PyRuntime", &runtime.address);
+    if (error != NULL && target->ops->find_section != NULL) {
+        spprof_error_free(error);
+        runtime.how = "section .PyRuntime";
+        error = target->ops->find_section(target, module, ".PyRuntime", &runtime.address, &size);
+    }
+    if (error != NULL) {
+        spprof_error_free(error);
+        return NULL;
+    }
+    if (!look_at(target, &runtime))
+        return NULL;
+    if (runtime.version == 0)
+        runtime.version = version_from_symbol(target, module);
+    if (runtime.version == 0)
+        runtime.version = version_from_name(module);
+    return add(runtimes, &runtime);
+}
+
+struct search {
+    struct spprof_target *target;
+    const struct spprof_module *module;
+    const struct runtime_shape *shapes;
+    size_t shape_count;
+    struct runtimes *runtimes;
+};
+
+static bool is_pointer(uint64_t value)
+{
+    return value != 0 && value % 8 == 0 && value >> 56 == 0;
+}
+
+static bool points_back(const struct search *search, uint64_t address, const uint8_t *bytes, size_t available, const struct runtime_shape *shape)
+{
+    uint64_t main, back;
+    if (shape->interpreters_main < 8 || (size_t)shape->interpreters_main + 8 > available)
+        return false;
+    memcpy(&main, bytes + shape->interpreters_main, sizeof main);
+    if (!is_pointer(main))
+        return false;
+    if (target_try_read(search->target, main + (uint64_t)shape->interpreter_runtime, &back, sizeof back) != SPPROF_READ_OK)
+        return false;
+    return back == address;
+}
+
+static struct spprof_error *test_place(const struct search *search, uint64_t address, const uint8_t *bytes, size_t available)
+{
+    struct runtime runtime = {.address = address, .module = search->module, .how = "search of writable memory"};
+    if (memcmp(bytes, cookie, sizeof cookie) == 0)
+        return look_at(search->target, &runtime) && runtime.has_debug_offsets ? add(search->runtimes, &runtime) : NULL;
+    for (size_t i = 0; i < search->shape_count; i++) {
+        if (!points_back(search, address, bytes, available, &search->shapes[i]))
+            continue;
+        uint32_t named = search->module != NULL ? version_from_name(search->module) : 0;
+        runtime.version = named != 0 ? named : search->shapes[i].version;
+        return add(search->runtimes, &runtime);
+    }
+    return NULL;
+}
+
+static struct spprof_error *search_range(const struct search *search, uint64_t start, uint64_t end)
+{
+    static _Thread_local uint8_t piece[PIECE];
+    if (end - start > SEARCH_MAX)
+        end = start + SEARCH_MAX;
+    for (uint64_t at = start; at < end; at += PIECE - OVERLAP) {
+        size_t size = end - at < PIECE ? (size_t)(end - at) : PIECE;
+        if (target_try_read(search->target, at, piece, size) != SPPROF_READ_OK)
+            continue;
+        size_t last = size == PIECE ? PIECE - OVERLAP : size;
+        for (size_t i = 0; i + 8 <= last; i += 8)
+            TRY(test_place(search, at + i, piece + i, size - i));
+    }
+    return NULL;
+}
+
+static struct spprof_error *search_module(struct search *search, const struct spprof_module *module)
+{
+    search->module = module;
+    for (size_t i = 0; i < module->mapping_count; i++)
+        if (module->mappings[i].writable)
+            TRY(search_range(search, module->mappings[i].start, module->mappings[i].end));
+    return NULL;
+}
+
+enum modules_wanted { NAMED_PYTHON, OTHERS };
+
+static struct spprof_error *look_up_all(struct spprof_target *target, const struct spprof_modules *modules, enum modules_wanted wanted,
+                                        struct runtimes *runtimes)
+{
+    for (size_t i = 0; i < modules->count; i++)
+        if (named_python(&modules->items[i]) == (wanted == NAMED_PYTHON))
+            TRY(look_up(target, &modules->items[i], runtimes));
+    return NULL;
+}
+
+static struct spprof_error *search_all(struct search *search, const struct spprof_modules *modules, enum modules_wanted wanted)
+{
+    for (size_t i = 0; i < modules->count; i++)
+        if (named_python(&modules->items[i]) == (wanted == NAMED_PYTHON))
+            TRY(search_module(search, &modules->items[i]));
+    return NULL;
+}
+
+static struct spprof_error *not_python(const struct spprof_target *target, const struct spprof_modules *modules)
+{
+    const char *what = target->kind == SPPROF_TARGET_CORE ? "core" : "process";
+    return spprof_error_new(SPPROF_ERROR_NOT_PYTHON,
+                            "no CPython interpreter was found in this %s: none of its %zu modules has the symbol _PyRuntime or memory that "
+                            "looks like it. Is %s really a Python program, and not its launcher or shell? spprof reads CPython 3.9 and later",
+                            what, modules->count, target->executable != NULL ? target->executable : "it");
+}
+
+struct spprof_error *runtime_find(struct spprof_target *target, const struct runtime_shape *shapes, size_t shape_count, struct runtimes *runtimes)
+{
+    const struct spprof_modules *modules;
+    struct search search = {.target = target, .shapes = shapes, .shape_count = shape_count, .runtimes = runtimes};
+    *runtimes = (struct runtimes){NULL, 0};
+    TRY(target_modules(target, &modules));
+    /* Symbols before memory, likely names before others: each step only where those before it found nothing. */
+    TRY(look_up_all(target, modules, NAMED_PYTHON, runtimes));
+    if (runtimes->count == 0)
+        TRY(search_all(&search, modules, NAMED_PYTHON));
+    if (runtimes->count == 0)
+        TRY(look_up_all(target, modules, OTHERS, runtimes));
+    if (runtimes->count == 0)
+        TRY(search_all(&search, modules, OTHERS));
+    return runtimes->count > 0 ? NULL : not_python(target, modules);
+}

@@ -1,0 +1,44 @@
+/* Where _PyRuntime is, and what can be told of its version before anything else is read. */
+#ifndef SPPROF_RUNTIME_RUNTIME_H
+#define SPPROF_RUNTIME_RUNTIME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "spprof/error.h"
+#include "spprof/target.h"
+
+/* One place where _PyRuntime may be. The same runtime mapped twice gives several candidates; the layout's probes choose. */
+struct runtime {
+    uint64_t address;
+    const struct spprof_module *module; /* that it lies in; owned by the target; NULL unknown */
+    /* PY_VERSION_HEX. From _Py_DebugOffsets (3.13 and later) or Py_Version (3.11 and later) exactly; from the module's name or the
+     * shape of the memory only the minor version (the low 16 bits are 0); 0: nothing is known but that it may be 3.9 to 3.12. */
+    uint32_t version;
+    bool has_debug_offsets;
+    bool free_threaded; /* as the debug offsets say */
+    const char *how;    /* "dynamic symbol", "section .PyRuntime", "search of writable memory": a static string */
+};
+
+struct runtimes {
+    struct runtime *items; /* best first */
+    size_t count;
+};
+
+/*
+ * How _PyRuntime is recognised where no symbol leads to it (a core whose files are not at hand): its interpreters.main points to an
+ * interpreter whose `runtime` points back. From 3.13 on the cookie of the debug offsets says it.
+ */
+struct runtime_shape {
+    uint32_t version;           /* PY_VERSION_HEX with the low 16 bits 0 */
+    int32_t interpreters_main;  /* offset in _PyRuntimeState */
+    int32_t interpreter_runtime; /* offset in PyInterpreterState */
+};
+
+/* Every candidate, best first. NOT_PYTHON where there is none: the message says what was looked at. */
+struct spprof_error *runtime_find(struct spprof_target *target, const struct runtime_shape *shapes, size_t shape_count,
+                                  struct runtimes *runtimes);
+void runtimes_free(struct runtimes *runtimes);
+
+#endif

@@ -1,0 +1,293 @@
+#include "target/copy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "target/target.h"
+
+enum {
+    FIRST_BUCKETS = 1 << 10,
+    /* Ranges so close to one another are read as one: copying a few bytes more is cheaper than another element of the batch. */
+    MERGE_GAP = 256,
+    MERGED_MAX = 1 << 16,
+    PAGE = 4096,
+};
+
+struct entry {
+    uint64_t address;
+    size_t size;
+    uint8_t *data;
+    struct entry *next_in_bucket;
+    enum spprof_read_status status;
+};
+
+struct copy {
+    struct spprof_target *target;
+    struct entry **buckets;
+    size_t bucket_count;
+    struct entry **entries; /* every one, in the order in which they were first wanted */
+    size_t entry_count, entry_capacity;
+    struct entry **pending;
+    size_t pending_count, pending_capacity;
+};
+
+static size_t bucket_of(const struct copy *copy, uint64_t address)
+{
+    return (size_t)((address * UINT64_C(0x9e3779b97f4a7c15)) >> 20) & (copy->bucket_count - 1);
+}
+
+struct spprof_error *copy_new(struct spprof_target *target, struct copy **result)
+{
+    struct copy *copy = calloc(1, sizeof *copy);
+    struct entry **buckets = calloc(FIRST_BUCKETS, sizeof *buckets);
+    if (copy == NULL || buckets == NULL) {
+        free(copy);
+        free(buckets);
+        return spprof_error_no_memory();
+    }
+    copy->target = target;
+    copy->buckets = buckets;
+    copy->bucket_count = FIRST_BUCKETS;
+    *result = copy;
+    return NULL;
+}
+
+void copy_clear(struct copy *copy)
+{
+    for (size_t i = 0; i < copy->entry_count; i++) {
+        free(copy->entries[i]->data);
+        free(copy->entries[i]);
+    }
+    copy->entry_count = 0;
+    copy->pending_count = 0;
+    memset(copy->buckets, 0, copy->bucket_count * sizeof *copy->buckets);
+}
+
+void copy_free(struct copy *copy)
+{
+    if (copy == NULL)
+        return;
+    copy_clear(copy);
+    free(copy->buckets);
+    free(copy->entries);
+    free(copy->pending);
+    free(copy);
+}
+
+struct spprof_target *copy_target(const struct copy *copy)
+{
+    return copy->target;
+}
+
+static struct entry *find(const struct copy *copy, uint64_t address)
+{
+    struct entry *entry = copy->buckets[bucket_of(copy, address)];
+    while (entry != NULL && entry->address != address)
+        entry = entry->next_in_bucket;
+    return entry;
+}
+
+static bool push(struct entry ***list, size_t *count, size_t *capacity, struct entry *entry)
+{
+    if (*count == *capacity) {
+        size_t larger = *capacity == 0 ? 256 : *capacity * 2;
+        struct entry **grown = reallocarray(*list, larger, sizeof *grown);
+        if (grown == NULL)
+            return false;
+        *list = grown;
+        *capacity = larger;
+    }
+    (*list)[(*count)++] = entry;
+    return true;
+}
+
+static void link_entry(struct copy *copy, struct entry *entry)
+{
+    struct entry **bucket = &copy->buckets[bucket_of(copy, entry->address)];
+    entry->next_in_bucket = *bucket;
+    *bucket = entry;
+}
+
+/* Keeps the chains short; where memory runs out they only get longer. */
+static void grow_buckets(struct copy *copy)
+{
+    struct entry **larger = calloc(copy->bucket_count * 4, sizeof *larger);
+    if (larger == NULL)
+        return;
+    free(copy->buckets);
+    copy->buckets = larger;
+    copy->bucket_count *= 4;
+    for (size_t i = 0; i < copy->entry_count; i++)
+        link_entry(copy, copy->entries[i]);
+}
+
+static struct entry *add(struct copy *copy, uint64_t address)
+{
+    struct entry *entry = calloc(1, sizeof *entry);
+    if (entry == NULL || !push(&copy->entries, &copy->entry_count, &copy->entry_capacity, entry)) {
+        free(entry);
+        return NULL;
+    }
+    entry->address = address;
+    if (copy->entry_count > copy->bucket_count * 2)
+        grow_buckets(copy); /* links the new entry, too */
+    if (find(copy, address) == NULL)
+        link_entry(copy, entry);
+    return entry;
+}
+
+/* Makes the entry pending with a buffer of the size now wanted. */
+static bool ask(struct copy *copy, struct entry *entry, size_t size)
+{
+    uint8_t *data = realloc(entry->data, size);
+    if (data == NULL)
+        return false;
+    bool was_pending = entry->status == SPPROF_READ_PENDING && entry->size != 0;
+    entry->data = data;
+    entry->size = size;
+    entry->status = SPPROF_READ_PENDING;
+    return was_pending || push(&copy->pending, &copy->pending_count, &copy->pending_capacity, entry);
+}
+
+enum copy_status copy_want(struct copy *copy, uint64_t address, size_t size, const uint8_t **data)
+{
+    if (size == 0 || size > TARGET_READ_MAX || address + size < address)
+        return COPY_FAILED;
+    struct entry *entry = find(copy, address);
+    if (entry == NULL)
+        entry = add(copy, address);
+    if (entry == NULL)
+        return COPY_FAILED;
+    /* A longer range at the same place may fail where the shorter one did not: ask for it only when it is wanted. */
+    if (entry->size < size && !ask(copy, entry, size))
+        return COPY_FAILED;
+    if (entry->status == SPPROF_READ_PENDING)
+        return COPY_PENDING;
+    if (entry->status != SPPROF_READ_OK)
+        return COPY_FAILED;
+    *data = entry->data;
+    return COPY_READY;
+}
+
+enum spprof_read_status copy_failure(const struct copy *copy, uint64_t address)
+{
+    const struct entry *entry = find(copy, address);
+    return entry != NULL && entry->status != SPPROF_READ_PENDING && entry->status != SPPROF_READ_OK ? entry->status : SPPROF_READ_UNMAPPED;
+}
+
+static int by_address(const void *left, const void *right)
+{
+    const struct entry *a = *(struct entry *const *)left, *b = *(struct entry *const *)right;
+    return (a->address > b->address) - (a->address < b->address);
+}
+
+/* How many entries from first on lie so close that one read serves them; *end is where that read ends. */
+static size_t run_length(struct entry *const *entries, size_t first, size_t count, uint64_t *end)
+{
+    uint64_t start = entries[first]->address;
+    *end = start + entries[first]->size;
+    size_t next = first + 1;
+    for (; next < count; next++) {
+        const struct entry *entry = entries[next];
+        uint64_t entry_end = entry->address + entry->size;
+        bool near = entry->address <= *end || (entry->address - *end < MERGE_GAP && entry->address / PAGE == (*end - 1) / PAGE);
+        if (!near || entry_end - start > MERGED_MAX)
+            break;
+        if (entry_end > *end)
+            *end = entry_end;
+    }
+    return next - first;
+}
+
+struct run {
+    size_t first, count; /* of the entries that one range serves */
+};
+
+/* Gives each entry of a run its part of the buffer that was read, or where that failed, tries each for itself later. */
+static size_t distribute(struct entry *const *entries, const struct run *run, const struct spprof_range *range, struct spprof_range *again)
+{
+    size_t retries = 0;
+    for (size_t i = run->first; i < run->first + run->count; i++) {
+        struct entry *entry = entries[i];
+        if (run->count == 1) {
+            entry->status = range->status;
+        } else if (range->status == SPPROF_READ_OK) {
+            memcpy(entry->data, (const uint8_t *)range->buffer + (entry->address - range->address), entry->size);
+            entry->status = SPPROF_READ_OK;
+        } else {
+            again[retries++] = (struct spprof_range){.address = entry->address, .size = entry->size, .buffer = entry->data};
+        }
+    }
+    return retries;
+}
+
+/* Entries of failed runs, in the order in which distribute put them into again. */
+static void settle(struct entry *const *entries, size_t count, const struct spprof_range *again)
+{
+    for (size_t i = 0, next = 0; i < count; i++)
+        if (entries[i]->status == SPPROF_READ_PENDING)
+            entries[i]->status = again[next++].status;
+}
+
+static void fail_all(struct entry *const *entries, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        entries[i]->status = SPPROF_READ_UNMAPPED;
+}
+
+static void read_entries(struct copy *copy, struct entry **entries, size_t count)
+{
+    CLEANUP_FREE struct spprof_range *ranges = calloc(count, sizeof *ranges);
+    CLEANUP_FREE struct spprof_range *again = calloc(count, sizeof *again);
+    CLEANUP_FREE struct run *runs = calloc(count, sizeof *runs);
+    if (ranges == NULL || again == NULL || runs == NULL) {
+        fail_all(entries, count);
+        return;
+    }
+    qsort(entries, count, sizeof *entries, by_address);
+    size_t range_count = 0;
+    for (size_t first = 0; first < count; first += runs[range_count++].count) {
+        uint64_t end;
+        size_t length = run_length(entries, first, count, &end);
+        void *buffer = length == 1 ? entries[first]->data : malloc((size_t)(end - entries[first]->address));
+        if (buffer == NULL) {
+            length = 1;
+            end = entries[first]->address + entries[first]->size;
+            buffer = entries[first]->data;
+        }
+        runs[range_count] = (struct run){first, length};
+        ranges[range_count] = (struct spprof_range){.address = entries[first]->address, .size = (size_t)(end - entries[first]->address), .buffer = buffer};
+    }
+    target_read_many(copy->target, ranges, range_count);
+
+    size_t retries = 0;
+    for (size_t i = 0; i < range_count; i++) {
+        retries += distribute(entries, &runs[i], &ranges[i], again + retries);
+        if (runs[i].count > 1)
+            free(ranges[i].buffer);
+    }
+    if (retries > 0) {
+        target_read_many(copy->target, again, retries);
+        settle(entries, count, again);
+    }
+}
+
+bool copy_fetch(struct copy *copy)
+{
+    if (copy->pending_count == 0)
+        return false;
+    read_entries(copy, copy->pending, copy->pending_count);
+    copy->pending_count = 0;
+    return true;
+}
+
+void copy_refresh(struct copy *copy)
+{
+    if (copy->entry_count == 0)
+        return;
+    for (size_t i = 0; i < copy->entry_count; i++)
+        copy->entries[i]->status = SPPROF_READ_PENDING;
+    copy->pending_count = 0;
+    read_entries(copy, copy->entries, copy->entry_count);
+}

@@ -1,0 +1,17 @@
+/* Opening the files that a target names, without trusting it. */
+#ifndef SPPROF_TARGET_OPEN_IN_ROOT_H
+#define SPPROF_TARGET_OPEN_IN_ROOT_H
+
+#include "spprof/error.h"
+
+/*
+ * Opens a regular file, read-only. With a root, path is resolved as a process whose root directory that is would do it: neither
+ * a symbolic link nor ".." leads out. Without (NULL), it is an ordinary path. A FIFO, a device or a directory is never opened.
+ * *fd is owned by the caller. Errors: NOT_FOUND, PERMISSION, BAD_FILE.
+ */
+struct spprof_error *open_in_root(const char *root, const char *path, int *fd);
+
+/* The same without openat2(2), for kernels that lack it. */
+struct spprof_error *open_in_root_by_steps(const char *root, const char *path, int *fd);
+
+#endif

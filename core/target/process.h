@@ -1,0 +1,55 @@
+/* A live process of Linux, through /proc, process_vm_readv and ptrace. What process*.c share. */
+#ifndef SPPROF_TARGET_PROCESS_H
+#define SPPROF_TARGET_PROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "spprof/target.h"
+
+/* A thread as /proc shows it, and as it was stopped. */
+struct process_thread {
+    struct spprof_native_thread native;
+    char state;         /* of /proc/PID/task/TID/stat, before it was stopped */
+    bool seized;        /* by ptrace */
+    bool stopped;
+    int pending_signal; /* that arrived with the stop, to be delivered at the release */
+};
+
+struct process_threads {
+    struct process_thread *items;
+    size_t count, capacity;
+};
+
+struct process {
+    struct spprof_target target; /* first: a target is cast to its process */
+    int directory;               /* /proc/PID, opened once: the number cannot come to mean another process */
+    int memory;                  /* /proc/PID/mem, or -1 */
+    bool readv_refused;          /* process_vm_readv is not permitted here (seccomp) though /proc/PID/mem is */
+    bool nested;                 /* in a PID namespace of its own */
+    bool modules_known;
+    struct spprof_modules modules;
+    struct process_threads threads; /* of the last stop */
+    bool threads_known;
+    uint64_t stop_began; /* CLOCK_MONOTONIC, ns */
+};
+
+/* process_files.c */
+/* Reads a small file below /proc/PID; a malloced text ended by NUL, NULL where it cannot be read. */
+char *process_read_file(const struct process *process, const char *name);
+struct spprof_error *process_find_modules(struct process *process);
+struct spprof_error *process_open_module(struct spprof_target *target, const struct spprof_module *module, int *fd);
+struct spprof_error *process_open_file(struct spprof_target *target, const char *path, int *fd, int64_t *started_at);
+struct spprof_error *process_find_symbol(struct spprof_target *target, const struct spprof_module *module, const char *name, uint64_t *address);
+struct spprof_error *process_find_section(struct spprof_target *target, const struct spprof_module *module, const char *name,
+                                          uint64_t *address, uint64_t *size);
+
+/* process_threads.c: lists the threads and what /proc says of them; those already in the list are left as they are. */
+struct spprof_error *process_list_threads(const struct process *process, struct process_threads *threads);
+struct spprof_error *process_threads(struct spprof_target *target, struct spprof_native_threads *threads);
+
+/* process_stop.c */
+struct spprof_error *process_stop(struct spprof_target *target);
+void process_resume(struct spprof_target *target);
+
+#endif

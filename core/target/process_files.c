@@ -1,0 +1,220 @@
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "target/elf_file.h"
+#include "target/elf_memory.h"
+#include "target/modules.h"
+#include "target/open_in_root.h"
+#include "target/process.h"
+#include "target/target.h"
+
+enum { PROC_FILE_MAX = 1 << 28, OPEN_FLAGS = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC };
+
+char *process_read_file(const struct process *process, const char *name)
+{
+    CLEANUP_CLOSE int fd = openat(process->directory, name, O_RDONLY | O_CLOEXEC);
+    size_t size = 0, capacity = 4096;
+    char *text = fd >= 0 ? malloc(capacity) : NULL;
+    while (text != NULL) {
+        ssize_t got = read(fd, text + size, capacity - size - 1);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0 || size >= PROC_FILE_MAX) {
+            free(text);
+            return NULL;
+        }
+        size += (size_t)got;
+        text[size] = '\0';
+        if (got == 0)
+            return text;
+        if (capacity - size < 2048) {
+            char *grown = realloc(text, capacity *= 2);
+            if (grown == NULL)
+                free(text);
+            text = grown;
+        }
+    }
+    return NULL;
+}
+
+/* Back to bytes what the kernel writes as \012: newlines. */
+static void unescape(char *path)
+{
+    char *out = path;
+    for (const char *in = path; *in != '\0'; out++) {
+        bool octal = in[0] == '\\' && in[1] >= '0' && in[1] <= '3' && isdigit((unsigned char)in[2]) && isdigit((unsigned char)in[3]);
+        *out = octal ? (char)((in[1] - '0') << 6 | (in[2] - '0') << 3 | (in[3] - '0')) : *in;
+        in += octal ? 4 : 1;
+    }
+    *out = '\0';
+}
+
+/* One line of /proc/PID/maps. The path is left in the text. */
+static bool parse_mapping(char *line, struct address_mapping *mapping)
+{
+    unsigned major, minor;
+    char permissions[8];
+    int path = 0;
+    *mapping = (struct address_mapping){.path = ""};
+    if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s %" SCNx64 " %x:%x %" SCNu64 " %n", &mapping->start, &mapping->end, permissions,
+               &mapping->offset, &major, &minor, &mapping->inode, &path) < 7 ||
+        mapping->end <= mapping->start)
+        return false;
+    mapping->device = (uint64_t)major << 32 | minor;
+    mapping->readable = permissions[0] == 'r';
+    mapping->writable = permissions[1] == 'w';
+    mapping->executable = permissions[2] == 'x';
+    if (path > 0) {
+        unescape(line + path);
+        mapping->path = line + path;
+    }
+    return true;
+}
+
+static size_t count_lines(const char *text)
+{
+    size_t lines = 1;
+    for (; *text != '\0'; text++)
+        lines += *text == '\n';
+    return lines;
+}
+
+struct spprof_error *process_find_modules(struct process *process)
+{
+    CLEANUP_FREE char *maps = process_read_file(process, "maps");
+    if (maps == NULL)
+        return spprof_error_new(SPPROF_ERROR_PERMISSION, "cannot read the memory map of process %" PRId64 ": %s", process->target.pid,
+                                strerror(errno));
+    CLEANUP_FREE struct address_mapping *mappings = calloc(count_lines(maps), sizeof *mappings);
+    if (mappings == NULL)
+        return spprof_error_no_memory();
+    size_t count = 0;
+    char *rest = maps;
+    for (char *line = strsep(&rest, "\n"); line != NULL; line = strsep(&rest, "\n"))
+        if (parse_mapping(line, &mappings[count]))
+            count++;
+    uint64_t entry = 0;
+    CLEANUP_CLOSE int auxv = openat(process->directory, "auxv", O_RDONLY | O_CLOEXEC);
+    Elf64_auxv_t pair;
+    while (auxv >= 0 && read(auxv, &pair, sizeof pair) == (ssize_t)sizeof pair && pair.a_type != AT_NULL)
+        if (pair.a_type == AT_ENTRY)
+            entry = pair.a_un.a_val;
+    return modules_build(&process->target, mappings, count, entry, &process->modules);
+}
+
+/* Whether the file is the one that is mapped: by build id where the module has one. */
+static bool is_same_object(const struct spprof_module *module, int fd)
+{
+    struct elf_file *file = NULL;
+    int copy = dup(fd);
+    struct spprof_error *error = copy >= 0 ? elf_file_open(copy, module->path, &file) : NULL;
+    bool same = error == NULL && file != NULL && module->build_id_size > 0 && file->build_id_size == module->build_id_size &&
+                memcmp(file->build_id, module->build_id, module->build_id_size) == 0;
+    spprof_error_free(error);
+    elf_file_close(file);
+    return same;
+}
+
+static struct spprof_error *open_in_process_root(const struct process *process, const char *path, int *fd)
+{
+    char root[64];
+    snprintf(root, sizeof root, "/proc/%" PRId64 "/root", process->target.pid);
+    return open_in_root(root, path, fd);
+}
+
+struct spprof_error *process_open_module(struct spprof_target *target, const struct spprof_module *module, int *fd)
+{
+    const struct process *process = (const struct process *)target;
+    char name[96];
+    const struct spprof_mapping *first = module->mapping_count > 0 ? &module->mappings[0] : NULL;
+    *fd = -1;
+    if (first != NULL) { /* the very file, also when it was deleted since; needs privileges */
+        snprintf(name, sizeof name, "map_files/%" PRIx64 "-%" PRIx64, first->start, first->end);
+        *fd = openat(process->directory, name, OPEN_FLAGS);
+    }
+    if (*fd < 0 && module->main)
+        *fd = openat(process->directory, "exe", OPEN_FLAGS);
+    if (*fd >= 0)
+        return NULL;
+    TRY(open_in_process_root(process, module->path, fd));
+    if (module->deleted || !is_same_object(module, *fd)) {
+        close(*fd);
+        *fd = -1;
+        return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "%s is not the file that is mapped (replaced since?)", module->path);
+    }
+    return NULL;
+}
+
+/* When the process began, in ns since the epoch; a clock tick early rather than late. */
+static int64_t start_time(const struct process *process)
+{
+    CLEANUP_FREE char *stat = process_read_file(process, "stat");
+    const char *at = stat != NULL ? strrchr(stat, ')') : NULL;
+    struct timespec real, boot;
+    uint64_t ticks;
+    if (at == NULL || sscanf(at, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64, &ticks) != 1)
+        return 0;
+    clock_gettime(CLOCK_REALTIME, &real);
+    clock_gettime(CLOCK_BOOTTIME, &boot);
+    int64_t booted = (real.tv_sec - boot.tv_sec) * INT64_C(1000000000) + (real.tv_nsec - boot.tv_nsec);
+    int64_t tick = INT64_C(1000000000) / sysconf(_SC_CLK_TCK);
+    return booted + (int64_t)ticks * tick - tick;
+}
+
+struct spprof_error *process_open_file(struct spprof_target *target, const char *path, int *fd, int64_t *started_at)
+{
+    const struct process *process = (const struct process *)target;
+    *started_at = start_time(process);
+    if (path[0] != '/')
+        return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "%s is no absolute path", path);
+    return open_in_process_root(process, path, fd);
+}
+
+static struct spprof_error *absent(const struct spprof_module *module, const char *name)
+{
+    return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "%s has no %s", module->path, name);
+}
+
+/* The dynamic symbols lie in memory, whatever became of the file; the others only in the file. */
+struct spprof_error *process_find_symbol(struct spprof_target *target, const struct spprof_module *module, const char *name, uint64_t *address)
+{
+    struct elf_reader reader = elf_target_reader(target);
+    struct elf_object object = {0};
+    enum elf_lookup found = ELF_UNKNOWN;
+    if (elf_object_read(&reader, module->start, &object))
+        found = elf_object_find_symbol(&reader, &object, name, address);
+    elf_object_free(&object);
+    if (found == ELF_FOUND)
+        return NULL;
+    int fd;
+    struct elf_file *file = NULL;
+    TRY(process_open_module(target, module, &fd));
+    TRY(elf_file_open(fd, module->path, &file));
+    *address = 0;
+    bool there = elf_file_find_symbol(file, name, address);
+    elf_file_close(file);
+    *address += module->bias;
+    return there ? NULL : absent(module, name);
+}
+
+struct spprof_error *process_find_section(struct spprof_target *target, const struct spprof_module *module, const char *name,
+                                          uint64_t *address, uint64_t *size)
+{
+    int fd;
+    struct elf_file *file = NULL;
+    TRY(process_open_module(target, module, &fd));
+    TRY(elf_file_open(fd, module->path, &file));
+    *address = *size = 0;
+    bool there = elf_file_find_section(file, name, address, size);
+    elf_file_close(file);
+    *address += module->bias;
+    return there ? NULL : absent(module, name);
+}

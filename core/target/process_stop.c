@@ -1,0 +1,221 @@
+/*
+ * Stopping every thread of a process together: PTRACE_SEIZE, then PTRACE_INTERRUPT (Linux 3.4 and later). No signal is sent, the parent
+ * sees nothing of it, a process that job control has stopped stays so, and when spprof dies the kernel lets go of all threads.
+ */
+#include <elf.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "cleanup.h"
+#include "target/process.h"
+
+enum {
+    LISTINGS_MAX = 100, /* new threads may appear as fast as they are found; the last listing is then as good as any */
+    STOP_DEADLINE_MS = 500,
+    SPIN_MS = 2,
+};
+
+static uint64_t now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
+}
+
+static struct spprof_error *traced_by_another(const struct process *process)
+{
+    CLEANUP_FREE char *status = process_read_file(process, "status");
+    const char *line = status != NULL ? strstr(status, "\nTracerPid:\t") : NULL;
+    long tracer = line != NULL ? strtol(line + 12, NULL, 10) : 0;
+    if (tracer != 0)
+        return spprof_error_new(SPPROF_ERROR_PERMISSION,
+                                "cannot stop process %" PRId64 ": process %ld (a debugger?) traces it already. Read it without stopping it: "
+                                "--no-stop",
+                                process->target.pid, tracer);
+    return spprof_error_new(SPPROF_ERROR_PERMISSION,
+                            "cannot stop process %" PRId64 ": permission was refused (%s). Run spprof as root, inside a container with the "
+                            "capability SYS_PTRACE; or read it without stopping it: --no-stop",
+                            process->target.pid, strerror(errno));
+}
+
+/* A thread that ends meanwhile is no error. */
+static struct spprof_error *seize(const struct process *process, struct process_thread *thread)
+{
+    if (thread->seized || thread->state == 'Z' || thread->state == 'X')
+        return NULL;
+    if (ptrace(PTRACE_SEIZE, (pid_t)thread->native.tid, NULL, NULL) == 0) {
+        thread->seized = true;
+        return NULL;
+    }
+    return errno == ESRCH ? NULL : traced_by_another(process);
+}
+
+static struct spprof_error *seize_all(const struct process *process, struct process_threads *threads)
+{
+    for (size_t i = 0; i < threads->count; i++)
+        TRY(seize(process, &threads->items[i]));
+    return NULL;
+}
+
+static void interrupt_new(struct process_threads *threads)
+{
+    for (size_t i = 0; i < threads->count; i++)
+        if (threads->items[i].seized && !threads->items[i].stopped)
+            ptrace(PTRACE_INTERRUPT, (pid_t)threads->items[i].native.tid, NULL, NULL);
+}
+
+/* What the registers say: the thread pointer, and the system call that the stop has interrupted. */
+static void read_registers(struct process_thread *thread)
+{
+#ifdef __x86_64__
+    struct user_regs_struct registers;
+    struct iovec all = {&registers, sizeof registers};
+    if (ptrace(PTRACE_GETREGSET, (pid_t)thread->native.tid, (void *)NT_PRSTATUS, &all) != 0 || all.iov_len != sizeof registers)
+        return;
+    thread->native.thread_pointer = registers.fs_base;
+    /* A call that waited has an error that makes it start again (ERESTART*, -512 to -516), or EINTR. */
+    int64_t result = (int64_t)registers.rax;
+    bool waited = (int64_t)registers.orig_rax >= 0 && ((result <= -512 && result >= -516) || result == -EINTR);
+    thread->native.in_system_call = waited;
+    thread->native.system_call = waited ? (int64_t)registers.orig_rax : 0;
+    thread->native.system_call_argument = waited ? registers.rdi : 0;
+    if (thread->state != 'T' && thread->state != 't')
+        thread->native.activity = waited ? SPPROF_ACTIVITY_IDLE : SPPROF_ACTIVITY_RUNNING;
+#elif defined(__aarch64__)
+    uint64_t pointer = 0;
+    struct iovec all = {&pointer, sizeof pointer};
+    if (ptrace(PTRACE_GETREGSET, (pid_t)thread->native.tid, (void *)NT_ARM_TLS, &all) == 0)
+        thread->native.thread_pointer = pointer;
+#endif
+}
+
+/* True when there is nothing left to wait for. */
+static bool settle(struct process_thread *thread)
+{
+    int status;
+    if (!thread->seized || thread->stopped)
+        return true;
+    pid_t waited = waitpid((pid_t)thread->native.tid, &status, __WALL | WNOHANG);
+    if (waited == 0)
+        return false;
+    if (waited < 0 || !WIFSTOPPED(status)) {
+        thread->seized = false; /* it has ended */
+        thread->state = 'X';
+        return true;
+    }
+    thread->stopped = true;
+    if (status >> 16 != PTRACE_EVENT_STOP)
+        thread->pending_signal = WSTOPSIG(status);
+    return true;
+}
+
+static void wait_for_all(struct process *process, uint64_t began)
+{
+    struct process_threads *threads = &process->threads;
+    for (size_t i = 0; i < threads->count;) {
+        if (settle(&threads->items[i])) {
+            i++;
+            continue;
+        }
+        uint64_t waited = now() - began;
+        if (waited > STOP_DEADLINE_MS * UINT64_C(1000000)) {
+            spprof_problems_add(&process->target.problems,
+                                "thread %" PRId64 " did not stop (it sleeps in the kernel and cannot be interrupted); its stack was read all "
+                                "the same",
+                                threads->items[i].native.tid);
+            i++;
+        } else if (waited < SPIN_MS * UINT64_C(1000000)) {
+            sched_yield();
+        } else {
+            nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
+        }
+    }
+}
+
+static void release(struct process_thread *thread)
+{
+    if (!thread->seized)
+        return;
+    /* One that did not stop in time stops now or never: detaching needs it stopped, so it is left to the kernel at our end. */
+    if (!thread->stopped && !settle(thread))
+        return;
+    if (thread->seized)
+        ptrace(PTRACE_DETACH, (pid_t)thread->native.tid, NULL, (void *)(uintptr_t)thread->pending_signal);
+    thread->seized = thread->stopped = false;
+}
+
+static void release_all(struct process *process)
+{
+    for (size_t i = 0; i < process->threads.count; i++)
+        release(&process->threads.items[i]);
+    if (process->stop_began != 0)
+        process->target.stopped_ns = now() - process->stop_began;
+    process->stop_began = 0;
+}
+
+/* A signal that stopped us here would leave the target stopped, too. */
+static void block_signals(bool block)
+{
+    static _Thread_local sigset_t before;
+    sigset_t all;
+    sigfillset(&all);
+    if (block)
+        pthread_sigmask(SIG_SETMASK, &all, &before);
+    else
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/* Threads that were made while the others were being stopped: with nobody left to make new ones, a listing that finds none is final. */
+static struct spprof_error *stop_all(struct process *process)
+{
+    struct process_threads *threads = &process->threads;
+    process->stop_began = now();
+    for (size_t listing = 0, count = 0; listing < LISTINGS_MAX; listing++) {
+        interrupt_new(threads);
+        wait_for_all(process, process->stop_began);
+        count = threads->count;
+        TRY(process_list_threads(process, threads));
+        if (threads->count == count)
+            break;
+        TRY(seize_all(process, threads));
+    }
+    for (size_t i = 0; i < threads->count; i++)
+        if (threads->items[i].stopped)
+            read_registers(&threads->items[i]);
+    return NULL;
+}
+
+struct spprof_error *process_stop(struct spprof_target *target)
+{
+    struct process *process = (struct process *)target;
+    process->threads.count = 0;
+    TRY(process_list_threads(process, &process->threads));
+    process->threads_known = true;
+    block_signals(true);
+    struct spprof_error *error = seize_all(process, &process->threads);
+    if (error == NULL)
+        error = stop_all(process);
+    if (error == NULL)
+        return NULL;
+    /* Seized threads that run can only be let go once they are stopped. */
+    interrupt_new(&process->threads);
+    wait_for_all(process, now());
+    release_all(process);
+    block_signals(false);
+    return error;
+}
+
+void process_resume(struct spprof_target *target)
+{
+    release_all((struct process *)target);
+    block_signals(false);
+}

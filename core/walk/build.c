@@ -1,0 +1,317 @@
+#include "walk/build.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "walk/frame_check.h"
+#include "walk/position.h"
+
+enum {
+    POSITION_CACHE = 1 << 10,
+    MISSING_TOLD_MAX = 20,
+    /* struct _gil_runtime_state with its two mutexes and condition variables: 208 bytes on x86-64, a few more on aarch64. */
+    GIL_SIZE = 256,
+};
+
+/* Deep recursion asks for the same positions over and over. */
+struct cached_position {
+    const struct code_entry *code;
+    int64_t offset;
+    struct position position;
+};
+
+struct context {
+    const struct build *build;
+    const struct layout *layout;
+    struct spprof_snapshot *snapshot;
+    struct cached_position *positions;
+};
+
+static char *words(const char *text)
+{
+    char *copy;
+    return text == NULL || asprintf(&copy, "%s", text) < 0 ? NULL : copy;
+}
+
+static struct position cached_position(struct context *context, const struct code_entry *entry, int64_t offset)
+{
+    size_t slot = (size_t)((entry->code->address >> 4) ^ (uint64_t)(offset * 31)) & (POSITION_CACHE - 1);
+    struct cached_position *cached = &context->positions[slot];
+    if (cached->code != entry || cached->offset != offset) {
+        const struct spprof_code *code = entry->code;
+        *cached = (struct cached_position){entry, offset,
+                                           position_find(context->layout->rules->line_table, code->line_table, code->line_table_size,
+                                                         code->first_line, offset)};
+    }
+    return cached->position;
+}
+
+static enum spprof_owner public_owner(const struct context *context, enum frame_owner owner)
+{
+    if (context->layout->rules->frames == FRAME_OBJECTS)
+        return SPPROF_OWNER_UNKNOWN;
+    switch (owner) {
+    case FRAME_OWNER_THREAD: return SPPROF_OWNER_THREAD;
+    case FRAME_OWNER_GENERATOR: return SPPROF_OWNER_GENERATOR;
+    case FRAME_OWNER_FRAME_OBJECT: return SPPROF_OWNER_FRAME_OBJECT;
+    default: return SPPROF_OWNER_INTERPRETER;
+    }
+}
+
+static struct spprof_frame build_frame(struct context *context, const struct raw_frame *raw, int64_t offset)
+{
+    struct position position = cached_position(context, raw->code, offset);
+    return (struct spprof_frame){
+        .code = raw->code->code,
+        .address = raw->address,
+        .line = position.line,
+        .end_line = position.end_line,
+        .column = position.column,
+        .end_column = position.end_column,
+        .owner = public_owner(context, raw->owner),
+    };
+}
+
+/* Frames until the end, or until one that cannot be a frame: what lies behind that is not to be believed. */
+static struct spprof_error *build_frames(struct context *context, const struct stack *stack, struct spprof_thread *thread)
+{
+    const struct layout_rules *rules = context->layout->rules;
+    char reason[256];
+    thread->frames = calloc(stack->frame_count + 1, sizeof *thread->frames);
+    if (thread->frames == NULL)
+        return spprof_error_no_memory();
+    thread->truncated = words(stack->truncated);
+    for (size_t i = 0; i < stack->frame_count; i++) {
+        const struct raw_frame *raw = &stack->frames[i];
+        int64_t offset;
+        if (!frame_instruction(raw, rules, &offset, reason, sizeof reason)) {
+            free(thread->truncated);
+            thread->truncated = words(reason);
+            break;
+        }
+        if (!frame_is_incomplete(raw, rules, offset))
+            thread->frames[thread->frame_count++] = build_frame(context, raw, offset);
+    }
+    return NULL;
+}
+
+static int by_address(const void *left, const void *right)
+{
+    const struct lived *a = left, *b = right;
+    return (a->address > b->address) - (a->address < b->address);
+}
+
+/* A name belongs to the thread if the thread state lived from before the names were read until now. */
+static bool name_holds(const struct build *build, const struct thread_state *state)
+{
+    if (build->lived == NULL)
+        return true;
+    struct lived key = {.address = state->address};
+    const struct lived *lived = bsearch(&key, build->lived, build->lived_count, sizeof key, by_address);
+    return lived != NULL && lived->unique_id == state->unique_id && lived->thread_id == state->thread_id;
+}
+
+static struct spprof_error *build_name(const struct build *build, const struct interpreter *interpreter, const struct thread_state *state,
+                                       struct spprof_thread *thread)
+{
+    const struct thread_name *name = thread_names_find(build->names, interpreter, state);
+    if (name == NULL || !name_holds(build, state))
+        return NULL;
+    thread->name.bytes = malloc(name->name.size + 1);
+    if (thread->name.bytes == NULL)
+        return spprof_error_no_memory();
+    memcpy(thread->name.bytes, name->name.bytes, name->name.size + 1);
+    thread->name.size = name->name.size;
+    return NULL;
+}
+
+static enum spprof_gil gil_of(const struct context *context, const struct interpreter *interpreter, const struct thread_state *state,
+                              const struct spprof_native_thread *native)
+{
+    if (!interpreter->gil_known || !interpreter->gil_enabled)
+        return SPPROF_GIL_UNKNOWN;
+    if (interpreter->gil_locked && interpreter->gil_holder == state->address)
+        return SPPROF_GIL_HELD;
+    if (state->gil_requested)
+        return SPPROF_GIL_WAITING;
+    if (native == NULL)
+        return SPPROF_GIL_UNKNOWN;
+    switch (kernel_thread_waits_in(native, context->snapshot->architecture, interpreter->gil, GIL_SIZE)) {
+    case SPPROF_TRUE: return SPPROF_GIL_WAITING;
+    case SPPROF_FALSE: return SPPROF_GIL_NONE;
+    default: return SPPROF_GIL_UNKNOWN;
+    }
+}
+
+static bool has_frame(const struct stack *stack, uint64_t address)
+{
+    for (size_t i = 0; i < stack->frame_count; i++)
+        if (stack->frames[i].address == address)
+            return true;
+    return false;
+}
+
+/*
+ * The thread in which garbage is collected; NULL where that cannot be told. 3.15 says in which frame it began. Before, the collector is
+ * the thread that holds the GIL, or without a GIL the one thread that is attached while all others are suspended.
+ */
+static const struct thread_state *collector(const struct interpreter *interpreter)
+{
+    const struct thread_state *found = NULL;
+    bool gil = interpreter->gil_known && interpreter->gil_enabled;
+    size_t candidates = 0;
+    for (size_t i = 0; i < interpreter->thread_count; i++) {
+        const struct thread_state *thread = interpreter->threads[i];
+        bool is_candidate;
+        if (interpreter->gc_frame != 0)
+            is_candidate = has_frame(&thread->stack, interpreter->gc_frame);
+        else if (gil)
+            is_candidate = interpreter->gil_locked && interpreter->gil_holder == thread->address;
+        else
+            is_candidate = thread->attach_state == 1;
+        if (is_candidate)
+            found = thread;
+        candidates += is_candidate;
+    }
+    if (interpreter->thread_count == 1)
+        return interpreter->threads[0];
+    return candidates == 1 ? found : NULL;
+}
+
+static enum spprof_truth collecting(const struct interpreter *interpreter, const struct thread_state *state)
+{
+    if (!interpreter->collecting)
+        return SPPROF_FALSE;
+    const struct thread_state *thread = collector(interpreter);
+    if (thread == NULL)
+        return SPPROF_UNKNOWN;
+    return thread == state ? SPPROF_TRUE : SPPROF_FALSE;
+}
+
+static void apply_kernel_facts(struct spprof_thread *thread, const struct spprof_native_thread *native)
+{
+    thread->tid = native->tid;
+    snprintf(thread->os_name, sizeof thread->os_name, "%s", native->name);
+    thread->signal = native->signal;
+    thread->has_fault_address = native->has_fault_address;
+    thread->fault_address = native->fault_address;
+    if (native->activity != SPPROF_ACTIVITY_UNKNOWN)
+        thread->idle = native->activity == SPPROF_ACTIVITY_IDLE ? SPPROF_TRUE : SPPROF_FALSE;
+}
+
+static struct spprof_error *build_thread(struct context *context, const struct interpreter *interpreter, const struct thread_state *state,
+                                         struct spprof_interpreter *result)
+{
+    const struct build *build = context->build;
+    const struct spprof_native_thread *native = kernel_threads_find(build->kernel, state);
+    struct spprof_thread *thread = &result->threads[result->thread_count];
+    *thread = (struct spprof_thread){.address = state->address, .idle = SPPROF_UNKNOWN, .tid = (int64_t)state->native_thread_id};
+    if (native != NULL)
+        apply_kernel_facts(thread, native);
+    if (build->only_tid != 0 && thread->tid != build->only_tid)
+        return NULL;
+    result->thread_count++;
+    thread->main = state->thread_id == build->walk->list.main_thread;
+    thread->gil = gil_of(context, interpreter, state, native);
+    thread->collecting = collecting(interpreter, state);
+    TRY(build_name(build, interpreter, state, thread));
+    return build_frames(context, &state->stack, thread);
+}
+
+static struct spprof_error *build_interpreter(struct context *context, const struct interpreter *interpreter)
+{
+    struct spprof_interpreter *result = &context->snapshot->interpreters[context->snapshot->interpreter_count++];
+    result->id = interpreter->id;
+    result->threads = calloc(interpreter->thread_count + 1, sizeof *result->threads);
+    if (result->threads == NULL)
+        return spprof_error_no_memory();
+    for (size_t i = 0; i < interpreter->thread_count; i++)
+        TRY(build_thread(context, interpreter, interpreter->threads[i], result));
+    if (interpreter->truncated != NULL)
+        spprof_problems_add(&context->snapshot->problems, "the list of the threads of interpreter %" PRId64 " ends early: %s",
+                            interpreter->id, interpreter->truncated);
+    return NULL;
+}
+
+static int by_id(const void *left, const void *right)
+{
+    const struct spprof_interpreter *a = left, *b = right;
+    return (a->id > b->id) - (a->id < b->id);
+}
+
+/* Every code object moves into the snapshot: the frames point to them. */
+static struct spprof_error *take_codes(struct context *context)
+{
+    struct code_table *table = context->build->walk->codes;
+    struct spprof_snapshot *snapshot = context->snapshot;
+    size_t count = code_table_count(table), told = 0;
+    snapshot->codes = calloc(count + 1, sizeof *snapshot->codes);
+    if (snapshot->codes == NULL)
+        return spprof_error_no_memory();
+    for (size_t i = 0; i < count; i++) {
+        struct code_entry *entry = code_table_at(table, i);
+        if (entry->missing[0] != '\0' && ++told <= MISSING_TOLD_MAX)
+            spprof_problems_add(&snapshot->problems, "a part of the code object at 0x%" PRIx64 " could not be read: %s", entry->code->address,
+                                entry->missing);
+        snapshot->codes[snapshot->code_count++] = entry->code;
+        entry->code = NULL;
+    }
+    if (told > MISSING_TOLD_MAX)
+        spprof_problems_add(&snapshot->problems, "parts of %zu more code objects could not be read", told - MISSING_TOLD_MAX);
+    return NULL;
+}
+
+static void describe_target(struct context *context)
+{
+    const struct build *build = context->build;
+    const struct spprof_target *target = build->target;
+    struct spprof_snapshot *snapshot = context->snapshot;
+    snapshot->kind = target->kind;
+    snapshot->architecture = target->architecture;
+    snapshot->pid = target->pid;
+    snapshot->executable = words(target->executable);
+    snapshot->signal = target->signal;
+    snapshot->python = (struct spprof_python){
+        .version = context->layout->version,
+        .free_threaded = context->layout->free_threaded,
+        .debug = context->layout->debug,
+        .layout = context->layout->source,
+        .runtime = build->runtime,
+    };
+    if (build->walk->list.truncated != NULL)
+        spprof_problems_add(&snapshot->problems, "the list of interpreters ends early: %s", build->walk->list.truncated);
+}
+
+static struct spprof_error *fill(struct context *context)
+{
+    const struct thread_list *list = &context->build->walk->list;
+    describe_target(context);
+    context->positions = calloc(POSITION_CACHE, sizeof *context->positions);
+    context->snapshot->interpreters = calloc(list->count + 1, sizeof *context->snapshot->interpreters);
+    if (context->snapshot->interpreters == NULL || context->positions == NULL)
+        return spprof_error_no_memory();
+    for (size_t i = 0; i < list->count; i++)
+        TRY(build_interpreter(context, list->interpreters[i]));
+    qsort(context->snapshot->interpreters, list->count, sizeof *context->snapshot->interpreters, by_id);
+    context->snapshot->native_thread_count = context->build->kernel->natives.count;
+    context->snapshot->unknown_thread_count = kernel_threads_unknown(context->build->kernel);
+    return take_codes(context);
+}
+
+struct spprof_error *build_snapshot(const struct build *build, struct spprof_snapshot **snapshot)
+{
+    struct context context = {.build = build, .layout = build->walk->reader.layout, .snapshot = calloc(1, sizeof **snapshot)};
+    if (context.snapshot == NULL)
+        return spprof_error_no_memory();
+    struct spprof_error *error = fill(&context);
+    free(context.positions);
+    if (error != NULL) {
+        spprof_snapshot_free(context.snapshot);
+        return error;
+    }
+    *snapshot = context.snapshot;
+    return NULL;
+}

@@ -1,0 +1,266 @@
+#include "walk/code_table.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "object/string.h"
+
+enum {
+    BUCKETS = 1 << 12,
+    LINE_TABLE_MAX = 1 << 26,
+    THREAD_BYTECODE_MAX = 1 << 16,
+    CODE_UNIT = 2,
+};
+
+struct code_table {
+    struct code_entry *buckets[BUCKETS];
+    struct code_entry **entries;
+    size_t count, capacity;
+    size_t first_pending; /* entries before it are settled */
+    uint64_t code_type;   /* once it was checked */
+};
+
+struct spprof_error *code_table_new(struct code_table **table)
+{
+    *table = calloc(1, sizeof **table);
+    return *table == NULL ? spprof_error_no_memory() : NULL;
+}
+
+void code_free(struct spprof_code *code)
+{
+    if (code == NULL)
+        return;
+    free(code->name.bytes);
+    free(code->qualified_name.bytes);
+    free(code->file.bytes);
+    free((void *)(uintptr_t)code->line_table);
+    free(code);
+}
+
+void code_table_free(struct code_table *table)
+{
+    if (table == NULL)
+        return;
+    for (size_t i = 0; i < table->count; i++) {
+        code_free(table->entries[i]->code);
+        free(table->entries[i]->thread_bytecode);
+        free(table->entries[i]);
+    }
+    free(table->entries);
+    free(table);
+}
+
+size_t code_table_count(const struct code_table *table)
+{
+    return table->count;
+}
+
+struct code_entry *code_table_at(const struct code_table *table, size_t index)
+{
+    return table->entries[index];
+}
+
+static struct code_entry *new_entry(uint64_t address)
+{
+    struct code_entry *entry = calloc(1, sizeof *entry);
+    if (entry == NULL)
+        return NULL;
+    entry->code = calloc(1, sizeof *entry->code);
+    if (entry->code == NULL) {
+        free(entry);
+        return NULL;
+    }
+    entry->code->address = address;
+    entry->status = COPY_PENDING;
+    return entry;
+}
+
+struct code_entry *code_table_get(struct code_table *table, uint64_t address)
+{
+    struct code_entry **bucket = &table->buckets[(address * UINT64_C(0x9e3779b97f4a7c15)) >> 52];
+    for (struct code_entry *entry = *bucket; entry != NULL; entry = entry->next_in_bucket)
+        if (entry->code->address == address)
+            return entry;
+    if (table->count == table->capacity) {
+        size_t larger = table->capacity == 0 ? 64 : table->capacity * 2;
+        struct code_entry **grown = reallocarray(table->entries, larger, sizeof *grown);
+        if (grown == NULL)
+            return NULL;
+        table->entries = grown;
+        table->capacity = larger;
+    }
+    struct code_entry *entry = new_entry(address);
+    if (entry == NULL)
+        return NULL;
+    entry->next_in_bucket = *bucket;
+    *bucket = entry;
+    table->entries[table->count++] = entry;
+    return entry;
+}
+
+/* What tp_basicsize of the type of code objects must be: the whole struct, without the bytecode that ends it since 3.11. */
+static uint64_t code_basicsize(const struct layout *layout)
+{
+    int32_t bytecode = LAYOUT(layout, code, bytecode);
+    return (uint64_t)(bytecode != LAYOUT_ABSENT ? bytecode : LAYOUT(layout, code, size));
+}
+
+/* The type's name lies in read-only memory, which a core may lack; its size is in memory that cores have. */
+static enum copy_status check_code_type(struct code_table *table, struct reader *reader, uint64_t type)
+{
+    const struct layout *layout = reader->layout;
+    const uint8_t *data;
+    if (type == table->code_type)
+        return COPY_READY;
+    STEP(reader_struct(reader, type, (size_t)LAYOUT(layout, type, basicsize) + 8, "the type of a code object", &data));
+    uint64_t name = field_u64(data, LAYOUT(layout, type, name));
+    uint64_t basicsize = field_u64(data, LAYOUT(layout, type, basicsize));
+    enum copy_status status = reader_bytes(reader, name, sizeof "code", "the name of a type", &data);
+    if (status == COPY_PENDING)
+        return status;
+    bool right = status == COPY_READY ? memcmp(data, "code", sizeof "code") == 0 : basicsize == code_basicsize(layout);
+    if (!right)
+        return reader_fail(reader, "what should be a code object has another type");
+    table->code_type = type;
+    return COPY_READY;
+}
+
+/* 3.11 and later: the bytecode ends the object, ob_size counts its units. Before: a bytes object (co_code). */
+static enum copy_status find_bytecode(struct code_entry *entry, struct reader *reader, const uint8_t *header)
+{
+    const struct layout *layout = reader->layout;
+    if (LAYOUT(layout, code, bytecode) == LAYOUT_ABSENT)
+        return bytes_size(reader, field_u64(header, LAYOUT(layout, code, bytecode_object)), "co_code", &entry->bytecode_size);
+    uint64_t units = field_u64(header, LAYOUT(layout, variable_object, ob_size));
+    if (units > INT32_MAX)
+        return reader_fail(reader, "the code object at 0x%" PRIx64 " claims %" PRIu64 " instructions", entry->code->address, units);
+    entry->bytecode = entry->code->address + (uint64_t)LAYOUT(layout, code, bytecode);
+    entry->bytecode_size = units * CODE_UNIT;
+    entry->first_traceable = field_i32(header, LAYOUT(layout, code, firsttraceable));
+    if (LAYOUT(layout, code, framesize) != LAYOUT_ABSENT)
+        entry->frame_bytes = (uint64_t)field_u32(header, LAYOUT(layout, code, framesize)) * 8;
+    return COPY_READY;
+}
+
+/* _PyCodeArray {size, entries[]}: Include/cpython/code.h, 3.14. */
+static enum copy_status read_thread_bytecode(struct code_entry *entry, struct reader *reader, const uint8_t *header)
+{
+    const struct layout *layout = reader->layout;
+    const uint8_t *data;
+    if (!layout->rules->has_thread_local_bytecode || entry->thread_bytecode != NULL)
+        return COPY_READY;
+    uint64_t array = field_u64(header, LAYOUT(layout, code, tlbc));
+    if (array == 0)
+        return COPY_READY;
+    uint64_t count;
+    STEP(reader_pointer(reader, array + (uint64_t)LAYOUT(layout, code_array, size), "co_tlbc", &count));
+    if (count > THREAD_BYTECODE_MAX)
+        return reader_fail(reader, "co_tlbc at 0x%" PRIx64 " claims %" PRIu64 " entries", array, count);
+    if (count == 0)
+        return COPY_READY;
+    STEP(reader_struct(reader, array + (uint64_t)LAYOUT(layout, code_array, entries), (size_t)count * 8, "co_tlbc", &data));
+    uint64_t *starts = malloc((size_t)count * sizeof *starts);
+    if (starts == NULL)
+        return reader_fail(reader, "out of memory");
+    memcpy(starts, data, (size_t)count * sizeof *starts);
+    entry->thread_bytecode = starts;
+    entry->thread_bytecode_count = (size_t)count;
+    return COPY_READY;
+}
+
+static enum copy_status read_header(struct code_table *table, struct code_entry *entry, struct reader *reader)
+{
+    const struct layout *layout = reader->layout;
+    const uint8_t *header;
+    STEP(reader_struct(reader, entry->code->address, (size_t)code_basicsize(layout), "code object", &header));
+    entry->code->first_line = field_i32(header, LAYOUT(layout, code, firstlineno));
+    entry->name = field_u64(header, LAYOUT(layout, code, name));
+    entry->file = field_u64(header, LAYOUT(layout, code, filename));
+    entry->line_table = field_u64(header, LAYOUT(layout, code, linetable));
+    if (layout->rules->has_qualified_names)
+        entry->qualified_name = field_u64(header, LAYOUT(layout, code, qualname));
+    STEP(check_code_type(table, reader, field_u64(header, LAYOUT(layout, object, type))));
+    STEP(find_bytecode(entry, reader, header));
+    return read_thread_bytecode(entry, reader, header);
+}
+
+static const char name_words[] = "co_name", qualified_name_words[] = "co_qualname", file_words[] = "co_filename", table_words[] = "the line table";
+
+/* Asks for every part before it waits for one, so that all come in one batch. A name that cannot be read costs only that name. */
+static enum copy_status gather(struct code_table *table, struct code_entry *entry, struct reader *reader)
+{
+    const uint8_t *data;
+    size_t size;
+    enum copy_status header = read_header(table, entry, reader);
+    if (header == COPY_FAILED || entry->name == 0)
+        return header;
+    enum copy_status parts[] = {
+        header,
+        string_load(reader, entry->name, name_words),
+        string_load(reader, entry->file, file_words),
+        bytes_read(reader, entry->line_table, table_words, LINE_TABLE_MAX, &data, &size),
+        entry->qualified_name != 0 ? string_load(reader, entry->qualified_name, qualified_name_words) : COPY_READY,
+    };
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (parts[i] == COPY_PENDING)
+            return COPY_PENDING;
+    return COPY_READY;
+}
+
+void code_table_step(struct code_table *table, struct reader *reader)
+{
+    bool settled = true;
+    for (size_t i = table->first_pending; i < table->count; i++) {
+        struct code_entry *entry = table->entries[i];
+        if (entry->status == COPY_PENDING) {
+            entry->status = gather(table, entry, reader);
+            if (entry->status == COPY_FAILED)
+                snprintf(entry->reason, sizeof entry->reason, "%s", reader->reason);
+        }
+        settled = settled && entry->status != COPY_PENDING;
+        if (settled)
+            table->first_pending = i + 1;
+    }
+}
+
+static void note_missing(struct code_entry *entry, const struct reader *reader)
+{
+    snprintf(entry->missing, sizeof entry->missing, "%s", reader->reason);
+}
+
+static void decode_text(struct code_entry *entry, struct reader *reader, uint64_t object, const char *what, struct spprof_text *text)
+{
+    if (text->bytes == NULL && object != 0 && string_read(reader, object, what, text) != COPY_READY)
+        note_missing(entry, reader);
+}
+
+static void decode_line_table(struct code_entry *entry, struct reader *reader)
+{
+    const uint8_t *data;
+    size_t size;
+    if (bytes_read(reader, entry->line_table, table_words, LINE_TABLE_MAX, &data, &size) != COPY_READY) {
+        note_missing(entry, reader);
+        return;
+    }
+    uint8_t *table = malloc(size + 1);
+    if (table == NULL)
+        return;
+    memcpy(table, data, size);
+    entry->code->line_table = table;
+    entry->code->line_table_size = size;
+}
+
+void code_table_decode(struct code_table *table, struct reader *reader)
+{
+    for (size_t i = 0; i < table->count; i++) {
+        struct code_entry *entry = table->entries[i];
+        struct spprof_code *code = entry->code;
+        if (entry->status != COPY_READY || code->line_table != NULL)
+            continue;
+        decode_text(entry, reader, entry->name, name_words, &code->name);
+        decode_text(entry, reader, entry->qualified_name, qualified_name_words, &code->qualified_name);
+        decode_text(entry, reader, entry->file, file_words, &code->file);
+        decode_line_table(entry, reader);
+    }
+}

@@ -1,0 +1,44 @@
+/* The code objects that frames name, each read once: Include/cpython/code.h, 3.9 to 3.15. */
+#ifndef SPPROF_WALK_CODE_TABLE_H
+#define SPPROF_WALK_CODE_TABLE_H
+
+#include "object/reader.h"
+#include "spprof/snapshot.h"
+
+struct code_entry {
+    struct spprof_code *code;
+    struct code_entry *next_in_bucket;
+    uint64_t name, qualified_name, file, line_table; /* addresses of the objects; qualified_name 0 before 3.11 */
+    enum copy_status status; /* PENDING until all its memory is there; FAILED: reason says why this is no code object */
+    uint64_t bytecode;       /* address of the first instruction; 0 where the version tells positions by number (3.9, 3.10) */
+    uint64_t bytecode_size;  /* bytes */
+    int32_t first_traceable; /* code units; a frame before it is incomplete (3.11 and later) */
+    uint64_t frame_bytes;    /* that a frame of it takes on the data stack; 0 unknown */
+    uint64_t *thread_bytecode; /* free-threaded 3.14 and later: start of each thread's copy, 0: not made */
+    size_t thread_bytecode_count;
+    char reason[192];
+    char missing[192]; /* a name or table that could not be read, in a code object that is otherwise sound; "" none */
+};
+
+struct code_table;
+
+struct spprof_error *code_table_new(struct code_table **table);
+void code_table_free(struct code_table *table); /* NULL is allowed */
+
+/* The entry of the code object at an address, made where there is none; NULL: out of memory. Owned by the table. */
+struct code_entry *code_table_get(struct code_table *table, uint64_t address);
+
+/* Goes on gathering the memory of the entries that are pending. */
+void code_table_step(struct code_table *table, struct reader *reader);
+
+/* Turns names and tables into text, from memory that is all there: work that no stopped target needs to wait for. */
+void code_table_decode(struct code_table *table, struct reader *reader);
+
+/* The entries in the order in which they were made. */
+size_t code_table_count(const struct code_table *table);
+struct code_entry *code_table_at(const struct code_table *table, size_t index);
+
+/* Frees a code object that was taken out of its entry. */
+void code_free(struct spprof_code *code);
+
+#endif

@@ -1,0 +1,188 @@
+#include "spprof/session.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "cleanup.h"
+#include "walk/build.h"
+#include "walk/candidates.h"
+#include "walk/live_stack.h"
+#include "walk/walk.h"
+
+
+struct spprof_session {
+    struct spprof_target *target;
+    struct chosen chosen;
+};
+
+struct spprof_error *spprof_session_open(struct spprof_target *target, struct spprof_session **result)
+{
+    struct runtimes candidates;
+    TRY(candidates_find(target, &candidates));
+    struct spprof_session *session = calloc(1, sizeof *session);
+    struct spprof_error *error = session == NULL ? spprof_error_no_memory() : candidates_choose(target, &candidates, &session->chosen);
+    runtimes_free(&candidates);
+    if (error != NULL) {
+        free(session);
+        return error;
+    }
+    session->target = target;
+    *result = session;
+    return NULL;
+}
+
+void spprof_session_close(struct spprof_session *session)
+{
+    free(session);
+}
+
+/* What taking a snapshot holds on the way. */
+struct taking {
+    struct spprof_session *session;
+    struct copy *copy;
+    struct walk *walk;
+    struct thread_names names;
+    struct kernel_threads kernel;
+    struct lived *lived;
+    size_t lived_count;
+};
+
+static void taking_free(struct taking *taking)
+{
+    walk_free(taking->walk);
+    copy_free(taking->copy);
+    thread_names_free(&taking->names);
+    kernel_threads_free(&taking->kernel);
+    free(taking->lived);
+}
+
+static struct spprof_error *walk_again(struct taking *taking)
+{
+    walk_free(taking->walk);
+    taking->walk = NULL;
+    TRY(walk_new(taking->copy, &taking->session->chosen.layout, taking->session->chosen.runtime.address, &taking->walk));
+    walk_run(taking->walk);
+    return NULL;
+}
+
+static int by_address(const void *left, const void *right)
+{
+    const struct lived *a = left, *b = right;
+    return (a->address > b->address) - (a->address < b->address);
+}
+
+static struct spprof_error *remember_threads(struct taking *taking)
+{
+    const struct thread_list *list = &taking->walk->list;
+    size_t count = 0;
+    for (size_t i = 0; i < list->count; i++)
+        count += list->interpreters[i]->thread_count;
+    taking->lived = calloc(count + 1, sizeof *taking->lived);
+    if (taking->lived == NULL)
+        return spprof_error_no_memory();
+    for (size_t i = 0; i < list->count; i++) {
+        for (size_t j = 0; j < list->interpreters[i]->thread_count; j++) {
+            const struct thread_state *thread = list->interpreters[i]->threads[j];
+            taking->lived[taking->lived_count++] = (struct lived){thread->address, thread->unique_id, thread->thread_id};
+        }
+    }
+    qsort(taking->lived, taking->lived_count, sizeof *taking->lived, by_address);
+    return NULL;
+}
+
+static struct spprof_error *read_names(struct taking *taking)
+{
+    return thread_names_read(taking->session->target, &taking->session->chosen.layout, &taking->walk->list, &taking->names);
+}
+
+/* A target that stands still: one walk, then the names. */
+static struct spprof_error *take_still(struct taking *taking)
+{
+    TRY(walk_again(taking));
+    return read_names(taking);
+}
+
+/*
+ * A target that runs: the first walk learns where everything is. While the threads stand still that is read once more in one batch, and
+ * followed again; only what has moved in between costs more reads.
+ */
+static struct spprof_error *take_stopped(struct taking *taking)
+{
+    struct spprof_target *target = taking->session->target;
+    TRY(walk_again(taking));
+    TRY(remember_threads(taking));
+    TRY(read_names(taking));
+    TRY(target->ops->stop(target));
+    copy_refresh(taking->copy);
+    struct spprof_error *error = walk_again(taking);
+    target->ops->resume(target);
+    return error;
+}
+
+static struct spprof_error *take_running(struct taking *taking)
+{
+    TRY(walk_again(taking));
+    TRY(remember_threads(taking));
+    TRY(read_names(taking));
+    return live_stacks_read(taking->walk);
+}
+
+static struct spprof_error *read_kernel_threads(struct taking *taking)
+{
+    struct spprof_target *target = taking->session->target;
+    struct spprof_native_threads natives = {NULL, 0};
+    if (target->ops->threads != NULL)
+        TRY(target->ops->threads(target, &natives));
+    TRY(kernel_threads_init(&taking->kernel, target, natives));
+    if (LAYOUT(&taking->session->chosen.layout, thread_state, native_thread_id) == LAYOUT_ABSENT)
+        kernel_threads_learn_descriptors(&taking->kernel, &taking->walk->list);
+    return NULL;
+}
+
+static bool has_thread(const struct spprof_snapshot *snapshot)
+{
+    for (size_t i = 0; i < snapshot->interpreter_count; i++)
+        if (snapshot->interpreters[i].thread_count > 0)
+            return true;
+    return false;
+}
+
+static struct spprof_error *take(struct taking *taking, const struct spprof_snapshot_options *options, struct spprof_snapshot **snapshot)
+{
+    struct spprof_target *target = taking->session->target;
+    bool runs = target->ops->stop != NULL;
+    TRY(copy_new(target, &taking->copy));
+    TRY(!runs ? take_still(taking) : options->no_stop ? take_running(taking) : take_stopped(taking));
+    TRY(read_kernel_threads(taking));
+    struct build build = {
+        .walk = taking->walk,
+        .target = target,
+        .runtime = taking->session->chosen.runtime.address,
+        .kernel = &taking->kernel,
+        .names = &taking->names,
+        .lived = taking->lived,
+        .lived_count = taking->lived_count,
+        .only_tid = options->only_tid,
+    };
+    code_table_decode(taking->walk->codes, &taking->walk->reader);
+    TRY(build_snapshot(&build, snapshot));
+    for (size_t i = 0; i < target->problems.count; i++)
+        spprof_problems_add(&(*snapshot)->problems, "%s", target->problems.texts[i]);
+    (*snapshot)->stopped_ns = target->stopped_ns;
+    (*snapshot)->read_calls = target->read_calls;
+    (*snapshot)->read_bytes = target->read_bytes;
+    if (options->only_tid == 0 || has_thread(*snapshot))
+        return NULL;
+    spprof_snapshot_free(*snapshot);
+    return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "no Python thread has the id %" PRId64 "; without --thread all of them are shown",
+                            options->only_tid);
+}
+
+struct spprof_error *spprof_snapshot_take(struct spprof_session *session, const struct spprof_snapshot_options *options,
+                                          struct spprof_snapshot **snapshot)
+{
+    struct taking taking = {.session = session};
+    struct spprof_error *error = take(&taking, options, snapshot);
+    taking_free(&taking);
+    return error;
+}

@@ -1,0 +1,268 @@
+#include "walk/stack.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { CHUNK_MAX = 1 << 27 };
+
+void stack_init(struct stack *stack, uint64_t thread_state)
+{
+    *stack = (struct stack){.thread_state = thread_state, .power = 1};
+}
+
+void stack_free(struct stack *stack)
+{
+    free(stack->frames);
+    free(stack->truncated);
+}
+
+size_t stack_thread_state_size(const struct layout *layout)
+{
+    static const enum layout_field fields[] = {
+        FIELD_thread_state_next,           FIELD_thread_state_interp,          FIELD_thread_state_current_frame,
+        FIELD_thread_state_cframe,         FIELD_thread_state_thread_id,       FIELD_thread_state_native_thread_id,
+        FIELD_thread_state_id,             FIELD_thread_state_attach_state,   FIELD_thread_state_gil_requested,   FIELD_thread_state_datastack_chunk,
+        FIELD_thread_state_datastack_top,  FIELD_thread_state_datastack_limit,
+    };
+    int32_t end = 0;
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        if (layout->offset[fields[i]] + 8 > end)
+            end = layout->offset[fields[i]] + 8;
+    return (size_t)end;
+}
+
+static enum copy_status finish(struct stack *stack, const char *reason)
+{
+    stack->progress = STACK_DONE;
+    if (reason != NULL && asprintf(&stack->truncated, "%s", reason) < 0)
+        stack->truncated = NULL;
+    return COPY_READY;
+}
+
+/* Enters a chunk of the data stack; one that makes no sense is not used, its frames are then read one by one. */
+static void enter_chunk(struct stack *stack, uint64_t chunk, uint64_t end)
+{
+    bool sane = chunk != 0 && chunk % 8 == 0 && end > chunk && end - chunk <= CHUNK_MAX;
+    stack->chunk = sane ? chunk : 0;
+    stack->chunk_used = sane ? end - chunk : 0;
+    stack->older_chunk = 0;
+    stack->lowest_in_chunk = UINT64_MAX;
+}
+
+/* Whether the piece of data stack can be had at all; where not, frames are read one by one. */
+static enum copy_status load_chunk(struct stack *stack, struct reader *reader)
+{
+    const uint8_t *data;
+    if (stack->chunk == 0)
+        return COPY_READY;
+    enum copy_status status = reader_struct(reader, stack->chunk, (size_t)stack->chunk_used, "data stack", &data);
+    if (status == COPY_READY && stack->chunk_used >= 8)
+        stack->older_chunk = field_u64(data, LAYOUT(reader->layout, stack_chunk, previous));
+    if (status == COPY_FAILED)
+        stack->chunk = stack->chunk_used = 0;
+    return status == COPY_PENDING ? status : COPY_READY;
+}
+
+static enum copy_status enter(struct stack *stack, struct reader *reader)
+{
+    const struct layout *layout = reader->layout;
+    const uint8_t *data;
+    STEP(reader_struct(reader, stack->thread_state, stack_thread_state_size(layout), "thread state", &data));
+    if (LAYOUT(layout, thread_state, datastack_chunk) != LAYOUT_ABSENT)
+        enter_chunk(stack, field_u64(data, LAYOUT(layout, thread_state, datastack_chunk)),
+                    field_u64(data, LAYOUT(layout, thread_state, datastack_top)));
+    if (layout->rules->has_cframe) {
+        uint64_t cframe = field_u64(data, LAYOUT(layout, thread_state, cframe));
+        enum copy_status chunk = load_chunk(stack, reader);
+        if (cframe == 0)
+            return finish(stack, NULL);
+        STEP(reader_pointer(reader, cframe + (uint64_t)LAYOUT(layout, cframe, current_frame), "C frame", &stack->head));
+        STEP(chunk);
+    } else {
+        stack->head = field_u64(data, LAYOUT(layout, thread_state, current_frame));
+        STEP(load_chunk(stack, reader));
+    }
+    stack->cursor = stack->head;
+    stack->progress = STACK_ENTERED;
+    return COPY_READY;
+}
+
+/* Moves on to the next older chunk when the cursor is in it. */
+static enum copy_status follow_chunks(struct stack *stack, struct reader *reader)
+{
+    const struct layout *layout = reader->layout;
+    const uint8_t *data;
+    uint64_t older = stack->older_chunk;
+    if (older == 0 || stack->cursor < older || stack->cursor - older >= CHUNK_MAX)
+        return COPY_READY;
+    size_t header = (size_t)LAYOUT(layout, stack_chunk, data);
+    if (reader_struct(reader, older, header, "data stack", &data) == COPY_PENDING)
+        return COPY_PENDING;
+    if (copy_want(reader->copy, older, header, &data) != COPY_READY)
+        return COPY_READY;
+    uint64_t size = field_u64(data, LAYOUT(layout, stack_chunk, size));
+    uint64_t top = field_u64(data, LAYOUT(layout, stack_chunk, top));
+    if (size > CHUNK_MAX || stack->cursor - older >= size)
+        return COPY_READY;
+    uint64_t used = top <= size / 8 ? header + top * 8 : size;
+    enter_chunk(stack, older, older + (used <= size ? used : size));
+    return load_chunk(stack, reader);
+}
+
+static bool in_chunk(const struct stack *stack, uint64_t address, size_t size)
+{
+    return stack->chunk != 0 && address >= stack->chunk && address - stack->chunk < stack->chunk_used &&
+           size <= stack->chunk_used - (address - stack->chunk);
+}
+
+static enum copy_status frame_bytes(struct stack *stack, struct reader *reader, size_t size, const uint8_t **data)
+{
+    if (stack->cursor % 8 != 0)
+        return reader_fail(reader, "frame at 0x%" PRIx64 " is not aligned", stack->cursor);
+    if (!in_chunk(stack, stack->cursor, size)) {
+        STEP(load_chunk(stack, reader));
+        STEP(follow_chunks(stack, reader));
+    }
+    if (!in_chunk(stack, stack->cursor, size))
+        return reader_struct(reader, stack->cursor, size, "frame", data);
+    if (stack->cursor >= stack->lowest_in_chunk)
+        return reader_fail(reader, "frame at 0x%" PRIx64 " lies above the frame that it called", stack->cursor);
+    STEP(reader_struct(reader, stack->chunk, (size_t)stack->chunk_used, "data stack", data));
+    *data += stack->cursor - stack->chunk;
+    return COPY_READY;
+}
+
+static bool push_frame(struct stack *stack, const struct raw_frame *frame)
+{
+    if (stack->frame_count == stack->frame_capacity) {
+        size_t larger = stack->frame_capacity == 0 ? 32 : stack->frame_capacity * 2;
+        struct raw_frame *grown = reallocarray(stack->frames, larger, sizeof *grown);
+        if (grown == NULL)
+            return false;
+        stack->frames = grown;
+        stack->frame_capacity = larger;
+    }
+    stack->frames[stack->frame_count++] = *frame;
+    return true;
+}
+
+static int by_address(const void *left, const void *right)
+{
+    uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+    return (a > b) - (a < b);
+}
+
+/* Cuts the frames at the first that comes a second time. */
+static void cut_cycle(struct stack *stack)
+{
+    size_t low = 0, high = stack->frame_count;
+    while (low < high) { /* the longest beginning without a repetition */
+        size_t middle = (low + high + 1) / 2;
+        uint64_t *addresses = calloc(middle, sizeof *addresses);
+        if (addresses == NULL)
+            break;
+        for (size_t i = 0; i < middle; i++)
+            addresses[i] = stack->frames[i].address;
+        qsort(addresses, middle, sizeof *addresses, by_address);
+        bool repeats = false;
+        for (size_t i = 1; i < middle && !repeats; i++)
+            repeats = addresses[i] == addresses[i - 1];
+        free(addresses);
+        if (repeats)
+            high = middle - 1;
+        else
+            low = middle;
+    }
+    stack->frame_count = low;
+}
+
+/* Moves on to the caller. False: the stack ends here. */
+static bool advance(struct stack *stack, uint64_t previous)
+{
+    if (in_chunk(stack, stack->cursor, 1))
+        stack->lowest_in_chunk = stack->cursor;
+    if (previous == stack->remembered && previous != 0) {
+        cut_cycle(stack);
+        finish(stack, "the chain of frames runs in a circle");
+        return false;
+    }
+    if (++stack->behind == stack->power) {
+        stack->remembered = previous;
+        stack->behind = 0;
+        stack->power *= 2;
+    }
+    stack->cursor = previous;
+    if (previous == 0) {
+        finish(stack, NULL);
+        return false;
+    }
+    if (++stack->steps >= STACK_FRAMES_MAX) {
+        finish(stack, "more frames than any stack has; the rest is left out");
+        return false;
+    }
+    return true;
+}
+
+static enum copy_status read_frame_object(struct stack *stack, struct reader *reader, struct raw_frame *frame, uint64_t *code, uint64_t *previous)
+{
+    const struct layout *layout = reader->layout;
+    const uint8_t *data;
+    STEP(frame_bytes(stack, reader, (size_t)LAYOUT(layout, frame_object, lasti) + 4, &data));
+    *previous = field_u64(data, LAYOUT(layout, frame_object, back));
+    *code = field_u64(data, LAYOUT(layout, frame_object, code));
+    frame->instruction = (uint64_t)(int64_t)field_i32(data, LAYOUT(layout, frame_object, lasti));
+    frame->owner = FRAME_OWNER_THREAD;
+    return COPY_READY;
+}
+
+static enum copy_status read_interpreter_frame(struct stack *stack, struct reader *reader, struct raw_frame *frame, uint64_t *code,
+                                               uint64_t *previous)
+{
+    const struct layout *layout = reader->layout;
+    const struct layout_rules *rules = layout->rules;
+    const uint8_t *data;
+    STEP(frame_bytes(stack, reader, (size_t)LAYOUT(layout, frame, localsplus), &data));
+    uint8_t owner = data[LAYOUT(layout, frame, owner)];
+    frame->owner = owner < sizeof rules->owners ? (enum frame_owner)rules->owners[owner] : FRAME_OWNER_INVALID;
+    if (frame->owner == FRAME_OWNER_INVALID)
+        return reader_fail(reader, "frame at 0x%" PRIx64 " has an owner that does not exist (%u)", stack->cursor, owner);
+    *previous = field_u64(data, LAYOUT(layout, frame, previous));
+    *code = field_u64(data, LAYOUT(layout, frame, executable)) & ~rules->reference_tag_mask;
+    frame->instruction = field_u64(data, LAYOUT(layout, frame, instruction));
+    if (rules->has_thread_local_bytecode)
+        frame->thread_bytecode = field_i32(data, LAYOUT(layout, frame, tlbc_index));
+    return COPY_READY;
+}
+
+static enum copy_status walk_frame(struct stack *stack, struct reader *reader, struct code_table *codes)
+{
+    struct raw_frame frame = {.address = stack->cursor};
+    uint64_t code = 0, previous = 0;
+    if (reader->layout->rules->frames == FRAME_OBJECTS)
+        STEP(read_frame_object(stack, reader, &frame, &code, &previous));
+    else
+        STEP(read_interpreter_frame(stack, reader, &frame, &code, &previous));
+    if (frame.owner != FRAME_OWNER_INTERPRETER) { /* the interpreter's own frames, shims between C and Python, are never shown */
+        if (code == 0 || code % 8 != 0)
+            return reader_fail(reader, "frame at 0x%" PRIx64 " has no code object", stack->cursor);
+        frame.code = code_table_get(codes, code);
+        if (frame.code == NULL || !push_frame(stack, &frame))
+            return reader_fail(reader, "out of memory");
+    }
+    advance(stack, previous);
+    return COPY_READY;
+}
+
+void stack_step(struct stack *stack, struct reader *reader, struct code_table *codes)
+{
+    enum copy_status status = COPY_READY;
+    if (stack->progress == STACK_NEW)
+        status = enter(stack, reader);
+    if (stack->progress == STACK_ENTERED && stack->cursor == 0)
+        finish(stack, NULL);
+    while (status == COPY_READY && stack->progress == STACK_ENTERED)
+        status = walk_frame(stack, reader, codes);
+    if (status == COPY_FAILED)
+        finish(stack, reader->reason);
+}

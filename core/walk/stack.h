@@ -1,0 +1,47 @@
+/*
+ * The frames of one thread, newest first, as the target holds them: Python/ceval.c, Include/internal/pycore_frame.h (3.11 to 3.13),
+ * pycore_interpframe_structs.h (3.14, 3.15), Include/cpython/frameobject.h (3.9, 3.10).
+ */
+#ifndef SPPROF_WALK_STACK_H
+#define SPPROF_WALK_STACK_H
+
+#include "object/reader.h"
+#include "walk/code_table.h"
+
+struct raw_frame {
+    uint64_t address;
+    struct code_entry *code;
+    uint64_t instruction; /* prev_instr or instr_ptr; before 3.11 f_lasti, sign-extended */
+    int32_t thread_bytecode; /* which copy of the bytecode runs; 0: the main one */
+    enum frame_owner owner;
+};
+
+enum { STACK_FRAMES_MAX = 2 * 1000 * 1000 };
+
+struct stack {
+    uint64_t thread_state;
+    enum { STACK_NEW, STACK_ENTERED, STACK_DONE } progress;
+    uint64_t head;   /* the newest frame */
+    uint64_t cursor; /* the frame to be read next */
+    struct raw_frame *frames;
+    size_t frame_count, frame_capacity;
+    size_t steps; /* frames gone by, shown or not */
+    char *truncated; /* why the stack ends early; owned */
+    /* The piece of the data stack that the cursor is in: [chunk, chunk + chunk_used). */
+    uint64_t chunk, chunk_used, older_chunk;
+    uint64_t lowest_in_chunk; /* frames of a chunk are pushed upwards: each older one lies lower */
+    /* Brent's search for a cycle: a remembered frame, how far it is behind, and when the next is remembered. */
+    uint64_t remembered;
+    size_t behind, power;
+};
+
+/* How many bytes of a thread state walking needs. */
+size_t stack_thread_state_size(const struct layout *layout);
+
+void stack_init(struct stack *stack, uint64_t thread_state);
+void stack_free(struct stack *stack); /* its contents */
+
+/* Walks as far as memory is there. The stack is whole, or truncated says why not, when progress is DONE. */
+void stack_step(struct stack *stack, struct reader *reader, struct code_table *codes);
+
+#endif

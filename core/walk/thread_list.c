@@ -1,0 +1,225 @@
+#include "walk/thread_list.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { INTERPRETERS_MAX = 1 << 14, THREADS_MAX = 1 << 18 };
+
+void thread_list_init(struct thread_list *list, uint64_t runtime)
+{
+    *list = (struct thread_list){.runtime = runtime};
+}
+
+static void interpreter_free(struct interpreter *interpreter)
+{
+    for (size_t i = 0; i < interpreter->thread_count; i++) {
+        stack_free(&interpreter->threads[i]->stack);
+        free(interpreter->threads[i]);
+    }
+    free(interpreter->threads);
+    free(interpreter->truncated);
+    free(interpreter);
+}
+
+void thread_list_free(struct thread_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        interpreter_free(list->interpreters[i]);
+    free(list->interpreters);
+    free(list->truncated);
+}
+
+/* Makes room for one more pointer. */
+static bool grow(void *list, size_t count, size_t *capacity)
+{
+    void ***items = list;
+    if (count < *capacity)
+        return true;
+    size_t larger = *capacity == 0 ? 16 : *capacity * 2;
+    void **grown = reallocarray(*items, larger, sizeof *grown);
+    if (grown == NULL)
+        return false;
+    *items = grown;
+    *capacity = larger;
+    return true;
+}
+
+static char *words(const char *text)
+{
+    char *copy;
+    return asprintf(&copy, "%s", text) < 0 ? NULL : copy;
+}
+
+static enum copy_status add_interpreter(struct thread_list *list, struct reader *reader, uint64_t address)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->interpreters[i]->address == address)
+            return reader_fail(reader, "the list of interpreters runs in a circle");
+    if (list->count >= INTERPRETERS_MAX)
+        return reader_fail(reader, "more interpreters than any process has; the rest is left out");
+    struct interpreter *interpreter = calloc(1, sizeof *interpreter);
+    if (interpreter == NULL || !grow(&list->interpreters, list->count, &list->capacity)) {
+        free(interpreter);
+        return reader_fail(reader, "out of memory");
+    }
+    interpreter->address = address;
+    interpreter->is_main = address == list->main_interpreter;
+    interpreter->power = 1;
+    list->interpreters[list->count++] = interpreter;
+    return COPY_READY;
+}
+
+static enum copy_status start(struct thread_list *list, struct reader *reader)
+{
+    const struct layout *layout = reader->layout;
+    const uint8_t *data;
+    /* Asked for together: they come in one batch. */
+    enum copy_status head = reader_pointer(reader, list->runtime + (uint64_t)LAYOUT(layout, runtime, interpreters_head),
+                                           "the list of interpreters", &list->next);
+    enum copy_status main = reader_pointer(reader, list->runtime + (uint64_t)LAYOUT(layout, runtime, interpreters_main),
+                                           "the main interpreter", &list->main_interpreter);
+    enum copy_status ident = reader_bytes(reader, list->runtime + (uint64_t)LAYOUT(layout, runtime, main_thread), 8, "the main thread", &data);
+    STEP(head);
+    STEP(main);
+    STEP(ident);
+    list->main_thread = field_u64(data, 0);
+    list->started = true;
+    return COPY_READY;
+}
+
+static enum copy_status list_interpreters(struct thread_list *list, struct reader *reader)
+{
+    if (!list->started)
+        STEP(start(list, reader));
+    while (list->next != 0) {
+        uint64_t next;
+        STEP(reader_pointer(reader, list->next + (uint64_t)LAYOUT(reader->layout, interpreter, next), "interpreter", &next));
+        STEP(add_interpreter(list, reader, list->next));
+        list->next = next;
+    }
+    return COPY_READY;
+}
+
+static uint64_t field_at(const struct interpreter *interpreter, int32_t offset)
+{
+    return interpreter->address + (uint64_t)offset;
+}
+
+static enum copy_status read_header(struct interpreter *interpreter, struct reader *reader, uint64_t runtime)
+{
+    const struct layout *layout = reader->layout;
+    const uint8_t *collecting = NULL;
+    uint64_t id = 0, gil = 0, gc_frame = 0;
+    bool behind = layout->rules->gil == GIL_BEHIND_INTERPRETER;
+    int32_t frame_offset = LAYOUT(layout, interpreter, gc_frame);
+    enum copy_status parts[] = {
+        reader_pointer(reader, field_at(interpreter, LAYOUT(layout, interpreter, id)), "interpreter", &id),
+        reader_pointer(reader, field_at(interpreter, LAYOUT(layout, interpreter, threads_head)), "interpreter", &interpreter->next_thread),
+        reader_pointer(reader, field_at(interpreter, LAYOUT(layout, interpreter, modules)), "interpreter", &interpreter->modules),
+        reader_bytes(reader, field_at(interpreter, LAYOUT(layout, interpreter, gc_collecting)), 4, "interpreter", &collecting),
+        behind ? reader_pointer(reader, field_at(interpreter, LAYOUT(layout, interpreter, gil)), "interpreter", &gil) : COPY_READY,
+        frame_offset != LAYOUT_ABSENT ? reader_pointer(reader, field_at(interpreter, frame_offset), "interpreter", &gc_frame) : COPY_READY,
+    };
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        STEP(parts[i]);
+    interpreter->id = (int64_t)id;
+    interpreter->collecting = field_i32(collecting, 0) != 0;
+    interpreter->gc_frame = gc_frame;
+    interpreter->gil = behind ? gil : runtime + (uint64_t)LAYOUT(layout, runtime, gil);
+    interpreter->header_read = true;
+    return COPY_READY;
+}
+
+/* struct _gil_runtime_state (Include/internal/pycore_gil.h): a GIL that cannot be read leaves its facts unknown, nothing more. */
+static enum copy_status read_gil(struct interpreter *interpreter, struct reader *reader)
+{
+    const struct layout *layout = reader->layout;
+    const uint8_t *data;
+    enum copy_status status = reader_struct(reader, interpreter->gil, (size_t)LAYOUT(layout, gil, locked) + 4, "GIL", &data);
+    if (status == COPY_PENDING)
+        return status;
+    interpreter->gil_read = true;
+    if (status == COPY_FAILED)
+        return COPY_READY;
+    int32_t enabled = LAYOUT(layout, gil, enabled);
+    interpreter->gil_known = true;
+    interpreter->gil_enabled = !layout->free_threaded || enabled == LAYOUT_ABSENT || field_i32(data, enabled) != 0;
+    interpreter->gil_locked = field_i32(data, LAYOUT(layout, gil, locked)) == 1;
+    interpreter->gil_holder = field_u64(data, LAYOUT(layout, gil, last_holder));
+    return COPY_READY;
+}
+
+static enum copy_status add_thread(struct interpreter *interpreter, struct reader *reader, const uint8_t *data)
+{
+    const struct layout *layout = reader->layout;
+    if (field_u64(data, LAYOUT(layout, thread_state, interp)) != interpreter->address)
+        return reader_fail(reader, "the thread state at 0x%" PRIx64 " does not belong to its interpreter", interpreter->next_thread);
+    if (interpreter->thread_count >= THREADS_MAX)
+        return reader_fail(reader, "more threads than any process has; the rest is left out");
+    struct thread_state *thread = calloc(1, sizeof *thread);
+    if (thread == NULL || !grow(&interpreter->threads, interpreter->thread_count, &interpreter->thread_capacity)) {
+        free(thread);
+        return reader_fail(reader, "out of memory");
+    }
+    int32_t native = LAYOUT(layout, thread_state, native_thread_id);
+    int32_t attach = LAYOUT(layout, thread_state, attach_state);
+    int32_t requested = LAYOUT(layout, thread_state, gil_requested);
+    thread->address = interpreter->next_thread;
+    thread->thread_id = field_u64(data, LAYOUT(layout, thread_state, thread_id));
+    thread->native_thread_id = native == LAYOUT_ABSENT ? 0 : field_u64(data, native);
+    thread->unique_id = field_u64(data, LAYOUT(layout, thread_state, id));
+    thread->attach_state = attach == LAYOUT_ABSENT ? -1 : field_i32(data, attach);
+    thread->gil_requested = requested != LAYOUT_ABSENT && field_i32(data, requested) != 0;
+    stack_init(&thread->stack, thread->address);
+    interpreter->threads[interpreter->thread_count++] = thread;
+    return COPY_READY;
+}
+
+static enum copy_status list_threads(struct interpreter *interpreter, struct reader *reader)
+{
+    while (interpreter->next_thread != 0) {
+        const uint8_t *data;
+        STEP(reader_struct(reader, interpreter->next_thread, stack_thread_state_size(reader->layout), "thread state", &data));
+        STEP(add_thread(interpreter, reader, data));
+        uint64_t next = field_u64(data, LAYOUT(reader->layout, thread_state, next));
+        if (next != 0 && next == interpreter->remembered)
+            return reader_fail(reader, "the list of threads runs in a circle");
+        if (++interpreter->behind == interpreter->power) {
+            interpreter->remembered = next;
+            interpreter->behind = 0;
+            interpreter->power *= 2;
+        }
+        interpreter->next_thread = next;
+    }
+    return COPY_READY;
+}
+
+static void step_interpreter(struct interpreter *interpreter, struct reader *reader, uint64_t runtime)
+{
+    enum copy_status status = interpreter->header_read ? COPY_READY : read_header(interpreter, reader, runtime);
+    if (interpreter->header_read && !interpreter->gil_read)
+        (void)read_gil(interpreter, reader);
+    if (status == COPY_READY)
+        status = list_threads(interpreter, reader);
+    if (status == COPY_FAILED)
+        interpreter->truncated = words(reader->reason);
+    interpreter->listed = status == COPY_FAILED || (status == COPY_READY && interpreter->gil_read);
+}
+
+bool thread_list_step(struct thread_list *list, struct reader *reader)
+{
+    if (!list->listed) {
+        enum copy_status status = list_interpreters(list, reader);
+        if (status == COPY_FAILED)
+            list->truncated = words(reader->reason);
+        list->listed = status != COPY_PENDING;
+    }
+    bool settled = list->listed;
+    for (size_t i = 0; i < list->count; i++) {
+        if (!list->interpreters[i]->listed)
+            step_interpreter(list->interpreters[i], reader, list->runtime);
+        settled = settled && list->interpreters[i]->listed;
+    }
+    return settled;
+}

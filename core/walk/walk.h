@@ -1,0 +1,25 @@
+/* One walk over everything: interpreters, thread states, stacks, code objects, in rounds of one batched read each. */
+#ifndef SPPROF_WALK_WALK_H
+#define SPPROF_WALK_WALK_H
+
+#include "object/reader.h"
+#include "walk/code_table.h"
+#include "walk/thread_list.h"
+
+struct walk {
+    struct reader reader;
+    struct thread_list list;
+    struct code_table *codes;
+};
+
+/* Borrows copy and layout. */
+struct spprof_error *walk_new(struct copy *copy, const struct layout *layout, uint64_t runtime, struct walk **walk);
+void walk_free(struct walk *walk); /* NULL is allowed */
+
+/* Walks until everything is settled. What the copy holds already is not read again. */
+void walk_run(struct walk *walk);
+
+/* The thread state at an address; NULL where the walk met none. Its interpreter is told, too. */
+const struct thread_state *walk_find_thread(const struct walk *walk, uint64_t address, const struct interpreter **interpreter);
+
+#endif

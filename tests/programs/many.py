@@ -1,0 +1,46 @@
+"""many.py TRUTH THREADS DEPTH: parked threads of DEPTH frames each, and a main thread that never rests.
+
+TRUTH.beat is two 64-bit numbers: how often the main thread has gone round, and its longest step in nanoseconds.
+"""
+import mmap
+import struct
+import sys
+import threading
+import time
+
+import parking
+
+TRUTH, THREADS, DEPTH = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+FRAMES_OF_THREADING = 3
+
+
+def down(n):
+    if n > 1:
+        down(n - 1)
+    else:
+        parking.park()
+
+
+def worker():
+    down(DEPTH - FRAMES_OF_THREADING - 2)
+
+
+def beat(shared):
+    step = struct.Struct("QQ")
+    count, longest, last = 0, 0, time.monotonic_ns()
+    while True:
+        now = time.monotonic_ns()
+        count, longest, last = count + 1, max(longest, now - last), now
+        step.pack_into(shared, 0, count, longest)
+
+
+if __name__ == "__main__":
+    sys.setrecursionlimit(DEPTH + 1000)
+    with open(TRUTH + ".beat", "w+b") as file:
+        file.truncate(16)
+        shared = mmap.mmap(file.fileno(), 16)
+    for number in range(THREADS):
+        threading.Thread(target=worker, name="worker %d" % number, daemon=True).start()
+    parking.stand()
+    parking.record(THREADS + 1, TRUTH)
+    beat(shared)

@@ -1,0 +1,10 @@
+"""Where the interpreters of the test matrix stand."""
+
+import os
+from pathlib import Path
+
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").resolve() / "spprof"
+ROOTS = CACHE / "roots"  # Debian's packages with their own libc: <suite>-<architecture>
+BUILT = CACHE / "built"  # prefixes that fetch builds
+PREFIXES = CACHE / "pythons"  # prefixes that somebody put there
+MISSING = CACHE / "missing"  # what could not be had, and why: a file each, asked for again when it is a day old
