@@ -36,9 +36,11 @@ static const char *base_name(const struct spprof_module *module)
     return slash != NULL ? slash + 1 : module->path;
 }
 
+/* "python3.11", "libpython3.11.so.1.0"; not an extension module, "_json.cpython-311-x86_64-linux-gnu.so". */
 static bool named_python(const struct spprof_module *module)
 {
-    return strstr(base_name(module), "python") != NULL;
+    const char *name = base_name(module);
+    return strncmp(name, "python", 6) == 0 || strncmp(name, "libpython", 9) == 0;
 }
 
 /* "libpython3.9.so.1.0", "python3.10": a hint, for no better word on 3.9 and 3.10 is in the memory around _PyRuntime. */

@@ -212,7 +212,8 @@ static int compare_mappings(const void *a, const void *b)
 
 static void settle_mappings(struct core *core)
 {
-    qsort(core->mappings, core->mapping_count, sizeof *core->mappings, compare_mappings);
+    if (core->mapping_count > 0)
+        qsort(core->mappings, core->mapping_count, sizeof *core->mappings, compare_mappings);
     for (size_t i = 0; i + 1 < core->mapping_count; i++)
         if (core->mappings[i].end > core->mappings[i + 1].start)
             core->mappings[i].end = core->mappings[i + 1].start;

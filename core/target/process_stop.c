@@ -66,11 +66,18 @@ static struct spprof_error *seize_all(const struct process *process, struct proc
     return NULL;
 }
 
+static bool ran(const struct process_thread *thread)
+{
+    return thread->state == 'R';
+}
+
+/* Threads that run are stopped last and released first: the others wait for something anyhow. */
 static void interrupt_new(struct process_threads *threads)
 {
-    for (size_t i = 0; i < threads->count; i++)
-        if (threads->items[i].seized && !threads->items[i].stopped)
-            ptrace(PTRACE_INTERRUPT, (pid_t)threads->items[i].native.tid, NULL, NULL);
+    for (int running = 0; running <= 1; running++)
+        for (size_t i = 0; i < threads->count; i++)
+            if (threads->items[i].seized && !threads->items[i].stopped && ran(&threads->items[i]) == running)
+                ptrace(PTRACE_INTERRUPT, (pid_t)threads->items[i].native.tid, NULL, NULL);
 }
 
 /* What the registers say: the thread pointer, and the system call that the stop has interrupted. */
@@ -155,8 +162,10 @@ static void release(struct process_thread *thread)
 
 static void release_all(struct process *process)
 {
-    for (size_t i = 0; i < process->threads.count; i++)
-        release(&process->threads.items[i]);
+    for (int running = 1; running >= 0; running--)
+        for (size_t i = 0; i < process->threads.count; i++)
+            if (ran(&process->threads.items[i]) == running)
+                release(&process->threads.items[i]);
     if (process->stop_began != 0)
         process->target.stopped_ns = now() - process->stop_began;
     process->stop_began = 0;

@@ -139,7 +139,7 @@ static enum spprof_gil gil_of(const struct context *context, const struct interp
         return SPPROF_GIL_WAITING;
     if (native == NULL)
         return SPPROF_GIL_UNKNOWN;
-    switch (kernel_thread_waits_in(native, context->snapshot->architecture, interpreter->gil, GIL_SIZE)) {
+    switch (kernel_thread_waits_in(native, context->build->target->architecture, interpreter->gil, GIL_SIZE)) {
     case SPPROF_TRUE: return SPPROF_GIL_WAITING;
     case SPPROF_FALSE: return SPPROF_GIL_NONE;
     default: return SPPROF_GIL_UNKNOWN;
@@ -270,7 +270,7 @@ static void describe_target(struct context *context)
     const struct spprof_target *target = build->target;
     struct spprof_snapshot *snapshot = context->snapshot;
     snapshot->kind = target->kind;
-    snapshot->architecture = target->architecture;
+    snapshot->architecture = build->chosen->architecture;
     snapshot->pid = target->pid;
     snapshot->executable = words(target->executable);
     snapshot->signal = target->signal;
@@ -279,7 +279,7 @@ static void describe_target(struct context *context)
         .free_threaded = context->layout->free_threaded,
         .debug = context->layout->debug,
         .layout = context->layout->source,
-        .runtime = build->runtime,
+        .runtime = build->chosen->runtime.address,
     };
     if (build->walk->list.truncated != NULL)
         spprof_problems_add(&snapshot->problems, "the list of interpreters ends early: %s", build->walk->list.truncated);

@@ -3,6 +3,7 @@
 #define SPPROF_WALK_BUILD_H
 
 #include "spprof/snapshot.h"
+#include "walk/candidates.h"
 #include "walk/kernel_threads.h"
 #include "walk/thread_names.h"
 #include "walk/walk.h"
@@ -15,7 +16,7 @@ struct lived {
 struct build {
     struct walk *walk;                   /* its code objects move into the snapshot */
     struct spprof_target *target;
-    uint64_t runtime;
+    const struct chosen *chosen;
     struct kernel_threads *kernel;
     const struct thread_names *names;
     const struct lived *lived;           /* sorted by address; NULL: nothing moves, every name holds */

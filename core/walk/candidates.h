@@ -8,6 +8,7 @@
 struct chosen {
     struct runtime runtime;
     struct layout layout;
+    enum spprof_architecture architecture; /* of the interpreter; under an emulator another one than the process's */
 };
 
 /* Every place that may be _PyRuntime; see runtime_find. */

@@ -157,7 +157,7 @@ static struct spprof_error *take(struct taking *taking, const struct spprof_snap
     struct build build = {
         .walk = taking->walk,
         .target = target,
-        .runtime = taking->session->chosen.runtime.address,
+        .chosen = &taking->session->chosen,
         .kernel = &taking->kernel,
         .names = &taking->names,
         .lived = taking->lived,

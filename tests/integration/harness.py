@@ -124,13 +124,17 @@ class Launcher:
         parent.mkdir(exist_ok=True)
         self.folder = Path(tempfile.mkdtemp(prefix="spprof-", dir=parent))
         self.folder.chmod(0o755)
-        self.programs = self.folder / "programs"
-        shutil.copytree(PROGRAMS, self.programs, ignore=shutil.ignore_patterns("__pycache__"))
+        self.programs = self.copy_programs()
         self.targets = []
         self.parked_targets = {}
 
     def new_folder(self):
         return Path(tempfile.mkdtemp(dir=self.folder))
+
+    def copy_programs(self):
+        folder = self.new_folder()
+        folder.chmod(0o755)
+        return Path(shutil.copytree(PROGRAMS, folder / "programs", ignore=shutil.ignore_patterns("__pycache__")))
 
     def environment(self, **changes):
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "LD_"))}

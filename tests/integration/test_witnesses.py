@@ -5,7 +5,7 @@ import pytest
 
 PROGRAMS = ["functions.py", "generators.py", "exceptions.py", "lines.py", "names.py", "threads.py", "forked.py main", "forked.py worker",
             "crash.py wait main", "gil.py hold", "many.py 20 22"]
-HEADER = re.compile(r"(?:Current thread|Thread) 0x([0-9a-f]+) .*\(most recent call first\):")
+HEADER = re.compile(r"^(?:Current thread|Thread) 0x([0-9a-f]+)(?: \[.*?\])? \(most recent call first\):\n", re.MULTILINE | re.DOTALL)
 
 
 def dumped(text):
@@ -23,13 +23,8 @@ def rendered(frames):
 
 def dump_of_threads(text):
     """What faulthandler says of each thread, by ident, in its order."""
-    threads = {}
-    for line in text.splitlines():
-        if header := HEADER.match(line):
-            lines = threads[int(header[1], 16)] = []
-        elif line.startswith("  File"):
-            lines.append(line)
-    return threads
+    _, *parts = HEADER.split(text)
+    return {int(ident, 16): [line for line in lines.split("\n") if line.startswith("  File")] for ident, lines in zip(parts[::2], parts[1::2])}
 
 
 @pytest.mark.parametrize("program", PROGRAMS)

@@ -68,7 +68,9 @@ def work(turns):
 
 
 def lines_of(code):
-    return sorted({code.co_firstlineno} | {line for _, line in dis.findlinestarts(code) if line is not None})
+    """Every line of a code object; None where it has instructions without a line."""
+    lines = code.co_lines() if hasattr(code, "co_lines") else dis.findlinestarts(code)
+    return [code.co_firstlineno, *{line for *_, line in lines}]
 
 
 def write(path, calls, codes):

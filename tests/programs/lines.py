@@ -23,7 +23,7 @@ def long_lines(loads):
     return [made("long_line_%d" % loads, line + "park(a)\n"), made("after_long_line_%d" % loads, line + "\n    park(a)\n")]
 
 
-LONG_LINES = [shape for loads in (56, 60, 61, 62, 63, 64, 65, 120, 124, 125, 126, 127, 128, 190, 255, 70000) for shape in long_lines(loads)]
+LONG_LINES = [shape for loads in (56, 60, 61, 62, 63, 64, 65, 120, 124, 125, 126, 127, 128, 190, 255, 5000) for shape in long_lines(loads)]
 
 many_arguments = made("many_arguments", "def f(*a):\n    park(%s)\n" % ", ".join("a" for _ in range(300)))
 

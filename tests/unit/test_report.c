@@ -83,8 +83,7 @@ static void run_python(const char *script, char *answer, int size)
     answer[strcspn(answer, "\n")] = '\0';
 }
 
-/* Writes the snapshot as JSON, lets Python evaluate an expression about it and compares the value.
- */
+/* Writes the snapshot as JSON, lets Python evaluate an expression about it and compares the value. */
 static void assert_json(const struct spprof_snapshot *snapshot, const char *expression, const char *expected)
 {
     char path[] = "/tmp/spprof-test-XXXXXX", answer[4096], *script;
