@@ -31,14 +31,6 @@ static struct spprof_error *take_snapshot(const struct options *options, struct 
     return error;
 }
 
-static size_t count_threads(const struct spprof_snapshot *snapshot)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < snapshot->interpreter_count; i++)
-        count += snapshot->interpreters[i].thread_count;
-    return count;
-}
-
 static size_t count_truncated(const struct spprof_snapshot *snapshot)
 {
     size_t count = 0;
@@ -86,15 +78,8 @@ static enum exit_status report(const struct options *options, struct spprof_targ
         complain_error(error);
         return STATUS_UNREADABLE;
     }
-    enum exit_status status;
-    if (options->thread != 0 && count_threads(snapshot) == 0) {
-        message("no Python thread of %s has the id %" PRId64 "; without --thread every thread is shown", options->operands[0],
-                options->thread);
-        status = STATUS_UNREADABLE;
-    } else {
-        print_snapshot(options, target, snapshot);
-        status = judge(options, snapshot);
-    }
+    print_snapshot(options, target, snapshot);
+    enum exit_status status = judge(options, snapshot);
     spprof_snapshot_free(snapshot);
     return status;
 }

@@ -82,7 +82,10 @@ static struct spprof_error *check(const struct elf_file *file, const char *path,
     const char *difference = misfit(file, binary, identity);
     if (difference != NULL)
         return spprof_error_new(SPPROF_ERROR_BAD_FILE, "%s is another build: %s", path, difference);
-    spprof_problems_add(source->problems, "%s is used unchecked: the core holds no build id to compare with", path);
+    if (file == source->given)
+        spprof_problems_add(source->problems, "%s is used unchecked: the core holds no build id to compare with", path);
+    else
+        spprof_problems_add(source->problems, "files below %s are used unchecked: the core holds no build ids to compare with", source->sysroot);
     return NULL;
 }
 
@@ -106,11 +109,20 @@ static void close_file(struct elf_file **file)
     elf_file_close(*file);
 }
 
+/* qemu-user names the program by its path on the host, which lies below the sysroot already. */
+static const char *path_below(const char *sysroot, const char *path)
+{
+    size_t size = sysroot == NULL ? 0 : strlen(sysroot);
+    while (size > 0 && sysroot[size - 1] == '/')
+        size--;
+    return size > 0 && strncmp(path, sysroot, size) == 0 && path[size] == '/' ? path + size : path;
+}
+
 static struct spprof_error *use_path(struct core_binary *binary, const struct core_binary_source *source, const struct identity *identity)
 {
     int fd;
     CLEANUP(close_file) struct elf_file *file = NULL;
-    TRY(open_in_root(source->sysroot, binary->path, &fd));
+    TRY(open_in_root(source->sysroot, path_below(source->sysroot, binary->path), &fd));
     TRY(elf_file_open(fd, binary->path, &file));
     TRY(check(file, binary->path, binary, identity, source, source->sysroot != NULL));
     binary->file = binary->owned = file;

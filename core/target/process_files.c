@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -144,7 +145,12 @@ struct spprof_error *process_open_module(struct spprof_target *target, const str
         *fd = openat(process->directory, "exe", OPEN_FLAGS);
     if (*fd >= 0)
         return NULL;
-    TRY(open_in_process_root(process, module->path, fd));
+    /* In the process's root; in ours for one that lives in a chroot, whose mappings the kernel names as we see them. */
+    struct spprof_error *error = open_in_process_root(process, module->path, fd);
+    if (error != NULL) {
+        spprof_error_free(error);
+        TRY(open_in_root(NULL, module->path, fd));
+    }
     if (module->deleted || !is_same_object(module, *fd)) {
         close(*fd);
         *fd = -1;
@@ -153,20 +159,63 @@ struct spprof_error *process_open_module(struct spprof_target *target, const str
     return NULL;
 }
 
-/* When the process began, in ns since the epoch; a clock tick early rather than late. */
+enum { FORKED_WITHOUT_EXEC = 0x40, ANCESTORS_MAX = 64 }; /* PF_FORKNOEXEC, include/linux/sched.h */
+
+struct start {
+    int64_t parent;
+    unsigned flags;
+    uint64_t ticks; /* since boot */
+};
+
+static bool read_start(const char *path, struct start *start)
+{
+    char text[1024];
+    CLEANUP_CLOSE int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t size = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
+    if (size <= 0)
+        return false;
+    text[size] = '\0';
+    const char *at = strrchr(text, ')');
+    return at != NULL && sscanf(at, ") %*c %" SCNd64 " %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64,
+                                &start->parent, &start->flags, &start->ticks) == 3;
+}
+
+static bool same_executable(int64_t one, int64_t other)
+{
+    char path[64];
+    struct stat a, b;
+    snprintf(path, sizeof path, "/proc/%" PRId64 "/exe", one);
+    if (stat(path, &a) != 0)
+        return false;
+    snprintf(path, sizeof path, "/proc/%" PRId64 "/exe", other);
+    return stat(path, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+/*
+ * When the program began, in ns since the epoch; a clock tick early rather than late. A worker that was forked runs what its parent
+ * read: the parent's start counts. 0 where that parent is gone.
+ */
 static int64_t start_time(const struct process *process)
 {
-    CLEANUP_FREE char *stat = process_read_file(process, "stat");
-    const char *at = stat != NULL ? strrchr(stat, ')') : NULL;
+    char path[64];
+    struct start start;
+    int64_t pid = process->target.pid;
+    for (int i = 0;; i++) {
+        snprintf(path, sizeof path, "/proc/%" PRId64 "/stat", pid);
+        if (!read_start(path, &start))
+            return 0;
+        if ((start.flags & FORKED_WITHOUT_EXEC) == 0)
+            break;
+        if (i == ANCESTORS_MAX || !same_executable(pid, start.parent))
+            return 0;
+        pid = start.parent;
+    }
     struct timespec real, boot;
-    uint64_t ticks;
-    if (at == NULL || sscanf(at, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64, &ticks) != 1)
-        return 0;
     clock_gettime(CLOCK_REALTIME, &real);
     clock_gettime(CLOCK_BOOTTIME, &boot);
     int64_t booted = (real.tv_sec - boot.tv_sec) * INT64_C(1000000000) + (real.tv_nsec - boot.tv_nsec);
     int64_t tick = INT64_C(1000000000) / sysconf(_SC_CLK_TCK);
-    return booted + (int64_t)ticks * tick - tick;
+    return booted + (int64_t)start.ticks * tick - tick;
 }
 
 struct spprof_error *process_open_file(struct spprof_target *target, const char *path, int *fd, int64_t *started_at)

@@ -11,7 +11,7 @@
 
 enum {
     POSITION_CACHE = 1 << 10,
-    MISSING_TOLD_MAX = 20,
+    TOLD_MAX = 20,
     /* struct _gil_runtime_state with its two mutexes and condition variables: 208 bytes on x86-64, a few more on aarch64. */
     GIL_SIZE = 256,
 };
@@ -253,14 +253,14 @@ static struct spprof_error *take_codes(struct context *context)
         return spprof_error_no_memory();
     for (size_t i = 0; i < count; i++) {
         struct code_entry *entry = code_table_at(table, i);
-        if (entry->missing[0] != '\0' && ++told <= MISSING_TOLD_MAX)
+        if (entry->missing[0] != '\0' && ++told <= TOLD_MAX)
             spprof_problems_add(&snapshot->problems, "a part of the code object at 0x%" PRIx64 " could not be read: %s", entry->code->address,
                                 entry->missing);
         snapshot->codes[snapshot->code_count++] = entry->code;
         entry->code = NULL;
     }
-    if (told > MISSING_TOLD_MAX)
-        spprof_problems_add(&snapshot->problems, "parts of %zu more code objects could not be read", told - MISSING_TOLD_MAX);
+    if (told > TOLD_MAX)
+        spprof_problems_add(&snapshot->problems, "parts of %zu more code objects could not be read", told - TOLD_MAX);
     return NULL;
 }
 
@@ -285,6 +285,21 @@ static void describe_target(struct context *context)
         spprof_problems_add(&snapshot->problems, "the list of interpreters ends early: %s", build->walk->list.truncated);
 }
 
+/* Stacks that end early are problems as well: who reads only those must not take the report for whole. */
+static void tell_truncated(struct spprof_snapshot *snapshot)
+{
+    size_t told = 0;
+    for (size_t i = 0; i < snapshot->interpreter_count; i++) {
+        const struct spprof_interpreter *interpreter = &snapshot->interpreters[i];
+        for (size_t j = 0; j < interpreter->thread_count; j++)
+            if (interpreter->threads[j].truncated != NULL && ++told <= TOLD_MAX)
+                spprof_problems_add(&snapshot->problems, "the stack of thread %" PRId64 " is not whole: %s", interpreter->threads[j].tid,
+                                    interpreter->threads[j].truncated);
+    }
+    if (told > TOLD_MAX)
+        spprof_problems_add(&snapshot->problems, "%zu more stacks are not whole", told - TOLD_MAX);
+}
+
 static struct spprof_error *fill(struct context *context)
 {
     const struct thread_list *list = &context->build->walk->list;
@@ -296,6 +311,7 @@ static struct spprof_error *fill(struct context *context)
     for (size_t i = 0; i < list->count; i++)
         TRY(build_interpreter(context, list->interpreters[i]));
     qsort(context->snapshot->interpreters, list->count, sizeof *context->snapshot->interpreters, by_id);
+    tell_truncated(context->snapshot);
     context->snapshot->native_thread_count = context->build->kernel->natives.count;
     context->snapshot->unknown_thread_count = kernel_threads_unknown(context->build->kernel);
     return take_codes(context);

@@ -2,13 +2,16 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cleanup.h"
-#include "target/target.h"
 #include "walk/frame_check.h"
 
-enum { ATTEMPTS = 200 };
-
+enum {
+    /* So many readings in a row must agree: a program that calls and returns within microseconds can look the same twice by chance. */
+    READINGS = 16,
+    WINDOWS = 25,
+};
 
 static bool same_frame(const struct raw_frame *a, const struct raw_frame *b)
 {
@@ -41,24 +44,6 @@ static bool is_sound(const struct stack *stack, const struct layout_rules *rules
     return true;
 }
 
-/* Whether the thread is where it was when the reading began. */
-static bool head_is_unchanged(struct walk *walk, const struct stack *stack)
-{
-    const struct layout *layout = walk->reader.layout;
-    struct spprof_target *target = copy_target(walk->reader.copy);
-    uint64_t head = 0;
-    bool cframe = layout->rules->has_cframe;
-    uint64_t place = stack->thread_state + (uint64_t)(cframe ? LAYOUT(layout, thread_state, cframe) : LAYOUT(layout, thread_state, current_frame));
-    if (target_try_read(target, place, &head, sizeof head) != SPPROF_READ_OK)
-        return false;
-    if (cframe && head != 0) {
-        place = head + (uint64_t)LAYOUT(layout, cframe, current_frame);
-        if (target_try_read(target, place, &head, sizeof head) != SPPROF_READ_OK)
-            return false;
-    }
-    return head == stack->head;
-}
-
 static void load_codes(struct walk *walk)
 {
     do {
@@ -79,14 +64,51 @@ static void read_once(struct walk *walk, struct reader *own, struct stack *stack
     load_codes(walk);
 }
 
-/* Keeps what the last two readings agree on. */
-static void keep_common(struct stack *stack, const struct stack *before)
+/* The same frames, all but the newest at the same instruction: the newest one may run on. */
+static bool same_stack(const struct stack *a, const struct stack *b)
 {
-    size_t common = common_tail(stack, before);
-    if (common > 0 && common < stack->frame_count)
-        for (size_t i = 0; i < common; i++)
-            stack->frames[i] = stack->frames[stack->frame_count - common + i];
-    stack->frame_count = common;
+    if (a->head != b->head || a->frame_count != b->frame_count || common_tail(a, b) + 1 < a->frame_count)
+        return false;
+    return a->frame_count == 0 || (a->frames[0].address == b->frames[0].address && a->frames[0].code == b->frames[0].code);
+}
+
+/* What a row of readings has shown. */
+struct window {
+    struct stack first; /* owned */
+    size_t common;      /* oldest frames of the first that all readings had */
+    bool whole;         /* all of it */
+    bool steady;        /* every reading broke off in the same way: no race, but memory that is so */
+};
+
+static void read_window(struct walk *walk, struct reader *own, uint64_t thread_state, struct window *window)
+{
+    const struct layout_rules *rules = own->layout->rules;
+    bool at_once;
+    stack_init(&window->first, thread_state);
+    read_once(walk, own, &window->first, &at_once);
+    window->whole = at_once && is_sound(&window->first, rules);
+    window->steady = !window->whole;
+    window->common = window->first.frame_count;
+    for (int i = 1; i < READINGS && (window->whole || window->steady || window->common > 0); i++) {
+        struct stack stack;
+        stack_init(&stack, thread_state);
+        read_once(walk, own, &stack, &at_once);
+        bool same = same_stack(&window->first, &stack);
+        size_t common = common_tail(&window->first, &stack);
+        window->whole = window->whole && same && at_once && is_sound(&stack, rules);
+        window->steady = window->steady && same && stack.truncated != NULL;
+        window->common = common < window->common ? common : window->common;
+        stack_free(&stack);
+    }
+}
+
+/* Keeps the oldest frames that all readings had, and the one above them, whose position is one that it had at least by itself. */
+static void cut_to_common(struct window *window)
+{
+    struct stack *stack = &window->first;
+    size_t kept = window->common > 0 && window->common < stack->frame_count ? window->common + 1 : window->common;
+    memmove(stack->frames, stack->frames + (stack->frame_count - kept), kept * sizeof *stack->frames);
+    stack->frame_count = kept;
     free(stack->truncated);
     if (asprintf(&stack->truncated, "the newest frames changed faster than they could be read without stopping the thread") < 0)
         stack->truncated = NULL;
@@ -95,27 +117,26 @@ static void keep_common(struct stack *stack, const struct stack *before)
 static struct spprof_error *read_stack(struct walk *walk, struct stack *result)
 {
     struct reader own = {.layout = walk->reader.layout};
+    struct window best = {.common = 0};
+    bool settled = false;
     TRY(copy_new(copy_target(walk->reader.copy), &own.copy));
-    struct stack before, stack;
-    stack_init(&before, result->thread_state);
-    stack_init(&stack, result->thread_state);
-    bool accepted = false;
-    for (int attempt = 0; attempt < ATTEMPTS && !accepted; attempt++) {
-        bool at_once;
-        stack_free(&before);
-        before = stack;
-        stack_init(&stack, result->thread_state);
-        read_once(walk, &own, &stack, &at_once);
-        accepted = at_once && is_sound(&stack, own.layout->rules) && head_is_unchanged(walk, &stack);
+    stack_init(&best.first, result->thread_state);
+    for (int i = 0; i < WINDOWS && !settled; i++) {
+        struct window window;
+        read_window(walk, &own, result->thread_state, &window);
+        settled = window.whole || window.steady;
+        if (settled || window.common >= best.common) {
+            stack_free(&best.first);
+            best = window;
+        } else {
+            stack_free(&window.first);
+        }
     }
-    /* A stack that is broken, and broken in the same way each time, is no race: it is shown as far as it goes. */
-    bool steady = stack.truncated != NULL && common_tail(&stack, &before) == stack.frame_count && stack.frame_count == before.frame_count;
-    if (!accepted && !steady)
-        keep_common(&stack, &before);
-    stack_free(&before);
-    stack_free(result);
-    *result = stack;
     copy_free(own.copy);
+    if (!settled)
+        cut_to_common(&best);
+    stack_free(result);
+    *result = best.first;
     return NULL;
 }
 

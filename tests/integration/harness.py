@@ -134,7 +134,9 @@ class Launcher:
     def copy_programs(self):
         folder = self.new_folder()
         folder.chmod(0o755)
-        return Path(shutil.copytree(PROGRAMS, folder / "programs", ignore=shutil.ignore_patterns("__pycache__")))
+        copy = Path(shutil.copytree(PROGRAMS, folder / "programs", ignore=shutil.ignore_patterns("__pycache__")))
+        time.sleep(0.05)  # the kernel tells when a process started in hundredths of a second: the files must be older than that
+        return copy
 
     def environment(self, **changes):
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "LD_"))}

@@ -66,8 +66,8 @@ def test_what_the_report_says_of_target_and_runtime(spprof, parked, interpreter)
     report, truth = spprof.report(target.pid), target.truth
     runtime = report["runtime"]
     assert (report["format"], report["version"]) == ("spprof-stacks", 1)
-    assert {**report["target"], "executable": None} == {"kind": "process", "pid": truth["pid"], "executable": None,
-                                                        "architecture": interpreter.architecture, "signal": None}
+    said = {"kind": "process", "pid": truth["pid"], "architecture": interpreter.architecture, "signal": None}
+    assert said.items() <= report["target"].items()
     assert (runtime["free_threaded"], runtime["debug"]) == (interpreter.free_threaded, interpreter.debug)
     # 3.9 and 3.10 keep no version number, so that the patch level may be unknown.
     assert runtime["python"] in ([truth["version"], interpreter.minor] if interpreter.release < (3, 11) else [truth["version"]])
@@ -78,7 +78,8 @@ def test_what_the_report_says_of_target_and_runtime(spprof, parked, interpreter)
 @pytest.mark.native
 def test_the_executable_is_named(spprof, parked, interpreter):
     report = spprof.report(parked("functions.py").pid)
-    assert interpreter.outside(report["target"]["executable"]).resolve() == interpreter.outside(interpreter.argv[-1]).resolve()
+    # A process in a chroot has two names for it, its own and the host's.
+    assert report["target"]["executable"] in (interpreter.executable, interpreter.inside(interpreter.executable))
 
 
 def test_threads_come_in_the_order_of_faulthandler(spprof, parked):

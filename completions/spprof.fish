@@ -1,0 +1,21 @@
+# fish completion of spprof
+
+complete -c spprof -f -n __fish_use_subcommand -a bt -d 'Print the Python stack of every thread'
+complete -c spprof -f -n __fish_use_subcommand -a doctor -d 'Tell what was found and what is missing'
+
+set -l target '__fish_seen_subcommand_from bt doctor'
+complete -c spprof -n $target -a '(__fish_complete_pids)'
+complete -c spprof -n $target -F
+complete -c spprof -n $target -l sysroot -x -a '(__fish_complete_directories)' -d 'Look for the files that a core names below DIR'
+
+set -l bt '__fish_seen_subcommand_from bt'
+complete -c spprof -n $bt -l json -d 'Print JSON instead of text'
+complete -c spprof -n $bt -l no-source -d 'Leave out the source lines'
+complete -c spprof -n $bt -l thread -x -d 'Show only the thread with this kernel thread id'
+complete -c spprof -n $bt -l no-stop -d 'Read a live process without stopping it'
+
+complete -c spprof -l color -x -a 'auto always never' -d 'Colour the report'
+complete -c spprof -s v -l verbose -d 'Tell what was done and what it cost'
+complete -c spprof -s q -l quiet -d 'Print only errors on standard error'
+complete -c spprof -s h -l help -d 'Explain and exit'
+complete -c spprof -l version -d 'Print the version and exit'
