@@ -15,9 +15,27 @@ static double milliseconds_now(void)
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
+/* Who wants more of a value wants it deeper and wider, too. */
+static struct spprof_value_limits value_limits(const struct options *options)
+{
+    enum { DEFAULT_LENGTH = 1000, DEEP = 100 };
+    struct spprof_value_limits limits = {.length = (size_t)options->value_length};
+    if (limits.length > DEFAULT_LENGTH) {
+        limits.depth = DEEP;
+        limits.items = limits.objects = limits.length;
+    }
+    return limits;
+}
+
 static struct spprof_error *take_snapshot(const struct options *options, struct spprof_target *target, struct spprof_snapshot **snapshot)
 {
-    const struct spprof_snapshot_options wanted = {.no_stop = options->no_stop, .only_tid = options->thread};
+    const struct spprof_snapshot_options wanted = {
+        .no_stop = options->no_stop,
+        .only_tid = options->thread,
+        .locals = options->locals,
+        .exceptions = options->locals,
+        .limits = value_limits(options),
+    };
     struct spprof_session *session;
     double start = milliseconds_now();
     struct spprof_error *error = spprof_session_open(target, &session);

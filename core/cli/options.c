@@ -10,7 +10,7 @@
 #include "number.h"
 
 /* An option without a letter has a value that no character has. */
-enum { OPTION_JSON = 256, OPTION_NO_SOURCE, OPTION_THREAD, OPTION_SYSROOT, OPTION_NO_STOP, OPTION_COLOR, OPTION_VERSION };
+enum { OPTION_JSON = 256, OPTION_LOCALS, OPTION_NO_SOURCE, OPTION_THREAD, OPTION_SYSROOT, OPTION_NO_STOP, OPTION_VALUE_LENGTH, OPTION_COLOR, OPTION_VERSION };
 
 static const struct description {
     int value;
@@ -20,10 +20,12 @@ static const struct description {
     const char *help;
 } descriptions[] = {
     {OPTION_JSON, "json", NULL, FOR_BT, "print JSON for tools instead of text"},
+    {OPTION_LOCALS, "locals", NULL, FOR_BT, "show the variables of every frame, and the exceptions in flight"},
     {OPTION_NO_SOURCE, "no-source", NULL, FOR_BT, "leave out the source lines"},
     {OPTION_THREAD, "thread", "TID", FOR_BT, "show only the thread with this kernel thread id"},
     {OPTION_SYSROOT, "sysroot", "DIR", FOR_BT | FOR_DOCTOR, "look for the files that a core names below DIR"},
     {OPTION_NO_STOP, "no-stop", NULL, FOR_BT, "read a live process without stopping it"},
+    {OPTION_VALUE_LENGTH, "value-length", "BYTES", FOR_BT, "with --locals: how much of a value is shown (1000)"},
     {OPTION_COLOR, "color", "WHEN", FOR_ALL, "auto (on a terminal, unless NO_COLOR is set), always, never"},
     {'v', "verbose", NULL, FOR_ALL, "tell on standard error what was done and what it cost"},
     {'q', "quiet", NULL, FOR_ALL, "print no notes on standard error, only errors"},
@@ -86,15 +88,25 @@ static bool set_thread(struct options *options, const char *text)
     return false;
 }
 
+static bool set_value_length(struct options *options, const char *text)
+{
+    if (number_parse(text, &options->value_length) && options->value_length > 0)
+        return true;
+    complain_usage(options->verb, "--value-length takes a number of bytes, not '%s'", text);
+    return false;
+}
+
 /* False when the argument is wrong, which has been said then. */
 static bool set_option(struct options *options, int value, const char *argument)
 {
     switch (value) {
     case OPTION_JSON: options->json = true; break;
+    case OPTION_LOCALS: options->locals = true; break;
     case OPTION_NO_SOURCE: options->no_source = true; break;
     case OPTION_THREAD: return set_thread(options, argument);
     case OPTION_SYSROOT: options->sysroot = argument; break;
     case OPTION_NO_STOP: options->no_stop = true; break;
+    case OPTION_VALUE_LENGTH: return set_value_length(options, argument);
     case OPTION_COLOR: return set_color(options, argument);
     case OPTION_VERSION: options->version = true; break;
     case 'v': options->verbose = true; break;

@@ -11,8 +11,9 @@ enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
 struct options {
     const struct verb *verb; /* NULL until the command is known */
-    bool json, no_source, no_stop;
+    bool json, locals, no_source, no_stop;
     int64_t thread; /* 0: all */
+    int64_t value_length; /* 0: as long as the default */
     const char *sysroot;
     enum color color;
     bool verbose, quiet;

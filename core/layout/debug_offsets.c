@@ -52,27 +52,39 @@ static bool name_words(enum since variant, const uint64_t *words, size_t count, 
     return true;
 }
 
-/* Every group begins with the size of its structure, if it has one: the offsets behind it lie inside. */
-static bool offsets_are_inside(const struct named_words *named, bool free_threaded)
+/* Whether a word is an offset in its group's structure; those that only free-threaded builds have are left out. */
+static bool is_member(const struct named_words *named, size_t word)
 {
-    int64_t size = 0;
-    const char *group = "";
-    for (size_t i = 0; i < WORD_COUNT; i++) {
-        const struct word_description *word = &descriptions[i];
+    enum word_kind kind = descriptions[word].kind;
+    return named->value[word] >= 0 && (kind == KIND_POINTER || kind == KIND_SMALL);
+}
+
+/* The offsets of one group lie inside its structure, aligned, and no two members lie at the same place. */
+static bool group_is_sane(const struct named_words *named, size_t first, size_t end, bool free_threaded)
+{
+    int64_t size = descriptions[first].kind == KIND_SIZE ? named->value[first] : OFFSET_LIMIT;
+    if (size >= 0 && (size < 8 || size % 8 != 0))
+        return false;
+    for (size_t i = first; i < end; i++) {
         int64_t value = named->value[i];
-        if (value < 0)
-            continue;
-        if (strcmp(word->group, group) != 0 || word->kind == KIND_SIZE) {
-            group = word->group;
-            size = word->kind == KIND_SIZE ? value : OFFSET_LIMIT;
-            if (size < 8 || size % 8 != 0)
+        if (descriptions[i].kind == KIND_THREADED && (free_threaded ? value >= size : value > 0))
+            return false;
+        if (is_member(named, i) && (value >= size || (descriptions[i].kind == KIND_POINTER && value % 8 != 0)))
+            return false;
+        for (size_t j = first; j < i; j++) {
+            if (is_member(named, i) && is_member(named, j) && named->value[j] == value)
                 return false;
         }
-        if (word->kind == KIND_SIZE || word->kind == KIND_OTHER)
-            continue;
-        if (word->kind == KIND_THREADED && !free_threaded && value != 0)
-            return false;
-        if (value >= size || (word->kind == KIND_POINTER && value % 8 != 0))
+    }
+    return true;
+}
+
+static bool groups_are_sane(const struct named_words *named, bool free_threaded)
+{
+    for (size_t first = 0, end = 0; first < WORD_COUNT; first = end) {
+        while (end < WORD_COUNT && strcmp(descriptions[end].group, descriptions[first].group) == 0)
+            end++;
+        if (!group_is_sane(named, first, end, free_threaded))
             return false;
     }
     return true;
@@ -96,7 +108,7 @@ static bool known_facts_hold(const struct named_words *named)
            VALUE(thread_state_next) == 8 && VALUE(thread_state_interp) == 16 &&
            VALUE(interpreter_state_gil_runtime_state_locked) > VALUE(interpreter_state_gil_runtime_state) &&
            VALUE(interpreter_state_gil_runtime_state_holder) > VALUE(interpreter_state_gil_runtime_state) &&
-           VALUE(interpreter_state_gc) + VALUE(gc_size) <= VALUE(interpreter_state_size) && links;
+           VALUE(interpreter_state_gc) + VALUE(gc_size) <= VALUE(interpreter_state_size) && VALUE(err_stackitem_exc_value) <= 64 && links;
 #undef VALUE
 }
 
@@ -144,7 +156,7 @@ bool debug_offsets_decode(const uint64_t *words, size_t count, struct debug_offs
     *offsets = (struct debug_offsets){.version = (uint32_t)words[1], .free_threaded = words[2] == 1};
     for (int variant = VARIANT_COUNT - 1; variant >= 0; variant--) {
         struct named_words named;
-        if (!name_words((enum since)variant, words, count, &named) || !offsets_are_inside(&named, offsets->free_threaded) ||
+        if (!name_words((enum since)variant, words, count, &named) || !groups_are_sane(&named, offsets->free_threaded) ||
             !known_facts_hold(&named))
             continue;
         offsets->variant = variant_names[variant];

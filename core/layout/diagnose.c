@@ -53,14 +53,16 @@ static void diagnose_debug_offsets(const struct sources *sources, const struct l
 
 static void diagnose_table(const struct built_in *table, bool exact, const struct layout *layout, struct spprof_diagnosis *diagnosis)
 {
-    char since[32];
+    char since[32], end[32];
     int32_t offsets[LAYOUT_FIELD_COUNT];
     for (enum layout_field field = 0; field < LAYOUT_FIELD_COUNT; field++)
         offsets[field] = built_in_offset(table, field);
+    bool is_last = (table->until & 0xffff) == 0xffff;
     spprof_version_text(table->since, since, sizeof since);
-    diagnosis_add(diagnosis, exact ? SPPROF_FINDING_FACT : SPPROF_FINDING_MISSING, "built-in table", "%s of Python %s%s%s",
-                  exact ? "that" : "there is none for this version; the nearest is that", since, table->free_threaded ? ", free-threaded" : "",
-                  exact ? " and the releases after it that are alike" : "");
+    spprof_version_text(table->until + 1, end, sizeof end);
+    diagnosis_add(diagnosis, exact ? SPPROF_FINDING_FACT : SPPROF_FINDING_MISSING, "built-in table", "%sof Python %s%s %s%s",
+                  exact ? "" : "there is none for this version; the nearest is that ", since, table->free_threaded ? ", free-threaded," : "",
+                  is_last ? "and its later patch releases" : "up to the last release before ", is_last ? "" : end);
     compare("built-in table", offsets, layout, diagnosis);
 }
 
@@ -116,7 +118,11 @@ void layout_diagnose(struct spprof_target *target, const struct runtime *runtime
         return;
     }
     if (layout == NULL) {
-        sources_compose(&sources, version, table, &composed);
+        if (!sources_compose(&sources, version, table, &composed)) {
+            diagnosis_add(diagnosis, SPPROF_FINDING_CHECK_FAILED, "debug offsets", "contradict what is known of this version");
+            sources.debug_offsets = NULL;
+            sources_compose(&sources, version, table, &composed);
+        }
         layout = &composed;
     }
     diagnose_debug_offsets(&sources, layout, diagnosis);

@@ -9,7 +9,7 @@
 #include "layout/debug_file.h"
 
 /* Debug information is a file like any other: types may lead in circles. */
-enum { MAX_TYPE_DEPTH = 32, MAX_ALTERNATIVES = 4 };
+enum { MAX_TYPE_DEPTH = 32, MAX_ALTERNATIVES = 4, MAX_OFFSET = 1 << 20 };
 
 static const char *const field_members[LAYOUT_FIELD_COUNT] = {
 #define FIELD(group, name, debug_offsets_word, members) members,
@@ -30,6 +30,7 @@ struct place {
 struct search {
     struct place places[LAYOUT_FIELD_COUNT * MAX_ALTERNATIVES];
     size_t place_count;
+    uint64_t type_names[256];       /* by the first letter, a bit for each length: most types are none of ours */
     int chosen[LAYOUT_FIELD_COUNT]; /* the alternative that was found so far; MAX_ALTERNATIVES: none */
     const int32_t *wanted;
     struct dwarf_offsets *offsets;
@@ -54,6 +55,11 @@ static struct place take_apart(enum layout_field field, int alternative, const c
     return place;
 }
 
+static bool may_be_ours(const struct search *search, const char *name, size_t size)
+{
+    return search->type_names[(unsigned char)name[0]] >> size % 64 & 1;
+}
+
 static void list_places(struct search *search)
 {
     for (enum layout_field field = 0; field < LAYOUT_FIELD_COUNT; field++) {
@@ -62,7 +68,9 @@ static void list_places(struct search *search)
         search->offsets->offset[field] = LAYOUT_ABSENT;
         for (int alternative = 0; alternative < MAX_ALTERNATIVES && *text != '\0'; alternative++, text = *end == '|' ? end + 1 : end) {
             end = strchrnul(text, '|');
-            search->places[search->place_count++] = take_apart(field, alternative, text, end);
+            struct place place = take_apart(field, alternative, text, end);
+            search->places[search->place_count++] = place;
+            search->type_names[(unsigned char)place.type[0]] |= UINT64_C(1) << place.type_size % 64;
         }
     }
 }
@@ -151,6 +159,24 @@ static bool follow(Dwarf_Die structure, const char *path, const char *end, int64
     }
 }
 
+static bool is_of_type(const struct place *place, const char *name, size_t size, bool is_struct)
+{
+    return place->is_struct == is_struct && place->type_size == size && memcmp(place->type, name, size) == 0;
+}
+
+/* A name without CPython's prefix may be another structure's too, as the `block` of Python/pyarena.c: then it has none of the members. */
+static bool is_the_one(const struct search *search, Dwarf_Die structure, const char *name, size_t size, bool is_struct)
+{
+    if (strncmp(name, "Py", 2) == 0 || name[0] == '_')
+        return true;
+    for (const struct place *place = search->places; place < search->places + search->place_count; place++) {
+        int64_t offset;
+        if (is_of_type(place, name, size, is_struct) && !place->is_size && follow(structure, place->path, place->path_end, &offset))
+            return true;
+    }
+    return false;
+}
+
 static void fill(struct search *search, const struct place *place, Dwarf_Die *structure)
 {
     int64_t value;
@@ -158,7 +184,7 @@ static void fill(struct search *search, const struct place *place, Dwarf_Die *st
         value = dwarf_bytesize(structure);
     else if (!follow(*structure, place->path, place->path_end, &value))
         return;
-    if (value < 0)
+    if (value < 0 || value >= MAX_OFFSET)
         return;
     if (search->chosen[place->field] == MAX_ALTERNATIVES)
         search->offsets->found++;
@@ -166,20 +192,19 @@ static void fill(struct search *search, const struct place *place, Dwarf_Die *st
     search->offsets->offset[place->field] = (int32_t)value;
 }
 
-/* Whether a type is one that some place is in; fills those places. */
+/* If the type is one that some places are in, fills those. */
 static void look_at_type(struct search *search, Dwarf_Die *type, bool is_struct)
 {
     const char *name = dwarf_diename(type);
-    if (name == NULL || (name[0] != 'P' && name[0] != '_'))
+    size_t size = name != NULL ? strlen(name) : 0;
+    if (size == 0 || !may_be_ours(search, name, size))
         return;
-    size_t size = strlen(name);
     Dwarf_Die structure;
     bool resolved = false;
     for (const struct place *place = search->places; place < search->places + search->place_count; place++) {
-        if (place->is_struct != is_struct || place->type_size != size || memcmp(place->type, name, size) != 0 ||
-            search->chosen[place->field] <= place->alternative)
+        if (!is_of_type(place, name, size, is_struct) || search->chosen[place->field] <= place->alternative)
             continue;
-        if (!resolved && !find_structure(*type, &structure))
+        if (!resolved && (!find_structure(*type, &structure) || !is_the_one(search, structure, name, size, is_struct)))
             return;
         resolved = true;
         fill(search, place, &structure);

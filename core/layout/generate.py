@@ -30,7 +30,7 @@ ABSENT = -1
 
 # Where the structures are; a version has some of them.
 HEADERS = """
-    Python.h frameobject.h
+    Python.h frameobject.h datetime.h
     internal/pycore_runtime.h internal/pycore_interp.h internal/pycore_pystate.h internal/pycore_tstate.h internal/pycore_gil.h
     internal/pycore_frame.h internal/pycore_interpframe.h internal/pycore_code.h internal/pycore_dict.h internal/pycore_moduleobject.h
     internal/pycore_genobject.h
@@ -54,6 +54,85 @@ typedef struct {
     PyObject *md_dict;
 } PyModuleObject;
 #endif
+
+/* What every version from 3.9 to 3.15 keeps in its .c files, the beginning of each structure as far as it is read. */
+typedef struct { /* Objects/rangeobject.c */
+    PyObject_HEAD
+    PyObject *start, *stop, *step;
+} rangeobject;
+typedef struct BLOCK { /* Modules/_collectionsmodule.c */
+    struct BLOCK *leftlink;
+    PyObject *data[64];
+    struct BLOCK *rightlink;
+} block;
+typedef struct {
+    PyObject_VAR_HEAD
+    block *leftblock, *rightblock;
+    Py_ssize_t leftindex, rightindex;
+    size_t state;
+    Py_ssize_t maxlen;
+} dequeobject;
+typedef struct {
+    PyDictObject dict;
+    PyObject *default_factory;
+} defdictobject;
+typedef struct _odictnode { /* Objects/odictobject.c */
+    PyObject *key;
+    Py_hash_t hash;
+    struct _odictnode *next, *prev;
+} _ODictNode;
+struct _odictobject {
+    PyDictObject od_dict;
+    _ODictNode *od_first, *od_last;
+};
+typedef struct { /* Modules/arraymodule.c */
+    PyObject_VAR_HEAD
+    char *ob_item;
+    Py_ssize_t allocated;
+    const void *ob_descr;
+} arrayobject;
+typedef struct { /* Objects/descrobject.c */
+    PyObject_HEAD
+    PyObject *mapping;
+} mappingproxyobject;
+typedef struct {
+    PyObject_HEAD
+    PyWrapperDescrObject *descr;
+    PyObject *self;
+} wrapperobject;
+typedef struct { /* Objects/funcobject.c; classmethod begins like it */
+    PyObject_HEAD
+    PyObject *sm_callable;
+} staticmethod;
+typedef struct { /* Objects/namespaceobject.c */
+    PyObject_HEAD
+    PyObject *ns_dict;
+} _PyNamespaceObject;
+typedef struct { /* Objects/genericaliasobject.c */
+    PyObject_HEAD
+    PyObject *origin, *args;
+} gaobject;
+typedef struct { /* Objects/unionobject.c, 3.10 and later */
+    PyObject_HEAD
+    PyObject *args;
+} unionobject;
+typedef struct { /* Modules/_functoolsmodule.c */
+    PyObject_HEAD
+    PyObject *fn, *args, *kw;
+} partialobject;
+typedef struct { /* Modules/_datetimemodule.c */
+    PyObject_HEAD
+    PyObject *offset, *name;
+} PyDateTime_TimeZone;
+typedef struct { /* Modules/_decimal/_decimal.c; mpd_t is libmpdec's */
+    PyObject_HEAD
+    Py_hash_t hash;
+    struct {
+        uint8_t flags;
+        Py_ssize_t exp, digits, len, alloc;
+        uint64_t *data;
+    } dec;
+} PyDecObject;
 """
 
 # What configure finds on any 64-bit Linux, as far as the headers ask: for headers from the repository, which were never configured.
@@ -283,7 +362,7 @@ def write_tables(rows: list, fields: list) -> None:
     lines += [f"    /*{'':{width + 1}} {' '.join(f'{head[line]:>4}' for head in heads)} */" for line in range(2)]
     lines += [f"    {f'[{name}]':{width}} = {{{','.join(f'{row.offsets[index]:>4}' for row in rows)}}},"
               for index, (name, _) in enumerate(fields)]
-    lines += ["};", "/* clang-format on */"]
+    lines += ["};", "/* clang-format on */", "", f"enum {{ TABLE_FIELD_COUNT = {len(fields)} }};"]
     TABLES.write_text("\n".join(lines) + "\n")
 
 

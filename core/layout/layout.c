@@ -89,25 +89,18 @@ static bool try_dwarf(struct sources *sources, const struct built_in *table)
     return sources->dwarf != NULL;
 }
 
-static struct spprof_error *find_by_debug_offsets(struct sources *sources, struct layout *layout)
+/* The table is the one of the version that the debug offsets name. */
+static struct spprof_error *find_by_debug_offsets(struct sources *sources, const struct built_in *table, struct layout *layout)
 {
     uint32_t version = sources->debug_offsets->version;
-    bool exact, newer;
-    const struct built_in *table = built_in_find(version, sources->debug_offsets->free_threaded, &exact);
-    if (layout_rules_find(version >> 16, table->free_threaded, &newer) != NULL && newer)
-        tell_newer(sources->target, version);
-    if (sources_doubt(sources, table))
-        try_dwarf(sources, table);
-
     struct probes probes, again;
-    sources_compose(sources, version, table, layout);
     if (probe_layout(sources->target, sources->runtime->address, layout, &probes))
         return NULL;
     enum probe failed = probes_failed(&probes);
     if (failed != PROBE_COUNT && !probes.not_initialized && try_dwarf(sources, table)) {
         sources->dwarf_first = true;
-        sources_compose(sources, version, table, layout);
-        if (probe_layout(sources->target, sources->runtime->address, layout, &again)) {
+        if (sources_compose(sources, version, table, layout) &&
+            probe_layout(sources->target, sources->runtime->address, layout, &again)) {
             spprof_problems_add(&sources->target->problems,
                                 "The debug offsets of this Python are wrong (%s); its debug information is used instead.",
                                 probes.results[failed].text);
@@ -115,6 +108,24 @@ static struct spprof_error *find_by_debug_offsets(struct sources *sources, struc
         }
     }
     return explain(sources->runtime, &probes);
+}
+
+/* Composes the layout from the debug offsets, completed from the table or, where that is doubtful, from the debug information. */
+static struct spprof_error *read_debug_offsets(struct sources *sources, struct debug_offsets *offsets, const struct built_in **table,
+                                               struct layout *layout)
+{
+    bool exact, newer;
+    TRY(debug_offsets_read(sources->target, sources->runtime->address, offsets));
+    sources->debug_offsets = offsets;
+    *table = built_in_find(offsets->version, offsets->free_threaded, &exact);
+    if (layout_rules_find(offsets->version >> 16, offsets->free_threaded, &newer) != NULL && newer)
+        tell_newer(sources->target, offsets->version);
+    if (sources_doubt(sources, *table))
+        try_dwarf(sources, *table);
+    if (sources_compose(sources, offsets->version, *table, layout))
+        return NULL;
+    sources->debug_offsets = NULL;
+    return spprof_error_new(SPPROF_ERROR_UNSUPPORTED, "The debug offsets of this Python contradict what is known of its version.");
 }
 
 /* Whether a table is to be tried for what is known of the version: first those that fit, then, where it is a guess, the others. */
@@ -133,7 +144,10 @@ static void refine(const struct sources *sources, const struct probes *probes, s
     const struct built_in *table = built_in_find(probes->version, probes->free_threaded, &exact);
     if (probes->version == 0 || table == NULL)
         return;
-    sources_compose(sources, probes->version, table, layout);
+    struct layout refined;
+    if (!sources_compose(sources, probes->version, table, &refined))
+        return;
+    *layout = refined;
     layout->debug = probes->debug;
 }
 
@@ -161,7 +175,8 @@ static bool find_among(const struct sources *sources, bool fitting, struct layou
         struct layout candidate;
         struct probes probes;
         uint32_t version = (known & 0xffff) != 0 ? known : tables[i].since & 0xffff0000;
-        sources_compose(sources, version, &tables[i], &candidate);
+        if (!sources_compose(sources, version, &tables[i], &candidate))
+            continue;
         if (probe_layout(sources->target, sources->runtime->address, &candidate, &probes)) {
             if (passed(&probes) > best) {
                 best = passed(&probes);
@@ -183,7 +198,7 @@ static bool find_in_turn(const struct sources *sources, struct layout *layout, s
 
 static struct spprof_error *find_by_tables(struct sources *sources, struct layout *layout)
 {
-    struct probes refusal = {0};
+    struct probes refusal = {.results[PROBE_INTERPRETERS].text = "its debug information contradicts what is known of its version"};
     bool refused = false;
     if (find_in_turn(sources, layout, &refusal, &refused))
         return NULL;
@@ -204,12 +219,11 @@ struct spprof_error *layout_find(struct spprof_target *target, const struct runt
     }
     CLEANUP(sources_release) struct sources sources = {.target = target, .runtime = runtime};
     struct debug_offsets debug_offsets;
+    const struct built_in *table;
     if (runtime->has_debug_offsets) {
-        struct spprof_error *error = debug_offsets_read(target, runtime->address, &debug_offsets);
-        if (error == NULL) {
-            sources.debug_offsets = &debug_offsets;
-            return find_by_debug_offsets(&sources, layout);
-        }
+        struct spprof_error *error = read_debug_offsets(&sources, &debug_offsets, &table, layout);
+        if (error == NULL)
+            return find_by_debug_offsets(&sources, table, layout);
         spprof_problems_add(&target->problems, "%s", error->message);
         spprof_error_free(error);
     }

@@ -1,7 +1,8 @@
 /*
  * What the bytes mean: for one interpreter the offset of every field that the walkers use, and the walking rules of its version.
- * Filled from _Py_DebugOffsets, DWARF or a built-in table (source[] says which); an offset of LAYOUT_ABSENT means that the field
- * does not exist in this version, or that its place is not known.
+ * Filled from _Py_DebugOffsets, DWARF or a built-in table (source[] says which). LAYOUT_ABSENT means that the version does not have the
+ * field, and nothing else. Whatever the target says, an offset is below 2 MiB, and where the size of a structure is known
+ * (thread_state.size, ...) its fields begin at least 8 bytes before its end.
  */
 #ifndef SPPROF_LAYOUT_LAYOUT_H
 #define SPPROF_LAYOUT_LAYOUT_H

@@ -35,6 +35,25 @@
 #define REFERENCES_3_14T .reference_tag_mask = 1, .integer_tag = 3
 #define REFERENCES_TAGGED .reference_tag_mask = 3, .integer_tag = 3
 
+/*
+ * _framestate: Include/internal/pycore_frame.h of 3.10 to 3.14 (pycore_interpframe_structs.h), from -3 on. 3.13 tells "suspended in yield
+ * from" (-1) from "suspended" (-2), 3.15 counts from 0: created, suspended, yield from, yield from locked, executing, cleared.
+ */
+#define STATES_3_10 {NEW, NEW, HELD, RUNS, DONE, DONE, DONE, DONE, DONE}
+#define STATES_3_13 {NEW, HELD, HELD, RUNS, DONE, DONE, DONE, DONE, DONE}
+#define STATES_3_15 {DONE, DONE, DONE, NEW, HELD, HELD, HELD, RUNS, DONE}
+#define NEW GENERATOR_CREATED
+#define HELD GENERATOR_SUSPENDED
+#define RUNS GENERATOR_RUNNING
+#define DONE GENERATOR_FINISHED
+
+#define OLD_TEXT .ordered_dict_pairs = true, .bytearray_escapes_quotes = true
+#define TEXT_3_9 OLD_TEXT, .weakref_module_names_until = UINT32_MAX
+#define TEXT_3_11 OLD_TEXT, .enum_tells_flags = true, .weakref_module_names_until = 0x030b04f0
+#define TEXT_3_12 .bytearray_escapes_quotes = true, .enum_tells_flags = true
+#define TEXT_3_13 TEXT_3_12, .weakref_full_names = true
+#define TEXT_3_15 .descriptor_hides_object = true, .enum_tells_flags = true, .weakref_full_names = true
+
 #define RULES_3_11                                                                                                                         \
     .frames = FRAME_INTERPRETER, .line_table = LINE_TABLE_PEP657, .dict_keys = DICT_KEYS_LOG2, .has_qualified_names = true
 
@@ -44,6 +63,7 @@
 static const struct layout_rules all_rules[] = {
     {
         .minor = 0x0309,
+        TEXT_3_9,
         .frames = FRAME_OBJECTS,
         .position = POSITION_LASTI_BYTES,
         .line_table = LINE_TABLE_LNOTAB,
@@ -58,6 +78,8 @@ static const struct layout_rules all_rules[] = {
     },
     {
         .minor = 0x030a,
+        TEXT_3_9,
+        .generator_states = STATES_3_10,
         .frames = FRAME_OBJECTS,
         .position = POSITION_LASTI_UNITS, /* PyFrame_GetLineNumber, Objects/frameobject.c of 3.10.0: f_lasti*sizeof(_Py_CODEUNIT) */
         .line_table = LINE_TABLE_PEP626,
@@ -72,6 +94,8 @@ static const struct layout_rules all_rules[] = {
     },
     {
         .minor = 0x030b,
+        TEXT_3_11,
+        .generator_states = STATES_3_10,
         RULES_3_11,
         .position = POSITION_PREV_INSTR,
         .gil = GIL_IN_RUNTIME,
@@ -86,6 +110,8 @@ static const struct layout_rules all_rules[] = {
     },
     {
         .minor = 0x030c,
+        TEXT_3_12,
+        .generator_states = STATES_3_10,
         RULES_3_11,
         .position = POSITION_PREV_INSTR,
         .gil = GIL_BEHIND_INTERPRETER,
@@ -97,11 +123,13 @@ static const struct layout_rules all_rules[] = {
         REFERENCES_PLAIN,
         DICT_GIL,
     },
-    {.minor = 0x030d, RULES_3_13, .owners = OWNERS_3_12, HEADER_GIL, STATE_BITS, REFERENCES_PLAIN, DICT_GIL},
-    {.minor = 0x030d, RULES_3_13, .owners = OWNERS_3_12, HEADER_FREE_THREADED, STATE_BITS, REFERENCES_PLAIN, DICT_FREE_THREADED},
-    {.minor = 0x030e, RULES_3_13, .owners = OWNERS_3_14, HEADER_GIL, STATE_BITS, REFERENCES_TAGGED, DICT_GIL},
+    {.minor = 0x030d, TEXT_3_13, .generator_states = STATES_3_13, RULES_3_13, .owners = OWNERS_3_12, HEADER_GIL, STATE_BITS, REFERENCES_PLAIN, DICT_GIL},
+    {.minor = 0x030d, TEXT_3_13, .generator_states = STATES_3_13, RULES_3_13, .owners = OWNERS_3_12, HEADER_FREE_THREADED, STATE_BITS, REFERENCES_PLAIN, DICT_FREE_THREADED},
+    {.minor = 0x030e, TEXT_3_13, .generator_states = STATES_3_13, RULES_3_13, .owners = OWNERS_3_14, HEADER_GIL, STATE_BITS, REFERENCES_TAGGED, DICT_GIL},
     {
         .minor = 0x030e,
+        TEXT_3_13,
+        .generator_states = STATES_3_13,
         RULES_3_13,
         .has_thread_local_bytecode = true,
         .owners = OWNERS_3_14,
@@ -110,9 +138,11 @@ static const struct layout_rules all_rules[] = {
         REFERENCES_3_14T,
         DICT_FREE_THREADED,
     },
-    {.minor = 0x030f, RULES_3_13, .owners = OWNERS_3_15, HEADER_GIL, STATE_BITS, REFERENCES_TAGGED, DICT_GIL},
+    {.minor = 0x030f, TEXT_3_15, .generator_states = STATES_3_15, RULES_3_13, .owners = OWNERS_3_15, HEADER_GIL, STATE_BITS, REFERENCES_TAGGED, DICT_GIL},
     {
         .minor = 0x030f,
+        TEXT_3_15,
+        .generator_states = STATES_3_15,
         RULES_3_13,
         .has_thread_local_bytecode = true,
         .owners = OWNERS_3_15,

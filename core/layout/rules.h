@@ -45,6 +45,10 @@ enum instance_dict_style {
 
 enum frame_owner { FRAME_OWNER_THREAD, FRAME_OWNER_GENERATOR, FRAME_OWNER_FRAME_OBJECT, FRAME_OWNER_INTERPRETER, FRAME_OWNER_INVALID };
 
+/* What the state of a generator's frame means; states begin at -GENERATOR_STATE_LOWEST. */
+enum generator_state { GENERATOR_CREATED, GENERATOR_SUSPENDED, GENERATOR_RUNNING, GENERATOR_FINISHED };
+enum { GENERATOR_STATE_LOWEST = 3, GENERATOR_STATES = 9 };
+
 struct layout_rules {
     uint32_t minor; /* 0x030e for 3.14 */
     bool free_threaded;
@@ -64,6 +68,13 @@ struct layout_rules {
     int32_t instance_dict_offset;   /* INSTANCE_DICT_INLINE: of the dict pointer before the object */
     uint8_t unicode_kind_shift, unicode_compact_shift, unicode_ascii_shift; /* in the 32-bit state word of PyASCIIObject */
     uint8_t object_header_words;    /* ob_refcnt and ob_type: 2; free-threaded: 4 */
+    uint8_t generator_states[GENERATOR_STATES]; /* enum generator_state of each; 3.9 keeps none */
+    bool ordered_dict_pairs;        /* repr of an OrderedDict shows pairs, before 3.12 */
+    bool bytearray_escapes_quotes;  /* repr of a bytearray escapes single quotes between double ones, too, before 3.15 */
+    bool weakref_full_names;        /* repr of a weak reference has the class's module, 3.13 and later */
+    uint32_t weakref_module_names_until; /* repr of a weak reference to a module has its name in versions before this one */
+    bool descriptor_hides_object;   /* repr of a descriptor leaves "of 'object' objects" out, 3.15 and later */
+    bool enum_tells_flags;          /* repr of an enum.Flag class says "flag", 3.11 and later */
 };
 
 /* The rules of a version and build; of the newest version known where minor is newer than that (*newer is set then), NULL for one older than 3.9. */

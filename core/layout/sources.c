@@ -33,7 +33,7 @@ static int32_t table_offset(const struct sources *sources, const struct built_in
         before = there;
         moved = known - there;
     }
-    return here + moved >= 0 ? here + moved : LAYOUT_ABSENT;
+    return here + moved; /* not below 0: moved is at least -there, and there <= here */
 }
 
 bool sources_doubt(const struct sources *sources, const struct built_in *table)
@@ -81,7 +81,43 @@ static struct choice choose_field(const struct sources *sources, const struct bu
     return (struct choice){table_offset(sources, table, field), SPPROF_LAYOUT_BUILT_IN};
 }
 
-void sources_compose(const struct sources *sources, uint32_t version, const struct built_in *table, struct layout *layout)
+static const char *const field_members[LAYOUT_FIELD_COUNT] = {
+#define FIELD(group, name, debug_offsets_word, members) members,
+#include "layout/fields.def"
+#undef FIELD
+};
+
+/* Whether one of a field's alternatives, "Type.member|Type.member", is in the type. */
+static bool is_member_of(enum layout_field field, const char *type)
+{
+    size_t size = strlen(type);
+    for (const char *text = field_members[field]; text != NULL; text = strchr(text, '|')) {
+        text += *text == '|';
+        if (strncmp(text, type, size) == 0 && text[size] == '.')
+            return true;
+    }
+    return false;
+}
+
+/*
+ * Whether every field of a structure whose size is known lies inside it: whoever reads the whole structure relies on that. Sources that
+ * contradict one another, or a target that wants to do harm, must not change it.
+ */
+static bool fields_are_inside(const struct layout *layout)
+{
+    static const char size_of[] = "sizeof ";
+    for (enum layout_field whole = 0; whole < LAYOUT_FIELD_COUNT; whole++) {
+        if (strncmp(field_members[whole], size_of, sizeof size_of - 1) != 0 || layout->offset[whole] == LAYOUT_ABSENT)
+            continue;
+        for (enum layout_field field = 0; field < LAYOUT_FIELD_COUNT; field++) {
+            if (is_member_of(field, field_members[whole] + sizeof size_of - 1) && layout->offset[field] + 8 > layout->offset[whole])
+                return false;
+        }
+    }
+    return true;
+}
+
+bool sources_compose(const struct sources *sources, uint32_t version, const struct built_in *table, struct layout *layout)
 {
     bool newer;
     *layout = (struct layout){
@@ -101,4 +137,5 @@ void sources_compose(const struct sources *sources, uint32_t version, const stru
     bool doubtful = layout->field_source[FIELD_interpreter_runtime] == SPPROF_LAYOUT_BUILT_IN && (newer || sources_doubt(sources, table));
     if (doubtful)
         layout->offset[FIELD_interpreter_runtime] = LAYOUT_ABSENT;
+    return fields_are_inside(layout);
 }

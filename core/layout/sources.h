@@ -27,7 +27,10 @@ struct spprof_error *sources_read_dwarf(struct sources *sources, const struct bu
 /* Whether some field is known from the table only, and stands behind a place where the debug offsets contradict the table. */
 bool sources_doubt(const struct sources *sources, const struct built_in *table);
 
-/* Puts the layout of one version together from the best source of each field; the table stands in for what no other knows. */
-void sources_compose(const struct sources *sources, uint32_t version, const struct built_in *table, struct layout *layout);
+/*
+ * Puts the layout of one version together from the best source of each field; the table stands in for what no other knows. False: the
+ * sources contradict one another so much that fields would lie outside their structures, and the layout must not be used.
+ */
+bool sources_compose(const struct sources *sources, uint32_t version, const struct built_in *table, struct layout *layout);
 
 #endif

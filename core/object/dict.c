@@ -64,6 +64,32 @@ static uint64_t values_array(const struct layout *layout, uint64_t values)
     return values + (uint64_t)(offset == LAYOUT_ABSENT ? 0 : offset);
 }
 
+/*
+ * Split values keep the order in which they were set in bytes of their own: before the values in 3.11 and 3.12, behind them since 3.13
+ * (get_index_from_order, Objects/dictobject.c). Before 3.11 it is the order of the keys.
+ */
+static enum copy_status find_order(struct reader *reader, uint64_t values, struct dict_view *view)
+{
+    const struct layout *layout = reader->layout;
+    const uint8_t *data;
+    view->split_values = values_array(layout, values);
+    if (layout->rules->dict_keys == DICT_KEYS_LOOKUP)
+        return COPY_READY;
+    if (LAYOUT(layout, dict_values, capacity) == LAYOUT_ABSENT) {
+        STEP(reader_bytes(reader, values - 2, 1, "the values of a dict", &data));
+        view->order_count = data[0];
+        view->order = values - 3;
+        view->order_backwards = true;
+    } else {
+        STEP(reader_bytes(reader, values, (size_t)LAYOUT(layout, dict_values, values), "the values of a dict", &data));
+        view->order_count = data[LAYOUT(layout, dict_values, size)];
+        view->order = view->split_values + (uint64_t)data[LAYOUT(layout, dict_values, capacity)] * 8;
+    }
+    if (view->order_count > view->count)
+        view->order_count = view->count;
+    return COPY_READY;
+}
+
 enum copy_status dict_open(struct reader *reader, uint64_t dict, const char *what, struct dict_view *view)
 {
     const struct layout *layout = reader->layout;
@@ -73,9 +99,7 @@ enum copy_status dict_open(struct reader *reader, uint64_t dict, const char *wha
     uint64_t keys = field_u64(data, LAYOUT(layout, dict, keys));
     uint64_t values = field_u64(data, LAYOUT(layout, dict, values));
     STEP(open_keys(reader, keys, what, view));
-    if (values != 0)
-        view->split_values = values_array(layout, values);
-    return COPY_READY;
+    return values != 0 ? find_order(reader, values, view) : COPY_READY;
 }
 
 enum copy_status dict_entry(struct reader *reader, const struct dict_view *view, size_t index, uint64_t *key, uint64_t *value)
@@ -88,6 +112,46 @@ enum copy_status dict_entry(struct reader *reader, const struct dict_view *view,
     if (view->split_values != 0) {
         STEP(reader_struct(reader, view->split_values, view->count * 8, "the values of a dict", &data));
         *value = field_u64(data, (int32_t)(index * 8));
+    }
+    if (*key == 0 || *value == 0)
+        *key = *value = 0;
+    return COPY_READY;
+}
+
+size_t dict_places(const struct dict_view *view)
+{
+    return view->order != 0 ? view->order_count : view->count;
+}
+
+static enum copy_status entry_at_place(struct reader *reader, const struct dict_view *view, size_t place, size_t *index)
+{
+    const uint8_t *data;
+    *index = place;
+    if (view->order == 0)
+        return COPY_READY;
+    uint64_t first = view->order_backwards ? view->order - (view->order_count - 1) : view->order;
+    STEP(reader_bytes(reader, first, view->order_count, "the order of a dict", &data));
+    *index = data[view->order_backwards ? view->order_count - 1 - place : place];
+    return COPY_READY;
+}
+
+enum copy_status dict_at(struct reader *reader, const struct dict_view *view, size_t place, uint64_t *key, uint64_t *value)
+{
+    enum { BLOCK = 64 };
+    const uint8_t *data;
+    size_t index;
+    *key = *value = 0;
+    STEP(entry_at_place(reader, view, place, &index));
+    if (index >= view->count)
+        return COPY_READY;
+    size_t first = index / BLOCK * BLOCK, count = view->count - first < BLOCK ? view->count - first : BLOCK;
+    STEP(reader_struct(reader, view->entries + first * view->entry_size, count * view->entry_size, "the entries of a dict", &data));
+    const uint8_t *entry = data + (index - first) * view->entry_size + view->key_offset;
+    *key = field_u64(entry, 0);
+    *value = field_u64(entry, 8);
+    if (view->split_values != 0) {
+        STEP(reader_struct(reader, view->split_values + first * 8, count * 8, "the values of a dict", &data));
+        *value = field_u64(data, (int32_t)((index - first) * 8));
     }
     if (*key == 0 || *value == 0)
         *key = *value = 0;
@@ -123,9 +187,23 @@ enum copy_status dict_find(struct reader *reader, uint64_t dict, const char *wha
     return view_find(reader, &view, key, value);
 }
 
+enum copy_status dict_find_first(struct reader *reader, uint64_t dict, const char *what, const char *key, uint64_t *value)
+{
+    struct dict_view view;
+    uint64_t candidate = 0;
+    bool equal = false;
+    *value = 0;
+    STEP(dict_open(reader, dict, what, &view));
+    if (dict_places(&view) > 0)
+        STEP(dict_at(reader, &view, 0, &candidate, value));
+    if (candidate != 0)
+        STEP(string_equals(reader, candidate, key, &equal));
+    return equal ? COPY_READY : view_find(reader, &view, key, value);
+}
+
 struct instance_type {
     uint64_t flags, cached_keys;
-    int64_t basicsize, dictoffset;
+    int64_t basicsize, itemsize, dictoffset;
 };
 
 static enum copy_status read_instance_type(struct reader *reader, uint64_t object, const char *what, struct instance_type *type)
@@ -136,6 +214,7 @@ static enum copy_status read_instance_type(struct reader *reader, uint64_t objec
     STEP(reader_type(reader, object, what, &address, &type->flags));
     STEP(reader_struct(reader, address, (size_t)LAYOUT(layout, type, dictoffset) + 8, "a type", &data));
     type->basicsize = field_i64(data, LAYOUT(layout, type, basicsize));
+    type->itemsize = field_i64(data, LAYOUT(layout, type, itemsize));
     type->dictoffset = field_i64(data, LAYOUT(layout, type, dictoffset));
     type->cached_keys = 0;
     if ((type->flags & TYPE_FLAG_HEAP) != 0)
@@ -168,22 +247,46 @@ static enum copy_status managed_dict(struct reader *reader, uint64_t object, con
     return COPY_READY;
 }
 
-enum copy_status instance_find(struct reader *reader, uint64_t object, const char *what, const char *name, uint64_t *value)
+/* An instance of a type without a fixed size keeps its dict behind its items: _PyObject_DictPointer, Objects/object.c of 3.9 to 3.11. */
+static enum copy_status dict_behind_items(struct reader *reader, uint64_t object, const struct instance_type *type, uint64_t *dict)
+{
+    const uint8_t *data;
+    STEP(reader_struct(reader, object, (size_t)LAYOUT(reader->layout, variable_object, ob_size) + 8, "an instance", &data));
+    int64_t count = field_i64(data, LAYOUT(reader->layout, variable_object, ob_size));
+    if (count < 0)
+        count = -count;
+    if (count > INT32_MAX || count < 0)
+        return reader_fail(reader, "an instance of %" PRId64 " items has no sane dict", count);
+    uint64_t size = ((uint64_t)type->basicsize + (uint64_t)count * (uint64_t)type->itemsize + 7) & ~UINT64_C(7);
+    return reader_pointer(reader, object + size + (uint64_t)type->dictoffset, "the dict of an instance", dict);
+}
+
+enum copy_status instance_open(struct reader *reader, uint64_t object, const char *what, struct dict_view *view, bool *has)
 {
     struct instance_type type;
     uint64_t dict = 0, values = 0;
-    *value = 0;
+    *has = false;
     STEP(read_instance_type(reader, object, what, &type));
     if ((type.flags & TYPE_FLAG_MANAGED_DICT) != 0)
         STEP(managed_dict(reader, object, &type, &dict, &values));
     else if (type.dictoffset > 0)
         STEP(reader_pointer(reader, object + (uint64_t)type.dictoffset, "the dict of an instance", &dict));
+    else if (type.dictoffset < 0)
+        STEP(dict_behind_items(reader, object, &type, &dict));
+    *has = dict != 0 || (values != 0 && type.cached_keys != 0);
     if (dict != 0)
-        return dict_find(reader, dict, "the dict of an instance", name, value);
-    if (values == 0 || type.cached_keys == 0)
+        return dict_open(reader, dict, "the dict of an instance", view);
+    if (!*has)
         return COPY_READY;
+    STEP(open_keys(reader, type.cached_keys, "the keys of a type", view));
+    return find_order(reader, values, view);
+}
+
+enum copy_status instance_find(struct reader *reader, uint64_t object, const char *what, const char *name, uint64_t *value)
+{
     struct dict_view view;
-    STEP(open_keys(reader, type.cached_keys, "the keys of a type", &view));
-    view.split_values = values_array(reader->layout, values);
-    return view_find(reader, &view, name, value);
+    bool has;
+    *value = 0;
+    STEP(instance_open(reader, object, what, &view, &has));
+    return has ? view_find(reader, &view, name, value) : COPY_READY;
 }

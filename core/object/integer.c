@@ -8,19 +8,20 @@ enum {
     DIGITS_IN_WORD = 3,
 };
 
-/* The number of digits; negative numbers count as too many. */
-static uint64_t digit_count(const struct layout *layout, const uint8_t *data)
+static uint64_t digit_count(const struct layout *layout, const uint8_t *data, bool *negative)
 {
     int32_t tag = LAYOUT(layout, integer, tag);
     if (tag == LAYOUT_ABSENT) { /* before 3.12 the sign is that of ob_size */
         int64_t size = field_i64(data, LAYOUT(layout, variable_object, ob_size));
-        return size < 0 ? UINT64_MAX : (uint64_t)size;
+        *negative = size < 0;
+        return size < 0 ? -(uint64_t)size : (uint64_t)size;
     }
     uint64_t word = field_u64(data, tag);
-    return (word & TAG_SIGN_MASK) == TAG_NEGATIVE ? UINT64_MAX : word >> TAG_SIZE_SHIFT;
+    *negative = (word & TAG_SIGN_MASK) == TAG_NEGATIVE;
+    return word >> TAG_SIZE_SHIFT;
 }
 
-enum copy_status integer_read(struct reader *reader, uint64_t object, const char *what, bool *fits, uint64_t *value)
+static enum copy_status read_magnitude(struct reader *reader, uint64_t object, const char *what, bool *fits, bool *negative, uint64_t *value)
 {
     const struct layout *layout = reader->layout;
     const uint8_t *data;
@@ -31,7 +32,7 @@ enum copy_status integer_read(struct reader *reader, uint64_t object, const char
         return COPY_READY;
     size_t header = (size_t)LAYOUT(layout, integer, digits);
     STEP(reader_struct(reader, object, header + 4, what, &data));
-    uint64_t digits = digit_count(layout, data);
+    uint64_t digits = digit_count(layout, data, negative);
     if (digits > DIGITS_IN_WORD)
         return COPY_READY;
     if (digits > 1)
@@ -45,5 +46,24 @@ enum copy_status integer_read(struct reader *reader, uint64_t object, const char
     }
     *value = result;
     *fits = true;
+    return COPY_READY;
+}
+
+enum copy_status integer_read(struct reader *reader, uint64_t object, const char *what, bool *fits, uint64_t *value)
+{
+    bool negative = false;
+    STEP(read_magnitude(reader, object, what, fits, &negative, value));
+    *fits = *fits && !negative;
+    return COPY_READY;
+}
+
+enum copy_status integer_read_signed(struct reader *reader, uint64_t object, const char *what, bool *fits, int64_t *value)
+{
+    bool negative = false;
+    uint64_t magnitude = 0;
+    STEP(read_magnitude(reader, object, what, fits, &negative, &magnitude));
+    *fits = *fits && magnitude <= INT64_MAX;
+    if (*fits)
+        *value = negative ? -(int64_t)magnitude : (int64_t)magnitude;
     return COPY_READY;
 }

@@ -8,17 +8,30 @@ struct characters {
     const uint8_t *data;
     size_t length;
     unsigned width; /* bytes a character: 1, 2 or 4 */
+    bool cut;       /* there are more */
 };
 
 enum { KIND_MASK = 7, WIDE_WIDTH = 4 };
+
+/* How much is read of a long str. */
+struct limit {
+    size_t length;
+    bool cut; /* read as much of a longer one; else it is refused */
+};
+
+static const struct limit names_only = {STRING_LENGTH_MAX, false};
 
 static enum copy_status too_long(struct reader *reader, const char *what, uint64_t object, uint64_t length)
 {
     return reader_fail(reader, "%s at 0x%" PRIx64 " claims %" PRIu64 " characters, more than any name has", what, object, length);
 }
 
-/* A str of 3.9 to 3.11 whose characters stand apart: "ready" in data, else (kind 0) as wchar_t in wstr. */
-static enum copy_status legacy_characters(struct reader *reader, uint64_t object, unsigned kind, const char *what, struct characters *characters)
+/*
+ * A str whose characters stand apart: one of a subclass of str in every version, and the legacy strings of 3.9 to 3.11, of which those
+ * that are not "ready" (kind 0) have them as wchar_t in wstr.
+ */
+static enum copy_status separate_characters(struct reader *reader, uint64_t object, unsigned kind, const char *what, struct limit limit,
+                                            struct characters *characters)
 {
     const struct layout *layout = reader->layout;
     const uint8_t *data;
@@ -31,15 +44,17 @@ static enum copy_status legacy_characters(struct reader *reader, uint64_t object
         length = field_u64(data, LAYOUT(layout, unicode, wide_length));
         characters->width = WIDE_WIDTH;
     }
-    if (length > STRING_LENGTH_MAX)
+    if (length > limit.length && !limit.cut)
         return too_long(reader, what, object, length);
-    characters->length = (size_t)length;
-    if (length == 0)
+    characters->cut = length > limit.length;
+    characters->length = characters->cut ? limit.length : (size_t)length;
+    if (characters->length == 0)
         return COPY_READY;
     return reader_bytes(reader, address, characters->length * characters->width, what, &characters->data);
 }
 
-static enum copy_status find_characters(struct reader *reader, uint64_t object, const char *what, struct characters *characters)
+static enum copy_status find_characters(struct reader *reader, uint64_t object, const char *what, struct limit limit,
+                                        struct characters *characters)
 {
     const struct layout *layout = reader->layout;
     const struct layout_rules *rules = layout->rules;
@@ -53,16 +68,20 @@ static enum copy_status find_characters(struct reader *reader, uint64_t object, 
     unsigned kind = (state >> rules->unicode_kind_shift) & KIND_MASK;
     bool compact = (state >> rules->unicode_compact_shift) & 1;
     bool ascii = (state >> rules->unicode_ascii_shift) & 1;
-    if (!compact && rules->legacy_strings && (kind == 0 || kind == 1 || kind == 2 || kind == 4))
-        return legacy_characters(reader, object, kind, what, characters);
-    if (!compact || (kind != 1 && kind != 2 && kind != 4) || (ascii && kind != 1))
+    bool known_kind = kind == 1 || kind == 2 || kind == 4;
+    if (!compact && (known_kind || (kind == 0 && rules->legacy_strings)))
+        return separate_characters(reader, object, kind, what, limit, characters);
+    if (!compact || !known_kind || (ascii && kind != 1))
         return reader_fail(reader, "%s at 0x%" PRIx64 " is no sane str (state 0x%x)", what, object, state);
-    if (length > STRING_LENGTH_MAX)
+    if (length > limit.length && !limit.cut)
         return too_long(reader, what, object, length);
+    bool cut = length > limit.length;
+    if (cut)
+        length = limit.length;
     if (!ascii)
         header = (size_t)LAYOUT(layout, unicode, compact_size);
     STEP(reader_struct(reader, object, header + (size_t)length * kind, what, &data));
-    *characters = (struct characters){data + header, (size_t)length, kind};
+    *characters = (struct characters){data + header, (size_t)length, kind, cut};
     return COPY_READY;
 }
 
@@ -100,13 +119,13 @@ static size_t encode(uint32_t character, char *out)
 enum copy_status string_load(struct reader *reader, uint64_t object, const char *what)
 {
     struct characters characters;
-    return find_characters(reader, object, what, &characters);
+    return find_characters(reader, object, what, names_only, &characters);
 }
 
 enum copy_status string_read(struct reader *reader, uint64_t object, const char *what, struct spprof_text *text)
 {
     struct characters characters;
-    STEP(find_characters(reader, object, what, &characters));
+    STEP(find_characters(reader, object, what, names_only, &characters));
     char *bytes = malloc(characters.length * 4 + 1);
     if (bytes == NULL)
         return reader_fail(reader, "out of memory");
@@ -124,6 +143,18 @@ enum copy_status string_read(struct reader *reader, uint64_t object, const char 
     return COPY_READY;
 }
 
+enum copy_status string_peek(struct reader *reader, uint64_t object, const char *what, size_t limit, const uint8_t **data, size_t *length,
+                             unsigned *width, bool *cut)
+{
+    struct characters characters;
+    STEP(find_characters(reader, object, what, (struct limit){limit, true}, &characters));
+    *data = characters.data;
+    *length = characters.length;
+    *width = characters.width;
+    *cut = characters.cut;
+    return COPY_READY;
+}
+
 enum copy_status string_equals(struct reader *reader, uint64_t object, const char *ascii, bool *equal)
 {
     const struct layout *layout = reader->layout;
@@ -138,8 +169,8 @@ enum copy_status string_equals(struct reader *reader, uint64_t object, const cha
     if (field_u64(data, LAYOUT(layout, unicode, length)) != length)
         return COPY_READY;
     struct characters characters;
-    STEP(find_characters(reader, object, "a key", &characters));
-    *equal = characters.width == 1 && memcmp(characters.data, ascii, length) == 0;
+    STEP(find_characters(reader, object, "a key", names_only, &characters));
+    *equal = characters.width == 1 && (length == 0 || memcmp(characters.data, ascii, length) == 0);
     return COPY_READY;
 }
 

@@ -13,6 +13,10 @@ enum copy_status string_load(struct reader *reader, uint64_t object, const char 
 /* The text of a str object, owned by the caller (free text->bytes). */
 enum copy_status string_read(struct reader *reader, uint64_t object, const char *what, struct spprof_text *text);
 
+/* The characters of a str object, width bytes each, valid until the next fetch; of a longer one the first limit, then *cut is true. */
+enum copy_status string_peek(struct reader *reader, uint64_t object, const char *what, size_t limit, const uint8_t **data, size_t *length,
+                             unsigned *width, bool *cut);
+
 /* Whether the object is a str equal to an ASCII text; an object that is no str is not equal. */
 enum copy_status string_equals(struct reader *reader, uint64_t object, const char *ascii, bool *equal);
 

@@ -151,7 +151,19 @@ static void write_position(struct json_writer *json, const char *key, int32_t po
     write_known(json, key, position >= 0, position);
 }
 
-static void write_frame(struct json_writer *json, const struct spprof_frame *frame)
+static void write_locals(struct json_writer *json, const struct spprof_frame *frame)
+{
+    json_key(json, "locals");
+    json_begin(json, '{');
+    for (size_t i = 0; i < frame->variable_count; i++) {
+        const struct spprof_variable *variable = &frame->variables[i];
+        json_text_key(json, variable->name.bytes, variable->name.size, TEXT_GENERALISED);
+        json_text(json, variable->value.bytes, variable->value.size, TEXT_GENERALISED);
+    }
+    json_end(json, '}');
+}
+
+static void write_frame(struct json_writer *json, const struct spprof_frame *frame, bool locals)
 {
     static const struct spprof_code unknown;
     const struct spprof_code *code = frame->code != NULL ? frame->code : &unknown;
@@ -164,10 +176,41 @@ static void write_frame(struct json_writer *json, const struct spprof_frame *fra
     write_position(json, "column", frame->column);
     write_position(json, "end_column", frame->end_column);
     write_string(json, "owner", owner_name(frame->owner));
+    if (locals)
+        write_locals(json, frame);
     json_end(json, '}');
 }
 
-static void write_thread(struct json_writer *json, const struct spprof_thread *thread)
+static void write_exception(struct json_writer *json, const char *key, const struct spprof_exception *exception);
+
+/* The chain of exceptions is short: walk/exceptions.c cuts it. */
+static void write_exception_parts(struct json_writer *json, const struct spprof_exception *exception)
+{
+    json_begin(json, '{');
+    write_text(json, "type", exception->type);
+    write_text(json, "message", exception->message);
+    write_bool(json, "raising", exception->raising);
+    json_key(json, "traceback");
+    json_begin(json, '[');
+    for (size_t i = 0; i < exception->frame_count; i++)
+        write_frame(json, &exception->frames[i], false);
+    json_end(json, ']');
+    write_string(json, "truncated", exception->truncated);
+    write_exception(json, "cause", exception->cause);
+    write_exception(json, "context", exception->context);
+    json_end(json, '}');
+}
+
+static void write_exception(struct json_writer *json, const char *key, const struct spprof_exception *exception)
+{
+    json_key(json, key);
+    if (exception == NULL)
+        json_null(json);
+    else
+        write_exception_parts(json, exception);
+}
+
+static void write_thread(struct json_writer *json, const struct spprof_snapshot *snapshot, const struct spprof_thread *thread)
 {
     json_begin(json, '{');
     write_known(json, "tid", thread->tid != 0, thread->tid);
@@ -182,20 +225,22 @@ static void write_thread(struct json_writer *json, const struct spprof_thread *t
     json_key(json, "frames");
     json_begin(json, '[');
     for (size_t i = 0; i < thread->frame_count; i++)
-        write_frame(json, &thread->frames[i]);
+        write_frame(json, &thread->frames[i], snapshot->has_locals);
     json_end(json, ']');
     write_string(json, "truncated", thread->truncated);
+    if (snapshot->has_exceptions)
+        write_exception(json, "exception", thread->exception);
     json_end(json, '}');
 }
 
-static void write_interpreter(struct json_writer *json, const struct spprof_interpreter *interpreter)
+static void write_interpreter(struct json_writer *json, const struct spprof_snapshot *snapshot, const struct spprof_interpreter *interpreter)
 {
     json_begin(json, '{');
     write_known(json, "id", true, interpreter->id);
     json_key(json, "threads");
     json_begin(json, '[');
     for (size_t i = 0; i < interpreter->thread_count; i++)
-        write_thread(json, &interpreter->threads[i]);
+        write_thread(json, snapshot, &interpreter->threads[i]);
     json_end(json, ']');
     json_end(json, '}');
 }
@@ -211,7 +256,7 @@ void spprof_report_json(FILE *stream, const struct spprof_snapshot *snapshot)
     json_key(&json, "interpreters");
     json_begin(&json, '[');
     for (size_t i = 0; i < snapshot->interpreter_count; i++)
-        write_interpreter(&json, &snapshot->interpreters[i]);
+        write_interpreter(&json, snapshot, &snapshot->interpreters[i]);
     json_end(&json, ']');
     json_key(&json, "problems");
     json_begin(&json, '[');

@@ -150,3 +150,10 @@ void json_text(struct json_writer *json, const char *bytes, size_t size, enum te
     }
     putc('"', json->stream);
 }
+
+void json_text_key(struct json_writer *json, const char *bytes, size_t size, enum text_encoding encoding)
+{
+    json_text(json, bytes, size, encoding);
+    fputs(": ", json->stream);
+    json->after_key = true;
+}

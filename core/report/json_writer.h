@@ -28,6 +28,9 @@ void json_end(struct json_writer *json, char bracket);
 /* name is plain ASCII. */
 void json_key(struct json_writer *json, const char *name);
 
+/* A key that is text of the target. */
+void json_text_key(struct json_writer *json, const char *bytes, size_t size, enum text_encoding encoding);
+
 void json_null(struct json_writer *json);
 void json_bool(struct json_writer *json, bool value);
 void json_integer(struct json_writer *json, int64_t value);

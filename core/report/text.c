@@ -157,14 +157,14 @@ static void write_text(const struct text_report *report, const char *color, cons
         fputs("???", report->stream);
 }
 
-static void write_frame(const struct text_report *report, const struct spprof_frame *frame)
+static void write_place(const struct text_report *report, const struct spprof_frame *frame, const char *indent)
 {
     static const struct spprof_code unknown;
     FILE *stream = report->stream;
     const struct spprof_code *code = frame->code != NULL ? frame->code : &unknown;
     const char *quote = code->file.bytes != NULL ? "\"" : "";
 
-    fprintf(stream, "  File %s", quote);
+    fprintf(stream, "%sFile %s", indent, quote);
     write_text(report, COLOR_MAGENTA, &code->file);
     if (frame->line >= 0)
         fprintf(stream, "%s, line %" PRId32 ", in ", quote, frame->line);
@@ -172,7 +172,55 @@ static void write_frame(const struct text_report *report, const struct spprof_fr
         fprintf(stream, "%s, line ???, in ", quote);
     write_text(report, COLOR_BOLD, code->qualified_name.bytes != NULL ? &code->qualified_name : &code->name);
     putc('\n', stream);
+}
+
+static void write_variables(const struct text_report *report, const struct spprof_frame *frame)
+{
+    for (size_t i = 0; i < frame->variable_count; i++) {
+        const struct spprof_variable *variable = &frame->variables[i];
+        fputs("      ", report->stream);
+        write_text(report, COLOR_CYAN, &variable->name);
+        fputs(" = ", report->stream);
+        spprof_write_escaped(report->stream, variable->value.bytes, variable->value.size);
+        putc('\n', report->stream);
+    }
+}
+
+static void write_frame(const struct text_report *report, const struct spprof_frame *frame)
+{
+    write_place(report, frame, "  ");
     write_source(report, frame);
+    write_variables(report, frame);
+}
+
+/* "ValueError: on purpose" */
+static void write_exception_head(const struct text_report *report, const struct spprof_exception *exception)
+{
+    write_text(report, COLOR_RED, &exception->type);
+    if (exception->message.size > 0) {
+        fputs(": ", report->stream);
+        spprof_write_escaped(report->stream, exception->message.bytes, exception->message.size);
+    }
+    putc('\n', report->stream);
+}
+
+/* The exception and what led to it, the newest first, as the stack is. */
+static void write_exception(const struct text_report *report, const struct spprof_exception *exception)
+{
+    const char *heading = exception->raising ? "raising" : "handling";
+    while (exception != NULL) {
+        fprintf(report->stream, "  %s ", heading);
+        write_exception_head(report, exception);
+        for (size_t i = 0; i < exception->frame_count; i++)
+            write_place(report, &exception->frames[i], "    ");
+        if (exception->truncated != NULL) {
+            fputs("    truncated: ", report->stream);
+            spprof_write_escaped(report->stream, exception->truncated, strlen(exception->truncated));
+            putc('\n', report->stream);
+        }
+        heading = exception->cause != NULL ? "caused by" : "raised while handling";
+        exception = exception->cause != NULL ? exception->cause : exception->context;
+    }
 }
 
 static void write_thread(const struct text_report *report, const struct spprof_thread *thread)
@@ -191,6 +239,8 @@ static void write_thread(const struct text_report *report, const struct spprof_t
     } else if (thread->frame_count == 0) {
         fputs("  <no Python frame>\n", report->stream);
     }
+    if (thread->exception != NULL)
+        write_exception(report, thread->exception);
 }
 
 static void write_interpreters(const struct text_report *report)

@@ -14,6 +14,7 @@ enum {
     OVERLAP = 1 << 10,     /* a runtime that begins at the end of one piece is found whole in the next */
     SEARCH_MAX = 1 << 28,  /* bytes of one mapping */
     RUNTIMES_MAX = 64,
+    PAGE = 4096,
 };
 
 /* Include/internal/pycore_debug_offsets.h, 3.13 to 3.15: cookie, version, free_threaded. */
@@ -157,18 +158,35 @@ static struct spprof_error *test_place(const struct search *search, uint64_t add
     return NULL;
 }
 
+/* Reads as much of a piece as is there; returns its size. */
+static size_t read_piece(struct spprof_target *target, uint64_t address, uint8_t *piece, size_t size)
+{
+    size_t done = 0;
+    if (target_try_read(target, address, piece, size) == SPPROF_READ_OK)
+        return size;
+    while (done < size) { /* up to the page that is missing */
+        size_t page = size - done < PAGE ? size - done : PAGE - (address + done) % PAGE;
+        if (target_try_read(target, address + done, piece + done, page) != SPPROF_READ_OK)
+            break;
+        done += page;
+    }
+    return done;
+}
+
 static struct spprof_error *search_range(const struct search *search, uint64_t start, uint64_t end)
 {
-    static _Thread_local uint8_t piece[PIECE];
+    CLEANUP_FREE uint8_t *piece = malloc(PIECE);
+    if (piece == NULL)
+        return spprof_error_no_memory();
     if (end - start > SEARCH_MAX)
         end = start + SEARCH_MAX;
-    for (uint64_t at = start; at < end; at += PIECE - OVERLAP) {
-        size_t size = end - at < PIECE ? (size_t)(end - at) : PIECE;
-        if (target_try_read(search->target, at, piece, size) != SPPROF_READ_OK)
-            continue;
+    for (uint64_t at = start; at < end;) {
+        size_t wanted = end - at < PIECE ? (size_t)(end - at) : PIECE;
+        size_t size = read_piece(search->target, at, piece, wanted);
         size_t last = size == PIECE ? PIECE - OVERLAP : size;
         for (size_t i = 0; i + 8 <= last; i += 8)
             TRY(test_place(search, at + i, piece + i, size - i));
+        at += size == wanted ? last : size - (at + size) % PAGE + PAGE; /* over the page that is missing */
     }
     return NULL;
 }

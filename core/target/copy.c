@@ -14,6 +14,7 @@ enum {
     PAGE = 4096,
 };
 
+/* One range. A longer range at the same address is an entry of its own: it may fail where the shorter one did not. */
 struct entry {
     uint64_t address;
     size_t size;
@@ -53,12 +54,17 @@ struct spprof_error *copy_new(struct spprof_target *target, struct copy **result
     return NULL;
 }
 
+static void free_entry(struct entry *entry)
+{
+    if (entry != NULL)
+        free(entry->data);
+    free(entry);
+}
+
 void copy_clear(struct copy *copy)
 {
-    for (size_t i = 0; i < copy->entry_count; i++) {
-        free(copy->entries[i]->data);
-        free(copy->entries[i]);
-    }
+    for (size_t i = 0; i < copy->entry_count; i++)
+        free_entry(copy->entries[i]);
     copy->entry_count = 0;
     copy->pending_count = 0;
     memset(copy->buckets, 0, copy->bucket_count * sizeof *copy->buckets);
@@ -80,12 +86,19 @@ struct spprof_target *copy_target(const struct copy *copy)
     return copy->target;
 }
 
-static struct entry *find(const struct copy *copy, uint64_t address)
+/* The entry that serves size bytes at address best: one that was read, else one that is pending, else one that failed at that size. */
+static struct entry *find(const struct copy *copy, uint64_t address, size_t size)
 {
-    struct entry *entry = copy->buckets[bucket_of(copy, address)];
-    while (entry != NULL && entry->address != address)
-        entry = entry->next_in_bucket;
-    return entry;
+    struct entry *best = NULL;
+    for (struct entry *entry = copy->buckets[bucket_of(copy, address)]; entry != NULL; entry = entry->next_in_bucket) {
+        if (entry->address != address || entry->size < size)
+            continue;
+        if (entry->status == SPPROF_READ_OK)
+            return entry;
+        if (entry->status == SPPROF_READ_PENDING || (best == NULL && entry->size == size))
+            best = entry;
+    }
+    return best;
 }
 
 static bool push(struct entry ***list, size_t *count, size_t *capacity, struct entry *entry)
@@ -122,45 +135,40 @@ static void grow_buckets(struct copy *copy)
         link_entry(copy, copy->entries[i]);
 }
 
-static struct entry *add(struct copy *copy, uint64_t address)
+/* Makes an entry that is pending. */
+static struct entry *add(struct copy *copy, uint64_t address, size_t size)
 {
     struct entry *entry = calloc(1, sizeof *entry);
-    if (entry == NULL || !push(&copy->entries, &copy->entry_count, &copy->entry_capacity, entry)) {
+    uint8_t *data = malloc(size);
+    if (entry == NULL || data == NULL) {
         free(entry);
+        free(data);
         return NULL;
     }
-    entry->address = address;
+    *entry = (struct entry){.address = address, .size = size, .data = data};
+    if (!push(&copy->pending, &copy->pending_count, &copy->pending_capacity, entry)) {
+        free_entry(entry);
+        return NULL;
+    }
+    if (!push(&copy->entries, &copy->entry_count, &copy->entry_capacity, entry)) {
+        copy->pending_count--;
+        free_entry(entry);
+        return NULL;
+    }
+    link_entry(copy, entry);
     if (copy->entry_count > copy->bucket_count * 2)
-        grow_buckets(copy); /* links the new entry, too */
-    if (find(copy, address) == NULL)
-        link_entry(copy, entry);
+        grow_buckets(copy);
     return entry;
-}
-
-/* Makes the entry pending with a buffer of the size now wanted. */
-static bool ask(struct copy *copy, struct entry *entry, size_t size)
-{
-    uint8_t *data = realloc(entry->data, size);
-    if (data == NULL)
-        return false;
-    bool was_pending = entry->status == SPPROF_READ_PENDING && entry->size != 0;
-    entry->data = data;
-    entry->size = size;
-    entry->status = SPPROF_READ_PENDING;
-    return was_pending || push(&copy->pending, &copy->pending_count, &copy->pending_capacity, entry);
 }
 
 enum copy_status copy_want(struct copy *copy, uint64_t address, size_t size, const uint8_t **data)
 {
     if (size == 0 || size > TARGET_READ_MAX || address + size < address)
         return COPY_FAILED;
-    struct entry *entry = find(copy, address);
+    struct entry *entry = find(copy, address, size);
     if (entry == NULL)
-        entry = add(copy, address);
+        entry = add(copy, address, size);
     if (entry == NULL)
-        return COPY_FAILED;
-    /* A longer range at the same place may fail where the shorter one did not: ask for it only when it is wanted. */
-    if (entry->size < size && !ask(copy, entry, size))
         return COPY_FAILED;
     if (entry->status == SPPROF_READ_PENDING)
         return COPY_PENDING;
@@ -172,8 +180,10 @@ enum copy_status copy_want(struct copy *copy, uint64_t address, size_t size, con
 
 enum spprof_read_status copy_failure(const struct copy *copy, uint64_t address)
 {
-    const struct entry *entry = find(copy, address);
-    return entry != NULL && entry->status != SPPROF_READ_PENDING && entry->status != SPPROF_READ_OK ? entry->status : SPPROF_READ_UNMAPPED;
+    const struct entry *entry = copy->buckets[bucket_of(copy, address)];
+    while (entry != NULL && (entry->address != address || entry->status == SPPROF_READ_PENDING || entry->status == SPPROF_READ_OK))
+        entry = entry->next_in_bucket;
+    return entry != NULL ? entry->status : SPPROF_READ_UNMAPPED;
 }
 
 static int by_address(const void *left, const void *right)

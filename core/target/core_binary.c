@@ -85,7 +85,8 @@ static struct spprof_error *check(const struct elf_file *file, const char *path,
     if (file == source->given)
         spprof_problems_add(source->problems, "%s is used unchecked: the core holds no build id to compare with", path);
     else
-        spprof_problems_add(source->problems, "files below %s are used unchecked: the core holds no build ids to compare with", source->sysroot);
+        spprof_problems_add(source->problems, "files below %s are used unchecked: the core holds no build ids to compare with",
+                            source->sysroot);
     return NULL;
 }
 
@@ -142,12 +143,23 @@ const struct elf_file *core_binary_file(struct core_binary *binary, const struct
     return binary->file;
 }
 
+void core_binary_let_go(struct core_binary *binary)
+{
+    if (binary->owned == NULL)
+        return;
+    elf_file_close(binary->owned);
+    binary->owned = NULL;
+    binary->file = NULL;
+    binary->tried = false;
+}
+
 void core_binary_tell(struct core_binary *binary, const struct core_binary_source *source)
 {
     if (binary->missing == NULL || !(binary->is_elf || binary->main || binary->has_link))
         return;
-    const char *way_out = binary->main ? "name the executable as EXE behind the core file, or the root directory of its files by --sysroot DIR"
-                                       : "name the root directory of its files by --sysroot DIR";
+    const char *way_out = binary->main
+                              ? "name the executable as EXE behind the core file, or the root directory of its files by --sysroot DIR"
+                              : "name the root directory of its files by --sysroot DIR";
     spprof_problems_add(source->problems, "%s; the core leaves out parts of it: %s", binary->missing->message, way_out);
     spprof_error_free(binary->missing);
     binary->missing = NULL; /* told once */

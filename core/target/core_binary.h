@@ -15,7 +15,7 @@
 #include "target/elf_memory.h"
 
 struct core_binary {
-    char *path;     /* as the process knew it, " (deleted)" removed; owned */
+    char *path; /* as the process knew it, " (deleted)" removed; owned */
     bool deleted;
     bool main;      /* the executable */
     bool has_start; /* start is known: the address of its ELF header */
@@ -25,7 +25,7 @@ struct core_binary {
     uint64_t entry; /* of the executable, as the kernel noted it; 0: unknown */
 
     bool tried;
-    bool is_elf; /* the core holds its ELF header */
+    bool is_elf;                  /* the core holds its ELF header */
     const struct elf_file *file;  /* NULL: not at hand */
     struct elf_file *owned;       /* file, where this binary opened it */
     struct spprof_error *missing; /* why it is not at hand, with the way out; NULL where it is, or was not looked for */
@@ -43,6 +43,9 @@ struct core_binary_source {
 
 /* The file of the binary, or NULL; looked for at the first call only. */
 const struct elf_file *core_binary_file(struct core_binary *binary, const struct core_binary_source *source);
+
+/* Closes the file, to be opened again at the next call that needs it. A core may name more files than a process can hold open. */
+void core_binary_let_go(struct core_binary *binary);
 
 /* Puts why the file is not at hand among the problems, once; not of a file that is mere data, for all that is known. */
 void core_binary_tell(struct core_binary *binary, const struct core_binary_source *source);

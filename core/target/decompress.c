@@ -117,7 +117,7 @@ static struct spprof_error *no_room(const char *path, int64_t size)
                             path, temporary_directory(), strerror(errno), (long long)(size >> 20));
 }
 
-/* Copies until the end or until the input is broken; *size gets the length of the result, *broken what libarchive says, NULL at a good end. */
+/* Copies to the end, or to where the input is broken. *size gets the length of the result, *broken what libarchive says of the break. */
 static struct spprof_error *copy_out(struct archive *archive, const char *path, int plain, int64_t *size, const char **broken)
 {
     *size = 0;
@@ -150,9 +150,8 @@ static struct spprof_error *open_archive(int fd, const char *path, struct archiv
         return spprof_error_no_memory();
     /* A filter answers with a warning where it would run an external program: nothing is run here. */
     if (compression == NULL || compression->support(*archive) != ARCHIVE_OK)
-        return spprof_error_new(SPPROF_ERROR_UNSUPPORTED,
-                                "cannot decompress %s: this libarchive has no %s; decompress the core file first", path,
-                                compression == NULL ? "such compression" : compression->name);
+        return spprof_error_new(SPPROF_ERROR_UNSUPPORTED, "cannot decompress %s: this libarchive has no %s; decompress the core file first",
+                                path, compression == NULL ? "such compression" : compression->name);
     struct archive_entry *entry;
     archive_read_support_format_raw(*archive);
     if (lseek(fd, 0, SEEK_SET) != 0 || archive_read_open_fd(*archive, fd, INPUT_SIZE) != ARCHIVE_OK ||

@@ -143,8 +143,7 @@ static bool find_in_tables(const struct elf_file *file, GElf_Word type, const ch
 {
     for (Elf_Scn *section = NULL; (section = elf_nextscn(file->elf, section)) != NULL;) {
         GElf_Shdr header;
-        if (gelf_getshdr(section, &header) != NULL && header.sh_type == type &&
-            find_in_table(file->elf, section, &header, name, value))
+        if (gelf_getshdr(section, &header) != NULL && header.sh_type == type && find_in_table(file->elf, section, &header, name, value))
             return true;
     }
     return false;

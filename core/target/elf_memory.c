@@ -335,7 +335,8 @@ static enum elf_lookup search_sysv_hash(const struct symbol_search *search, uint
     return ELF_UNKNOWN;
 }
 
-enum elf_lookup elf_object_find_symbol(const struct elf_reader *reader, const struct elf_object *object, const char *name, uint64_t *address)
+enum elf_lookup elf_object_find_symbol(const struct elf_reader *reader, const struct elf_object *object, const char *name,
+                                       uint64_t *address)
 {
     struct symbol_search search = {
         .reader = reader, .object = object, .dynamic = read_dynamic(reader, object), .name = name, .name_size = strlen(name) + 1};

@@ -57,7 +57,8 @@ enum elf_lookup {
 };
 
 /* Looks a defined dynamic symbol up through its hash table. address gets the bias added. */
-enum elf_lookup elf_object_find_symbol(const struct elf_reader *reader, const struct elf_object *object, const char *name, uint64_t *address);
+enum elf_lookup elf_object_find_symbol(const struct elf_reader *reader, const struct elf_object *object, const char *name,
+                                       uint64_t *address);
 
 /* Whether a symbol is one that has an address of its own in this object: defined, and neither thread-local nor a file's name. */
 bool elf_symbol_has_address(const Elf64_Sym *symbol);
@@ -77,7 +78,7 @@ struct elf_links {
 /* DT_DEBUG of the executable: the address of its r_debug; 0 where there is none. */
 uint64_t elf_object_r_debug(const struct elf_reader *reader, const struct elf_object *object);
 
-/* Reads the list that the struct r_debug at this address begins; what was read before a break is kept. An empty list where there is none. */
+/* Reads the list that the struct r_debug at this address begins; what was read before a break is kept. Empty where there is none. */
 struct spprof_error *elf_links_read(const struct elf_reader *reader, uint64_t r_debug, struct elf_links *links);
 void elf_links_free(struct elf_links *links);
 

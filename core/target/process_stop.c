@@ -89,12 +89,13 @@ static void read_registers(struct process_thread *thread)
     if (ptrace(PTRACE_GETREGSET, (pid_t)thread->native.tid, (void *)NT_PRSTATUS, &all) != 0 || all.iov_len != sizeof registers)
         return;
     thread->native.thread_pointer = registers.fs_base;
-    /* A call that waited has an error that makes it start again (ERESTART*, -512 to -516), or EINTR. */
-    int64_t result = (int64_t)registers.rax;
-    bool waited = (int64_t)registers.orig_rax >= 0 && ((result <= -512 && result >= -516) || result == -EINTR);
-    thread->native.in_system_call = waited;
-    thread->native.system_call = waited ? (int64_t)registers.orig_rax : 0;
-    thread->native.system_call_argument = waited ? registers.rdi : 0;
+    /* Not negative: the stop came inside a system call or on the way out of it. One that waited has an error that makes it start again
+     * (ERESTART*, -512 to -516), or EINTR. */
+    int64_t call = (int64_t)registers.orig_rax, result = (int64_t)registers.rax;
+    bool waited = call >= 0 && ((result <= -512 && result >= -516) || result == -EINTR);
+    thread->native.in_system_call = call >= 0;
+    thread->native.system_call = call >= 0 ? call : 0;
+    thread->native.system_call_argument = call >= 0 ? registers.rdi : 0;
     if (thread->state != 'T' && thread->state != 't')
         thread->native.activity = waited ? SPPROF_ACTIVITY_IDLE : SPPROF_ACTIVITY_RUNNING;
 #elif defined(__aarch64__)

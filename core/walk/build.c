@@ -87,13 +87,23 @@ static struct spprof_error *build_frames(struct context *context, const struct s
     for (size_t i = 0; i < stack->frame_count; i++) {
         const struct raw_frame *raw = &stack->frames[i];
         int64_t offset;
-        if (!frame_instruction(raw, rules, &offset, reason, sizeof reason)) {
+        bool sound = frame_instruction(raw, rules, &offset, reason, sizeof reason);
+        if (!sound && i < stack->trial_count) { /* the frames so far were never the newest ones: see stack.h */
+            thread->frame_count = 0;
+            i = stack->trial_count - 1;
+            continue;
+        }
+        if (!sound) {
             free(thread->truncated);
             thread->truncated = words(reason);
             break;
         }
-        if (!frame_is_incomplete(raw, rules, offset))
-            thread->frames[thread->frame_count++] = build_frame(context, raw, offset);
+        if (frame_is_incomplete(raw, rules, offset))
+            continue;
+        struct spprof_frame *frame = &thread->frames[thread->frame_count++];
+        *frame = build_frame(context, raw, offset);
+        if (context->build->walk->locals != NULL)
+            locals_take(context->build->walk->locals, raw, &frame->variables, &frame->variable_count);
     }
     return NULL;
 }
@@ -217,6 +227,8 @@ static struct spprof_error *build_thread(struct context *context, const struct i
     thread->main = state->thread_id == build->walk->list.main_thread;
     thread->gil = gil_of(context, interpreter, state, native);
     thread->collecting = collecting(interpreter, state);
+    if (build->walk->exceptions != NULL)
+        thread->exception = exceptions_take(build->walk->exceptions, context->layout, state->address);
     TRY(build_name(build, interpreter, state, thread));
     return build_frames(context, &state->stack, thread);
 }

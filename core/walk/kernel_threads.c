@@ -1,13 +1,12 @@
 #include "walk/kernel_threads.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "cleanup.h"
 #include "object/reader.h"
 #include "target/target.h"
 
-enum { DESCRIPTOR_SIZE = 2304, FUTEX_X86_64 = 202, FUTEX_AARCH64 = 98, LEARN_FROM = 64 };
+enum { DESCRIPTOR_SIZE = 2304, DESCRIPTOR_SIZE_MIN = 64, FUTEX_X86_64 = 202, FUTEX_AARCH64 = 98, LEARN_FROM = 64 };
 
 static int by_target_tid(const void *left, const void *right)
 {
@@ -40,19 +39,66 @@ static struct spprof_native_thread *find_tid(const struct kernel_threads *thread
     return bsearch(&key, threads->natives.items, threads->natives.count, sizeof key, by_target_tid);
 }
 
-/* Keeps the offsets at which this descriptor holds the id of a thread that exists. */
-static bool narrow(const struct kernel_threads *threads, const struct thread_state *state, bool *candidates)
+/* The descriptors of different threads, as far as they can be read. */
+struct descriptors {
+    uint64_t addresses[LEARN_FROM];
+    uint8_t bytes[LEARN_FROM][DESCRIPTOR_SIZE];
+    size_t sizes[LEARN_FROM];
+    size_t count;
+};
+
+static void read_descriptor(const struct kernel_threads *threads, uint64_t address, struct descriptors *descriptors)
 {
-    uint8_t descriptor[DESCRIPTOR_SIZE];
-    size_t size = sizeof descriptor;
-    while (size >= 64 && target_try_read(threads->target, state->thread_id, descriptor, size) != SPPROF_READ_OK)
+    size_t at = descriptors->count, size = DESCRIPTOR_SIZE;
+    for (size_t i = 0; i < at; i++)
+        if (descriptors->addresses[i] == address) /* one thread may have a thread state in several interpreters */
+            return;
+    while (size >= DESCRIPTOR_SIZE_MIN && target_try_read(threads->target, address, descriptors->bytes[at], size) != SPPROF_READ_OK)
         size /= 2;
-    if (size < 64)
-        return false;
-    for (size_t offset = 0; offset < DESCRIPTOR_SIZE; offset += 4)
-        if (offset + 4 > size || find_tid(threads, field_i32(descriptor, (int32_t)offset)) == NULL)
-            candidates[offset / 4] = false;
-    return true;
+    if (size < DESCRIPTOR_SIZE_MIN)
+        return;
+    descriptors->addresses[at] = address;
+    descriptors->sizes[at] = size;
+    descriptors->count++;
+}
+
+static void read_descriptors(const struct kernel_threads *threads, const struct thread_list *list, struct descriptors *descriptors)
+{
+    descriptors->count = 0;
+    for (size_t i = 0; i < list->count; i++)
+        for (size_t j = 0; j < list->interpreters[i]->thread_count && descriptors->count < LEARN_FROM; j++)
+            read_descriptor(threads, list->interpreters[i]->threads[j]->thread_id, descriptors);
+}
+
+/* Whether every descriptor holds here the id of a thread that exists, and no two the same. */
+static bool holds_ids(const struct kernel_threads *threads, const struct descriptors *descriptors, size_t offset)
+{
+    int32_t ids[LEARN_FROM];
+    for (size_t i = 0; i < descriptors->count; i++) {
+        if (offset + sizeof *ids > descriptors->sizes[i])
+            return false;
+        ids[i] = field_i32(descriptors->bytes[i], (int32_t)offset);
+        if (find_tid(threads, ids[i]) == NULL)
+            return false;
+        for (size_t j = 0; j < i; j++)
+            if (ids[j] == ids[i])
+                return false;
+    }
+    return descriptors->count > 0;
+}
+
+void kernel_threads_learn_descriptors(struct kernel_threads *threads, const struct thread_list *list)
+{
+    CLEANUP_FREE struct descriptors *descriptors = malloc(sizeof *descriptors);
+    if (descriptors == NULL)
+        return;
+    read_descriptors(threads, list, descriptors);
+    for (size_t offset = sizeof(int32_t); offset < DESCRIPTOR_SIZE; offset += sizeof(int32_t)) {
+        if (holds_ids(threads, descriptors, offset)) {
+            threads->descriptor_offset = (int32_t)offset;
+            return;
+        }
+    }
 }
 
 static int64_t descriptor_tid(const struct kernel_threads *threads, uint64_t descriptor, int32_t offset)
@@ -61,34 +107,6 @@ static int64_t descriptor_tid(const struct kernel_threads *threads, uint64_t des
     if (target_try_read(threads->target, descriptor + (uint64_t)offset, &tid, sizeof tid) != SPPROF_READ_OK)
         return 0;
     return tid;
-}
-
-/* A constant that happens to equal a thread's id would be the same for all threads. */
-static bool distinct(const struct kernel_threads *threads, const struct thread_list *list, int32_t offset)
-{
-    const struct interpreter *main = list->interpreters[0];
-    if (main->thread_count < 2)
-        return true;
-    return descriptor_tid(threads, main->threads[0]->thread_id, offset) != descriptor_tid(threads, main->threads[1]->thread_id, offset);
-}
-
-void kernel_threads_learn_descriptors(struct kernel_threads *threads, const struct thread_list *list)
-{
-    bool candidates[DESCRIPTOR_SIZE / 4];
-    size_t read = 0;
-    memset(candidates, true, sizeof candidates);
-    if (threads->natives.count == 0 || list->count == 0)
-        return;
-    const struct interpreter *first = list->interpreters[0];
-    for (size_t i = 0; i < first->thread_count && i < LEARN_FROM; i++)
-        if (narrow(threads, first->threads[i], candidates))
-            read++;
-    for (int32_t offset = 4; read > 0 && offset < DESCRIPTOR_SIZE; offset += 4) {
-        if (candidates[offset / 4] && distinct(threads, list, offset)) {
-            threads->descriptor_offset = offset;
-            return;
-        }
-    }
 }
 
 static struct spprof_native_thread *find_by_descriptor(const struct kernel_threads *threads, uint64_t thread_id)

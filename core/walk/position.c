@@ -131,6 +131,8 @@ struct position position_find(enum line_table_style style, const uint8_t *table,
 {
     if (offset < 0)
         return line_only(first_line);
+    if (table == NULL) /* it could not be read; an empty one of 3.9 says that all is on the first line */
+        return nowhere;
     switch (style) {
     case LINE_TABLE_LNOTAB: return find_in_lnotab(table, size, first_line, offset);
     case LINE_TABLE_PEP626: return find_in_pep626(table, size, first_line, offset);

@@ -39,6 +39,7 @@ void spprof_session_close(struct spprof_session *session)
 /* What taking a snapshot holds on the way. */
 struct taking {
     struct spprof_session *session;
+    const struct spprof_snapshot_options *options;
     struct copy *copy;
     struct walk *walk;
     struct thread_names names;
@@ -63,6 +64,20 @@ static struct spprof_error *walk_again(struct taking *taking)
     TRY(walk_new(taking->copy, &taking->session->chosen.layout, taking->session->chosen.runtime.address, &taking->walk));
     walk_run(taking->walk);
     return NULL;
+}
+
+static struct spprof_error *read_values(struct taking *taking)
+{
+    const struct spprof_snapshot_options *options = taking->options;
+    if (!options->locals && !options->exceptions)
+        return NULL;
+    return walk_values(taking->walk, &options->limits, options->locals);
+}
+
+static struct spprof_error *walk_with_values(struct taking *taking)
+{
+    TRY(walk_again(taking));
+    return read_values(taking);
 }
 
 static int by_address(const void *left, const void *right)
@@ -98,7 +113,7 @@ static struct spprof_error *read_names(struct taking *taking)
 /* A target that stands still: one walk, then the names. */
 static struct spprof_error *take_still(struct taking *taking)
 {
-    TRY(walk_again(taking));
+    TRY(walk_with_values(taking));
     return read_names(taking);
 }
 
@@ -109,12 +124,12 @@ static struct spprof_error *take_still(struct taking *taking)
 static struct spprof_error *take_stopped(struct taking *taking)
 {
     struct spprof_target *target = taking->session->target;
-    TRY(walk_again(taking));
+    TRY(walk_with_values(taking));
     TRY(remember_threads(taking));
     TRY(read_names(taking));
     TRY(target->ops->stop(target));
     copy_refresh(taking->copy);
-    struct spprof_error *error = walk_again(taking);
+    struct spprof_error *error = walk_with_values(taking);
     target->ops->resume(target);
     return error;
 }
@@ -124,7 +139,10 @@ static struct spprof_error *take_running(struct taking *taking)
     TRY(walk_again(taking));
     TRY(remember_threads(taking));
     TRY(read_names(taking));
-    return live_stacks_read(taking->walk);
+    TRY(live_stacks_read(taking->walk));
+    code_table_decode(taking->walk->codes, &taking->walk->reader);
+    copy_clear(taking->copy); /* values are read as they are now; what has changed since its stack was read may be wrong */
+    return read_values(taking);
 }
 
 static struct spprof_error *read_kernel_threads(struct taking *taking)
@@ -168,6 +186,8 @@ static struct spprof_error *take(struct taking *taking, const struct spprof_snap
     TRY(build_snapshot(&build, snapshot));
     for (size_t i = 0; i < target->problems.count; i++)
         spprof_problems_add(&(*snapshot)->problems, "%s", target->problems.texts[i]);
+    (*snapshot)->has_locals = options->locals;
+    (*snapshot)->has_exceptions = options->exceptions;
     (*snapshot)->stopped_ns = target->stopped_ns;
     (*snapshot)->read_calls = target->read_calls;
     (*snapshot)->read_bytes = target->read_bytes;
@@ -181,7 +201,7 @@ static struct spprof_error *take(struct taking *taking, const struct spprof_snap
 struct spprof_error *spprof_snapshot_take(struct spprof_session *session, const struct spprof_snapshot_options *options,
                                           struct spprof_snapshot **snapshot)
 {
-    struct taking taking = {.session = session};
+    struct taking taking = {.session = session, .options = options};
     struct spprof_error *error = take(&taking, options, snapshot);
     taking_free(&taking);
     return error;

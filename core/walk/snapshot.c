@@ -4,9 +4,22 @@
 #include <stdlib.h>
 
 #include "walk/code_table.h"
+#include "walk/exceptions.h"
+
+static void free_frame(struct spprof_frame *frame)
+{
+    for (size_t i = 0; i < frame->variable_count; i++) {
+        free(frame->variables[i].name.bytes);
+        free(frame->variables[i].value.bytes);
+    }
+    free(frame->variables);
+}
 
 static void free_thread(struct spprof_thread *thread)
 {
+    for (size_t i = 0; i < thread->frame_count; i++)
+        free_frame(&thread->frames[i]);
+    exception_free(thread->exception);
     free(thread->name.bytes);
     free(thread->frames);
     free(thread->truncated);

@@ -64,28 +64,65 @@ static enum copy_status load_chunk(struct stack *stack, struct reader *reader)
     return status == COPY_PENDING ? status : COPY_READY;
 }
 
+/* The newest frame by the current C frame, and by the one before it. */
+static enum copy_status enter_cframe(struct stack *stack, struct reader *reader, uint64_t cframe)
+{
+    const struct layout *layout = reader->layout;
+    uint64_t newest, before;
+    if (cframe == 0)
+        return finish(stack, NULL);
+    enum copy_status first = reader_pointer(reader, cframe + (uint64_t)LAYOUT(layout, cframe, current_frame), "C frame", &newest);
+    STEP(reader_pointer(reader, cframe + (uint64_t)LAYOUT(layout, cframe, previous), "C frame", &before));
+    STEP(first);
+    if (before != 0)
+        STEP(reader_pointer(reader, before + (uint64_t)LAYOUT(layout, cframe, current_frame), "C frame", &stack->head_before));
+    stack->on_trial = before != 0;
+    stack->head = newest;
+    return COPY_READY;
+}
+
 static enum copy_status enter(struct stack *stack, struct reader *reader)
 {
     const struct layout *layout = reader->layout;
     const uint8_t *data;
     STEP(reader_struct(reader, stack->thread_state, stack_thread_state_size(layout), "thread state", &data));
-    if (LAYOUT(layout, thread_state, datastack_chunk) != LAYOUT_ABSENT)
-        enter_chunk(stack, field_u64(data, LAYOUT(layout, thread_state, datastack_chunk)),
-                    field_u64(data, LAYOUT(layout, thread_state, datastack_top)));
-    if (layout->rules->has_cframe) {
-        uint64_t cframe = field_u64(data, LAYOUT(layout, thread_state, cframe));
-        enum copy_status chunk = load_chunk(stack, reader);
-        if (cframe == 0)
-            return finish(stack, NULL);
-        STEP(reader_pointer(reader, cframe + (uint64_t)LAYOUT(layout, cframe, current_frame), "C frame", &stack->head));
-        STEP(chunk);
-    } else {
+    uint64_t cframe = layout->rules->has_cframe ? field_u64(data, LAYOUT(layout, thread_state, cframe)) : 0;
+    if (layout->rules->has_cframe)
+        stack->head = 0;
+    else
         stack->head = field_u64(data, LAYOUT(layout, thread_state, current_frame));
-        STEP(load_chunk(stack, reader));
+    if (LAYOUT(layout, thread_state, datastack_chunk) != LAYOUT_ABSENT) {
+        stack->top = field_u64(data, LAYOUT(layout, thread_state, datastack_top));
+        stack->limit = field_u64(data, LAYOUT(layout, thread_state, datastack_limit));
+        enter_chunk(stack, field_u64(data, LAYOUT(layout, thread_state, datastack_chunk)), stack->top);
     }
+    enum copy_status chunk = load_chunk(stack, reader);
+    if (layout->rules->has_cframe)
+        STEP(enter_cframe(stack, reader, cframe));
+    STEP(chunk);
+    if (stack->progress == STACK_DONE)
+        return COPY_READY;
     stack->cursor = stack->head;
     stack->progress = STACK_ENTERED;
     return COPY_READY;
+}
+
+/* What the C frame named was not the newest frame: begins again with that of the C frame before. */
+static void reject_trial(struct stack *stack)
+{
+    stack->on_trial = false;
+    stack->frame_count = stack->trial_count = stack->steps = stack->behind = 0;
+    stack->remembered = 0;
+    stack->power = 1;
+    stack->lowest_in_chunk = UINT64_MAX;
+    stack->head = stack->cursor = stack->head_before;
+}
+
+/* Whether this frame is where the interpreter was entered from C. */
+static bool is_entry(const struct layout *layout, const struct raw_frame *frame, const uint8_t *data)
+{
+    int32_t flag = LAYOUT(layout, frame, is_entry);
+    return flag == LAYOUT_ABSENT ? frame->owner == FRAME_OWNER_INTERPRETER : data[flag] != 0;
 }
 
 /* Moves on to the next older chunk when the cursor is in it. */
@@ -120,10 +157,9 @@ static enum copy_status frame_bytes(struct stack *stack, struct reader *reader, 
 {
     if (stack->cursor % 8 != 0)
         return reader_fail(reader, "frame at 0x%" PRIx64 " is not aligned", stack->cursor);
-    if (!in_chunk(stack, stack->cursor, size)) {
-        STEP(load_chunk(stack, reader));
+    STEP(load_chunk(stack, reader)); /* before in_chunk is believed: a chunk just entered may not be there */
+    if (!in_chunk(stack, stack->cursor, size))
         STEP(follow_chunks(stack, reader));
-    }
     if (!in_chunk(stack, stack->cursor, size))
         return reader_struct(reader, stack->cursor, size, "frame", data);
     if (stack->cursor >= stack->lowest_in_chunk)
@@ -182,6 +218,10 @@ static bool advance(struct stack *stack, uint64_t previous)
 {
     if (in_chunk(stack, stack->cursor, 1))
         stack->lowest_in_chunk = stack->cursor;
+    if (stack->on_trial && (previous == 0 || previous == stack->remembered)) {
+        reject_trial(stack); /* the chain ends, or runs in a circle, where it should have come to the entry */
+        return true;
+    }
     if (previous == stack->remembered && previous != 0) {
         cut_cycle(stack);
         finish(stack, "the chain of frames runs in a circle");
@@ -230,6 +270,7 @@ static enum copy_status read_interpreter_frame(struct stack *stack, struct reade
     *previous = field_u64(data, LAYOUT(layout, frame, previous));
     *code = field_u64(data, LAYOUT(layout, frame, executable)) & ~rules->reference_tag_mask;
     frame->instruction = field_u64(data, LAYOUT(layout, frame, instruction));
+    frame->entered = is_entry(layout, frame, data);
     if (rules->has_thread_local_bytecode)
         frame->thread_bytecode = field_i32(data, LAYOUT(layout, frame, tlbc_index));
     return COPY_READY;
@@ -243,12 +284,21 @@ static enum copy_status walk_frame(struct stack *stack, struct reader *reader, s
         STEP(read_frame_object(stack, reader, &frame, &code, &previous));
     else
         STEP(read_interpreter_frame(stack, reader, &frame, &code, &previous));
+    bool popped = stack->cursor >= stack->top && stack->cursor < stack->limit;
+    if (stack->on_trial && (popped || (frame.entered && previous != stack->head_before))) {
+        reject_trial(stack);
+        return COPY_READY;
+    }
+    bool was_on_trial = stack->on_trial;
+    if (frame.entered)
+        stack->on_trial = false;
     if (frame.owner != FRAME_OWNER_INTERPRETER) { /* the interpreter's own frames, shims between C and Python, are never shown */
         if (code == 0 || code % 8 != 0)
             return reader_fail(reader, "frame at 0x%" PRIx64 " has no code object", stack->cursor);
         frame.code = code_table_get(codes, code);
         if (frame.code == NULL || !push_frame(stack, &frame))
             return reader_fail(reader, "out of memory");
+        stack->trial_count += was_on_trial;
     }
     advance(stack, previous);
     return COPY_READY;
@@ -259,10 +309,17 @@ void stack_step(struct stack *stack, struct reader *reader, struct code_table *c
     enum copy_status status = COPY_READY;
     if (stack->progress == STACK_NEW)
         status = enter(stack, reader);
-    if (stack->progress == STACK_ENTERED && stack->cursor == 0)
-        finish(stack, NULL);
-    while (status == COPY_READY && stack->progress == STACK_ENTERED)
+    while (status == COPY_READY && stack->progress == STACK_ENTERED) {
+        if (stack->cursor == 0) {
+            finish(stack, NULL);
+            return;
+        }
         status = walk_frame(stack, reader, codes);
+        if (status == COPY_FAILED && stack->on_trial) {
+            reject_trial(stack);
+            status = COPY_READY;
+        }
+    }
     if (status == COPY_FAILED)
         finish(stack, reader->reason);
 }

@@ -14,6 +14,7 @@ struct raw_frame {
     uint64_t instruction; /* prev_instr or instr_ptr; before 3.11 f_lasti, sign-extended */
     int32_t thread_bytecode; /* which copy of the bytecode runs; 0: the main one */
     enum frame_owner owner;
+    bool entered; /* the interpreter was entered from C with this frame */
 };
 
 enum { STACK_FRAMES_MAX = 2 * 1000 * 1000 };
@@ -22,6 +23,15 @@ struct stack {
     uint64_t thread_state;
     enum { STACK_NEW, STACK_ENTERED, STACK_DONE } progress;
     uint64_t head;   /* the newest frame */
+    /*
+     * 3.11 and 3.12: a C frame becomes the current one before it names its newest frame (the first lines of _PyEval_EvalFrameDefault), so
+     * until then it names whatever was on the C stack. What it names is on trial until the frame where the interpreter was entered is
+     * met, which must lead to the newest frame of the C frame before; else that is where the stack begins.
+     */
+    bool on_trial;
+    uint64_t head_before; /* the newest frame of the C frame before */
+    size_t trial_count;   /* frames that came while on trial: should one of them prove to be none, the stack begins behind them */
+    uint64_t top, limit;  /* of the data stack: what lies between was popped */
     uint64_t cursor; /* the frame to be read next */
     struct raw_frame *frames;
     size_t frame_count, frame_capacity;

@@ -1,6 +1,7 @@
 #include "walk/thread_list.h"
 
 #include <inttypes.h>
+#include <search.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -11,8 +12,20 @@ void thread_list_init(struct thread_list *list, uint64_t runtime)
     *list = (struct thread_list){.runtime = runtime};
 }
 
+static void keep(void *key)
+{
+    (void)key; /* the tree's keys are the threads, which the list owns */
+}
+
+static int by_address(const void *left, const void *right)
+{
+    const struct thread_state *a = left, *b = right;
+    return (a->address > b->address) - (a->address < b->address);
+}
+
 static void interpreter_free(struct interpreter *interpreter)
 {
+    tdestroy(interpreter->seen, keep);
     for (size_t i = 0; i < interpreter->thread_count; i++) {
         stack_free(&interpreter->threads[i]->stack);
         free(interpreter->threads[i]);
@@ -65,7 +78,6 @@ static enum copy_status add_interpreter(struct thread_list *list, struct reader 
     }
     interpreter->address = address;
     interpreter->is_main = address == list->main_interpreter;
-    interpreter->power = 1;
     list->interpreters[list->count++] = interpreter;
     return COPY_READY;
 }
@@ -155,6 +167,9 @@ static enum copy_status add_thread(struct interpreter *interpreter, struct reade
     const struct layout *layout = reader->layout;
     if (field_u64(data, LAYOUT(layout, thread_state, interp)) != interpreter->address)
         return reader_fail(reader, "the thread state at 0x%" PRIx64 " does not belong to its interpreter", interpreter->next_thread);
+    struct thread_state key = {.address = interpreter->next_thread};
+    if (tfind(&key, &interpreter->seen, by_address) != NULL)
+        return reader_fail(reader, "the list of threads runs in a circle");
     if (interpreter->thread_count >= THREADS_MAX)
         return reader_fail(reader, "more threads than any process has; the rest is left out");
     struct thread_state *thread = calloc(1, sizeof *thread);
@@ -173,7 +188,7 @@ static enum copy_status add_thread(struct interpreter *interpreter, struct reade
     thread->gil_requested = requested != LAYOUT_ABSENT && field_i32(data, requested) != 0;
     stack_init(&thread->stack, thread->address);
     interpreter->threads[interpreter->thread_count++] = thread;
-    return COPY_READY;
+    return tsearch(thread, &interpreter->seen, by_address) != NULL ? COPY_READY : reader_fail(reader, "out of memory");
 }
 
 static enum copy_status list_threads(struct interpreter *interpreter, struct reader *reader)
@@ -182,15 +197,7 @@ static enum copy_status list_threads(struct interpreter *interpreter, struct rea
         const uint8_t *data;
         STEP(reader_struct(reader, interpreter->next_thread, stack_thread_state_size(reader->layout), "thread state", &data));
         STEP(add_thread(interpreter, reader, data));
-        uint64_t next = field_u64(data, LAYOUT(reader->layout, thread_state, next));
-        if (next != 0 && next == interpreter->remembered)
-            return reader_fail(reader, "the list of threads runs in a circle");
-        if (++interpreter->behind == interpreter->power) {
-            interpreter->remembered = next;
-            interpreter->behind = 0;
-            interpreter->power *= 2;
-        }
-        interpreter->next_thread = next;
+        interpreter->next_thread = field_u64(data, LAYOUT(reader->layout, thread_state, next));
     }
     return COPY_READY;
 }

@@ -30,8 +30,7 @@ struct interpreter {
     struct thread_state **threads;
     size_t thread_count, thread_capacity;
     uint64_t next_thread;
-    uint64_t remembered; /* Brent's search for a cycle, as in stack.h */
-    size_t behind, power;
+    void *seen; /* the addresses of its thread states: a tree of tsearch(3) */
     bool header_read, gil_read, listed;
     char *truncated; /* why the list of threads ends early; owned */
 };

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "cleanup.h"
+
 struct spprof_error *walk_new(struct copy *copy, const struct layout *layout, uint64_t runtime, struct walk **result)
 {
     struct walk *walk = calloc(1, sizeof *walk);
@@ -23,6 +25,8 @@ void walk_free(struct walk *walk)
     if (walk == NULL)
         return;
     thread_list_free(&walk->list);
+    exceptions_free(walk->exceptions);
+    locals_free(walk->locals);
     code_table_free(walk->codes);
     free(walk);
 }
@@ -42,6 +46,33 @@ void walk_run(struct walk *walk)
         step_stacks(walk);
         code_table_step(walk->codes, &walk->reader);
     } while (copy_fetch(walk->reader.copy));
+}
+
+static bool step_values(struct walk *walk, bool locals)
+{
+    bool settled = true;
+    for (size_t i = 0; i < walk->list.count; i++) {
+        for (size_t j = 0; j < walk->list.interpreters[i]->thread_count; j++) {
+            const struct stack *stack = &walk->list.interpreters[i]->threads[j]->stack;
+            bool exception = exceptions_step(walk->exceptions, &walk->reader, stack->thread_state);
+            bool frames = !locals || locals_step(walk->locals, &walk->reader, stack);
+            settled = settled && exception && frames;
+        }
+    }
+    return settled;
+}
+
+struct spprof_error *walk_values(struct walk *walk, const struct spprof_value_limits *limits, bool locals)
+{
+    enum { IDLE_MAX = 4 }; /* passes that read nothing: one settles what the next needs, as code objects */
+    TRY(locals_new(limits, walk->codes, &walk->locals));
+    TRY(exceptions_new(locals_values(walk->locals), walk->codes, &walk->exceptions));
+    for (int idle = 0; idle < IDLE_MAX && !step_values(walk, locals); idle++) {
+        code_table_step(walk->codes, &walk->reader);
+        if (copy_fetch(walk->reader.copy))
+            idle = -1;
+    }
+    return NULL;
 }
 
 const struct thread_state *walk_find_thread(const struct walk *walk, uint64_t address, const struct interpreter **interpreter)

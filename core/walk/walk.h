@@ -4,12 +4,16 @@
 
 #include "object/reader.h"
 #include "walk/code_table.h"
+#include "walk/exceptions.h"
+#include "walk/locals.h"
 #include "walk/thread_list.h"
 
 struct walk {
     struct reader reader;
     struct thread_list list;
     struct code_table *codes;
+    struct locals *locals;         /* NULL until walk_values */
+    struct exceptions *exceptions; /* NULL until walk_values */
 };
 
 /* Borrows copy and layout. */
@@ -18,6 +22,9 @@ void walk_free(struct walk *walk); /* NULL is allowed */
 
 /* Walks until everything is settled. What the copy holds already is not read again. */
 void walk_run(struct walk *walk);
+
+/* Makes the exceptions of all threads text, and with locals the variables of all frames. What the copy holds already is not read again. */
+struct spprof_error *walk_values(struct walk *walk, const struct spprof_value_limits *limits, bool locals);
 
 /* The thread state at an address; NULL where the walk met none. Its interpreter is told, too. */
 const struct thread_state *walk_find_thread(const struct walk *walk, uint64_t address, const struct interpreter **interpreter);

@@ -1,4 +1,5 @@
 """Starts the programs of tests/programs under an interpreter of the matrix, and always ends them."""
+import functools
 import json
 import os
 import platform
@@ -141,6 +142,20 @@ class Launcher:
     def environment(self, **changes):
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "LD_"))}
         return {**kept, **changes}
+
+    @functools.cached_property
+    def facts(self):
+        """What the interpreter says of its own files: its prefixes, and its shared library or ""."""
+        script = "import sys, sysconfig; v = sysconfig.get_config_var; print(sys.base_prefix, sys.base_exec_prefix, v('LIBDIR'), v('INSTSONAME'), sep='\\n')"
+        prefix, exec_prefix, libdir, soname = subprocess.check_output([*self.command(), "-c", script], text=True, env=self.environment()).splitlines()
+        library = str(Path(libdir) / soname) if self.interpreter.shared else ""
+        return {"home": prefix if prefix == exec_prefix else prefix + ":" + exec_prefix, "library": library}
+
+    def home(self):
+        """The environment in which a copy of the executable finds its modules and its library."""
+        facts = self.facts
+        library = {"LD_LIBRARY_PATH": str(Path(facts["library"]).parent)} if facts["library"] else {}
+        return {"PYTHONHOME": facts["home"], **library}
 
     def command(self, python=None):
         """What starts the interpreter, or another executable in its place."""

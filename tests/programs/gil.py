@@ -20,14 +20,14 @@ class Cycle:
         self.cycle = self
 
     def __del__(self):
-        park_then(hold)
+        park_then(hold, last=True)
 
 
 def holder():
     if KIND == "hold":
-        park_then(hold)
+        park_then(hold, last=True)
     elif KIND == "compute":
-        park_then(compute)
+        park_then(compute, last=True)
     else:
         Cycle()
         gc.collect()

@@ -5,7 +5,6 @@ whole once it exists; argv[1].faulthandler is what faulthandler says. The thread
 With PARKING_LATE set it writes only after argv[1].go exists, so that a reader can see frames that no witness has touched before.
 """
 import _thread
-import faulthandler
 import json
 import os
 import platform
@@ -14,12 +13,18 @@ import threading
 import time
 import traceback
 
+try:
+    import faulthandler
+except ImportError:  # in a subinterpreter of 3.12
+    faulthandler = None
+
 GATE = _thread.allocate_lock()
 GATE.acquire()
 PARKED = {}  # a thread's ident: its kernel thread id and park's frame
 IS_GENERATOR = 0x20 | 0x80 | 0x200  # CO_GENERATOR, CO_COROUTINE, CO_ASYNC_GENERATOR
 POSITIONS = {}
 WAITING = []  # locks of park_then()
+current_frames = sys._current_frames  # useless with several interpreters: it mixes them up, and may crash
 PROC = int(os.environ.get("PARKING_PROC") or os.open("/proc", os.O_RDONLY))  # a descriptor, since a chroot may lack /proc
 
 
@@ -34,11 +39,14 @@ def park(*_, **__):
     GATE.acquire()
 
 
-def park_then(action):
-    """Parks; when the truth is written, the very call that parked runs action, a function in C, so that the truth still holds."""
+def park_then(action, last=False):
+    """Parks; when the truth is written, the very call that parked runs action, a function in C, so that the truth still holds.
+
+    last is for the action that lets no other thread run.
+    """
     lock = _thread.allocate_lock()
     lock.acquire()
-    WAITING.append(lock)
+    WAITING.insert(len(WAITING) if last else 0, lock)
     stand()
     for call in lock.acquire, action:
         call()
@@ -89,11 +97,10 @@ def describe_thread(ident, frame):
 
 
 def newest_frames():
-    """The newest frame of every thread of this interpreter but the calling one."""
-    frames = {ident: frame for ident, frame in sys._current_frames().items() if ident in threading._active or ident in PARKED}
-    # sys._current_frames() mixes the interpreters up: of a thread that runs code of two of them it knows one.
+    """The newest frame of every thread but the calling one."""
+    frames = {ident: frame for ident, frame in current_frames().items() if ident in threading._active or ident in PARKED}
     frames.update((ident, frame) for ident, (_, frame) in PARKED.items())
-    del frames[threading.get_ident()]
+    frames.pop(threading.get_ident(), None)
     return frames
 
 
@@ -131,8 +138,9 @@ def record(count, path):
 
 def write(path):
     threads = dict(describe_thread(ident, frame) for ident, frame in newest_frames().items())
-    with open(path + ".faulthandler", "w") as out:
-        faulthandler.dump_traceback(out, all_threads=True)
+    if faulthandler:
+        with open(path + ".faulthandler", "w") as out:
+            faulthandler.dump_traceback(out, all_threads=True)
     truth = {"version": platform.python_version(), "pid": os.getpid(), "recorder": threading.get_native_id(), "threads": threads}
     with open(path + ".part", "w") as out:
         out.write(json.dumps(truth))

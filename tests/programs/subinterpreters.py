@@ -17,6 +17,7 @@ SCRIPT = """
 import sys
 sys.path.insert(0, {folder!r})
 import parking
+parking.current_frames = dict
 
 def worker():
     [parking.park() for _ in range(1)]
@@ -28,7 +29,8 @@ parking.run(worker, path={path!r}, daemon=False)
 def create(own_gil):
     if sys.version_info >= (3, 13):
         return interpreters.create("isolated" if own_gil else "legacy")
-    return interpreters.create(isolated=own_gil)
+    # Before 3.12 isolation brings no GIL, and forbids threads.
+    return interpreters.create(isolated=own_gil and sys.version_info >= (3, 12))
 
 
 def inside(own_gil):
@@ -54,4 +56,5 @@ def main():
 
 
 if __name__ == "__main__":
+    parking.current_frames = dict
     parking.run(shared_gil, own_gil, main=main)

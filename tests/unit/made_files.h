@@ -131,8 +131,11 @@ static inline void make_object(struct made_object *object, uint16_t machine, uin
                                        .p_vaddr = OBJECT_DATA,
                                        .p_filesz = OBJECT_PAGE,
                                        .p_memsz = OBJECT_END - OBJECT_DATA};
-    object->segments[2] = (Elf64_Phdr){
-        .p_type = PT_NOTE, .p_offset = OBJECT_NOTE, .p_vaddr = OBJECT_NOTE, .p_filesz = sizeof object->note, .p_memsz = sizeof object->note};
+    object->segments[2] = (Elf64_Phdr){.p_type = PT_NOTE,
+                                       .p_offset = OBJECT_NOTE,
+                                       .p_vaddr = OBJECT_NOTE,
+                                       .p_filesz = sizeof object->note,
+                                       .p_memsz = sizeof object->note};
     object->segments[3] = (Elf64_Phdr){.p_type = PT_DYNAMIC,
                                        .p_offset = OBJECT_PAGE,
                                        .p_vaddr = OBJECT_DATA,
@@ -195,7 +198,8 @@ static inline void free_core(struct made_core *core)
 }
 
 /* Adds memory_size bytes at address, of which file_size are in the file. contents must live until the core is saved. */
-static inline void add_load(struct made_core *core, uint64_t address, uint64_t memory_size, uint32_t flags, const void *contents, uint64_t file_size)
+static inline void add_load(struct made_core *core, uint64_t address, uint64_t memory_size, uint32_t flags, const void *contents,
+                            uint64_t file_size)
 {
     core->loads = realloc(core->loads, (core->load_count + 1) * sizeof *core->loads);
     core->contents = realloc(core->contents, (core->load_count + 1) * sizeof *core->contents);

@@ -215,7 +215,10 @@ static void test_aarch64_threads(void **state)
     add_thread(core, 1, SIGABRT, registers);
     add_signal(core, SIGABRT, SI_TKILL, 0);
     for (int32_t tid = 2; tid <= 5; tid++) {
-        registers[PC] = tid == 2 ? heap + 4 : tid == 3 ? heap + 8 : tid == 4 ? heap + 12 : 0x10; /* at svc, behind it, elsewhere, unmapped */
+        registers[PC] = tid == 2   ? heap + 4
+                        : tid == 3 ? heap + 8
+                        : tid == 4 ? heap + 12
+                                   : 0x10; /* at svc, behind it, elsewhere, unmapped */
         registers[0] = tid == 3 ? (uint64_t)-4 : 0xf00;
         add_thread(core, tid, 0, registers);
         add_note(core, "LINUX", NT_ARM_TLS, &tls, sizeof tls);
@@ -524,7 +527,8 @@ static void test_open_in_root(void **state)
     (void)state;
     struct spprof_error *(*const ways[])(const char *, const char *, int *) = {open_in_root, open_in_root_by_steps};
     for (size_t i = 0; i < 2; i++) {
-        static const char *const good[] = {"/usr/program", "usr//./program", "/link/program", "/../../usr/../usr/program", "/link/../usr/program"};
+        static const char *const good[] = {"/usr/program", "usr//./program", "/link/program", "/../../usr/../usr/program",
+                                           "/link/../usr/program"};
         static const char *const bad[] = {"/usr/escape", "/loop", "/usr", "/usr/program/x", "/../outside", "", "/"};
         int fd;
         for (size_t j = 0; j < sizeof good / sizeof good[0]; j++) {
@@ -558,7 +562,9 @@ static void test_linked_modules(void **state)
             uint64_t bias, name, dynamic, next, previous;
         } maps[2];
         char library[32];
+        uint8_t rest[OBJECT_PAGE - 184];
     } linker;
+    _Static_assert(sizeof linker == OBJECT_PAGE, "a whole page");
     const uint64_t at = LINKER + OBJECT_PAGE;
     strcpy(linker.path, "/bin/program");
     linker.version = 1;
@@ -640,10 +646,19 @@ static void test_lying_program_headers(void **state)
         case 1: segments[2].p_vaddr = UINT64_MAX - 8; break;
         case 2: segments[2].p_memsz = UINT64_MAX; break;
         case 3: segments[2].p_filesz = UINT64_MAX; break;
-        case 4: segments[2].p_vaddr = heap + 0x10; segments[2].p_memsz = 0x100; break;                                /* within the heap */
-        case 5: segments[2].p_vaddr = heap - 0x1000; segments[2].p_memsz = segments[2].p_filesz = 1u << 30; break; /* around all */
+        case 4:
+            segments[2].p_vaddr = heap + 0x10;
+            segments[2].p_memsz = 0x100;
+            break; /* within the heap */
+        case 5:
+            segments[2].p_vaddr = heap - 0x1000;
+            segments[2].p_memsz = segments[2].p_filesz = 1u << 30;
+            break; /* around all */
         case 6: header->e_phnum = 60000; break;
-        case 7: header->e_phnum = PN_XNUM; header->e_shoff = UINT64_MAX - 4; break;
+        case 7:
+            header->e_phnum = PN_XNUM;
+            header->e_shoff = UINT64_MAX - 4;
+            break;
         }
         struct spprof_target *target = open_core(save_file("core", bytes, size));
         uint8_t byte;
@@ -736,8 +751,8 @@ static void test_no_cores(void **state)
     assert_open_fails(made_directory, SPPROF_ERROR_BAD_FILE, "is a directory");
     assert_open_fails("/dev/zero", SPPROF_ERROR_BAD_FILE, "is no regular file");
     assert_open_fails(save_file("empty", "", 0), SPPROF_ERROR_BAD_FILE, "is empty");
-    assert_open_fails(save_file("text", "not a core file, but long enough to hold the header of one, as it seems", 70), SPPROF_ERROR_BAD_FILE,
-                      "is no core file");
+    assert_open_fails(save_file("text", "not a core file, but long enough to hold the header of one, as it seems", 70),
+                      SPPROF_ERROR_BAD_FILE, "is no core file");
     assert_open_fails("/proc/self/exe", SPPROF_ERROR_BAD_FILE, "the order is CORE [EXE]");
 
     struct made_core *made = make_core(EM_S390);

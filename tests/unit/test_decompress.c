@@ -203,11 +203,8 @@ static void test_no_room(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_whole),
-        cmocka_unit_test(test_several_frames),
-        cmocka_unit_test(test_cut_short),
-        cmocka_unit_test(test_not_compressed),
-        cmocka_unit_test(test_no_room),
+        cmocka_unit_test(test_whole),          cmocka_unit_test(test_several_frames), cmocka_unit_test(test_cut_short),
+        cmocka_unit_test(test_not_compressed), cmocka_unit_test(test_no_room),
     };
     return cmocka_run_group_tests(tests, fill, remove_directory);
 }

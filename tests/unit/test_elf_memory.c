@@ -191,7 +191,10 @@ static void test_lying_note(void **state)
         case 0: object.note.header.n_descsz = UINT32_MAX; break;
         case 1: object.note.header.n_namesz = UINT32_MAX; break;
         case 2: object.note.header.n_descsz = 0; break;
-        case 3: object.segments[2].p_filesz = UINT64_MAX; object.segments[2].p_vaddr = UINT64_MAX; break;
+        case 3:
+            object.segments[2].p_filesz = UINT64_MAX;
+            object.segments[2].p_vaddr = UINT64_MAX;
+            break;
         }
         load(&object);
         assert_true(elf_object_read(&made, start, &read));
@@ -375,7 +378,9 @@ static void test_files_that_are_none(void **state)
     make_object(&object, EM_X86_64, 1);
     object.header.e_phoff = UINT64_MAX - 3;
     for (int i = 0; i < 3; i++) {
-        const char *path = i == 0 ? save_file("text", "no ELF file", 11) : i == 1 ? save_file("empty", "", 0) : save_file("bad", &object, sizeof object);
+        const char *path = i == 0   ? save_file("text", "no ELF file", 11)
+                           : i == 1 ? save_file("empty", "", 0)
+                                    : save_file("bad", &object, sizeof object);
         struct spprof_error *error = elf_file_open(open(path, O_RDONLY | O_CLOEXEC), path, &file);
         assert_non_null(error);
         assert_int_equal(error->kind, SPPROF_ERROR_BAD_FILE);

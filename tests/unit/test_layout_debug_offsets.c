@@ -74,7 +74,7 @@ struct sample {
     const char *name, *variant;
     const uint64_t *words;
     size_t count;
-    size_t fields; /* that it knows */
+    size_t fields; /* that it knows, at least: fields.def grows */
 };
 
 #define SAMPLE(words, variant, fields) {#words, variant, words, sizeof words / sizeof *words, fields}
@@ -127,7 +127,7 @@ static void test_real_words_are_what_the_tables_say(void **state)
                     fail_msg("%s: %s.%s is %d, not %d", samples[s].name, layout_field_group(field), layout_field_name(field),
                              offsets.offset[field], built_in_offset(table, field));
             }
-            assert_int_equal(known, samples[s].fields);
+            assert_in_range(known, samples[s].fields, LAYOUT_FIELD_COUNT);
         }
     }
 }

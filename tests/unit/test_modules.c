@@ -123,10 +123,8 @@ static void test_data_files(void **state)
 {
     (void)state;
     const struct address_mapping mappings[] = {
-        mapping(0x1000, 1, "r--", 0, "/data/read"),
-        mapping(0x2000, 1, "rw-", 0, "/data/written"), /* cannot be read, and holds no code */
-        mapping(0x3000, 1, "rw-", 0, "[heap]"),
-        mapping(here, 1, "r--", 0, "/lib/a.so"), /* an ELF header, but nothing but that */
+        mapping(0x1000, 1, "r--", 0, "/data/read"), mapping(0x2000, 1, "rw-", 0, "/data/written"), /* cannot be read, and holds no code */
+        mapping(0x3000, 1, "rw-", 0, "[heap]"),     mapping(here, 1, "r--", 0, "/lib/a.so"),       /* an ELF header, but nothing but that */
         mapping(there, 1, "r-x", 0, "[vdso]"),
     };
     struct spprof_modules modules = build(mappings, 5, 0);
@@ -197,8 +195,7 @@ static void test_devices_and_inodes(void **state)
 {
     (void)state;
     struct address_mapping mappings[] = {
-        mapping(here, 1, "r-x", 0, "/lib/a.so"),
-        mapping(here + 0x2000, 1, "rw-", 0x1000, "/lib/a.so"), /* another file of that name */
+        mapping(here, 1, "r-x", 0, "/lib/a.so"), mapping(here + 0x2000, 1, "rw-", 0x1000, "/lib/a.so"), /* another file of that name */
     };
     mappings[0].device = mappings[1].device = 1;
     mappings[0].inode = 10;

@@ -193,6 +193,15 @@ static void test_nothing_has_run(void **state)
     }
 }
 
+static void test_table_missing_or_empty(void **state)
+{
+    (void)state;
+    for (enum line_table_style style = LINE_TABLE_LNOTAB; style <= LINE_TABLE_PEP657; style++) {
+        assert_true(is_nowhere(position_find(style, NULL, 0, 7, 0)));
+        assert_position(find(style, "", 0, 7, 2), style == LINE_TABLE_LNOTAB ? 7 : NONE, NONE, NONE, NONE);
+    }
+}
+
 static void test_lnotab_deltas(void **state)
 {
     (void)state;
@@ -288,6 +297,7 @@ int main(int count, char **arguments)
         cmocka_unit_test(test_recorded_tables_cut_anywhere),
         cmocka_unit_test(test_random_bytes),
         cmocka_unit_test(test_nothing_has_run),
+        cmocka_unit_test(test_table_missing_or_empty),
         cmocka_unit_test(test_lnotab_deltas),
         cmocka_unit_test(test_pep626_ranges),
         cmocka_unit_test(test_pep657_kinds),

@@ -119,8 +119,10 @@ static struct spprof_snapshot ordinary(void)
     take.qualified_name = TEXT("Queue.take");
     take.file = module.file = TEXT("/srv/app/jobs.py");
     module.name = TEXT("<module>");
-    worker_frames[0] = (struct spprof_frame){&take, 0x1000, 88, 89, 8, 43, SPPROF_OWNER_THREAD};
-    worker_frames[1] = (struct spprof_frame){&module, 0x2000, 12, 12, 0, 5, SPPROF_OWNER_GENERATOR};
+    worker_frames[0] = (struct spprof_frame){
+        .code = &take, .address = 0x1000, .line = 88, .end_line = 89, .column = 8, .end_column = 43, .owner = SPPROF_OWNER_THREAD};
+    worker_frames[1] = (struct spprof_frame){
+        .code = &module, .address = 0x2000, .line = 12, .end_line = 12, .end_column = 5, .owner = SPPROF_OWNER_GENERATOR};
     main_frames[0] = worker_frames[1];
     threads[0] = (struct spprof_thread){.tid = 12345,
                                         .name = TEXT("worker-3"),

@@ -18,6 +18,9 @@ void spprof_session_close(struct spprof_session *session); /* NULL is allowed */
 struct spprof_snapshot_options {
     bool no_stop; /* read a live process without stopping it; every stack is validated, and retried where it moved */
     int64_t only_tid; /* 0: all threads */
+    bool locals;      /* the variables of every frame */
+    bool exceptions;  /* what every thread raises or handles */
+    struct spprof_value_limits limits;
 };
 
 /* Reads every stack. A stack that could not be read is in the snapshot with its reason; an error means that nothing could be read. */

@@ -22,6 +22,14 @@ struct spprof_text {
     size_t size;
 };
 
+/* How much of a value is shown; 0 stands for the default. What is cut is marked with "...". */
+struct spprof_value_limits {
+    size_t depth;   /* containers inside one another: 6 */
+    size_t items;   /* of one container: 100 */
+    size_t length;  /* bytes of the whole text: 1000 */
+    size_t objects; /* that are looked at for one value: 2000 */
+};
+
 /* A code object, shared by all frames of a snapshot that run it. */
 struct spprof_code {
     uint64_t address;
@@ -31,6 +39,22 @@ struct spprof_code {
     int32_t first_line;
     const uint8_t *line_table; /* owned by the snapshot */
     size_t line_table_size;
+};
+
+enum spprof_variable_kind {
+    SPPROF_VARIABLE_ARGUMENT,
+    SPPROF_VARIABLE_KEYWORD_ONLY,
+    SPPROF_VARIABLE_ARGUMENTS, /* *args */
+    SPPROF_VARIABLE_KEYWORDS,  /* **kwargs */
+    SPPROF_VARIABLE_LOCAL,
+    SPPROF_VARIABLE_CELL, /* used by functions inside this one */
+    SPPROF_VARIABLE_FREE, /* of a function around this one */
+};
+
+/* A variable that is bound, and its value as repr() gives it, cut by the limits. */
+struct spprof_variable {
+    struct spprof_text name, value;
+    enum spprof_variable_kind kind;
 };
 
 enum spprof_owner { SPPROF_OWNER_UNKNOWN, SPPROF_OWNER_THREAD, SPPROF_OWNER_GENERATOR, SPPROF_OWNER_FRAME_OBJECT, SPPROF_OWNER_INTERPRETER };
@@ -43,6 +67,19 @@ struct spprof_frame {
     int32_t line, end_line;               /* counted from 1; SPPROF_NO_POSITION: CPython has none for this instruction */
     int32_t column, end_column;           /* counted from 0, in UTF-8 bytes; SPPROF_NO_POSITION: none, always so before 3.11 */
     enum spprof_owner owner;              /* UNKNOWN before 3.11 */
+    struct spprof_variable *variables;    /* in the order of the source; NULL: not asked for, or it has none */
+    size_t variable_count;
+};
+
+/* An exception that is being raised or handled. */
+struct spprof_exception {
+    struct spprof_text type;    /* module and qualified name */
+    struct spprof_text message; /* as str() gives it */
+    bool raising;               /* on its way to a handler; else a handler, or a finally, runs */
+    struct spprof_frame *frames; /* its traceback, newest first */
+    size_t frame_count;
+    char *truncated; /* why the traceback ends early; NULL: it is whole */
+    struct spprof_exception *cause, *context; /* owned; context NULL where it is suppressed */
 };
 
 enum spprof_gil { SPPROF_GIL_UNKNOWN, SPPROF_GIL_NONE, SPPROF_GIL_HELD, SPPROF_GIL_WAITING };
@@ -63,6 +100,7 @@ struct spprof_thread {
     struct spprof_frame *frames; /* newest first */
     size_t frame_count;
     char *truncated; /* why the stack ends early; NULL: it is whole */
+    struct spprof_exception *exception; /* NULL: none, or not asked for */
 };
 
 struct spprof_interpreter {
@@ -89,6 +127,7 @@ struct spprof_snapshot {
     char *executable; /* raw bytes; NULL unknown */
     int signal;
     struct spprof_python python;
+    bool has_locals, has_exceptions; /* were asked for */
     struct spprof_interpreter *interpreters; /* by id */
     size_t interpreter_count;
     size_t native_thread_count; /* threads that the kernel has, 0 unknown */

@@ -41,7 +41,7 @@ struct spprof_native_thread {
     int64_t target_tid; /* as the target itself sees it (its own PID namespace); equal to tid outside containers and in cores */
     char name[64];      /* the kernel's name of the thread (comm), raw bytes ended by NUL */
     enum spprof_activity activity;
-    bool in_system_call;           /* system_call and system_call_argument are known */
+    bool in_system_call;           /* it is in one, or on its way out of it; system_call and system_call_argument are known */
     int64_t system_call;           /* number, of the target's architecture */
     uint64_t system_call_argument; /* its first argument: the futex's address where the call is futex */
     uint64_t thread_pointer;       /* fs_base on x86-64, tpidr_el0 on aarch64 */

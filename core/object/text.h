@@ -1,0 +1,32 @@
+/* A text that grows: generalised UTF-8, as struct spprof_text. */
+#ifndef SPPROF_OBJECT_TEXT_H
+#define SPPROF_OBJECT_TEXT_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "spprof/snapshot.h"
+
+struct text {
+    char *bytes; /* owned; NULL: nothing yet */
+    size_t size, capacity;
+    bool failed; /* memory ran out: what was added since is lost */
+};
+
+void text_add(struct text *text, const char *bytes, size_t size);
+void text_add_string(struct text *text, const char *string);
+void text_add_character(struct text *text, uint32_t character);
+void text_format(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void text_format_list(struct text *text, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
+
+/* Shortens to size bytes, or to the last whole character before. */
+void text_cut(struct text *text, size_t size);
+
+/* Hands the bytes over, ended by NUL; false where memory ran out. The text is empty afterwards. */
+bool text_take(struct text *text, struct spprof_text *result);
+
+void text_free(struct text *text);
+
+#endif

@@ -1,0 +1,206 @@
+#include <inttypes.h>
+
+#include "object/dict.h"
+#include "object/writer.h"
+
+/* func_repr, Objects/funcobject.c. */
+enum copy_status write_function(struct writer *writer, uint64_t object, const struct type_info *type)
+{
+    uint64_t name;
+    (void)type;
+    STEP(read_field(writer, object, LAYOUT(writer->reader->layout, function, qualname), "its name", &name));
+    put(writer, "<function ");
+    put_characters(writer, name, "its name");
+    put_format(writer, " at 0x%" PRIx64 ">", object);
+    return COPY_READY;
+}
+
+static enum copy_status type_of(struct writer *writer, uint64_t object, struct type_info **type)
+{
+    uint64_t address;
+    STEP(reader_pointer(writer->reader, object + (uint64_t)LAYOUT(writer->reader->layout, object, type), "an object", &address));
+    return types_find(writer->types, writer->reader, address, type);
+}
+
+/* meth_repr, Objects/methodobject.c. */
+enum copy_status write_builtin(struct writer *writer, uint64_t object, const struct type_info *type)
+{
+    const struct layout *layout = writer->reader->layout;
+    uint64_t definition, self, name;
+    char text[TYPE_NAME_MAX];
+    struct type_info *self_type = NULL;
+    (void)type;
+    STEP(read_field(writer, object, LAYOUT(layout, builtin, definition), "its definition", &definition));
+    STEP(read_field(writer, object, LAYOUT(layout, builtin, self), "its object", &self));
+    STEP(reader_pointer(writer->reader, definition, "its definition", &name));
+    STEP(read_c_string(writer->reader, name, "its name", text, sizeof text));
+    if (self != 0)
+        STEP(type_of(writer, self, &self_type));
+    if (self == 0 || strcmp(self_type->repr_name, "module") == 0)
+        put_format(writer, "<built-in function %s>", text);
+    else
+        put_format(writer, "<built-in method %s of %s object at 0x%" PRIx64 ">", text, self_type->name, self);
+    return COPY_READY;
+}
+
+/* The __qualname__ of what a method is bound to call; "?" where it has none. */
+static enum copy_status put_function_name(struct writer *writer, uint64_t function)
+{
+    const struct layout *layout = writer->reader->layout;
+    struct type_info *type;
+    uint64_t name = 0;
+    STEP(type_of(writer, function, &type));
+    if (strcmp(type->repr_name, "function") == 0)
+        STEP(read_field(writer, function, LAYOUT(layout, function, qualname), "its name", &name));
+    if (name == 0) {
+        put(writer, "?");
+        return COPY_READY;
+    }
+    put_characters(writer, name, "its name");
+    return COPY_READY;
+}
+
+/* method_repr, Objects/classobject.c. */
+enum copy_status write_method(struct writer *writer, uint64_t object, const struct type_info *type)
+{
+    const struct layout *layout = writer->reader->layout;
+    uint64_t function, self;
+    (void)type;
+    STEP(read_field(writer, object, LAYOUT(layout, method, function), "its function", &function));
+    STEP(read_field(writer, object, LAYOUT(layout, method, self), "its object", &self));
+    put(writer, "<bound method ");
+    STEP(put_function_name(writer, function));
+    if (!open_container(writer, object)) {
+        put(writer, " of ...>");
+        return COPY_READY;
+    }
+    put(writer, " of ");
+    put_value(writer, self);
+    put(writer, ">");
+    close_container(writer);
+    return COPY_READY;
+}
+
+/* descr_repr, Objects/descrobject.c. */
+static enum copy_status write_descriptor(struct writer *writer, uint64_t object, const char *kind)
+{
+    const struct layout *layout = writer->reader->layout;
+    uint64_t name, class;
+    struct type_info *info;
+    STEP(read_field(writer, object, LAYOUT(layout, descriptor, name), "its name", &name));
+    STEP(read_field(writer, object, LAYOUT(layout, descriptor, type), "its type", &class));
+    STEP(types_find(writer->types, writer->reader, class, &info));
+    put_format(writer, "<%s '", kind);
+    put_characters(writer, name, "its name");
+    if (layout->rules->descriptor_hides_object && strcmp(info->name, "object") == 0 && info->base == 0)
+        put(writer, "'>");
+    else
+        put_format(writer, "' of '%s' objects>", info->name);
+    return COPY_READY;
+}
+
+enum copy_status write_method_descriptor(struct writer *writer, uint64_t object, const struct type_info *type)
+{
+    (void)type;
+    return write_descriptor(writer, object, "method");
+}
+
+enum copy_status write_member_descriptor(struct writer *writer, uint64_t object, const struct type_info *type)
+{
+    (void)type;
+    return write_descriptor(writer, object, "member");
+}
+
+enum copy_status write_attribute_descriptor(struct writer *writer, uint64_t object, const struct type_info *type)
+{
+    (void)type;
+    return write_descriptor(writer, object, "attribute");
+}
+
+enum copy_status write_slot_wrapper(struct writer *writer, uint64_t object, const struct type_info *type)
+{
+    (void)type;
+    return write_descriptor(writer, object, "slot wrapper");
+}
+
+/* wrapper_repr, Objects/descrobject.c. */
+enum copy_status write_method_wrapper(struct writer *writer, uint64_t object, const struct type_info *type)
+{
+    const struct layout *layout = writer->reader->layout;
+    uint64_t descriptor, self, name;
+    struct type_info *self_type;
+    (void)type;
+    STEP(read_field(writer, object, LAYOUT(layout, method_wrapper, descriptor), "its descriptor", &descriptor));
+    STEP(read_field(writer, object, LAYOUT(layout, method_wrapper, self), "its object", &self));
+    STEP(read_field(writer, descriptor, LAYOUT(layout, descriptor, name), "its name", &name));
+    STEP(type_of(writer, self, &self_type));
+    put(writer, "<method-wrapper '");
+    put_characters(writer, name, "its name");
+    put_format(writer, "' of %s object at 0x%" PRIx64 ">", self_type->name, self);
+    return COPY_READY;
+}
+
+/* sm_repr and cm_repr, Objects/funcobject.c, since 3.10; before they have no repr of their own. */
+static enum copy_status write_wrapped(struct writer *writer, uint64_t object, const char *kind)
+{
+    uint64_t callable;
+    STEP(read_field(writer, object, LAYOUT(writer->reader->layout, static_method, callable), "its function", &callable));
+    put_format(writer, "<%s(", kind);
+    put_value(writer, callable);
+    put(writer, ")>");
+    return COPY_READY;
+}
+
+enum copy_status write_static_method(struct writer *writer, uint64_t object, const struct type_info *type)
+{
+    (void)type;
+    return write_wrapped(writer, object, "staticmethod");
+}
+
+enum copy_status write_class_method(struct writer *writer, uint64_t object, const struct type_info *type)
+{
+    (void)type;
+    return write_wrapped(writer, object, "classmethod");
+}
+
+/* partial_repr, Modules/_functoolsmodule.c. */
+enum copy_status write_partial(struct writer *writer, uint64_t object, const struct type_info *type)
+{
+    const struct layout *layout = writer->reader->layout;
+    struct dict_view view;
+    uint64_t function, args, keywords, count;
+    STEP(read_field(writer, object, LAYOUT(layout, partial, function), "its function", &function));
+    STEP(read_field(writer, object, LAYOUT(layout, partial, args), "its arguments", &args));
+    STEP(read_field(writer, object, LAYOUT(layout, partial, keywords), "its keywords", &keywords));
+    STEP(read_field(writer, args, LAYOUT(layout, variable_object, ob_size), "its arguments", &count));
+    STEP(dict_open(writer->reader, keywords, "its keywords", &view));
+    if (!open_container(writer, object)) {
+        put(writer, "...");
+        return COPY_READY;
+    }
+    put_text(writer, type->full_name);
+    put(writer, "(");
+    put_value(writer, function);
+    if (count > 0) {
+        put(writer, ", ");
+        STEP(put_tuple_items(writer, args, "its arguments"));
+    }
+    size_t index = 0;
+    for (size_t place = 0; place < dict_places(&view); place++) {
+        uint64_t key, value;
+        STEP(dict_at(writer->reader, &view, place, &key, &value));
+        if (key == 0)
+            continue;
+        if (index++ >= writer->limits->items) {
+            put(writer, ", ...");
+            break;
+        }
+        put(writer, ", ");
+        put_characters(writer, key, "a keyword");
+        put(writer, "=");
+        put_value(writer, value);
+    }
+    put(writer, ")");
+    close_container(writer);
+    return COPY_READY;
+}

@@ -1,0 +1,89 @@
+#include <inttypes.h>
+
+#include "object/writer.h"
+
+/* type_repr, Objects/typeobject.c; EnumType.__repr__, Lib/enum.py: <enum 'Color'>, <flag 'Mode'> since 3.11. */
+enum copy_status write_class(struct writer *writer, uint64_t object, const struct type_info *type)
+{
+    struct type_info *class;
+    STEP(types_find(writer->types, writer->reader, object, &class));
+    if (!type->python_repr || !class->is_enum) {
+        put(writer, "<class '");
+        put_text(writer, class->full_name);
+        put(writer, "'>");
+        return COPY_READY;
+    }
+    bool flag = false;
+    struct type_info *base = class;
+    for (int i = 0; i < TYPE_CHAIN_MAX && base->base != 0 && !flag && writer->reader->layout->rules->enum_tells_flags; i++) {
+        flag = strcmp(base->full_name.bytes, "enum.Flag") == 0;
+        STEP(types_find(writer->types, writer->reader, base->base, &base));
+    }
+    put_format(writer, "<%s '%s'>", flag ? "flag" : "enum", class->short_name);
+    return COPY_READY;
+}
+
+/* Classes stand in type expressions by their names: ga_repr_item, Objects/genericaliasobject.c. */
+static enum copy_status put_type(struct writer *writer, uint64_t object)
+{
+    uint64_t address, flags;
+    STEP(reader_type(writer->reader, object, "a type", &address, &flags));
+    if ((flags & TYPE_FLAG_TYPE) == 0) {
+        struct type_info *type;
+        STEP(types_find(writer->types, writer->reader, address, &type));
+        if (strcmp(type->name, "ellipsis") == 0)
+            put(writer, "...");
+        else
+            put_value(writer, object);
+        return COPY_READY;
+    }
+    struct type_info *class;
+    STEP(types_find(writer->types, writer->reader, object, &class));
+    if (strcmp(class->name, "NoneType") == 0 && (class->flags & TYPE_FLAG_HEAP) == 0)
+        put(writer, "None");
+    else
+        put_text(writer, class->full_name);
+    return COPY_READY;
+}
+
+static enum copy_status put_types(struct writer *writer, uint64_t tuple, const char *separator)
+{
+    const struct layout *layout = writer->reader->layout;
+    uint64_t count, item;
+    STEP(reader_expect(writer->reader, tuple, TYPE_FLAG_TUPLE, "its types"));
+    STEP(read_field(writer, tuple, LAYOUT(layout, variable_object, ob_size), "its types", &count));
+    for (uint64_t i = 0; i < count; i++) {
+        if (i >= writer->limits->items) {
+            put(writer, "...");
+            break;
+        }
+        put(writer, i > 0 ? separator : "");
+        STEP(read_field(writer, tuple, LAYOUT(layout, tuple, items) + (int32_t)(i * 8), "its types", &item));
+        STEP(put_type(writer, item));
+    }
+    return COPY_READY;
+}
+
+/* list[int] */
+enum copy_status write_generic_alias(struct writer *writer, uint64_t object, const struct type_info *type)
+{
+    const struct layout *layout = writer->reader->layout;
+    uint64_t origin, args;
+    (void)type;
+    STEP(read_field(writer, object, LAYOUT(layout, generic_alias, origin), "its origin", &origin));
+    STEP(read_field(writer, object, LAYOUT(layout, generic_alias, args), "its types", &args));
+    STEP(put_type(writer, origin));
+    put(writer, "[");
+    STEP(put_types(writer, args, ", "));
+    put(writer, "]");
+    return COPY_READY;
+}
+
+/* int | str */
+enum copy_status write_union(struct writer *writer, uint64_t object, const struct type_info *type)
+{
+    uint64_t args;
+    (void)type;
+    STEP(read_field(writer, object, LAYOUT(writer->reader->layout, union, args), "its types", &args));
+    return put_types(writer, args, " | ");
+}

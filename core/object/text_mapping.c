@@ -1,0 +1,288 @@
+#include <inttypes.h>
+#include <stdlib.h>
+
+#include "cleanup.h"
+#include "object/dict.h"
+#include "object/integer.h"
+#include "object/writer.h"
+
+enum { PLACES_MAX = 1 << 16 /* holes that are gone by until so many items are found */ };
+
+enum part { PART_ITEM, PART_KEY, PART_VALUE, PART_PAIR };
+
+static void put_pair(struct writer *writer, uint64_t key, uint64_t value, const char *before, const char *between, const char *after)
+{
+    put(writer, before);
+    put_value(writer, key);
+    put(writer, between);
+    put_value(writer, value);
+    put(writer, after);
+}
+
+static void put_part(struct writer *writer, uint64_t key, uint64_t value, enum part part)
+{
+    switch (part) {
+    case PART_ITEM: put_pair(writer, key, value, "", ": ", ""); break;
+    case PART_PAIR: put_pair(writer, key, value, "(", ", ", ")"); break;
+    case PART_KEY: put_value(writer, key); break;
+    case PART_VALUE: put_value(writer, value); break;
+    }
+}
+
+static enum copy_status put_dict_parts(struct writer *writer, uint64_t dict, enum part part)
+{
+    struct dict_view view;
+    size_t index = 0;
+    STEP(dict_open(writer->reader, dict, "its dict", &view));
+    size_t places = dict_places(&view);
+    for (size_t place = 0; place < places; place++) {
+        uint64_t key, value;
+        STEP(dict_at(writer->reader, &view, place, &key, &value));
+        if (key == 0 && place < PLACES_MAX)
+            continue;
+        if (!put_separator(writer, key == 0 ? writer->limits->items : index++))
+            break;
+        put_part(writer, key, value, part);
+    }
+    return COPY_READY;
+}
+
+enum copy_status put_dict_items(struct writer *writer, uint64_t dict)
+{
+    return put_dict_parts(writer, dict, PART_ITEM);
+}
+
+enum copy_status write_dict(struct writer *writer, uint64_t object, const struct type_info *type)
+{
+    uint64_t used;
+    (void)type;
+    STEP(read_field(writer, object, LAYOUT(writer->reader->layout, dict, used), "its size", &used));
+    if (used == 0) {
+        put(writer, "{}");
+        return COPY_READY;
+    }
+    if (!open_container(writer, object)) {
+        put(writer, "{...}");
+        return COPY_READY;
+    }
+    put(writer, "{");
+    STEP(put_dict_items(writer, object));
+    put(writer, "}");
+    close_container(writer);
+    return COPY_READY;
+}
+
+/* The value of a key that is known by its address; the search begins where the last one ended, as the order is mostly the same. */
+static enum copy_status find_by_identity(struct reader *reader, const struct dict_view *view, uint64_t wanted, size_t *place, uint64_t *value)
+{
+    size_t places = dict_places(view);
+    *value = 0;
+    for (size_t i = 0; i < places && i < PLACES_MAX; i++) {
+        uint64_t key;
+        size_t here = (*place + i) % places;
+        STEP(dict_at(reader, view, here, &key, value));
+        if (key == wanted) {
+            *place = here + 1;
+            return COPY_READY;
+        }
+    }
+    return reader_fail(reader, "its key at 0x%" PRIx64 " is not in its dict", wanted);
+}
+
+/* An OrderedDict links its keys in their order: Objects/odictobject.c. */
+static enum copy_status put_ordered_parts(struct writer *writer, uint64_t object, enum part part)
+{
+    const struct layout *layout = writer->reader->layout;
+    struct dict_view view;
+    size_t place = 0;
+    uint64_t node, key, value;
+    STEP(dict_open(writer->reader, object, "its dict", &view));
+    STEP(read_field(writer, object, LAYOUT(layout, ordered_dict, first), "its first node", &node));
+    for (size_t index = 0; node != 0; index++) {
+        if (!put_separator(writer, index))
+            break;
+        STEP(read_field(writer, node, LAYOUT(layout, ordered_dict_node, key), "a node", &key));
+        STEP(find_by_identity(writer->reader, &view, key, &place, &value));
+        put_part(writer, key, value, part);
+        STEP(read_field(writer, node, LAYOUT(layout, ordered_dict_node, next), "a node", &node));
+    }
+    return COPY_READY;
+}
+
+/* odict_repr: OrderedDict([('a', 1)]) before 3.12, OrderedDict({'a': 1}) since. */
+enum copy_status write_ordered_dict(struct writer *writer, uint64_t object, const struct type_info *type)
+{
+    bool pairs = writer->reader->layout->rules->ordered_dict_pairs;
+    uint64_t used;
+    STEP(read_field(writer, object, LAYOUT(writer->reader->layout, dict, used), "its size", &used));
+    if (used == 0) {
+        put_format(writer, "%s()", type->short_name);
+        return COPY_READY;
+    }
+    if (!open_container(writer, object)) {
+        put(writer, "...");
+        return COPY_READY;
+    }
+    put_format(writer, "%s(%s", type->short_name, pairs ? "[" : "{");
+    STEP(put_ordered_parts(writer, object, pairs ? PART_PAIR : PART_ITEM));
+    put(writer, pairs ? "])" : "})");
+    close_container(writer);
+    return COPY_READY;
+}
+
+enum copy_status write_default_dict(struct writer *writer, uint64_t object, const struct type_info *type)
+{
+    uint64_t factory;
+    STEP(read_field(writer, object, LAYOUT(writer->reader->layout, default_dict, factory), "its factory", &factory));
+    put_format(writer, "%s(", type->short_name);
+    if (factory != 0)
+        put_value(writer, factory);
+    else
+        put(writer, "None");
+    put(writer, ", ");
+    STEP(write_dict(writer, object, type));
+    put(writer, ")");
+    return COPY_READY;
+}
+
+struct counted {
+    uint64_t key, value;
+    double count;
+    size_t place;
+};
+
+static int by_count(const void *left, const void *right)
+{
+    const struct counted *a = left, *b = right;
+    if (a->count > b->count || a->count < b->count)
+        return a->count < b->count ? 1 : -1;
+    return a->place > b->place ? 1 : -1;
+}
+
+/* A float, or an int that a double holds exactly; *fits is false for anything else. */
+static enum copy_status read_count(struct writer *writer, uint64_t object, double *value, bool *fits)
+{
+    enum { EXACT_BITS = 53 };
+    const struct layout *layout = writer->reader->layout;
+    const uint8_t *data;
+    struct type_info *info;
+    uint64_t type, flags;
+    int64_t count;
+    STEP(reader_type(writer->reader, object, "a count", &type, &flags));
+    if ((flags & TYPE_FLAG_LONG) != 0) {
+        STEP(integer_read_signed(writer->reader, object, "a count", fits, &count));
+        *fits = *fits && count < INT64_C(1) << EXACT_BITS && count > -(INT64_C(1) << EXACT_BITS);
+        if (*fits)
+            *value = (double)count;
+        return COPY_READY;
+    }
+    STEP(types_find(writer->types, writer->reader, type, &info));
+    *fits = strcmp(info->name, "float") == 0;
+    if (!*fits)
+        return COPY_READY;
+    STEP(reader_struct(writer->reader, object, (size_t)LAYOUT(layout, float_object, value) + 8, "a count", &data));
+    memcpy(value, data + LAYOUT(layout, float_object, value), sizeof *value);
+    return COPY_READY;
+}
+
+/* Counter.__repr__, Lib/collections/__init__.py: in the order of most_common() where the counts can be compared. */
+enum copy_status write_counter(struct writer *writer, uint64_t object, const struct type_info *type)
+{
+    struct dict_view view;
+    size_t used = 0;
+    bool comparable = true;
+    STEP(dict_open(writer->reader, object, "its dict", &view));
+    size_t places = dict_places(&view) < PLACES_MAX ? dict_places(&view) : PLACES_MAX;
+    CLEANUP_FREE struct counted *items = calloc(places + 1, sizeof *items);
+    if (items == NULL)
+        return reader_fail(writer->reader, "out of memory");
+    enum copy_status all = COPY_READY;
+    for (size_t place = 0; place < places; place++) {
+        struct counted *item = &items[used];
+        bool fits = false;
+        STEP(dict_at(writer->reader, &view, place, &item->key, &item->value));
+        if (item->key == 0)
+            continue;
+        enum copy_status status = read_count(writer, item->value, &item->count, &fits);
+        if (status == COPY_PENDING)
+            all = status;
+        comparable = comparable && fits;
+        item->place = place;
+        used++;
+    }
+    STEP(all);
+    if (used == 0) {
+        put_format(writer, "%s()", type->short_name);
+        return COPY_READY;
+    }
+    if (comparable)
+        qsort(items, used, sizeof *items, by_count);
+    if (!open_container(writer, object)) {
+        put_format(writer, "%s({...})", type->short_name);
+        return COPY_READY;
+    }
+    put_format(writer, "%s({", type->short_name);
+    for (size_t i = 0; i < used && put_separator(writer, i); i++)
+        put_part(writer, items[i].key, items[i].value, PART_ITEM);
+    put(writer, "})");
+    close_container(writer);
+    return COPY_READY;
+}
+
+/* dictview_repr: dict_keys([…]), dict_values([…]), dict_items([…]). */
+enum copy_status write_dict_view(struct writer *writer, uint64_t object, const struct type_info *type)
+{
+    uint64_t dict;
+    const char *kind = strchr(type->name, '_');
+    enum part part = strcmp(kind, "_keys") == 0 ? PART_KEY : strcmp(kind, "_values") == 0 ? PART_VALUE : PART_PAIR;
+    STEP(read_field(writer, object, LAYOUT(writer->reader->layout, dict_view, dict), "its dict", &dict));
+    if (!open_container(writer, object)) {
+        put(writer, "...");
+        return COPY_READY;
+    }
+    put_format(writer, "%s([", type->name);
+    STEP(type->name[0] == 'o' ? put_ordered_parts(writer, dict, part) : put_dict_parts(writer, dict, part));
+    put(writer, "])");
+    close_container(writer);
+    return COPY_READY;
+}
+
+enum copy_status write_mapping_proxy(struct writer *writer, uint64_t object, const struct type_info *type)
+{
+    uint64_t mapping;
+    (void)type;
+    STEP(read_field(writer, object, LAYOUT(writer->reader->layout, mapping_proxy, mapping), "its mapping", &mapping));
+    put(writer, "mappingproxy(");
+    put_value(writer, mapping);
+    put(writer, ")");
+    return COPY_READY;
+}
+
+/* namespace_repr, Objects/namespaceobject.c. */
+enum copy_status write_namespace(struct writer *writer, uint64_t object, const struct type_info *type)
+{
+    const char *name = strcmp(type->name, "types.SimpleNamespace") == 0 ? "namespace" : type->name;
+    struct dict_view view;
+    uint64_t dict, key, value;
+    size_t index = 0;
+    STEP(read_field(writer, object, LAYOUT(writer->reader->layout, namespace, dict), "its dict", &dict));
+    STEP(dict_open(writer->reader, dict, "its dict", &view));
+    if (!open_container(writer, object)) {
+        put_format(writer, "%s(...)", name);
+        return COPY_READY;
+    }
+    put_format(writer, "%s(", name);
+    for (size_t place = 0; place < dict_places(&view); place++) {
+        STEP(dict_at(writer->reader, &view, place, &key, &value));
+        if (key == 0)
+            continue;
+        if (!put_separator(writer, index++))
+            break;
+        put_characters(writer, key, "a name");
+        put(writer, "=");
+        put_value(writer, value);
+    }
+    put(writer, ")");
+    close_container(writer);
+    return COPY_READY;
+}

@@ -1,0 +1,250 @@
+#include <inttypes.h>
+
+#include "object/dict.h"
+#include "object/string.h"
+#include "object/writer.h"
+
+static enum copy_status type_of(struct writer *writer, uint64_t object, struct type_info **type)
+{
+    uint64_t address;
+    STEP(reader_pointer(writer->reader, object + (uint64_t)LAYOUT(writer->reader->layout, object, type), "an object", &address));
+    return types_find(writer->types, writer->reader, address, type);
+}
+
+static enum copy_status is_type(struct writer *writer, uint64_t object, const char *name, bool *same)
+{
+    struct type_info *type;
+    *same = false;
+    if (object == 0)
+        return COPY_READY;
+    STEP(type_of(writer, object, &type));
+    *same = strcmp(type->name, name) == 0;
+    return COPY_READY;
+}
+
+/* _module_repr_from_spec, Lib/importlib/_bootstrap.py. */
+static enum copy_status put_module_by_spec(struct writer *writer, uint64_t spec)
+{
+    uint64_t name, origin, loader, has_location;
+    bool no_origin, no_loader, located = false;
+    struct type_info *type;
+    STEP(instance_find(writer->reader, spec, "its spec", "name", &name));
+    STEP(instance_find(writer->reader, spec, "its spec", "origin", &origin));
+    STEP(instance_find(writer->reader, spec, "its spec", "loader", &loader));
+    STEP(instance_find(writer->reader, spec, "its spec", "_set_fileattr", &has_location));
+    STEP(is_type(writer, origin, "NoneType", &no_origin));
+    STEP(is_type(writer, loader, "NoneType", &no_loader));
+    if (has_location != 0) {
+        STEP(type_of(writer, has_location, &type));
+        const uint8_t *data;
+        int32_t digits = LAYOUT(writer->reader->layout, integer, digits);
+        STEP(reader_struct(writer->reader, has_location, (size_t)digits + 4, "its spec", &data));
+        located = strcmp(type->name, "bool") == 0 && field_u32(data, digits) != 0;
+    }
+    put(writer, "<module ");
+    put_value(writer, name);
+    if (origin != 0 && !no_origin) {
+        put(writer, located ? " from " : " (");
+        if (located)
+            put_value(writer, origin);
+        else
+            put_characters(writer, origin, "its origin");
+        put(writer, located ? "" : ")");
+    } else if (loader != 0 && !no_loader) {
+        put(writer, " (");
+        put_value(writer, loader);
+        put(writer, ")");
+    }
+    put(writer, ">");
+    return COPY_READY;
+}
+
+/* _module_repr, Lib/importlib/_bootstrap.py. */
+enum copy_status write_module(struct writer *writer, uint64_t object, const struct type_info *type)
+{
+    uint64_t dict, spec, name, file, loader;
+    bool no_spec, no_loader;
+    (void)type;
+    STEP(read_field(writer, object, LAYOUT(writer->reader->layout, module, dict), "its dict", &dict));
+    STEP(dict_find(writer->reader, dict, "its dict", "__spec__", &spec));
+    STEP(is_type(writer, spec, "NoneType", &no_spec));
+    if (spec != 0 && !no_spec)
+        return put_module_by_spec(writer, spec);
+    STEP(dict_find(writer->reader, dict, "its dict", "__name__", &name));
+    STEP(dict_find(writer->reader, dict, "its dict", "__file__", &file));
+    STEP(dict_find(writer->reader, dict, "its dict", "__loader__", &loader));
+    STEP(is_type(writer, loader, "NoneType", &no_loader));
+    put(writer, "<module ");
+    if (name != 0)
+        put_value(writer, name);
+    else
+        put(writer, "'?'");
+    if (file != 0) {
+        put(writer, " from ");
+        put_value(writer, file);
+    } else if (loader != 0 && !no_loader) {
+        put(writer, " (");
+        put_value(writer, loader);
+        put(writer, ")");
+    }
+    put(writer, ">");
+    return COPY_READY;
+}
+
+/* cell_repr, Objects/cellobject.c. */
+enum copy_status write_cell(struct writer *writer, uint64_t object, const struct type_info *type)
+{
+    uint64_t contents;
+    struct type_info *held;
+    (void)type;
+    STEP(read_field(writer, object, LAYOUT(writer->reader->layout, cell, contents), "its contents", &contents));
+    if (contents == 0) {
+        put_format(writer, "<cell at 0x%" PRIx64 ": empty>", object);
+        return COPY_READY;
+    }
+    STEP(type_of(writer, contents, &held));
+    put_format(writer, "<cell at 0x%" PRIx64 ": %.80s object at 0x%" PRIx64 ">", object, held->name, contents);
+    return COPY_READY;
+}
+
+static enum copy_status put_module_name(struct writer *writer, uint64_t module)
+{
+    uint64_t dict, name;
+    STEP(read_field(writer, module, LAYOUT(writer->reader->layout, module, dict), "its dict", &dict));
+    STEP(dict_find(writer->reader, dict, "its dict", "__name__", &name));
+    if (name == 0)
+        return COPY_READY;
+    put(writer, " (");
+    put_characters(writer, name, "its name");
+    put(writer, ")");
+    return COPY_READY;
+}
+
+/* weakref_repr, Objects/weakrefobject.c. */
+enum copy_status write_weakref(struct writer *writer, uint64_t object, const struct type_info *type)
+{
+    uint64_t referent, name;
+    struct type_info *held, *class;
+    (void)type;
+    STEP(read_field(writer, object, LAYOUT(writer->reader->layout, weakref, object), "what it refers to", &referent));
+    STEP(type_of(writer, referent, &held));
+    if (strcmp(held->name, "NoneType") == 0) {
+        put_format(writer, "<weakref at 0x%" PRIx64 "; dead>", object);
+        return COPY_READY;
+    }
+    const struct layout *layout = writer->reader->layout;
+    bool full = layout->rules->weakref_full_names, main = strncmp(held->full_name.bytes, "__main__.", 9) == 0;
+    const char *held_name = !full ? held->name : main ? held->full_name.bytes + 9 : held->full_name.bytes;
+    put_format(writer, "<weakref at 0x%" PRIx64 "; to '%s' at 0x%" PRIx64, object, held_name, referent);
+    if (strcmp(held->repr_name, "function") == 0) { /* those whose type has __name__: functions and classes */
+        STEP(read_field(writer, referent, LAYOUT(layout, function, name), "its name", &name));
+        put(writer, " (");
+        put_characters(writer, name, "its name");
+        put(writer, ")");
+    } else if ((held->flags & TYPE_FLAG_TYPE) != 0) {
+        STEP(types_find(writer->types, writer->reader, referent, &class));
+        put_format(writer, " (%s)", class->short_name);
+    } else if (strcmp(held->repr_name, "module") == 0 && layout->version < layout->rules->weakref_module_names_until) {
+        STEP(put_module_name(writer, referent));
+    }
+    put(writer, ">");
+    return COPY_READY;
+}
+
+/* code_repr, Objects/codeobject.c. */
+enum copy_status write_code(struct writer *writer, uint64_t object, const struct type_info *type)
+{
+    const struct layout *layout = writer->reader->layout;
+    const uint8_t *data;
+    uint64_t name, file;
+    (void)type;
+    STEP(read_field(writer, object, LAYOUT(layout, code, name), "its name", &name));
+    STEP(read_field(writer, object, LAYOUT(layout, code, filename), "its file", &file));
+    STEP(reader_bytes(writer->reader, object + (uint64_t)LAYOUT(layout, code, firstlineno), 4, "its line", &data));
+    int32_t line = field_i32(data, 0);
+    put(writer, "<code object ");
+    put_characters(writer, name, "its name");
+    put_format(writer, " at 0x%" PRIx64 ", file \"", object);
+    put_characters(writer, file, "its file");
+    put_format(writer, "\", line %" PRId32 ">", line != 0 ? line : -1);
+    return COPY_READY;
+}
+
+/* frame_repr, Objects/frameobject.c. */
+enum copy_status write_frame(struct writer *writer, uint64_t object, const struct type_info *type)
+{
+    const struct layout *layout = writer->reader->layout;
+    uint64_t frame = object, code = 0, name, file;
+    int32_t line = 0;
+    (void)type;
+    if (layout->rules->frames == FRAME_INTERPRETER)
+        STEP(read_field(writer, object, LAYOUT(layout, frame_object, frame), "its frame", &frame));
+    if (writer->place != NULL)
+        STEP(writer->place(writer->place_context, writer->reader, frame, &code, &line));
+    if (code == 0) {
+        put_format(writer, "<frame at 0x%" PRIx64 ">", object);
+        return COPY_READY;
+    }
+    STEP(read_field(writer, code, LAYOUT(layout, code, name), "its name", &name));
+    STEP(read_field(writer, code, LAYOUT(layout, code, filename), "its file", &file));
+    put_format(writer, "<frame at 0x%" PRIx64 ", file ", object);
+    put_value(writer, file);
+    put_format(writer, ", line %" PRId32 ", code ", line);
+    put_characters(writer, name, "its name");
+    put(writer, ">");
+    return COPY_READY;
+}
+
+/* The frame of a generator that has one left, and in which state it is. */
+static enum copy_status generator_state(struct writer *writer, uint64_t object, uint64_t *frame, enum generator_state *state)
+{
+    const struct layout *layout = writer->reader->layout;
+    const struct layout_rules *rules = layout->rules;
+    const uint8_t *data;
+    *frame = object + (uint64_t)LAYOUT(layout, generator, frame);
+    *state = GENERATOR_FINISHED;
+    if (rules->frames == FRAME_INTERPRETER) {
+        STEP(reader_bytes(writer->reader, object + (uint64_t)LAYOUT(layout, generator, frame_state), 1, "its state", &data));
+    } else {
+        STEP(read_field(writer, object, LAYOUT(layout, generator, frame), "its frame", frame));
+        if (*frame == 0)
+            return COPY_READY;
+        int32_t offset = LAYOUT(layout, frame_object, state);
+        if (offset == LAYOUT_ABSENT) { /* 3.9 */
+            STEP(reader_bytes(writer->reader, object + (uint64_t)LAYOUT(layout, generator, running), 1, "its state", &data));
+            bool running = data[0] != 0;
+            STEP(reader_bytes(writer->reader, *frame + (uint64_t)LAYOUT(layout, frame_object, lasti), 4, "its frame", &data));
+            *state = running ? GENERATOR_RUNNING : field_i32(data, 0) < 0 ? GENERATOR_CREATED : GENERATOR_SUSPENDED;
+            return COPY_READY;
+        }
+        STEP(reader_bytes(writer->reader, *frame + (uint64_t)offset, 1, "its state", &data));
+    }
+    int index = (int8_t)data[0] + GENERATOR_STATE_LOWEST;
+    *state = index >= 0 && index < GENERATOR_STATES ? (enum generator_state)rules->generator_states[index] : GENERATOR_FINISHED;
+    return COPY_READY;
+}
+
+/* gen_repr and its kin, Objects/genobject.c, and where it stands. */
+enum copy_status write_generator(struct writer *writer, uint64_t object, const struct type_info *type)
+{
+    static const char *const states[] = {"not started", "suspended", "running", "finished"};
+    const struct layout *layout = writer->reader->layout;
+    uint64_t name, frame, code = 0, file;
+    int32_t line = 0;
+    enum generator_state state;
+    STEP(read_field(writer, object, LAYOUT(layout, generator, qualname), "its name", &name));
+    STEP(generator_state(writer, object, &frame, &state));
+    if (state == GENERATOR_SUSPENDED && writer->place != NULL)
+        STEP(writer->place(writer->place_context, writer->reader, frame, &code, &line));
+    put_format(writer, "<%s object ", type->name);
+    put_characters(writer, name, "its name");
+    put_format(writer, " at 0x%" PRIx64 ", %s", object, states[state]);
+    if (code != 0) {
+        STEP(read_field(writer, code, LAYOUT(layout, code, filename), "its file", &file));
+        put(writer, " at ");
+        put_characters(writer, file, "its file");
+        put_format(writer, ":%" PRId32, line);
+    }
+    put(writer, ">");
+    return COPY_READY;
+}

@@ -1,0 +1,277 @@
+#include <inttypes.h>
+
+#include "object/integer.h"
+#include "object/writer.h"
+
+enum { DEQUE_BLOCK_ITEMS = 64 /* BLOCKLEN, Modules/_collectionsmodule.c */ };
+
+/* Of so many pointers in a row those that the limit lets through are put, with separators. */
+static enum copy_status put_items(struct writer *writer, uint64_t items, uint64_t count, const char *what)
+{
+    const uint8_t *data;
+    size_t shown = count < writer->limits->items ? (size_t)count : writer->limits->items;
+    if (count > INT64_MAX / 8)
+        return reader_fail(writer->reader, "%s claim to be %" PRIu64, what, count);
+    STEP(reader_struct(writer->reader, items, shown * 8, what, &data));
+    for (size_t i = 0; i < shown; i++) {
+        put_separator(writer, i);
+        put_value(writer, field_u64(data, (int32_t)(i * 8)));
+    }
+    if (count > shown)
+        put_separator(writer, shown);
+    return COPY_READY;
+}
+
+enum copy_status put_tuple_items(struct writer *writer, uint64_t object, const char *what)
+{
+    const struct layout *layout = writer->reader->layout;
+    uint64_t count;
+    STEP(reader_expect(writer->reader, object, TYPE_FLAG_TUPLE, what));
+    STEP(read_field(writer, object, LAYOUT(layout, variable_object, ob_size), "its size", &count));
+    return count == 0 ? COPY_READY : put_items(writer, object + (uint64_t)LAYOUT(layout, tuple, items), count, "its items");
+}
+
+enum copy_status put_list_items(struct writer *writer, uint64_t object)
+{
+    const struct layout *layout = writer->reader->layout;
+    uint64_t count, items;
+    STEP(read_field(writer, object, LAYOUT(layout, variable_object, ob_size), "its size", &count));
+    STEP(read_field(writer, object, LAYOUT(layout, list, items), "its items", &items));
+    return count == 0 ? COPY_READY : put_items(writer, items, count, "its items");
+}
+
+enum copy_status write_tuple(struct writer *writer, uint64_t object, const struct type_info *type)
+{
+    uint64_t count;
+    (void)type;
+    STEP(read_field(writer, object, LAYOUT(writer->reader->layout, variable_object, ob_size), "its size", &count));
+    if (count == 0) {
+        put(writer, "()");
+        return COPY_READY;
+    }
+    if (!open_container(writer, object)) {
+        put(writer, "(...)");
+        return COPY_READY;
+    }
+    put(writer, "(");
+    STEP(put_tuple_items(writer, object, "a tuple"));
+    put(writer, count == 1 ? ",)" : ")");
+    close_container(writer);
+    return COPY_READY;
+}
+
+enum copy_status write_list(struct writer *writer, uint64_t object, const struct type_info *type)
+{
+    uint64_t count;
+    (void)type;
+    STEP(read_field(writer, object, LAYOUT(writer->reader->layout, variable_object, ob_size), "its size", &count));
+    if (count == 0) {
+        put(writer, "[]");
+        return COPY_READY;
+    }
+    if (!open_container(writer, object)) {
+        put(writer, "[...]");
+        return COPY_READY;
+    }
+    put(writer, "[");
+    STEP(put_list_items(writer, object));
+    put(writer, "]");
+    close_container(writer);
+    return COPY_READY;
+}
+
+/* The table in its order; a place that was left by an item that is gone has hash -1. */
+static enum copy_status put_set_items(struct writer *writer, uint64_t object)
+{
+    const struct layout *layout = writer->reader->layout;
+    const uint8_t *data;
+    uint64_t mask, table, block = 64, entry_size = (uint64_t)LAYOUT(layout, set_entry, size);
+    size_t index = 0;
+    STEP(read_field(writer, object, LAYOUT(layout, set, mask), "its size", &mask));
+    STEP(read_field(writer, object, LAYOUT(layout, set, table), "its table", &table));
+    if (mask > UINT32_MAX)
+        return reader_fail(writer->reader, "it claims %" PRIu64 " places", mask);
+    for (uint64_t place = 0; place <= mask; place++) {
+        uint64_t first = place / block * block, count = mask + 1 - first < block ? mask + 1 - first : block;
+        STEP(reader_struct(writer->reader, table + first * entry_size, (size_t)(count * entry_size), "its table", &data));
+        const uint8_t *entry = data + (place - first) * entry_size;
+        uint64_t key = field_u64(entry, LAYOUT(layout, set_entry, key));
+        if (key == 0 || field_i64(entry, LAYOUT(layout, set_entry, hash)) == -1)
+            continue;
+        if (!put_separator(writer, index++))
+            break;
+        put_value(writer, key);
+    }
+    return COPY_READY;
+}
+
+/* set_repr, Objects/setobject.c. */
+enum copy_status write_set(struct writer *writer, uint64_t object, const struct type_info *type)
+{
+    uint64_t used;
+    bool plain = strcmp(type->name, "set") == 0;
+    STEP(read_field(writer, object, LAYOUT(writer->reader->layout, set, used), "its size", &used));
+    if (used == 0) {
+        put_format(writer, "%s()", type->name);
+        return COPY_READY;
+    }
+    if (!open_container(writer, object)) {
+        put_format(writer, "%s(...)", type->name);
+        return COPY_READY;
+    }
+    if (plain)
+        put(writer, "{");
+    else
+        put_format(writer, "%s({", type->name);
+    STEP(put_set_items(writer, object));
+    put(writer, plain ? "}" : "})");
+    close_container(writer);
+    return COPY_READY;
+}
+
+static enum copy_status put_deque_items(struct writer *writer, uint64_t object, uint64_t count)
+{
+    const struct layout *layout = writer->reader->layout;
+    const uint8_t *data;
+    uint64_t block, at;
+    STEP(read_field(writer, object, LAYOUT(layout, deque, left_block), "its first block", &block));
+    STEP(read_field(writer, object, LAYOUT(layout, deque, left_index), "its first index", &at));
+    for (uint64_t i = 0; i < count; i++, at++) {
+        if (at == DEQUE_BLOCK_ITEMS) {
+            STEP(read_field(writer, block, LAYOUT(layout, deque_block, right_link), "its next block", &block));
+            at = 0;
+        }
+        if (at > DEQUE_BLOCK_ITEMS)
+            return reader_fail(writer->reader, "it has no item %" PRIu64, at);
+        STEP(reader_struct(writer->reader, block, (size_t)LAYOUT(layout, deque_block, size), "its block", &data));
+        if (!put_separator(writer, (size_t)i))
+            break;
+        put_value(writer, field_u64(data, LAYOUT(layout, deque_block, data) + (int32_t)(at * 8)));
+    }
+    return COPY_READY;
+}
+
+/* deque_repr, Modules/_collectionsmodule.c. */
+enum copy_status write_deque(struct writer *writer, uint64_t object, const struct type_info *type)
+{
+    const struct layout *layout = writer->reader->layout;
+    uint64_t count, maximum;
+    STEP(read_field(writer, object, LAYOUT(layout, variable_object, ob_size), "its size", &count));
+    STEP(read_field(writer, object, LAYOUT(layout, deque, maximum), "its maximum", &maximum));
+    if (!open_container(writer, object)) {
+        put(writer, "[...]");
+        return COPY_READY;
+    }
+    put_format(writer, "%s([", type->short_name);
+    STEP(put_deque_items(writer, object, count));
+    if ((int64_t)maximum >= 0)
+        put_format(writer, "], maxlen=%" PRIu64 ")", maximum);
+    else
+        put(writer, "])");
+    close_container(writer);
+    return COPY_READY;
+}
+
+enum copy_status write_range(struct writer *writer, uint64_t object, const struct type_info *type)
+{
+    const struct layout *layout = writer->reader->layout;
+    uint64_t start, stop, step, value;
+    bool fits;
+    (void)type;
+    STEP(read_field(writer, object, LAYOUT(layout, range, start), "its start", &start));
+    STEP(read_field(writer, object, LAYOUT(layout, range, stop), "its stop", &stop));
+    STEP(read_field(writer, object, LAYOUT(layout, range, step), "its step", &step));
+    STEP(integer_read(writer->reader, step, "its step", &fits, &value));
+    put(writer, "range(");
+    put_value(writer, start);
+    put(writer, ", ");
+    put_value(writer, stop);
+    if (!fits || value != 1) {
+        put(writer, ", ");
+        put_value(writer, step);
+    }
+    put(writer, ")");
+    return COPY_READY;
+}
+
+enum copy_status write_slice(struct writer *writer, uint64_t object, const struct type_info *type)
+{
+    const struct layout *layout = writer->reader->layout;
+    uint64_t start, stop, step;
+    (void)type;
+    STEP(read_field(writer, object, LAYOUT(layout, slice, start), "its start", &start));
+    STEP(read_field(writer, object, LAYOUT(layout, slice, stop), "its stop", &stop));
+    STEP(read_field(writer, object, LAYOUT(layout, slice, step), "its step", &step));
+    if (!open_container(writer, object)) {
+        put(writer, "slice(...)");
+        return COPY_READY;
+    }
+    put(writer, "slice(");
+    put_value(writer, start);
+    put(writer, ", ");
+    put_value(writer, stop);
+    put(writer, ", ");
+    put_value(writer, step);
+    put(writer, ")");
+    close_container(writer);
+    return COPY_READY;
+}
+
+/* struct arraydescr {char typecode (3.15: three of them); int itemsize; …}: Modules/arraymodule.c. */
+enum { ARRAY_ITEM_SIZE = 4 };
+
+static void put_array_item(struct writer *writer, char code, const uint8_t *item, unsigned size)
+{
+    uint64_t bits = 0;
+    float single;
+    double value;
+    memcpy(&bits, item, size);
+    switch (code) {
+    case 'f':
+        memcpy(&single, item, sizeof single);
+        put_float(writer, (double)single);
+        break;
+    case 'd':
+        memcpy(&value, item, sizeof value);
+        put_float(writer, value);
+        break;
+    case 'b': case 'h': case 'i': case 'l': case 'q':
+        put_format(writer, "%" PRId64, (int64_t)(bits << (64 - size * 8)) >> (64 - size * 8));
+        break;
+    default: put_format(writer, "%" PRIu64, bits);
+    }
+}
+
+/* array_repr. */
+enum copy_status write_array(struct writer *writer, uint64_t object, const struct type_info *type)
+{
+    const struct layout *layout = writer->reader->layout;
+    const uint8_t *data;
+    uint64_t count, items, descr;
+    STEP(read_field(writer, object, LAYOUT(layout, variable_object, ob_size), "its size", &count));
+    STEP(read_field(writer, object, LAYOUT(layout, array, items), "its items", &items));
+    STEP(read_field(writer, object, LAYOUT(layout, array, descr), "its type code", &descr));
+    STEP(reader_struct(writer->reader, descr, 8, "its type code", &data));
+    char code = (char)data[0];
+    uint32_t size = field_u32(data, ARRAY_ITEM_SIZE);
+    if (size == 0 || size > 8 || code < 'A' || code > 'z' || count > INT64_MAX / 8)
+        return reader_fail(writer->reader, "it has no sane type code");
+    put_format(writer, "%s('%c'", type->short_name, code);
+    if (count > 0) {
+        bool characters = code == 'u' || code == 'w';
+        size_t limit = characters ? writer->limits->length : writer->limits->items, shown = count < limit ? (size_t)count : limit;
+        STEP(reader_bytes(writer->reader, items, shown * size, "its items", &data));
+        put(writer, characters ? ", " : ", [");
+        for (size_t i = 0; i < shown && !characters; i++) {
+            put_separator(writer, i);
+            put_array_item(writer, code, data + i * size, size);
+        }
+        if (characters)
+            put_quoted(writer, data, shown, size);
+        else if (count > shown)
+            put_separator(writer, shown);
+        put(writer, characters ? "" : "]");
+    }
+    put(writer, ")");
+    return COPY_READY;
+}

@@ -1,0 +1,466 @@
+#include "object/value.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "object/string.h"
+#include "object/writer.h"
+
+enum {
+    DEFAULT_DEPTH = 6,
+    DEFAULT_ITEMS = 100,
+    DEFAULT_LENGTH = 1000,
+    DEFAULT_OBJECTS = 2000,
+    PAGE = 4096,
+    AHEAD = 96, /* most small objects are not larger: they come with the read that asks for their type */
+};
+
+struct values {
+    struct spprof_value_limits limits;
+    value_place *place;
+    void *place_context;
+    struct types *types;
+};
+
+/* One thing to be written. */
+struct task {
+    enum { TASK_WORDS, TASK_OBJECT, TASK_CHARACTERS, TASK_CLOSE } kind;
+    uint64_t object;    /* TASK_OBJECT, TASK_CHARACTERS */
+    const char *what;   /* TASK_CHARACTERS */
+    size_t words, size; /* TASK_WORDS: where they stand in writer.later */
+};
+
+static const struct named_rule {
+    const char *type; /* tp_name of the type whose repr it is */
+    value_rule *rule;
+} named_rules[] = {
+    {"NoneType", write_none},
+    {"NotImplementedType", write_not_implemented},
+    {"ellipsis", write_ellipsis},
+    {"int", write_integer},
+    {"bool", write_bool},
+    {"float", write_float},
+    {"complex", write_complex},
+    {"str", write_string},
+    {"bytes", write_bytes},
+    {"bytearray", write_bytearray},
+    {"memoryview", write_memoryview},
+    {"tuple", write_tuple},
+    {"list", write_list},
+    {"set", write_set},
+    {"frozenset", write_set},
+    {"collections.deque", write_deque},
+    {"range", write_range},
+    {"slice", write_slice},
+    {"array.array", write_array},
+    {"dict", write_dict},
+    {"collections.OrderedDict", write_ordered_dict},
+    {"collections.defaultdict", write_default_dict},
+    {"dict_keys", write_dict_view},
+    {"dict_values", write_dict_view},
+    {"dict_items", write_dict_view},
+    {"odict_keys", write_dict_view},
+    {"odict_values", write_dict_view},
+    {"odict_items", write_dict_view},
+    {"mappingproxy", write_mapping_proxy},
+    {"types.SimpleNamespace", write_namespace},
+    {"function", write_function},
+    {"builtin_function_or_method", write_builtin},
+    {"builtin_method", write_builtin},
+    {"method", write_method},
+    {"method_descriptor", write_method_descriptor},
+    {"classmethod_descriptor", write_method_descriptor},
+    {"member_descriptor", write_member_descriptor},
+    {"getset_descriptor", write_attribute_descriptor},
+    {"wrapper_descriptor", write_slot_wrapper},
+    {"method-wrapper", write_method_wrapper},
+    {"staticmethod", write_static_method},
+    {"classmethod", write_class_method},
+    {"functools.partial", write_partial},
+    {"type", write_class},
+    {"types.GenericAlias", write_generic_alias},
+    {"types.UnionType", write_union},
+    {"typing.Union", write_union},
+    {"module", write_module},
+    {"cell", write_cell},
+    {"weakref", write_weakref},
+    {"weakref.ReferenceType", write_weakref},
+    {"code", write_code},
+    {"frame", write_frame},
+    {"generator", write_generator},
+    {"coroutine", write_generator},
+    {"async_generator", write_generator},
+    {"BaseException", write_exception},
+    {"BaseExceptionGroup", write_exception_group},
+    {"datetime.timedelta", write_timedelta},
+    {"datetime.date", write_date},
+    {"datetime.time", write_time},
+    {"datetime.datetime", write_datetime},
+    {"datetime.timezone", write_timezone},
+    {"decimal.Decimal", write_decimal},
+    {"numpy.ndarray", write_numpy_array},
+    {"numpy.generic", write_numpy_scalar},
+};
+
+/* Classes whose repr is written in Python, by the class that defines it. */
+static const struct named_rule python_rules[] = {
+    {"collections.Counter", write_counter},
+    {"decimal.Decimal", write_python_decimal},
+    {"pathlib.PurePath", write_path},
+    {"pathlib._local.PurePath", write_path}, /* 3.13 */
+    {"pandas.core.frame.DataFrame", write_data_frame},
+};
+
+static value_rule *find_rule(const struct named_rule *rules, size_t count, const char *name)
+{
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(rules[i].type, name) == 0)
+            return rules[i].rule;
+    return NULL;
+}
+
+/* The name of a builtin type stands in read-only memory, which a core may lack. */
+static value_rule *rule_by_flags(uint64_t flags)
+{
+    static const struct {
+        uint64_t flag;
+        value_rule *rule;
+    } rules[] = {
+        {TYPE_FLAG_LONG, write_integer}, {TYPE_FLAG_LIST, write_list},     {TYPE_FLAG_TUPLE, write_tuple}, {TYPE_FLAG_BYTES, write_bytes},
+        {TYPE_FLAG_UNICODE, write_string}, {TYPE_FLAG_DICT, write_dict}, {TYPE_FLAG_EXCEPTION, write_exception}, {TYPE_FLAG_TYPE, write_class},
+    };
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        if ((flags & rules[i].flag) != 0)
+            return rules[i].rule;
+    return write_instance;
+}
+
+static value_rule *choose_rule(const struct type_info *type)
+{
+    value_rule *rule = NULL;
+    if (type->repr_name[0] == '\0')
+        return rule_by_flags(type->flags);
+    if (!type->python_repr)
+        rule = find_rule(named_rules, sizeof named_rules / sizeof *named_rules, type->repr_name);
+    else if (type->repr_class.bytes != NULL)
+        rule = find_rule(python_rules, sizeof python_rules / sizeof *python_rules, type->repr_class.bytes);
+    if (rule != NULL)
+        return rule;
+    if ((type->flags & TYPE_FLAG_TYPE) != 0)
+        return write_class;
+    if (type->python_repr && type->is_enum)
+        return write_enum_member;
+    if (type->python_repr && type->tuple_fields != 0)
+        return write_named_tuple;
+    if (type->python_repr && type->dataclass_fields != 0)
+        return write_dataclass;
+    return write_instance;
+}
+
+static bool push_task(struct writer *writer, struct task task)
+{
+    if (writer->task_count == writer->task_capacity) {
+        size_t larger = writer->task_capacity * 2 + 64;
+        struct task *grown = reallocarray(writer->tasks, larger, sizeof *grown);
+        if (grown == NULL) {
+            writer->out.failed = true;
+            return false;
+        }
+        writer->tasks = grown;
+        writer->task_capacity = larger;
+    }
+    writer->tasks[writer->task_count++] = task;
+    return true;
+}
+
+/* Words that follow an object are kept until it is written. */
+static struct text *text_for(struct writer *writer)
+{
+    return writer->task_count == writer->first_task ? &writer->out : &writer->later;
+}
+
+static void words_added(struct writer *writer, const struct text *text, size_t before)
+{
+    if (text == &writer->later && text->size > before)
+        push_task(writer, (struct task){.kind = TASK_WORDS, .words = before, .size = text->size - before});
+}
+
+void put_bytes(struct writer *writer, const char *bytes, size_t size)
+{
+    struct text *text = text_for(writer);
+    size_t before = text->size;
+    text_add(text, bytes, size);
+    words_added(writer, text, before);
+}
+
+void put(struct writer *writer, const char *words)
+{
+    put_bytes(writer, words, strlen(words));
+}
+
+void put_text(struct writer *writer, struct spprof_text text)
+{
+    if (text.bytes != NULL)
+        put_bytes(writer, text.bytes, text.size);
+}
+
+void put_format(struct writer *writer, const char *format, ...)
+{
+    struct text *text = text_for(writer);
+    size_t before = text->size;
+    va_list arguments;
+    va_start(arguments, format);
+    text_format_list(text, format, arguments);
+    va_end(arguments);
+    words_added(writer, text, before);
+}
+
+void put_value(struct writer *writer, uint64_t object)
+{
+    push_task(writer, (struct task){.kind = TASK_OBJECT, .object = object});
+}
+
+void put_characters(struct writer *writer, uint64_t object, const char *what)
+{
+    push_task(writer, (struct task){.kind = TASK_CHARACTERS, .object = object, .what = what});
+}
+
+bool open_container(struct writer *writer, uint64_t object)
+{
+    if (writer->open_count >= writer->limits->depth)
+        return false;
+    for (size_t i = 0; i < writer->open_count; i++)
+        if (writer->open[i] == object)
+            return false;
+    if (writer->open_count == writer->open_capacity) {
+        size_t larger = writer->open_capacity * 2 + 16;
+        uint64_t *grown = reallocarray(writer->open, larger, sizeof *grown);
+        if (grown == NULL)
+            return false;
+        writer->open = grown;
+        writer->open_capacity = larger;
+    }
+    writer->open[writer->open_count++] = object;
+    return true;
+}
+
+void close_container(struct writer *writer)
+{
+    push_task(writer, (struct task){.kind = TASK_CLOSE});
+}
+
+bool put_separator(struct writer *writer, size_t index)
+{
+    bool more = index < writer->limits->items;
+    if (index > 0)
+        put(writer, ", ");
+    if (!more)
+        put(writer, "...");
+    return more;
+}
+
+enum copy_status read_field(struct writer *writer, uint64_t object, int32_t offset, const char *what, uint64_t *value)
+{
+    if (offset == LAYOUT_ABSENT)
+        return reader_fail(writer->reader, "where it keeps %s is not known", what);
+    return reader_pointer(writer->reader, object + (uint64_t)offset, what, value);
+}
+
+/* Asks for the whole of a small object at once, but not beyond the page: what is mapped is mapped in pages. */
+static void read_ahead(struct writer *writer, uint64_t object)
+{
+    const uint8_t *data;
+    size_t rest = PAGE - (size_t)(object % PAGE);
+    if (object != 0 && object % 8 == 0 && object <= UINT64_MAX - PAGE)
+        (void)copy_want(writer->reader->copy, object, rest < AHEAD ? rest : AHEAD, &data);
+}
+
+static enum copy_status write_object(struct writer *writer, uint64_t object, struct type_info **type)
+{
+    uint64_t address;
+    if (object == 0)
+        return reader_fail(writer->reader, "a null pointer");
+    read_ahead(writer, object);
+    STEP(reader_pointer(writer->reader, object + (uint64_t)LAYOUT(writer->reader->layout, object, type), "an object", &address));
+    struct type_info *found;
+    STEP(types_find(writer->types, writer->reader, address, &found));
+    *type = found;
+    if (found->rule == NULL)
+        found->rule = choose_rule(found);
+    return found->rule(writer, object, found);
+}
+
+static void reverse(struct task *tasks, size_t count)
+{
+    for (size_t i = 0; i < count / 2; i++) {
+        struct task task = tasks[i];
+        tasks[i] = tasks[count - 1 - i];
+        tasks[count - 1 - i] = task;
+    }
+}
+
+static void put_failure(struct writer *writer, uint64_t object, const struct type_info *type)
+{
+    if (type != NULL)
+        put_format(writer, "<%s at 0x%" PRIx64 ": %s>", type->full_name.bytes != NULL ? type->full_name.bytes : "object", object,
+                   writer->reader->reason);
+    else
+        put_format(writer, "<unreadable: %s>", writer->reader->reason);
+}
+
+/* Writes one object as far as it stands in no other; what it has put is undone where it must wait or fails. */
+static void visit(struct writer *writer, uint64_t object, value_rule *rule)
+{
+    struct type_info *type = NULL;
+    size_t out = writer->out.size, later = writer->later.size, open = writer->open_count, tasks = writer->task_count;
+    writer->first_task = tasks;
+    writer->visited++;
+    enum copy_status status = write_object(writer, object, &type);
+    if (status == COPY_READY && rule != NULL) { /* another rule than its own, which has seen to it that the type is there */
+        writer->out.size = out, writer->later.size = later, writer->open_count = open, writer->task_count = tasks;
+        status = rule(writer, object, type);
+    }
+    if (status != COPY_READY)
+        writer->out.size = out, writer->later.size = later, writer->open_count = open, writer->task_count = tasks;
+    if (status == COPY_PENDING) {
+        writer->pending = true;
+        put(writer, "?"); /* counts against the limit */
+    } else if (status == COPY_FAILED) {
+        put_failure(writer, object, type);
+    }
+    reverse(writer->tasks + tasks, writer->task_count - tasks);
+    writer->first_task = SIZE_MAX;
+}
+
+static void add_characters(struct writer *writer, const struct task *task)
+{
+    struct spprof_text text = {NULL, 0};
+    enum copy_status status = string_read(writer->reader, task->object, task->what, &text);
+    if (status == COPY_READY)
+        text_add(&writer->out, text.bytes, text.size);
+    else if (status == COPY_FAILED)
+        text_format(&writer->out, "<unreadable: %s>", writer->reader->reason);
+    else
+        writer->pending = true;
+    free(text.bytes);
+}
+
+static void run_task(struct writer *writer, const struct task *task)
+{
+    switch (task->kind) {
+    case TASK_WORDS: text_add(&writer->out, writer->later.bytes + task->words, task->size); break;
+    case TASK_OBJECT: visit(writer, task->object, NULL); break;
+    case TASK_CHARACTERS: add_characters(writer, task); break;
+    case TASK_CLOSE: writer->open_count--; break;
+    }
+}
+
+static bool run(struct writer *writer, uint64_t object, value_rule *rule)
+{
+    const struct spprof_value_limits *limits = writer->limits;
+    visit(writer, object, rule);
+    while (writer->task_count > 0 && writer->out.size <= limits->length && writer->visited < limits->objects) {
+        struct task task = writer->tasks[--writer->task_count];
+        run_task(writer, &task);
+    }
+    return writer->task_count == 0 && writer->out.size <= limits->length;
+}
+
+static enum copy_status finish(struct writer *writer, bool whole, struct spprof_text *text)
+{
+    if (writer->pending && !writer->out.failed)
+        return COPY_PENDING;
+    if (!whole) {
+        text_cut(&writer->out, writer->limits->length);
+        text_add_string(&writer->out, "...");
+    }
+    return text_take(&writer->out, text) ? COPY_READY : reader_fail(writer->reader, "out of memory");
+}
+
+static enum copy_status write_with(struct values *values, struct reader *reader, uint64_t object, value_rule *rule, struct spprof_text *text)
+{
+    struct writer writer = {
+        .reader = reader,
+        .types = values->types,
+        .limits = &values->limits,
+        .place = values->place,
+        .place_context = values->place_context,
+        .first_task = SIZE_MAX,
+    };
+    bool whole = run(&writer, object, rule);
+    enum copy_status status = finish(&writer, whole, text);
+    text_free(&writer.out);
+    text_free(&writer.later);
+    free(writer.tasks);
+    free(writer.open);
+    return status;
+}
+
+enum copy_status value_text(struct values *values, struct reader *reader, uint64_t object, struct spprof_text *text)
+{
+    return write_with(values, reader, object, NULL, text);
+}
+
+enum copy_status value_message(struct values *values, struct reader *reader, uint64_t exception, struct spprof_text *text)
+{
+    return write_with(values, reader, exception, write_message, text);
+}
+
+enum copy_status value_see_through_cell(struct values *values, struct reader *reader, uint64_t *object)
+{
+    uint64_t address;
+    struct type_info *type;
+    if (*object == 0)
+        return COPY_READY;
+    STEP(reader_pointer(reader, *object + (uint64_t)LAYOUT(reader->layout, object, type), "an object", &address));
+    STEP(types_find(values->types, reader, address, &type));
+    if (strcmp(type->name, "cell") != 0)
+        return COPY_READY;
+    return reader_pointer(reader, *object + (uint64_t)LAYOUT(reader->layout, cell, contents), "a cell", object);
+}
+
+enum copy_status value_type_name(struct values *values, struct reader *reader, uint64_t object, struct spprof_text *text)
+{
+    uint64_t address;
+    struct type_info *type;
+    STEP(reader_pointer(reader, object + (uint64_t)LAYOUT(reader->layout, object, type), "an object", &address));
+    STEP(types_find(values->types, reader, address, &type));
+    struct text copy = {0};
+    text_add(&copy, type->full_name.bytes, type->full_name.size);
+    return text_take(&copy, text) ? COPY_READY : reader_fail(reader, "out of memory");
+}
+
+struct spprof_error *values_new(const struct spprof_value_limits *limits, value_place *place, void *context, struct values **result)
+{
+    struct values *values = calloc(1, sizeof *values);
+    if (values == NULL)
+        return spprof_error_no_memory();
+    struct spprof_error *error = types_new(&values->types);
+    if (error != NULL) {
+        free(values);
+        return error;
+    }
+    values->limits = *limits;
+    if (values->limits.depth == 0)
+        values->limits.depth = DEFAULT_DEPTH;
+    if (values->limits.items == 0)
+        values->limits.items = DEFAULT_ITEMS;
+    if (values->limits.length == 0)
+        values->limits.length = DEFAULT_LENGTH;
+    if (values->limits.objects == 0)
+        values->limits.objects = DEFAULT_OBJECTS;
+    values->place = place;
+    values->place_context = context;
+    *result = values;
+    return NULL;
+}
+
+void values_free(struct values *values)
+{
+    if (values == NULL)
+        return;
+    types_free(values->types);
+    free(values);
+}

@@ -1,0 +1,83 @@
+/*
+ * How one value becomes text. A rule of a type puts the parts of an object in their order: words, and the objects in it, which are not
+ * written at once but when the rule has returned: there is no recursion, and a part that waits for memory keeps none behind it from asking
+ * for its own.
+ */
+#ifndef SPPROF_OBJECT_WRITER_H
+#define SPPROF_OBJECT_WRITER_H
+
+#include "object/text.h"
+#include "object/type.h"
+#include "object/value.h"
+
+struct writer {
+    struct reader *reader;
+    struct types *types;
+    const struct spprof_value_limits *limits;
+    value_place *place;
+    void *place_context;
+
+    struct text out;   /* what is written */
+    struct text later; /* words that stand behind an object which is not written yet */
+    struct task *tasks; /* what is to be written, the next one last */
+    size_t task_count, task_capacity;
+    size_t first_task; /* of the rule that runs: its tasks are still in their order */
+    uint64_t *open;    /* the containers around the object that is written */
+    size_t open_count, open_capacity;
+    size_t visited;
+    bool pending;
+};
+
+/* A value_rule (type.h) writes an object. PENDING and FAILED undo what it has put. */
+
+void put(struct writer *writer, const char *words);
+void put_bytes(struct writer *writer, const char *bytes, size_t size);
+void put_format(struct writer *writer, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void put_text(struct writer *writer, struct spprof_text text);
+void put_value(struct writer *writer, uint64_t object);
+
+/* The characters of a str object as they are; what names it where it cannot be read. */
+void put_characters(struct writer *writer, uint64_t object, const char *what);
+
+/* Begins a container; false where it stands in itself or too deep: the rule then puts what CPython puts there. */
+bool open_container(struct writer *writer, uint64_t object);
+void close_container(struct writer *writer);
+
+/* Puts what stands before an item; false where the limit of items is reached, which it marks. */
+bool put_separator(struct writer *writer, size_t index);
+
+/* The rules, one file a family; value.c has the types that they are for. */
+value_rule write_none, write_not_implemented, write_ellipsis;                                                     /* text_constant.c */
+value_rule write_integer, write_bool, write_float, write_complex;                                                 /* text_number.c */
+value_rule write_string, write_bytes, write_bytearray, write_memoryview;                                          /* text_string.c */
+value_rule write_tuple, write_list, write_set, write_deque, write_range, write_slice, write_array;                /* text_sequence.c */
+value_rule write_dict, write_ordered_dict, write_default_dict, write_counter, write_dict_view, write_mapping_proxy, write_namespace; /* text_mapping.c */
+value_rule write_function, write_builtin, write_method, write_method_descriptor, write_member_descriptor, write_attribute_descriptor,
+    write_slot_wrapper, write_method_wrapper, write_static_method, write_class_method, write_partial;             /* text_callable.c */
+value_rule write_class, write_generic_alias, write_union;                                                         /* text_class.c */
+value_rule write_module, write_cell, write_weakref, write_code, write_frame, write_generator;                     /* text_runtime.c */
+value_rule write_exception, write_exception_group;                                                                /* text_exception.c */
+value_rule write_timedelta, write_date, write_time, write_datetime, write_timezone;                               /* text_time.c */
+value_rule write_decimal, write_python_decimal;                                                                   /* text_decimal.c */
+value_rule write_path;                                                                                            /* text_path.c */
+value_rule write_instance, write_enum_member, write_named_tuple, write_dataclass, write_nameless;                 /* text_instance.c */
+value_rule write_numpy_array, write_numpy_scalar, write_data_frame;                                               /* text_numpy.c */
+
+/* The message of an exception, as str() gives it. */
+value_rule write_message;
+
+/* Pieces that several rules share. */
+void put_float(struct writer *writer, double value);
+void put_quoted(struct writer *writer, const uint8_t *data, size_t length, unsigned width);
+void put_quoted_bytes(struct writer *writer, const uint8_t *data, size_t size, bool always_escape);
+enum copy_status put_tuple_items(struct writer *writer, uint64_t object, const char *what);
+enum copy_status put_list_items(struct writer *writer, uint64_t object);
+enum copy_status put_dict_items(struct writer *writer, uint64_t dict);
+
+/* The value of an attribute that stands in a slot or in the instance's dict; 0: it has none. */
+enum copy_status find_attribute(struct writer *writer, uint64_t object, const struct type_info *type, const char *name, uint64_t *value);
+
+/* One pointer field of an object. */
+enum copy_status read_field(struct writer *writer, uint64_t object, int32_t offset, const char *what, uint64_t *value);
+
+#endif

@@ -1,0 +1,328 @@
+#include "fuzz.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cleanup.h"
+#include "spprof/report.h"
+#include "spprof/session.h"
+
+enum {
+    SECONDS_MAX = 60, /* for one input, with sanitizers, on a machine that does other things, too */
+    THREADS_MAX = 1 << 18,
+    FRAMES_MAX = 2 * 1000 * 1000,
+    TEXT_MAX = 4 << 20,
+};
+
+#define REQUIRE(condition)                                                                                                                 \
+    do {                                                                                                                                   \
+        if (!(condition)) {                                                                                                                \
+            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);                                                        \
+            abort();                                                                                                                       \
+        }                                                                                                                                  \
+    } while (0)
+
+/* splitmix64 */
+static uint64_t next_random(uint64_t *state)
+{
+    uint64_t value = *state += UINT64_C(0x9e3779b97f4a7c15);
+    value = (value ^ value >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    value = (value ^ value >> 27) * UINT64_C(0x94d049bb133111eb);
+    return value ^ value >> 31;
+}
+
+static uint64_t below(uint64_t *state, uint64_t limit)
+{
+    return next_random(state) % limit;
+}
+
+static uint64_t hot_size(const struct recording *recording)
+{
+    uint64_t size = 0;
+    for (size_t i = 0; i < recording->hot_count; i++)
+        size += recording->hot[i].size;
+    return size;
+}
+
+/* A small struct is as likely as a long table. */
+static uint32_t any_position(const struct recording *recording, uint64_t *state)
+{
+    uint64_t chosen = below(state, recording->hot_count), position = 0;
+    for (size_t i = 0; i < chosen; i++)
+        position += recording->hot[i].size;
+    uint64_t size = recording->hot[chosen].size;
+    return (uint32_t)(position + below(state, size < 4096 ? size : 4096));
+}
+
+static uint64_t address_of(const struct recording *recording, uint64_t position)
+{
+    size_t i = 0;
+    for (position %= hot_size(recording); position >= recording->hot[i].size; i++)
+        position -= recording->hot[i].size;
+    return recording->hot[i].address + position;
+}
+
+static uint64_t word_at(const struct recording *recording, uint64_t position)
+{
+    uint64_t word = 0;
+    const uint8_t *bytes = recording_bytes(recording, address_of(recording, position), sizeof word);
+    if (bytes != NULL)
+        memcpy(&word, bytes, sizeof word);
+    return word;
+}
+
+static uint64_t any_word(const struct recording *recording, uint64_t *state, uint64_t now)
+{
+    static const uint64_t steps[] = {1, 2, 4, 8, 16, 24, 64, 4096};
+    uint64_t step = steps[below(state, sizeof steps / sizeof *steps)];
+    switch (below(state, 8)) {
+    case 0: return 0;
+    case 1: return now + step;
+    case 2: return now - step;
+    case 3: return next_random(state) >> below(state, 64);
+    case 4: return (UINT64_C(1) << below(state, 64)) - below(state, 2);
+    case 5: return address_of(recording, any_position(recording, state)) & ~UINT64_C(7);
+    default: return word_at(recording, any_position(recording, state) & ~UINT64_C(7));
+    }
+}
+
+static struct patch make_patch(const struct recording *recording, uint64_t *state)
+{
+    struct patch patch = {.position = any_position(recording, state), .size = 7};
+    if (below(state, 4) == 0) {
+        patch.size = 0;
+        patch.bytes[0] = (uint8_t)(below(state, 2) ? 1u << below(state, 8) : below(state, 256));
+        return patch;
+    }
+    patch.position -= (uint32_t)(address_of(recording, patch.position) % 8 <= patch.position ? address_of(recording, patch.position) % 8 : 0);
+    uint64_t now = word_at(recording, patch.position), word = now ^ any_word(recording, state, now);
+    memcpy(patch.bytes, &word, sizeof word);
+    return patch;
+}
+
+size_t fuzz_make(const struct recording *recording, uint64_t seed, uint8_t *input)
+{
+    uint64_t state = seed, count = 1 + below(&state, below(&state, 4) == 0 ? 8 : 2);
+    for (uint64_t i = 0; i < count; i++) {
+        struct patch patch = make_patch(recording, &state);
+        memcpy(input + i * sizeof patch, &patch, sizeof patch);
+    }
+    return count * sizeof(struct patch);
+}
+
+/* Made twice, all is as it was. */
+static void apply(struct recording *recording, const uint8_t *input, size_t size)
+{
+    for (struct patch patch; size >= sizeof patch; input += sizeof patch, size -= sizeof patch) {
+        memcpy(&patch, input, sizeof patch);
+        uint8_t *bytes = recording_bytes(recording, address_of(recording, patch.position), (patch.size & 7u) + 1);
+        for (size_t i = 0; bytes != NULL && i <= (patch.size & 7u); i++)
+            bytes[i] ^= patch.bytes[i];
+    }
+}
+
+/* The length of the code point that begins here, surrogates allowed; 0: it is none. */
+static size_t code_point(const uint8_t *bytes, size_t size)
+{
+    static const uint32_t lowest[] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t length = bytes[0] < 0x80 ? 1 : bytes[0] >> 5 == 6 ? 2 : bytes[0] >> 4 == 14 ? 3 : bytes[0] >> 3 == 30 ? 4 : 0;
+    uint32_t value = length == 1 ? bytes[0] : bytes[0] & (0x7fu >> length);
+    if (length == 0 || length > size)
+        return 0;
+    for (size_t i = 1; i < length; i++) {
+        if (bytes[i] >> 6 != 2)
+            return 0;
+        value = value << 6 | (bytes[i] & 63u);
+    }
+    return value >= lowest[length] && value <= 0x10ffff ? length : 0;
+}
+
+static void check_text(const struct spprof_text *text)
+{
+    if (text->bytes == NULL)
+        return;
+    REQUIRE(text->size <= TEXT_MAX && text->bytes[text->size] == '\0');
+    for (size_t i = 0, length; i < text->size; i += length) {
+        length = code_point((const uint8_t *)text->bytes + i, text->size - i);
+        REQUIRE(length > 0);
+    }
+}
+
+static void check_code(const struct recording *recording, const struct spprof_code *code)
+{
+    check_text(&code->name);
+    check_text(&code->qualified_name);
+    check_text(&code->file);
+    REQUIRE(code->address % 8 == 0);
+    REQUIRE(code->line_table == NULL || code->line_table_size <= 1 << 26);
+    REQUIRE(code->name.bytes == NULL || recording_bytes(recording, code->address, 8) != NULL);
+}
+
+static bool has_code(const struct spprof_snapshot *snapshot, const struct spprof_code *code)
+{
+    for (size_t i = 0; i < snapshot->code_count; i++)
+        if (snapshot->codes[i] == code)
+            return true;
+    return false;
+}
+
+static void check_frame(const struct recording *recording, const struct spprof_snapshot *snapshot, const struct spprof_frame *frame)
+{
+    REQUIRE(frame->code != NULL && has_code(snapshot, frame->code));
+    REQUIRE(recording_bytes(recording, frame->code->address, 64) != NULL);
+    REQUIRE(frame->address % 8 == 0 && recording_bytes(recording, frame->address, 8) != NULL);
+    REQUIRE(frame->line >= SPPROF_NO_POSITION && frame->end_line >= SPPROF_NO_POSITION);
+    REQUIRE(frame->column >= SPPROF_NO_POSITION && frame->end_column >= SPPROF_NO_POSITION);
+    REQUIRE(frame->owner <= SPPROF_OWNER_FRAME_OBJECT);
+}
+
+static int by_address(const void *left, const void *right)
+{
+    uint64_t a = *(const uint64_t *)left, b = *(const uint64_t *)right;
+    return (a > b) - (a < b);
+}
+
+static void check_distinct(uint64_t *addresses, size_t count)
+{
+    qsort(addresses, count, sizeof *addresses, by_address);
+    for (size_t i = 1; i < count; i++)
+        REQUIRE(addresses[i - 1] != addresses[i]);
+}
+
+static void check_thread(const struct recording *recording, const struct spprof_snapshot *snapshot, const struct spprof_thread *thread)
+{
+    CLEANUP_FREE uint64_t *addresses = calloc(thread->frame_count + 1, sizeof *addresses);
+    REQUIRE(thread->frame_count <= FRAMES_MAX && addresses != NULL);
+    check_text(&thread->name);
+    REQUIRE(memchr(thread->os_name, '\0', sizeof thread->os_name) != NULL);
+    REQUIRE(thread->gil <= SPPROF_GIL_WAITING);
+    REQUIRE(thread->truncated == NULL || thread->truncated[0] != '\0');
+    for (size_t i = 0; i < thread->frame_count; i++) {
+        check_frame(recording, snapshot, &thread->frames[i]);
+        addresses[i] = thread->frames[i].address;
+    }
+    check_distinct(addresses, thread->frame_count);
+}
+
+static void check_interpreter(const struct recording *recording, const struct spprof_snapshot *snapshot,
+                              const struct spprof_interpreter *interpreter)
+{
+    CLEANUP_FREE uint64_t *addresses = calloc(interpreter->thread_count + 1, sizeof *addresses);
+    REQUIRE(interpreter->thread_count <= THREADS_MAX && addresses != NULL);
+    for (size_t i = 0; i < interpreter->thread_count; i++) {
+        check_thread(recording, snapshot, &interpreter->threads[i]);
+        addresses[i] = interpreter->threads[i].address;
+    }
+    check_distinct(addresses, interpreter->thread_count);
+}
+
+static void check_snapshot(const struct recording *recording, const struct spprof_snapshot *snapshot)
+{
+    for (size_t i = 0; i < snapshot->code_count; i++)
+        check_code(recording, snapshot->codes[i]);
+    for (size_t i = 0; i < snapshot->interpreter_count; i++)
+        check_interpreter(recording, snapshot, &snapshot->interpreters[i]);
+}
+
+/* What reaches a terminal or a file: whole UTF-8 without surrogates, and no control character but the end of a line. */
+static void check_printed(const char *bytes, size_t size)
+{
+    for (size_t i = 0, length; i < size; i += length) {
+        const uint8_t *at = (const uint8_t *)bytes + i;
+        length = code_point(at, size - i);
+        REQUIRE(length > 0 && (at[0] >= 0x20 || at[0] == '\n') && at[0] != 0x7f);
+        REQUIRE(!(length == 2 && at[0] == 0xc2 && at[1] < 0xa0) && !(at[0] == 0xed && at[1] >= 0xa0));
+    }
+}
+
+struct printed {
+    char *bytes;
+    size_t size;
+    FILE *stream;
+};
+
+static void open_print(struct printed *printed)
+{
+    printed->stream = open_memstream(&printed->bytes, &printed->size);
+    REQUIRE(printed->stream != NULL);
+}
+
+static void close_print(struct printed *printed)
+{
+    REQUIRE(!ferror(printed->stream));
+    fclose(printed->stream);
+    check_printed(printed->bytes, printed->size);
+    free(printed->bytes);
+}
+
+static void print(const struct spprof_snapshot *snapshot)
+{
+    struct printed text, json;
+    open_print(&text);
+    spprof_report_text(text.stream, snapshot, &(struct spprof_report_options){.color = false});
+    close_print(&text);
+    open_print(&json);
+    spprof_report_json(json.stream, snapshot);
+    close_print(&json);
+}
+
+static void diagnose(struct spprof_target *target)
+{
+    struct spprof_diagnosis diagnosis;
+    struct printed text;
+    spprof_error_free(spprof_diagnose(target, &diagnosis));
+    open_print(&text);
+    spprof_report_diagnosis(text.stream, &diagnosis, &(struct spprof_report_options){.color = false});
+    close_print(&text);
+    spprof_diagnosis_free(&diagnosis);
+}
+
+/* Nothing was changed: nothing may be missing. */
+static void check_unchanged(const struct spprof_snapshot *snapshot)
+{
+    REQUIRE(snapshot->interpreter_count > 0 && snapshot->problems.count == 0);
+    for (size_t i = 0; i < snapshot->interpreter_count; i++) {
+        for (size_t j = 0; j < snapshot->interpreters[i].thread_count; j++) {
+            REQUIRE(snapshot->interpreters[i].threads[j].frame_count > 0);
+            REQUIRE(snapshot->interpreters[i].threads[j].truncated == NULL);
+        }
+    }
+}
+
+static void look(const struct recording *recording, struct spprof_target *target, bool changed)
+{
+    struct spprof_session *session;
+    struct spprof_snapshot *snapshot;
+    struct spprof_error *error = spprof_session_open(target, &session);
+    if (error == NULL) {
+        error = spprof_snapshot_take(session, &(struct spprof_snapshot_options){.no_stop = false}, &snapshot);
+        if (error == NULL) {
+            check_snapshot(recording, snapshot);
+            if (!changed)
+                check_unchanged(snapshot);
+            print(snapshot);
+            spprof_snapshot_free(snapshot);
+        }
+        spprof_session_close(session);
+    }
+    REQUIRE(error == NULL || changed);
+    if (error != NULL)
+        check_printed(error->message, strlen(error->message));
+    spprof_error_free(error);
+}
+
+void fuzz_run(struct recording *recording, const uint8_t *input, size_t size)
+{
+    struct spprof_target *target;
+    apply(recording, input, size);
+    alarm(SECONDS_MAX);
+    REQUIRE(spprof_image_open(&recording->image, &target) == NULL);
+    look(recording, target, size > 0);
+    if (size > 0 && input[0] % 8 == 0) /* the doctor is slow, and reads the same things */
+        diagnose(target);
+    spprof_target_close(target);
+    alarm(0);
+    apply(recording, input, size);
+}
