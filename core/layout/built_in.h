@@ -1,4 +1,4 @@
-/* The built-in tables: offsets that generate.py measured in CPython's own headers. The architecture and Py_DEBUG move none of our fields. */
+/* The built-in tables: offsets that generate.py measured in CPython's headers. Py_DEBUG and the architecture move none of our fields. */
 #ifndef SPPROF_LAYOUT_BUILT_IN_H
 #define SPPROF_LAYOUT_BUILT_IN_H
 

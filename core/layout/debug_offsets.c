@@ -22,9 +22,9 @@ enum word {
 static const struct word_description {
     enum since since;
     enum word_kind kind;
-    const char *group, *name;
+    const char *group, *text; /* "pyobject", "pyobject.size" */
 } descriptions[WORD_COUNT] = {
-#define WORD(since, kind, group, name) {SINCE_##since, KIND_##kind, #group, #name},
+#define WORD(since, kind, group, name) {SINCE_##since, KIND_##kind, #group, #group "." #name},
 #include "layout/debug_words.def"
 #undef WORD
 };
@@ -112,27 +112,23 @@ static bool known_facts_hold(const struct named_words *named)
 #undef VALUE
 }
 
-/* The value of "group.name", whose text ends at end; -1 where the variant does not have it. */
-static int64_t word_value(const struct named_words *named, bool free_threaded, const char *text, const char *end)
+/* The value of "group.name", size bytes long; -1 where the variant does not have it. */
+static int64_t word_value(const struct named_words *named, bool free_threaded, const char *text, size_t size)
 {
     for (size_t i = 0; i < WORD_COUNT; i++) {
-        const struct word_description *word = &descriptions[i];
-        size_t group = strlen(word->group), name = strlen(word->name);
-        if ((size_t)(end - text) != group + 1 + name || memcmp(text, word->group, group) != 0 || memcmp(text + group + 1, word->name, name) != 0)
-            continue;
-        return word->kind == KIND_THREADED && !free_threaded ? -1 : named->value[i];
+        if (strncmp(descriptions[i].text, text, size) == 0 && descriptions[i].text[size] == '\0')
+            return descriptions[i].kind == KIND_THREADED && !free_threaded ? -1 : named->value[i];
     }
     return -1;
 }
 
-/* "word", "word + word" or "word - word". */
+/* "word", "word + word" or "word - word"; "" is none. */
 static int32_t evaluate(const struct named_words *named, bool free_threaded, const char *text)
 {
-    const char *space = strchr(text, ' ');
-    const char *end = text + strlen(text);
-    int64_t value = word_value(named, free_threaded, text, space != NULL ? space : end);
-    if (space != NULL && value >= 0) {
-        int64_t second = word_value(named, free_threaded, space + 3, end);
+    const char *space = strchrnul(text, ' ');
+    int64_t value = *text != '\0' ? word_value(named, free_threaded, text, (size_t)(space - text)) : -1;
+    if (*space != '\0' && value >= 0) {
+        int64_t second = word_value(named, free_threaded, space + 3, strlen(space + 3));
         value = second < 0 ? -1 : space[1] == '+' ? value + second : value - second;
     }
     return value >= 0 && value < OFFSET_LIMIT ? (int32_t)value : LAYOUT_ABSENT;

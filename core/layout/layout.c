@@ -78,7 +78,8 @@ static void tell_newer(struct spprof_target *target, uint32_t version)
     spprof_version_text(version, text, sizeof text);
     spprof_version_text(newest->since & 0xffff0000, known, sizeof known);
     spprof_problems_add(&target->problems,
-                        "Python %s is newer than this spprof, which knows up to %s: it is read by what it says of itself, and may be misread.",
+                        "Python %s is newer than this spprof, which knows up to %s: it is read by what it says of itself, and may be "
+                        "misread.",
                         text, known);
 }
 
@@ -120,7 +121,7 @@ static struct spprof_error *read_debug_offsets(struct sources *sources, struct d
     *table = built_in_find(offsets->version, offsets->free_threaded, &exact);
     if (layout_rules_find(offsets->version >> 16, offsets->free_threaded, &newer) != NULL && newer)
         tell_newer(sources->target, offsets->version);
-    if (sources_doubt(sources, *table))
+    if (!exact || sources_doubt(sources, *table))
         try_dwarf(sources, *table);
     if (sources_compose(sources, offsets->version, *table, layout))
         return NULL;

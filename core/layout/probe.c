@@ -154,7 +154,8 @@ static bool check_code(struct prober *prober, uint64_t code)
         POINTER(type, OFFSET(prober, type, itemsize), &item_size, "tp_itemsize of the code object's type"),
     };
     const char *what = "the type of `type`";
-    if (!READ(prober, pieces) || !read_pointer(prober, meta, OFFSET(prober, object, type), &root, what) || !expect(prober, root, meta, what))
+    if (!READ(prober, pieces) || !read_pointer(prober, meta, OFFSET(prober, object, type), &root, what) ||
+        !expect(prober, root, meta, what))
         return false;
     /* The name stands in read-only pages of the executable, which a core may lack. */
     bool named = target_try_read(prober->target, name, text, sizeof text) == SPPROF_READ_OK;

@@ -2,7 +2,7 @@
 
 #include <stddef.h>
 
-/* _PyInterpreterFrame.owner: enum _frameowner in Include/internal/pycore_frame.h (3.11 to 3.13), pycore_interpframe_structs.h (3.14 and later). */
+/* _PyInterpreterFrame.owner: enum _frameowner in Include/internal/pycore_frame.h of 3.11 to 3.13, pycore_interpframe_structs.h later. */
 #define NONE FRAME_OWNER_INVALID
 #define OWNERS_NONE {NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE}
 #define OWNERS(shim, c_stack) {FRAME_OWNER_THREAD, FRAME_OWNER_GENERATOR, FRAME_OWNER_FRAME_OBJECT, shim, c_stack, NONE, NONE, NONE}
@@ -123,9 +123,39 @@ static const struct layout_rules all_rules[] = {
         REFERENCES_PLAIN,
         DICT_GIL,
     },
-    {.minor = 0x030d, TEXT_3_13, .generator_states = STATES_3_13, RULES_3_13, .owners = OWNERS_3_12, HEADER_GIL, STATE_BITS, REFERENCES_PLAIN, DICT_GIL},
-    {.minor = 0x030d, TEXT_3_13, .generator_states = STATES_3_13, RULES_3_13, .owners = OWNERS_3_12, HEADER_FREE_THREADED, STATE_BITS, REFERENCES_PLAIN, DICT_FREE_THREADED},
-    {.minor = 0x030e, TEXT_3_13, .generator_states = STATES_3_13, RULES_3_13, .owners = OWNERS_3_14, HEADER_GIL, STATE_BITS, REFERENCES_TAGGED, DICT_GIL},
+    {
+        .minor = 0x030d,
+        TEXT_3_13,
+        .generator_states = STATES_3_13,
+        RULES_3_13,
+        .owners = OWNERS_3_12,
+        HEADER_GIL,
+        STATE_BITS,
+        REFERENCES_PLAIN,
+        DICT_GIL,
+    },
+    {
+        .minor = 0x030d,
+        TEXT_3_13,
+        .generator_states = STATES_3_13,
+        RULES_3_13,
+        .owners = OWNERS_3_12,
+        HEADER_FREE_THREADED,
+        STATE_BITS,
+        REFERENCES_PLAIN,
+        DICT_FREE_THREADED,
+    },
+    {
+        .minor = 0x030e,
+        TEXT_3_13,
+        .generator_states = STATES_3_13,
+        RULES_3_13,
+        .owners = OWNERS_3_14,
+        HEADER_GIL,
+        STATE_BITS,
+        REFERENCES_TAGGED,
+        DICT_GIL,
+    },
     {
         .minor = 0x030e,
         TEXT_3_13,
@@ -138,7 +168,17 @@ static const struct layout_rules all_rules[] = {
         REFERENCES_3_14T,
         DICT_FREE_THREADED,
     },
-    {.minor = 0x030f, TEXT_3_15, .generator_states = STATES_3_15, RULES_3_13, .owners = OWNERS_3_15, HEADER_GIL, STATE_BITS, REFERENCES_TAGGED, DICT_GIL},
+    {
+        .minor = 0x030f,
+        TEXT_3_15,
+        .generator_states = STATES_3_15,
+        RULES_3_13,
+        .owners = OWNERS_3_15,
+        HEADER_GIL,
+        STATE_BITS,
+        REFERENCES_TAGGED,
+        DICT_GIL,
+    },
     {
         .minor = 0x030f,
         TEXT_3_15,

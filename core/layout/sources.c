@@ -17,6 +17,19 @@ static int32_t debug_offset(const struct sources *sources, enum layout_field fie
     return sources->debug_offsets != NULL ? sources->debug_offsets->offset[field] : LAYOUT_ABSENT;
 }
 
+static bool same_group(enum layout_field one, enum layout_field other)
+{
+    return strcmp(layout_field_group(one), layout_field_group(other)) == 0;
+}
+
+/* The fields of a group stand together in fields.def. */
+static enum layout_field group_start(enum layout_field field)
+{
+    while (field > 0 && same_group(field - 1, field))
+        field--;
+    return field;
+}
+
 /*
  * A table's offset where the debug offsets show that the structure is not quite the table's (a patched build, a version newer than the
  * table): a field keeps its distance from the nearest field before it that the debug offsets know.
@@ -24,11 +37,11 @@ static int32_t debug_offset(const struct sources *sources, enum layout_field fie
 static int32_t table_offset(const struct sources *sources, const struct built_in *table, enum layout_field field)
 {
     int32_t here = built_in_offset(table, field), before = -1, moved = 0;
-    if (here == LAYOUT_ABSENT)
-        return LAYOUT_ABSENT;
-    for (enum layout_field other = 0; other < LAYOUT_FIELD_COUNT; other++) {
+    if (here == LAYOUT_ABSENT || sources->debug_offsets == NULL)
+        return here;
+    for (enum layout_field other = group_start(field); other < LAYOUT_FIELD_COUNT && same_group(other, field); other++) {
         int32_t known = debug_offset(sources, other), there = built_in_offset(table, other);
-        if (known == LAYOUT_ABSENT || there <= before || there > here || strcmp(layout_field_group(other), layout_field_group(field)) != 0)
+        if (known == LAYOUT_ABSENT || there <= before || there > here)
             continue;
         before = there;
         moved = known - there;
@@ -109,8 +122,9 @@ static bool fields_are_inside(const struct layout *layout)
     for (enum layout_field whole = 0; whole < LAYOUT_FIELD_COUNT; whole++) {
         if (strncmp(field_members[whole], size_of, sizeof size_of - 1) != 0 || layout->offset[whole] == LAYOUT_ABSENT)
             continue;
-        for (enum layout_field field = 0; field < LAYOUT_FIELD_COUNT; field++) {
-            if (is_member_of(field, field_members[whole] + sizeof size_of - 1) && layout->offset[field] + 8 > layout->offset[whole])
+        const char *type = field_members[whole] + sizeof size_of - 1;
+        for (enum layout_field field = group_start(whole); field < LAYOUT_FIELD_COUNT && same_group(field, whole); field++) {
+            if (is_member_of(field, type) && layout->offset[field] + 8 > layout->offset[whole])
                 return false;
         }
     }
@@ -134,8 +148,8 @@ bool sources_compose(const struct sources *sources, uint32_t version, const stru
         layout->field_source[field] = choice.source;
     }
     /* Only a probe uses this one: from a table that may be wrong about it, it would prove nothing. */
-    bool doubtful = layout->field_source[FIELD_interpreter_runtime] == SPPROF_LAYOUT_BUILT_IN && (newer || sources_doubt(sources, table));
-    if (doubtful)
+    bool covered = sources->debug_offsets == NULL || (table->since <= version && version <= table->until);
+    if (layout->field_source[FIELD_interpreter_runtime] == SPPROF_LAYOUT_BUILT_IN && (!covered || sources_doubt(sources, table)))
         layout->offset[FIELD_interpreter_runtime] = LAYOUT_ABSENT;
     return fields_are_inside(layout);
 }

@@ -70,8 +70,8 @@ static enum copy_status put_str(struct writer *writer, uint64_t object)
     STEP(reader_type(writer->reader, object, "an argument", &type, &flags));
     if ((flags & TYPE_FLAG_UNICODE) != 0)
         put_characters(writer, object, "an argument");
-    return COPY_READY;
-    put_value(writer, object);
+    else
+        put_value(writer, object);
     return COPY_READY;
 }
 

@@ -219,7 +219,9 @@ static enum copy_status put_payload(struct writer *writer, uint64_t object, cons
 enum copy_status write_instance(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     size_t index = 0;
-    put_format(writer, "<%s at 0x%" PRIx64, type->full_name.bytes, object);
+    bool made_by_c = (type->flags & TYPE_FLAG_HEAP) == 0 || strchr(type->name, '.') != NULL;
+    bool plain = made_by_c && strcmp(type->repr_name, "object") == 0; /* object_repr, Objects/typeobject.c */
+    put_format(writer, "<%s%s at 0x%" PRIx64, type->full_name.bytes, plain ? " object" : "", object);
     if ((type->flags & TYPE_FLAG_HEAP) != 0 && open_container(writer, object)) {
         STEP(put_payload(writer, object, type, &index));
         STEP(put_slots(writer, object, type, &index));

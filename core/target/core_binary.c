@@ -137,7 +137,6 @@ const struct elf_file *core_binary_file(struct core_binary *binary, const struct
         return binary->file;
     binary->tried = true;
     CLEANUP(identity_free) struct identity identity = identity_in_core(binary, source);
-    binary->is_elf = identity.object.segment_count > 0;
     if (!use_given(binary, source, &identity))
         binary->missing = use_path(binary, source, &identity);
     return binary->file;
@@ -153,9 +152,27 @@ void core_binary_let_go(struct core_binary *binary)
     binary->tried = false;
 }
 
+static const char *name_of(const struct core_binary *binary)
+{
+    const char *slash = strrchr(binary->path, '/');
+    return slash == NULL ? binary->path : slash + 1;
+}
+
+bool core_binary_is_interpreter(const struct core_binary *binary)
+{
+    const char *name = name_of(binary);
+    return binary->main || strncmp(name, "python", 6) == 0 || strncmp(name, "libpython", 9) == 0;
+}
+
+static bool is_extension_module(const struct core_binary *binary)
+{
+    const char *name = name_of(binary);
+    return strstr(name, ".cpython-") != NULL || strstr(name, ".abi3.") != NULL;
+}
+
 void core_binary_tell(struct core_binary *binary, const struct core_binary_source *source)
 {
-    if (binary->missing == NULL || !(binary->is_elf || binary->main || binary->has_link))
+    if (binary->missing == NULL || !(core_binary_is_interpreter(binary) || is_extension_module(binary)))
         return;
     const char *way_out = binary->main
                               ? "name the executable as EXE behind the core file, or the root directory of its files by --sysroot DIR"

@@ -25,7 +25,6 @@ struct core_binary {
     uint64_t entry; /* of the executable, as the kernel noted it; 0: unknown */
 
     bool tried;
-    bool is_elf;                  /* the core holds its ELF header */
     const struct elf_file *file;  /* NULL: not at hand */
     struct elf_file *owned;       /* file, where this binary opened it */
     struct spprof_error *missing; /* why it is not at hand, with the way out; NULL where it is, or was not looked for */
@@ -47,7 +46,10 @@ const struct elf_file *core_binary_file(struct core_binary *binary, const struct
 /* Closes the file, to be opened again at the next call that needs it. A core may name more files than a process can hold open. */
 void core_binary_let_go(struct core_binary *binary);
 
-/* Puts why the file is not at hand among the problems, once; not of a file that is mere data, for all that is known. */
+/* Whether it may hold an interpreter: the executable, or a file that is named python… or libpython…. */
+bool core_binary_is_interpreter(const struct core_binary *binary);
+
+/* Puts why the file is not at hand among the problems, once; only of interpreters and extension modules, where Python's data lie. */
 void core_binary_tell(struct core_binary *binary, const struct core_binary_source *source);
 
 void core_binary_free(struct core_binary *binary);

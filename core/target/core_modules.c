@@ -79,19 +79,12 @@ struct spprof_error *core_modules(struct spprof_target *target, const struct spp
     return NULL;
 }
 
-static bool looks_like_python(const struct core_binary *binary)
-{
-    const char *slash = strrchr(binary->path, '/');
-    const char *name = slash == NULL ? binary->path : slash + 1;
-    return binary->main || strncmp(name, "python", 6) == 0 || strncmp(name, "libpython", 9) == 0;
-}
-
 /* The file of a module; where that of an interpreter is not at hand, the user must know. */
 static const struct elf_file *module_file(struct core *core, const struct spprof_module *module)
 {
     struct core_binary *binary = module->private_data;
     const struct elf_file *file = core_binary_file(binary, &core->source);
-    if (file == NULL && looks_like_python(binary))
+    if (file == NULL && core_binary_is_interpreter(binary))
         core_binary_tell(binary, &core->source);
     return file;
 }

@@ -21,6 +21,7 @@
 enum {
     LISTINGS_MAX = 100, /* new threads may appear as fast as they are found; the last listing is then as good as any */
     STOP_DEADLINE_MS = 500,
+    SLEEPER_DEADLINE_MS = 3, /* for one that slept uninterruptibly before: it runs no code, and all others wait for it */
     SPIN_MS = 2,
 };
 
@@ -135,7 +136,8 @@ static void wait_for_all(struct process *process, uint64_t began)
             continue;
         }
         uint64_t waited = now() - began;
-        if (waited > STOP_DEADLINE_MS * UINT64_C(1000000)) {
+        uint64_t deadline = threads->items[i].state == 'D' ? SLEEPER_DEADLINE_MS : STOP_DEADLINE_MS;
+        if (waited > deadline * 1000000) {
             spprof_problems_add(&process->target.problems,
                                 "thread %" PRId64 " did not stop (it sleeps in the kernel and cannot be interrupted); its stack was read all "
                                 "the same",

@@ -96,7 +96,8 @@ static struct patch make_patch(const struct recording *recording, uint64_t *stat
         patch.bytes[0] = (uint8_t)(below(state, 2) ? 1u << below(state, 8) : below(state, 256));
         return patch;
     }
-    patch.position -= (uint32_t)(address_of(recording, patch.position) % 8 <= patch.position ? address_of(recording, patch.position) % 8 : 0);
+    uint32_t misaligned = address_of(recording, patch.position) % 8;
+    patch.position -= misaligned <= patch.position ? misaligned : 0;
     uint64_t now = word_at(recording, patch.position), word = now ^ any_word(recording, state, now);
     memcpy(patch.bytes, &word, sizeof word);
     return patch;

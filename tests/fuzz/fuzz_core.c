@@ -16,7 +16,7 @@ int LLVMFuzzerInitialize(int *count, char ***arguments)
     (void)count;
     (void)arguments;
     const char *path = getenv("SPPROF_RECORDING");
-    struct spprof_error *error = path == NULL ? spprof_error_new(SPPROF_ERROR_USAGE, "SPPROF_RECORDING is not set") : recording_read(path, &recording);
+    struct spprof_error *error = recording_read(path != NULL ? path : "$SPPROF_RECORDING", &recording);
     if (error != NULL) {
         fprintf(stderr, "%s\n", error->message);
         exit(2);

@@ -52,8 +52,8 @@ def run_made():
     exec(compile("def f():\n  park(\n    1)\nf()", "<made\x1b[31m up>", "exec"), {"park": park})
 
 
-shapes = {"deep": lambda: deep(40), "générateurs": run_generators, "日本": run_coroutines, "callback": run_callback, "finalizer": run_finalizer,
-          "made": run_made}
+shapes = {"deep": lambda: deep(40), "générateurs": run_generators, "日本": run_coroutines, "callback": run_callback,
+          "finalizer": run_finalizer, "made": run_made}
 threads = [threading.Thread(target=run, name=name, daemon=True) for name, run in shapes.items()]
 threads[0].extra = 1
 threads[1].__dict__["more"] = 2

@@ -285,7 +285,8 @@ static void get_ranges(FILE *file, struct recording *recording)
     for (size_t i = 0; i < recording->image.range_count; i++) {
         struct hot_range range;
         get(file, &range, sizeof range);
-        recording->ranges[i] = (struct spprof_image_range){.address = range.address, .size = range.size, .bytes = get_new(file, range.size, 1)};
+        void *bytes = get_new(file, range.size, 1);
+        recording->ranges[i] = (struct spprof_image_range){.address = range.address, .size = range.size, .bytes = bytes};
     }
 }
 
@@ -313,7 +314,8 @@ struct spprof_error *recording_read(const char *path, struct recording *recordin
         abort();
     get_modules(file, &recording->image.modules);
     recording->image.symbols = get_symbols(file, header.symbols);
-    recording->image.threads = (struct spprof_native_threads){get_new(file, header.threads, sizeof(struct spprof_native_thread)), header.threads};
+    recording->image.threads.items = get_new(file, header.threads, sizeof *recording->image.threads.items);
+    recording->image.threads.count = header.threads;
     get_ranges(file, recording);
     recording->image.ranges = recording->ranges;
     recording->hot = get_new(file, header.hot, sizeof *recording->hot);

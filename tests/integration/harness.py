@@ -167,12 +167,12 @@ class Launcher:
         folder = self.new_folder()
         inside = self.interpreter.inside
         command = [*before, *self.command(python), *options, inside((programs or self.programs) / program), inside(folder / "truth.json")]
-        proc = os.open("/proc", os.O_RDONLY)
+        descriptor = os.open("/proc", os.O_RDONLY)
         with open(folder / "output", "wb") as output:
             process = subprocess.Popen([*command, *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                                       start_new_session=True, pass_fds=[proc], preexec_fn=allow_core, cwd=folder,
-                                       env=self.environment(PARKING_PROC=str(proc), **environment))
-        os.close(proc)
+                                       start_new_session=True, pass_fds=[descriptor], preexec_fn=allow_core, cwd=folder,
+                                       env=self.environment(**{"PARKING_PROC": str(descriptor), **environment}))
+        os.close(descriptor)
         target = Target(process, folder)
         self.targets.append(target)
         return target

@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harness import wait_for
-from stacks import all_threads, differences, thread_of
+from stacks import all_threads, differences
 
 FAULT_ADDRESS = 0x10  # where crash.py writes
 
@@ -26,7 +25,8 @@ def kernel_cores_or_skip():
 class Core:
     path: Path
     truth: dict
-    crashed: int  # thread id
+    crashed: int = 0  # thread id
+    lost: bool = False  # whether its writer said that it could not read all memory
 
     def thread(self, name):
         return int(next(tid for tid, thread in self.truth["threads"].items() if thread["name"] == name))
@@ -54,7 +54,7 @@ def crash(launcher):
             target = launcher.start("crash.py", kind, where)
             truth = target.truth
             name = "main, renamed" if where == "main" else "worker crasher"
-            core = Core(core_of(target), truth, 0)
+            core = Core(core_of(target), truth)
             core.crashed = core.thread(name)
             cores[kind, where] = core
         return cores[kind, where]
@@ -66,9 +66,10 @@ def dumped(launcher):
     """A core that gdb wrote of a process that went on."""
     target = launcher.start("crash.py", "wait", "worker")
     prefix = target.folder / "gcore"
-    subprocess.run(["gcore", "-o", prefix, str(target.pid)], check=True, capture_output=True, timeout=120)
-    path = Path("%s.%d" % (prefix, target.pid))
-    core = Core(path, target.truth, 0)
+    done = subprocess.run(["gcore", "-o", prefix, str(target.pid)], check=True, capture_output=True, text=True, timeout=120)
+    # gdb 13 stops at the guard pages that newer C libraries put below stacks, and writes zeros for the rest. [vsyscall] is always told.
+    lost = len(re.findall("Memory read failed", done.stderr)) > 1
+    core = Core(Path("%s.%d" % (prefix, target.pid)), target.truth, lost=lost)
     target.kill()
     return core
 
@@ -114,14 +115,14 @@ def test_a_segmentation_fault_of_the_main_thread(spprof, crash, interpreter):
 
 
 @pytest.mark.native
-def test_a_core_of_gdb(spprof, dumped, interpreter):
+def test_a_core_of_gdb(spprof, dumped):
     """Peers' fault 6: a process of which a debugger wrote a core did not die of SIGSTOP, nor of anything."""
-    report = spprof.report(*arguments(interpreter), dumped.path)
-    assert differences(all_threads(report), dumped.truth) == []
+    report = spprof.report(dumped.path, codes=(0, 3) if dumped.lost else (0,))
+    found = differences(all_threads(report), dumped.truth)
+    assert [text for text in found if not (dumped.lost and ": truncated is" in text)] == []
     assert report["target"]["signal"] is None
     assert [thread["tid"] for thread in all_threads(report) if thread["crashed"]] == []
-    text = spprof.text(*arguments(interpreter), dumped.path)
-    assert re.findall(r"SIG[A-Z]+", text) == []
+    assert re.findall(rb"SIG[A-Z]+", spprof.run("bt", dumped.path).stdout) == []
 
 
 def test_names_come_from_the_core(spprof, crash, interpreter):
@@ -131,11 +132,8 @@ def test_names_come_from_the_core(spprof, crash, interpreter):
         if thread["tid"] != core.truth["recorder"]:
             witness = core.truth["threads"][str(thread["tid"])]
             assert thread["name"] == witness["name"]
-            assert thread["os_name"] in (None, witness["os_name"])
-
-
-def without_files(spprof, core, *options):
-    return spprof.report(*options, core.path, codes=(0, 3))
+            if not interpreter.emulated:
+                assert thread["os_name"] in (None, witness["os_name"])
 
 
 @pytest.mark.native

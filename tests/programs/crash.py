@@ -8,13 +8,13 @@ import threading
 import functions
 import generators
 import names
-from parking import park_then, run
+from parking import GATE, park_then, run
 
 KIND, WHERE = sys.argv[2:4]
 ACTIONS = {
     "segv": functools.partial(ctypes.memmove, 0x10, b"x", 1),
     "abort": os.abort,
-    "wait": threading.Event().wait,
+    "wait": GATE.acquire,
 }
 
 

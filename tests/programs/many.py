@@ -1,9 +1,9 @@
 """many.py TRUTH THREADS DEPTH: parked threads of DEPTH frames each, and a main thread that never rests.
 
-TRUTH.beat is two 64-bit numbers: how often the main thread has gone round, and its longest step in nanoseconds.
+TRUTH.beat is two 64-bit numbers: how often the main thread has gone round, and its longest step in nanoseconds, which a reader may
+set to 0.
 """
 import mmap
-import struct
 import sys
 import threading
 import time
@@ -26,12 +26,14 @@ def worker():
 
 
 def beat(shared):
-    step = struct.Struct("QQ")
-    count, longest, last = 0, 0, time.monotonic_ns()
+    beats = memoryview(shared).cast("Q")
+    last = time.monotonic_ns()
     while True:
         now = time.monotonic_ns()
-        count, longest, last = count + 1, max(longest, now - last), now
-        step.pack_into(shared, 0, count, longest)
+        beats[0] += 1
+        if now - last > beats[1]:
+            beats[1] = now - last
+        last = now
 
 
 if __name__ == "__main__":

@@ -315,7 +315,7 @@ def builtin_like():
         if VERSION >= (3, 11) else None, StopIteration(3), SystemExit(4),
         ListOf([1]), ListOf(), DictOf(a=1), TextOf("it's"), TextOf("日本"), IntOf(7), FloatOf(1.5), TupleOf((1, 2)), SetOf([1]), SetOf(), BytesOf(b"ab"), slice(0, "a", None),
         Color, Mode, Number, Color.RED, Color.GREEN, Number.ONE, Mode.READ, Bits.A, Point(1, [2]), Typed("n"), Item("a"), Item("b", tags=[Item("c")]), Special("s", extra=Color.RED),
-        Frozen(3), [Color.RED], {Color.RED: Number.ONE}, fractions.Fraction, *cyclic(), True, None,
+        iter([]), iter({1: 2}), object(), zip(), enumerate([]), [reversed([1])], Frozen(3), [Color.RED], {Color.RED: Number.ONE}, fractions.Fraction, *cyclic(), True, None,
     ]
     if VERSION >= (3, 10):
         made += [int | str, int | None, list[int] | None, staticmethod(generator), classmethod(generator)]
@@ -344,10 +344,10 @@ def shaped():
         (method, "<bound method WithMeta.method of %s>" % shape(method.__self__)), (looped, shape(looped, "me=" + shape(looped))),
         (fresh, repr(fresh)[:-1] + ", not started>"), (held, "%s, suspended at %s>" % (repr(held)[:-1], place(generator, 1))),
         (done, repr(done)[:-1] + ", finished>"), (coroutine_object, repr(coroutine_object)[:-1] + ", not started>"),
-        (async_object, repr(async_object)[:-1] + ", not started>"), (iter([]), None), (Color, "<enum 'Color'>"),
+        (async_object, repr(async_object)[:-1] + ", not started>"), (Color, "<enum 'Color'>"),
         *paths,
     ]
-    return [(value, text if text is not None else repr(value).replace(" object", "")) for value, text in pairs]
+    return pairs
 
 
 if VERSION < (3, 11):

@@ -273,6 +273,11 @@ static inline uint64_t make_bytes(struct memory *memory, const void *bytes, size
     return object;
 }
 
+static inline uint64_t make_zeros(struct memory *memory, size_t size)
+{
+    return make_bytes(memory, at(memory, place(memory, size)), size);
+}
+
 /* A small int that is not negative. */
 static inline uint64_t make_int(struct memory *memory, uint64_t value)
 {
@@ -323,7 +328,7 @@ static inline uint64_t make_code(struct memory *memory, const struct code *code)
     if (LAYOUT(layout, code, bytecode) != LAYOUT_ABSENT)
         put_u64(memory, FIELD_AT(memory, object, variable_object, ob_size), code->units);
     else
-        put_u64(memory, FIELD_AT(memory, object, code, bytecode_object), make_bytes(memory, at(memory, place(memory, code->units * 2)), code->units * 2));
+        put_u64(memory, FIELD_AT(memory, object, code, bytecode_object), make_zeros(memory, code->units * 2));
     return object;
 }
 

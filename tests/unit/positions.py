@@ -18,9 +18,11 @@ SOURCES = [
     "x = [\n" + "".join("    name_%d.attribute,\n" % i for i in range(40)) + "]\n",
     "value = " + " + ".join("name_%d" % i for i in range(150)) + "\nafter = 1\n",  # more than 256 bytes of bytecode in one line
     "a = 1\n" + "\n" * 300 + "b = 2\n" + "\n" * 70000 + "c = 3\n",
-    "for i in range(3):\n    try:\n        with open(i) as f:\n            yield_ = [j for j in f if j]\n    except (A,\n            B) as e:\n        raise\n"
+    "for i in range(3):\n    try:\n        with open(i) as f:\n            yield_ = [j for j in f if j]\n"
+    "    except (A,\n            B) as e:\n        raise\n"
     "    finally:\n        x = (lambda y:\n             y)(\n                 3)\n",
-    "class C:\n    @decorator(\n        1)\n    def m(self):\n        while True:\n            if self: break\n            else:\n                continue\n",
+    "class C:\n    @decorator(\n        1)\n    def m(self):\n        while True:\n            if self: break\n"
+    "            else:\n                continue\n",
     "async def f():\n    async with a as b:\n        async for c in b:\n            yield (await c,\n                   d)\n",
     "if (a and\n    not b or\n    c): x = {1: 2,\n 3: 4}; y = 'é日本'.join(z)\nelif q: pass\n",
     "def f():\n" + " " * 90 + "return a.b(c, d)[e]  # columns beyond those of a short entry\n",

@@ -55,6 +55,7 @@ static size_t compress(const struct format *format, const uint8_t *bytes, size_t
     struct archive_entry *entry = archive_entry_new();
     assert_int_equal(format->add(archive), ARCHIVE_OK);
     assert_int_equal(archive_write_set_format_raw(archive), ARCHIVE_OK);
+    assert_int_equal(archive_write_set_filter_option(archive, NULL, "compression-level", "1"), ARCHIVE_OK);
     archive_write_set_bytes_per_block(archive, 0);
     assert_int_equal(archive_write_open_memory(archive, result, room, &used), ARCHIVE_OK);
     archive_entry_set_filetype(entry, AE_IFREG);
@@ -129,7 +130,7 @@ static void test_cut_short(void **state)
 {
     (void)state;
     static uint8_t packed[2 * SIZE];
-    static uint8_t noise[12 << 20]; /* lz4 and xz work in pieces of some MiB */
+    static uint8_t noise[9 << 20]; /* lz4 works in pieces of 4 MiB */
     fill_with_noise(noise, sizeof noise);
     for (size_t i = 0; i < FORMAT_COUNT; i++) {
         static uint8_t big[sizeof noise + SIZE];

@@ -256,7 +256,7 @@ static void test_pep657_ends(void **state)
     (void)state;
     assert_position(FIND(LINE_TABLE_PEP657, 3, 16, HEAD(0, 8), 0), NONE, NONE, NONE, NONE);
     assert_position(FIND(LINE_TABLE_PEP657, 3, 0, 0x00, 0), NONE, NONE, NONE, NONE); /* no entry begins so */
-    assert_position(FIND(LINE_TABLE_PEP657, 3, 0, HEAD(14, 1), 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f), NONE, NONE, NONE, NONE);
+    assert_position(FIND(LINE_TABLE_PEP657, 3, 0, HEAD(14, 1), 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f, 0x7f), NONE, NONE, NONE, NONE);
     assert_position(FIND(LINE_TABLE_PEP657, INT32_MAX, 0, HEAD(12, 1), 0, 0), NONE, NONE, NONE, NONE);
     assert_position(FIND(LINE_TABLE_PEP657, 3, 0, HEAD(13, 1), 0x4b, 0x0a), NONE, NONE, NONE, NONE); /* a line before the first */
 }

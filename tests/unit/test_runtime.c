@@ -31,7 +31,12 @@ static int setup(void **state)
     for (size_t i = 0; i < 2; i++) {
         uint64_t start = place_apart(memory, DATA_SIZE);
         process->mappings[i] = (struct spprof_mapping){.start = start, .end = start + DATA_SIZE, .readable = true, .writable = true};
-        process->modules[i] = (struct spprof_module){.start = start, .end = start + DATA_SIZE, .mappings = &process->mappings[i], .mapping_count = 1};
+        process->modules[i] = (struct spprof_module){
+            .start = start,
+            .end = start + DATA_SIZE,
+            .mappings = &process->mappings[i],
+            .mapping_count = 1,
+        };
         name_module(process, i, i == 0 ? "/usr/bin/program" : "/usr/lib/libc.so.6");
     }
     process->data = process->mappings[0].start;
@@ -147,7 +152,8 @@ static void test_symbol_that_leads_nowhere(void **state)
 static void test_cookie(void **state)
 {
     struct process *process = *state;
-    static const uint64_t offsets[] = {0, 8, (1 << 16) - 1024, (1 << 16) - 16, (1 << 16) - 8, 1 << 16, 2 * (1 << 16) - 2048, DATA_SIZE - 24};
+    enum { PIECE = 1 << 16 };
+    static const uint64_t offsets[] = {0, 8, PIECE - 1024, PIECE - 16, PIECE - 8, PIECE, 2 * PIECE - 2048, DATA_SIZE - 24};
     name_module(process, 0, "/usr/bin/python3.14");
     for (size_t i = 0; i < sizeof offsets / sizeof *offsets; i++) {
         put_debug_offsets(process, process->data + offsets[i], 0x030e02f0, 0);

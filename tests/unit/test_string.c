@@ -140,10 +140,9 @@ static void test_kinds_that_do_not_exist(void **state)
         if (kind != 1 && kind != 2 && kind != 4)
             assert_refused(memory, make_str(memory, &(struct str){.kind = kind, .compact = true, .length = 1, CHARACTERS(uint32_t, 'a')}),
                            "no sane str");
+        struct str ascii = {.kind = kind, .compact = true, .ascii = true, .length = 1, CHARACTERS(uint32_t, 'a')};
         if (kind != 1)
-            assert_refused(memory,
-                           make_str(memory, &(struct str){.kind = kind, .compact = true, .ascii = true, .length = 1, CHARACTERS(uint32_t, 'a')}),
-                           "no sane str");
+            assert_refused(memory, make_str(memory, &ascii), "no sane str");
         if (kind == 3 || kind > 4)
             assert_refused(memory, make_str(memory, &(struct str){.kind = kind, .length = 1, CHARACTERS(uint32_t, 'a')}), "no sane str");
     }
@@ -153,13 +152,16 @@ static void test_lengths(void **state)
 {
     struct memory *memory = *state;
     static const uint64_t insane[] = {(uint64_t)TEXT_MAX + 1, UINT32_MAX, INT64_MAX, (uint64_t)1 << 63, UINT64_MAX, UINT64_MAX / 4 + 1};
-    for (size_t i = 0; i < sizeof insane / sizeof *insane; i++)
-        for (unsigned kind = 1; kind <= 4; kind *= 2)
-            assert_refused(memory, make_str(memory, &(struct str){.kind = kind, .compact = true, .length = insane[i]}), "more than any name has");
+    for (size_t i = 0; i < sizeof insane / sizeof *insane; i++) {
+        for (unsigned kind = 1; kind <= 4; kind *= 2) {
+            struct str str = {.kind = kind, .compact = true, .length = insane[i]};
+            assert_refused(memory, make_str(memory, &str), "more than any name has");
+        }
+    }
     char *longest = malloc(TEXT_MAX);
     memset(longest, 'x', TEXT_MAX);
-    uint64_t object = make_str(memory, &(struct str){.kind = 1, .compact = true, .ascii = true, .length = TEXT_MAX, .characters = longest, .size = TEXT_MAX});
-    assert_text(memory, object, longest, TEXT_MAX);
+    struct str str = {.kind = 1, .compact = true, .ascii = true, .length = TEXT_MAX, .characters = longest, .size = TEXT_MAX};
+    assert_text(memory, make_str(memory, &str), longest, TEXT_MAX);
     free(longest);
 }
 

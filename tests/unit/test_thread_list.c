@@ -174,8 +174,8 @@ static void test_circle_of_interpreters(void **state)
 {
     struct process *process = *state;
     struct memory *memory = process->memory;
-    uint64_t first = make_interpreter(process, 0, 0), second = make_interpreter(process, 1, first), third = make_interpreter(process, 2, second);
-    const uint64_t targets[] = {first, second, third};
+    uint64_t first = make_interpreter(process, 0, 0), second = make_interpreter(process, 1, first);
+    const uint64_t targets[] = {first, second, make_interpreter(process, 2, second)};
     make_thread(process, first, 1);
     for (size_t i = 0; i < 3; i++) {
         put_u64(memory, FIELD_AT(memory, first, interpreter, next), targets[i]);

@@ -1,0 +1,196 @@
+"""A process that is looked at goes on unharmed, whatever becomes of the one who looks. All of peers' fault 13."""
+import os
+import random
+import select
+import signal
+import struct
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from harness import wait_for
+from stacks import all_threads, differences, expected_threads, reported_threads
+
+pytestmark = pytest.mark.native
+
+
+def beats(target):
+    """How often the target's main thread has gone round, and its longest step in nanoseconds."""
+    return struct.unpack("QQ", Path(str(target.truth_path) + ".beat").read_bytes())
+
+
+def states(pid):
+    """The state of every thread of a process, as the kernel tells it."""
+    return {path.name: path.joinpath("stat").read_text().rpartition(")")[2].split()[0] for path in Path("/proc/%d/task" % pid).iterdir()}
+
+
+def tracers(pid):
+    return {line for path in Path("/proc/%d/task" % pid).iterdir() for line in path.joinpath("status").read_text().splitlines()
+            if line.startswith("TracerPid")}
+
+
+def check_runs(target):
+    """The target is neither stopped nor traced, and makes progress."""
+    wait_for(lambda: not set("tT") & set(states(target.pid).values()), "no thread to be stopped", timeout=10)
+    wait_for(lambda: tracers(target.pid) == {"TracerPid:\t0"}, "no thread to be traced", timeout=10)
+    before = beats(target)[0]
+    wait_for(lambda: beats(target)[0] > before, "progress", timeout=10)
+
+
+def parked_threads(truth):
+    """The truth without its main thread, which never rests in this program."""
+    return {tid: thread for tid, thread in expected_threads(truth).items() if tid != truth["pid"]}
+
+
+@pytest.mark.parametrize("mode, looks", [((), 200), (("--no-stop",), 50)], ids=["stopping", "not stopping"])
+def test_many_looks_at_a_running_process(spprof, start, mode, looks):
+    target = start("many.py", 5, 22)
+    wanted = parked_threads(target.truth)
+    for _ in range(looks):
+        before = beats(target)[0]
+        found = reported_threads(all_threads(spprof.report(*mode, target.pid, codes=(0, 3) if mode else (0,))))
+        assert {tid: thread for tid, thread in found.items() if tid in wanted} == wanted
+        assert found.keys() - wanted.keys() == {target.pid}
+        wait_for(lambda: beats(target)[0] > before, "progress", timeout=10)
+    check_runs(target)
+
+
+def test_killed_while_looking(spprof, start):
+    """SIGKILL at any moment of spprof's life leaves the target running."""
+    target = start("many.py", 50, 22)
+    source = random.Random(1)
+    begun = time.monotonic()
+    spprof.run("bt", "--json", target.pid)
+    longest = (time.monotonic() - begun) * 1.2
+    for number in range(40):
+        looker = subprocess.Popen([spprof.path, "bt", "--json", str(target.pid)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(source.uniform(0, longest))
+        looker.kill()
+        looker.wait()
+        if number % 10 == 0:
+            check_runs(target)
+    check_runs(target)
+
+
+def test_killed_with_the_target_stopped(spprof, start):
+    """The same at the worst of all moments, which is waited for."""
+    target = start("many.py", 50, 22)
+    caught = 0
+    for _ in range(200):
+        looker = subprocess.Popen([spprof.path, "bt", "--json", str(target.pid)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while looker.poll() is None and "t" not in states(target.pid).values():
+            pass
+        looker.kill()
+        caught += looker.wait() == -signal.SIGKILL
+        check_runs(target)
+        if caught >= 3:
+            return
+    pytest.skip("the target was never seen stopped: the stop is too short for this machine")
+
+
+def test_terminated_while_looking(spprof, start):
+    target = start("many.py", 5, 22)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
+        looker = subprocess.Popen([spprof.path, "bt", str(target.pid)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(0.002)
+        looker.send_signal(number)
+        looker.wait()
+        check_runs(target)
+
+
+def test_output_that_nobody_reads(spprof, start):
+    """A reader that goes away early, or never reads, does not hold up the target."""
+    target = start("deep.py", 8000)
+    reading, writing = os.pipe()
+    looker = subprocess.Popen([spprof.path, "bt", "--json", str(target.pid)], stdout=writing, stderr=subprocess.DEVNULL)
+    os.close(writing)
+    select.select([reading], [], [], 30)
+    wait_for(lambda: not set("tT") & set(states(target.pid).values()), "no thread to be stopped", timeout=10)
+    os.close(reading)
+    looker.wait(timeout=30)
+    assert not set("tT") & set(states(target.pid).values())
+
+
+def test_the_parent_hears_of_no_stop(spprof, start):
+    """Job control sees nothing: no SIGCHLD that says stopped or continued, nothing for waitpid(WUNTRACED | WCONTINUED)."""
+    target = start("many.py", 5, 22)
+    heard = []
+    previous = signal.signal(signal.SIGCHLD, lambda *_: heard.append(os.waitid(os.P_PID, target.process.pid, os.WSTOPPED | os.WCONTINUED | os.WNOHANG)))
+    try:
+        for _ in range(20):
+            spprof.report(target.pid)
+            assert os.waitid(os.P_PID, target.process.pid, os.WSTOPPED | os.WCONTINUED | os.WNOHANG) is None
+    finally:
+        signal.signal(signal.SIGCHLD, previous)
+    # The SIGCHLD of each spprof that ended are heard, too; none of them tells of the target.
+    assert set(heard) <= {None}
+
+
+def test_a_stopped_process_stays_stopped(spprof, start):
+    """A process that its user has stopped (Ctrl-Z) is read as it is, and stays as it is."""
+    target = start("many.py", 5, 22)
+    truth = target.truth
+    os.kill(target.pid, signal.SIGSTOP)
+    wait_for(lambda: set(states(target.pid).values()) == {"T"}, "the stop")
+    found = reported_threads(all_threads(spprof.report(target.pid)))
+    assert {tid: thread for tid, thread in found.items() if tid != target.pid} == parked_threads(truth)
+    wait_for(lambda: set(states(target.pid).values()) == {"T"}, "the threads to be stopped again", timeout=10)
+    before = beats(target)[0]
+    time.sleep(0.05)
+    assert beats(target)[0] == before
+    os.kill(target.pid, signal.SIGCONT)
+    check_runs(target)
+
+
+def test_a_process_under_a_debugger(spprof, start):
+    """Only one tracer is possible: with gdb or strace attached the stacks are read without stopping, or the message says why not."""
+    target = start("many.py", 5, 22)
+    tracer = subprocess.Popen(["strace", "-f", "-o", "/dev/null", "-e", "trace=none", "-p", str(target.pid)], stderr=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: "TracerPid:\t0" not in tracers(target.pid), "strace")
+        done = spprof.run("bt", "--json", target.pid)
+        assert done.returncode in (0, 1, 3)
+        if done.returncode == 1:
+            assert b"--no-stop" in done.stderr or str(tracer.pid).encode() in done.stderr
+        found = reported_threads(all_threads(spprof.report("--no-stop", target.pid, codes=(0, 3))))
+        wanted = parked_threads(target.truth)
+        assert {tid: thread for tid, thread in found.items() if tid in wanted} == wanted
+    finally:
+        tracer.terminate()
+        tracer.wait()
+    check_runs(target)
+
+
+def test_interrupted_calls_go_on(spprof, parked):
+    """Threads asleep in system calls sleep on: every parked stack is still the same after many stops."""
+    target = parked("threads.py")
+    before = target.truth
+    for _ in range(20):
+        assert differences(all_threads(spprof.report(target.pid)), before) == []
+
+
+def test_how_long_the_target_stands_still(spprof, start, capsys, interpreter):
+    """20 threads of 22 frames, measured by the target itself; the bound is loose, since other programs share the machine."""
+    target = start("many.py", 20, 22)
+    longest = []
+    for _ in range(30):
+        reset_beat(target)
+        time.sleep(0.02)
+        idle = beats(target)[1]
+        spprof.report(target.pid)
+        longest.append((max(idle, beats(target)[1]), idle))
+    stopped = sorted(both for both, _ in longest)
+    idle = sorted(one for _, one in longest)
+    with capsys.disabled():
+        print("\n%s: longest step of 20 threads' target: %.2f ms (median of 30 looks), %.2f ms without; best look %.2f ms"
+              % (interpreter.id, stopped[15] / 1e6, idle[15] / 1e6, stopped[0] / 1e6))
+    assert stopped[0] < 20e6
+
+
+def reset_beat(target):
+    """Makes the target forget its longest step."""
+    with open(str(target.truth_path) + ".beat", "r+b") as file:
+        file.seek(8)
+        file.write(bytes(8))
