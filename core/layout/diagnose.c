@@ -62,7 +62,8 @@ static void diagnose_table(const struct built_in *table, bool exact, const struc
     spprof_version_text(table->until + 1, end, sizeof end);
     diagnosis_add(diagnosis, exact ? SPPROF_FINDING_FACT : SPPROF_FINDING_MISSING, "built-in table", "%sof Python %s%s %s%s",
                   exact ? "" : "there is none for this version; the nearest is that ", since,
-                  table->free_threaded ? ", free-threaded," : "", is_last ? "and its later patch releases" : "up to the last release before ", is_last ? "" : end);
+                  table->free_threaded ? ", free-threaded," : "",
+                  is_last ? "and its later patch releases" : "up to the last release before ", is_last ? "" : end);
     compare("built-in table", offsets, layout, diagnosis);
 }
 

@@ -31,6 +31,7 @@ size_t layout_runtime_shapes(struct runtime_shape *shapes, size_t capacity)
     for (size_t i = 0; i < table_count && count < capacity && tables[i].since < 0x030d0000; i++)
         shapes[count++] = (struct runtime_shape){
             .version = tables[i].since & 0xffff0000,
+            .interpreters_head = built_in_offset(&tables[i], FIELD_runtime_interpreters_head),
             .interpreters_main = built_in_offset(&tables[i], FIELD_runtime_interpreters_main),
             .interpreter_runtime = built_in_offset(&tables[i], FIELD_interpreter_runtime),
         };

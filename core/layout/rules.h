@@ -77,7 +77,10 @@ struct layout_rules {
     bool enum_tells_flags;          /* repr of an enum.Flag class says "flag", 3.11 and later */
 };
 
-/* The rules of a version and build; of the newest version known where minor is newer than that (*newer is set then), NULL for one older than 3.9. */
+/*
+ * The rules of a version and build; of the newest version known where minor is newer than that (*newer is set then). NULL for one older
+ * than 3.9, and for a free-threaded one older than 3.13.
+ */
 const struct layout_rules *layout_rules_find(uint32_t minor, bool free_threaded, bool *newer);
 
 #endif

@@ -169,6 +169,18 @@ void put_float(struct writer *writer, double value)
     put_double(writer, value, true, false);
 }
 
+/* The shortest digits that give a float of C back, as numpy prints them. */
+void put_single(struct writer *writer, float value)
+{
+    char text[32];
+    for (int precision = 1; precision <= 9; precision++) {
+        snprintf(text, sizeof text, "%.*g", precision, (double)value);
+        if (strtof(text, NULL) >= value && strtof(text, NULL) <= value)
+            break;
+    }
+    put_float(writer, isfinite(value) ? strtod(text, NULL) : (double)value);
+}
+
 static enum copy_status read_double(struct writer *writer, uint64_t object, int32_t offset, double *value)
 {
     uint64_t bits;

@@ -101,7 +101,6 @@ static const struct named_rule {
     {"datetime.timezone", write_timezone},
     {"decimal.Decimal", write_decimal},
     {"numpy.ndarray", write_numpy_array},
-    {"numpy.generic", write_numpy_scalar},
 };
 
 /* Classes whose repr is written in Python, by the class that defines it. */
@@ -146,6 +145,8 @@ static value_rule *choose_rule(const struct type_info *type)
         rule = find_rule(named_rules, sizeof named_rules / sizeof *named_rules, type->repr_name);
     else if (type->repr_class.bytes != NULL)
         rule = find_rule(python_rules, sizeof python_rules / sizeof *python_rules, type->repr_class.bytes);
+    if (rule == NULL && strncmp(type->name, "numpy.", 6) == 0)
+        rule = write_numpy_scalar;
     if (rule != NULL)
         return rule;
     if ((type->flags & TYPE_FLAG_TYPE) != 0)

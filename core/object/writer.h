@@ -68,6 +68,7 @@ value_rule write_message;
 
 /* Pieces that several rules share. */
 void put_float(struct writer *writer, double value);
+void put_single(struct writer *writer, float value);
 void put_quoted(struct writer *writer, const uint8_t *data, size_t length, unsigned width);
 void put_quoted_bytes(struct writer *writer, const uint8_t *data, size_t size, bool always_escape);
 enum copy_status put_tuple_items(struct writer *writer, uint64_t object, const char *what);

@@ -130,17 +130,24 @@ static bool is_pointer(uint64_t value)
     return value != 0 && value % 8 == 0 && value >> 56 == 0;
 }
 
-static bool points_back(const struct search *search, uint64_t address, const uint8_t *bytes, size_t available, const struct runtime_shape *shape)
+/* Whether the pointer at this offset leads to an interpreter that leads back to the runtime. */
+static bool leads_back(const struct search *search, uint64_t address, const uint8_t *bytes, int32_t offset, int32_t interpreter_runtime)
 {
-    uint64_t main, back;
-    if (shape->interpreters_main < 8 || (size_t)shape->interpreters_main + 8 > available)
+    uint64_t interpreter, back;
+    memcpy(&interpreter, bytes + offset, sizeof interpreter);
+    if (!is_pointer(interpreter))
         return false;
-    memcpy(&main, bytes + shape->interpreters_main, sizeof main);
-    if (!is_pointer(main))
-        return false;
-    if (target_try_read(search->target, main + (uint64_t)shape->interpreter_runtime, &back, sizeof back) != SPPROF_READ_OK)
+    if (target_try_read(search->target, interpreter + (uint64_t)interpreter_runtime, &back, sizeof back) != SPPROF_READ_OK)
         return false;
     return back == address;
+}
+
+static bool points_back(const struct search *search, uint64_t address, const uint8_t *bytes, size_t available, const struct runtime_shape *shape)
+{
+    bool fits = shape->interpreters_head >= 0 && shape->interpreters_main >= 0 && (size_t)shape->interpreters_head + 8 <= available &&
+                (size_t)shape->interpreters_main + 8 <= available;
+    return fits && leads_back(search, address, bytes, shape->interpreters_main, shape->interpreter_runtime) &&
+           leads_back(search, address, bytes, shape->interpreters_head, shape->interpreter_runtime);
 }
 
 static struct spprof_error *test_place(const struct search *search, uint64_t address, const uint8_t *bytes, size_t available)

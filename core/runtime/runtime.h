@@ -27,12 +27,12 @@ struct runtimes {
 };
 
 /*
- * How _PyRuntime is recognised where no symbol leads to it (a core whose files are not at hand): its interpreters.main points to an
- * interpreter whose `runtime` points back. From 3.13 on the cookie of the debug offsets says it.
+ * How _PyRuntime is recognised where no symbol leads to it (a core whose files are not at hand): its interpreters.head and .main point to
+ * interpreters whose `runtime` points back. From 3.13 on the cookie of the debug offsets says it.
  */
 struct runtime_shape {
     uint32_t version;           /* PY_VERSION_HEX with the low 16 bits 0 */
-    int32_t interpreters_main;  /* offset in _PyRuntimeState */
+    int32_t interpreters_head, interpreters_main; /* offsets in _PyRuntimeState */
     int32_t interpreter_runtime; /* offset in PyInterpreterState */
 };
 

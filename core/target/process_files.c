@@ -52,7 +52,9 @@ static void unescape(char *path)
     char *out = path;
     for (const char *in = path; *in != '\0'; out++) {
         bool octal = in[0] == '\\' && in[1] >= '0' && in[1] <= '3' && isdigit((unsigned char)in[2]) && isdigit((unsigned char)in[3]);
-        *out = octal ? (char)((in[1] - '0') << 6 | (in[2] - '0') << 3 | (in[3] - '0')) : *in;
+        *out = *in;
+        if (octal)
+            *out = (char)((in[1] - '0') << 6 | (in[2] - '0') << 3 | (in[3] - '0'));
         in += octal ? 4 : 1;
     }
     *out = '\0';

@@ -46,9 +46,24 @@ static uint64_t hot_size(const struct recording *recording)
     return size;
 }
 
+/* A word of what _PyRuntime begins with: from 3.13 on that says where everything else is. */
+static uint32_t runtime_position(const struct recording *recording, uint64_t *state)
+{
+    const struct spprof_image_symbol *symbol = recording->image.symbols;
+    uint64_t position = 0;
+    size_t i = 0;
+    while (strcmp(symbol->name, "_PyRuntime") != 0)
+        symbol++;
+    while (recording->hot[i].address + recording->hot[i].size <= symbol->address)
+        position += recording->hot[i++].size;
+    return (uint32_t)(position + symbol->address - recording->hot[i].address + below(state, 128) * 8);
+}
+
 /* A small struct is as likely as a long table. */
 static uint32_t any_position(const struct recording *recording, uint64_t *state)
 {
+    if (below(state, 8) == 0)
+        return runtime_position(recording, state);
     uint64_t chosen = below(state, recording->hot_count), position = 0;
     for (size_t i = 0; i < chosen; i++)
         position += recording->hot[i].size;
@@ -77,8 +92,8 @@ static uint64_t any_word(const struct recording *recording, uint64_t *state, uin
 {
     static const uint64_t steps[] = {1, 2, 4, 8, 16, 24, 64, 4096};
     uint64_t step = steps[below(state, sizeof steps / sizeof *steps)];
-    switch (below(state, 8)) {
-    case 0: return 0;
+    switch (below(state, 9)) {
+    case 0: return below(state, 64) * 8;
     case 1: return now + step;
     case 2: return now - step;
     case 3: return next_random(state) >> below(state, 64);

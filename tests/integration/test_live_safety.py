@@ -64,14 +64,17 @@ def test_killed_while_looking(spprof, start):
     begun = time.monotonic()
     spprof.run("bt", "--json", target.pid)
     longest = (time.monotonic() - begun) * 1.2
+    killed = 0
     for number in range(40):
         looker = subprocess.Popen([spprof.path, "bt", "--json", str(target.pid)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(source.uniform(0, longest))
         looker.kill()
-        looker.wait()
+        killed += looker.wait() == -signal.SIGKILL
         if number % 10 == 0:
             check_runs(target)
     check_runs(target)
+    assert killed > 5
+    assert parked_threads(target.truth).keys() < reported_threads(all_threads(spprof.report(target.pid))).keys()
 
 
 def test_killed_with_the_target_stopped(spprof, start):
@@ -98,6 +101,7 @@ def test_terminated_while_looking(spprof, start):
         looker.send_signal(number)
         looker.wait()
         check_runs(target)
+    assert parked_threads(target.truth).keys() < reported_threads(all_threads(spprof.report(target.pid))).keys()
 
 
 def test_output_that_nobody_reads(spprof, start):
@@ -106,7 +110,7 @@ def test_output_that_nobody_reads(spprof, start):
     reading, writing = os.pipe()
     looker = subprocess.Popen([spprof.path, "bt", "--json", str(target.pid)], stdout=writing, stderr=subprocess.DEVNULL)
     os.close(writing)
-    select.select([reading], [], [], 30)
+    assert select.select([reading], [], [], 30)[0] and os.read(reading, 1) == b"{"
     wait_for(lambda: not set("tT") & set(states(target.pid).values()), "no thread to be stopped", timeout=10)
     os.close(reading)
     looker.wait(timeout=30)

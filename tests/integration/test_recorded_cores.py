@@ -241,6 +241,27 @@ def test_cores_with_pages_of_zeros(spprof, damaged, name):
     assert max(wholes) > 0
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_one_bad_object_costs_no_other_thread(spprof, damaged, name):
+    """Peers' fault 10: of one thread a function's name is destroyed, which is told; all other threads are whole."""
+    core, truth = damaged(name), truth_of(name)
+    victim = "naïve_имя_関数"
+    text = victim.encode("utf-16-le")
+    place = core.data.find(text)
+    while place >= 0:
+        core.change(place - 40, b"\xff" * 40)  # length and state of the str
+        place = core.data.find(text, place + 1)
+    assert core.saved
+    report = spprof.report(core.path, codes=(3,))
+    for tid, wanted in truth.items():
+        frames = [plain(frame) for frame in thread_of(report, tid)["frames"]]
+        if wanted["name"] == "worker " + victim:
+            assert [strip(frame) for frame in frames if frame["function"]] == [strip(frame) for frame in wanted["frames"]
+                                                                               if frame["function"] != victim]
+        else:
+            assert frames == wanted["frames"]
+
+
 def changed_word(source, core, pages):
     """A place, and for it a wild value, a small one, one nearly right, or a word from elsewhere in the core."""
     place, elsewhere = (source.choice(pages) + source.randrange(512) * 8 for _ in range(2))

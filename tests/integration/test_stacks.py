@@ -75,6 +75,14 @@ def test_what_the_report_says_of_target_and_runtime(spprof, parked, interpreter)
     assert int(runtime["address"], 16) > 0
 
 
+def test_the_doctor_finds_nothing_wrong(spprof, parked, interpreter):
+    target = parked("functions.py")
+    done = spprof.run("doctor", target.pid)
+    assert done.returncode == 0, done.stderr
+    assert interpreter.minor in done.stdout.decode("utf-8")
+    assert spprof.report(target.pid)["runtime"]["address"] in done.stdout.decode("utf-8")
+
+
 @pytest.mark.native
 def test_the_executable_is_named(spprof, parked, interpreter):
     report = spprof.report(parked("functions.py").pid)
@@ -172,7 +180,7 @@ def test_stacks_of_running_threads_are_possible(spprof, start, mode):
     truth = target.truth
     calls, lines = {tuple(call) for call in truth["calls"]}, truth["lines"]
     seen = set()
-    for _ in range(150):
+    for _ in range(100):
         for thread in all_threads(spprof.report(*mode, target.pid, codes=(0, 3))):
             if mode and thread["truncated"] is not None:
                 continue

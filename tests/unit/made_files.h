@@ -201,8 +201,13 @@ static inline void free_core(struct made_core *core)
 static inline void add_load(struct made_core *core, uint64_t address, uint64_t memory_size, uint32_t flags, const void *contents,
                             uint64_t file_size)
 {
-    core->loads = realloc(core->loads, (core->load_count + 1) * sizeof *core->loads);
-    core->contents = realloc(core->contents, (core->load_count + 1) * sizeof *core->contents);
+    if ((core->load_count & (core->load_count - 1)) == 0) { /* full at each power of two */
+        size_t room = core->load_count == 0 ? 1 : core->load_count * 2;
+        core->loads = realloc(core->loads, room * sizeof *core->loads);
+        core->contents = realloc(core->contents, room * sizeof *core->contents);
+        if (core->loads == NULL || core->contents == NULL)
+            abort();
+    }
     core->loads[core->load_count] =
         (Elf64_Phdr){.p_type = PT_LOAD, .p_flags = flags, .p_vaddr = address, .p_memsz = memory_size, .p_filesz = file_size};
     core->contents[core->load_count++] = contents;

@@ -14,7 +14,7 @@
 #include "made_files.h"
 #include "target/decompress.h"
 
-enum { SIZE = 3 << 20, ZEROS_START = 100 << 10, ZEROS_END = 2 << 20 };
+enum { SIZE = 1 << 20, ZEROS_START = 100 << 10, ZEROS_END = 700 << 10 };
 
 static uint8_t plain[SIZE];
 
@@ -111,7 +111,7 @@ static void test_several_frames(void **state)
 {
     (void)state;
     static uint8_t packed[2 * SIZE];
-    enum { FIRST = 1234567 };
+    enum { FIRST = 345678 };
     for (size_t i = 0; i < FORMAT_COUNT; i++) {
         struct spprof_problems problems = {0};
         size_t size = compress(&formats[i], plain, FIRST, packed, sizeof packed);
@@ -130,14 +130,14 @@ static void test_cut_short(void **state)
 {
     (void)state;
     static uint8_t packed[2 * SIZE];
-    static uint8_t noise[9 << 20]; /* lz4 works in pieces of 4 MiB */
+    static uint8_t noise[5 << 20]; /* lz4 works in pieces of 4 MiB */
     fill_with_noise(noise, sizeof noise);
     for (size_t i = 0; i < FORMAT_COUNT; i++) {
         static uint8_t big[sizeof noise + SIZE];
         struct spprof_problems problems = {0};
         struct stat status;
         size_t size = compress(&formats[i], noise, sizeof noise, big, sizeof big);
-        int fd = open_saved(big, size - size / 4);
+        int fd = open_saved(big, size - size / 8);
         int out;
         assert_null(decompress(fd, "a core", &problems, &out));
         assert_int_equal(problems.count, 1);
@@ -192,7 +192,7 @@ static void test_no_room(void **state)
     assert_fails(fd, "no such directory");
     setenv("TMPDIR", made_directory, 1);
     assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
-    struct rlimit low = {.rlim_cur = 1 << 20, .rlim_max = limit.rlim_max};
+    struct rlimit low = {.rlim_cur = 1 << 18, .rlim_max = limit.rlim_max};
     signal(SIGXFSZ, SIG_IGN);
     assert_int_equal(setrlimit(RLIMIT_FSIZE, &low), 0);
     assert_fails(fd, made_directory);

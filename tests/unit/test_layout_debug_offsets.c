@@ -214,8 +214,8 @@ static void assert_bounded(const struct debug_offsets *offsets)
 static void test_no_hostile_word_gets_through(void **state)
 {
     (void)state;
-    static const uint64_t hostile[] = {1 << 20,           1 << 24,    UINT64_C(1) << 31, UINT64_C(1) << 32, UINT64_C(1) << 63,
-                                       UINT64_MAX, UINT64_MAX - 7};
+    static const uint64_t hostile[] = {1 << 20,           1 << 24,           UINT64_C(1) << 31, UINT64_C(1) << 32,
+                                       UINT64_C(1) << 63, UINT64_MAX,        UINT64_MAX - 7};
     for (size_t s = 0; s < SAMPLE_COUNT; s++) {
         for (size_t at = 3; at < samples[s].count; at++) {
             for (size_t h = 0; h < sizeof hostile / sizeof *hostile; h++) {

@@ -89,6 +89,7 @@ static void put_debug_offsets(struct process *process, uint64_t address, uint64_
 static void put_shape(struct process *process, const struct runtime_shape *shape, uint64_t runtime)
 {
     uint64_t interpreter = place_apart(process->memory, 1 << 12);
+    put_u64(process->memory, runtime + (uint64_t)shape->interpreters_head, interpreter);
     put_u64(process->memory, runtime + (uint64_t)shape->interpreters_main, interpreter);
     put_u64(process->memory, interpreter + (uint64_t)shape->interpreter_runtime, runtime);
 }
