@@ -14,12 +14,12 @@ _spprof()
     case $previous in
         --color) mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$current"); return ;;
         --sysroot) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
-        --thread) return ;;
+        --thread|--value-length) return ;;
     esac
     case $command:$current in
         :-*) mapfile -t COMPREPLY < <(compgen -W "$common" -- "$current") ;;
         :*) mapfile -t COMPREPLY < <(compgen -W 'bt doctor' -- "$current") ;;
-        bt:-*) mapfile -t COMPREPLY < <(compgen -W "--json --no-source --thread --sysroot --no-stop $common" -- "$current") ;;
+        bt:-*) mapfile -t COMPREPLY < <(compgen -W "--json --locals --value-length --no-source --thread --sysroot --no-stop $common" -- "$current") ;;
         doctor:-*) mapfile -t COMPREPLY < <(compgen -W "--sysroot $common" -- "$current") ;;
         *)
             # a process or a core file

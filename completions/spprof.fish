@@ -10,6 +10,8 @@ complete -c spprof -n $target -l sysroot -x -a '(__fish_complete_directories)' -
 
 set -l bt '__fish_seen_subcommand_from bt'
 complete -c spprof -n $bt -l json -d 'Print JSON instead of text'
+complete -c spprof -n $bt -l locals -d 'Show the variables of every frame'
+complete -c spprof -n $bt -l value-length -x -d 'How much of a value is shown'
 complete -c spprof -n $bt -l no-source -d 'Leave out the source lines'
 complete -c spprof -n $bt -l thread -x -d 'Show only the thread with this kernel thread id'
 complete -c spprof -n $bt -l no-stop -d 'Read a live process without stopping it'

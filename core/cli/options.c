@@ -21,11 +21,11 @@ static const struct description {
 } descriptions[] = {
     {OPTION_JSON, "json", NULL, FOR_BT, "print JSON for tools instead of text"},
     {OPTION_LOCALS, "locals", NULL, FOR_BT, "show the variables of every frame, and the exceptions in flight"},
+    {OPTION_VALUE_LENGTH, "value-length", "N", FOR_BT, "with --locals: how many bytes of a value are shown (1000)"},
     {OPTION_NO_SOURCE, "no-source", NULL, FOR_BT, "leave out the source lines"},
     {OPTION_THREAD, "thread", "TID", FOR_BT, "show only the thread with this kernel thread id"},
     {OPTION_SYSROOT, "sysroot", "DIR", FOR_BT | FOR_DOCTOR, "look for the files that a core names below DIR"},
     {OPTION_NO_STOP, "no-stop", NULL, FOR_BT, "read a live process without stopping it"},
-    {OPTION_VALUE_LENGTH, "value-length", "BYTES", FOR_BT, "with --locals: how much of a value is shown (1000)"},
     {OPTION_COLOR, "color", "WHEN", FOR_ALL, "auto (on a terminal, unless NO_COLOR is set), always, never"},
     {'v', "verbose", NULL, FOR_ALL, "tell on standard error what was done and what it cost"},
     {'q', "quiet", NULL, FOR_ALL, "print no notes on standard error, only errors"},

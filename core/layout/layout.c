@@ -1,5 +1,7 @@
 #include "layout/layout.h"
 
+#include <stdio.h>
+
 #include "cleanup.h"
 #include "layout/probe.h"
 #include "layout/sources.h"
@@ -38,9 +40,97 @@ size_t layout_runtime_shapes(struct runtime_shape *shapes, size_t capacity)
     return count;
 }
 
+/*
+ * What is read of a struct reaches up to one of its fields, and `more` bytes further: the others must lie inside, or a field would be
+ * taken from behind what was read. Offsets that the target itself tells may say anything.
+ */
+static const struct inside {
+    enum layout_field end;
+    int32_t more;
+    enum layout_field field;
+    int32_t size;
+} insides[] = {
+#define INSIDE(end, more, field, size) {FIELD_##end, more, FIELD_##field, size}
+    INSIDE(object_size, 0, object_type, 8),
+    INSIDE(type_basicsize, 8, type_name, 8),
+    INSIDE(type_dictoffset, 8, type_basicsize, 8),
+    INSIDE(unicode_ascii_size, 0, unicode_length, 8),
+    INSIDE(unicode_ascii_size, 0, unicode_state, 4),
+    INSIDE(unicode_legacy_data, 8, unicode_length, 8),
+    INSIDE(unicode_legacy_data, 8, unicode_wide, 8),
+    INSIDE(unicode_legacy_data, 8, unicode_wide_length, 8),
+    INSIDE(bytes_data, 0, bytes_size, 8),
+    INSIDE(type_size, 0, type_name, 8),
+    INSIDE(type_size, 0, type_basicsize, 8),
+    INSIDE(type_size, 0, type_itemsize, 8),
+    INSIDE(type_size, 0, type_flags, 8),
+    INSIDE(type_size, 0, type_base, 8),
+    INSIDE(type_size, 0, type_dict, 8),
+    INSIDE(type_size, 0, type_mro, 8),
+    INSIDE(type_size, 0, type_dictoffset, 8),
+    INSIDE(type_size, 0, variable_object_ob_size, 8),
+    INSIDE(tuple_items, 0, variable_object_ob_size, 8),
+    INSIDE(integer_digits, 0, integer_tag, 8),
+    INSIDE(integer_digits, 0, variable_object_ob_size, 8),
+    INSIDE(dict_values, 8, dict_keys, 8),
+    INSIDE(dict_keys_indices, 0, dict_keys_size, 8),
+    INSIDE(dict_keys_indices, 0, dict_keys_log2_size, 1),
+    INSIDE(dict_keys_indices, 0, dict_keys_log2_index_bytes, 1),
+    INSIDE(dict_keys_indices, 0, dict_keys_kind, 1),
+    INSIDE(dict_keys_indices, 0, dict_keys_nentries, 8),
+    INSIDE(gil_locked, 4, gil_last_holder, 8),
+    INSIDE(gil_locked, 4, gil_enabled, 4),
+    INSIDE(stack_chunk_data, 0, stack_chunk_previous, 8),
+    INSIDE(stack_chunk_data, 0, stack_chunk_size, 8),
+    INSIDE(stack_chunk_data, 0, stack_chunk_top, 8),
+    INSIDE(frame_localsplus, 0, frame_previous, 8),
+    INSIDE(frame_localsplus, 0, frame_executable, 8),
+    INSIDE(frame_localsplus, 0, frame_instruction, 8),
+    INSIDE(frame_localsplus, 0, frame_owner, 1),
+    INSIDE(frame_localsplus, 0, frame_tlbc_index, 4),
+    INSIDE(frame_object_lasti, 4, frame_object_back, 8),
+    INSIDE(frame_object_lasti, 4, frame_object_code, 8),
+    INSIDE(code_bytecode, 0, object_type, 8),
+    INSIDE(code_bytecode, 0, variable_object_ob_size, 8),
+    INSIDE(code_bytecode, 0, code_filename, 8),
+    INSIDE(code_bytecode, 0, code_name, 8),
+    INSIDE(code_bytecode, 0, code_qualname, 8),
+    INSIDE(code_bytecode, 0, code_linetable, 8),
+    INSIDE(code_bytecode, 0, code_firstlineno, 4),
+    INSIDE(code_bytecode, 0, code_firsttraceable, 4),
+    INSIDE(code_bytecode, 0, code_framesize, 4),
+    INSIDE(code_bytecode, 0, code_tlbc, 8),
+    INSIDE(code_bytecode, 0, code_argcount, 4),
+    INSIDE(code_bytecode, 0, code_kwonlyargcount, 4),
+    INSIDE(code_bytecode, 0, code_flags, 4),
+    INSIDE(code_bytecode, 0, code_nlocalsplus, 4),
+    INSIDE(code_bytecode, 0, code_stacksize, 4),
+    INSIDE(code_bytecode, 0, code_localsplusnames, 8),
+    INSIDE(code_bytecode, 0, code_localspluskinds, 8),
+#undef INSIDE
+};
+
+static const struct inside *find_outside(const struct layout *layout)
+{
+    for (const struct inside *inside = insides; inside < insides + sizeof insides / sizeof *insides; inside++) {
+        int32_t end = layout->offset[inside->end], offset = layout->offset[inside->field];
+        if (end != LAYOUT_ABSENT && offset != LAYOUT_ABSENT && offset + inside->size > end + inside->more)
+            return inside;
+    }
+    return NULL;
+}
+
 /* Whether the layout is true of the target; completes it with what the probes have learnt. */
 static bool probe_layout(struct spprof_target *target, uint64_t runtime, struct layout *layout, struct probes *probes)
 {
+    const struct inside *outside = find_outside(layout);
+    if (outside != NULL) {
+        *probes = (struct probes){.results[PROBE_INTERPRETERS].outcome = PROBE_FAILED};
+        snprintf(probes->results[PROBE_INTERPRETERS].text, sizeof probes->results[PROBE_INTERPRETERS].text,
+                 "%s.%s at %d cannot lie behind %s.%s at %d", layout_field_group(outside->field), layout_field_name(outside->field),
+                 layout->offset[outside->field], layout_field_group(outside->end), layout_field_name(outside->end), layout->offset[outside->end]);
+        return false;
+    }
     probes_make_patiently(target, runtime, layout, probes);
     if (!probes_accept(probes))
         return false;

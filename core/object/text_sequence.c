@@ -6,13 +6,13 @@
 enum { DEQUE_BLOCK_ITEMS = 64 /* BLOCKLEN, Modules/_collectionsmodule.c */ };
 
 /* Of so many pointers in a row those that the limit lets through are put, with separators. */
-static enum copy_status put_items(struct writer *writer, uint64_t items, uint64_t count, const char *what)
+static enum copy_status put_items(struct writer *writer, uint64_t items, uint64_t count)
 {
     const uint8_t *data;
     size_t shown = count < writer->limits->items ? (size_t)count : writer->limits->items;
     if (count > INT64_MAX / 8)
-        return reader_fail(writer->reader, "%s claim to be %" PRIu64, what, count);
-    STEP(reader_struct(writer->reader, items, shown * 8, what, &data));
+        return reader_fail(writer->reader, "it claims %" PRIu64 " items", count);
+    STEP(reader_struct(writer->reader, items, shown * 8, "its array of items", &data));
     for (size_t i = 0; i < shown; i++) {
         put_separator(writer, i);
         put_value(writer, field_u64(data, (int32_t)(i * 8)));
@@ -28,7 +28,7 @@ enum copy_status put_tuple_items(struct writer *writer, uint64_t object, const c
     uint64_t count;
     STEP(reader_expect(writer->reader, object, TYPE_FLAG_TUPLE, what));
     STEP(read_field(writer, object, LAYOUT(layout, variable_object, ob_size), "its size", &count));
-    return count == 0 ? COPY_READY : put_items(writer, object + (uint64_t)LAYOUT(layout, tuple, items), count, "its items");
+    return count == 0 ? COPY_READY : put_items(writer, object + (uint64_t)LAYOUT(layout, tuple, items), count);
 }
 
 enum copy_status put_list_items(struct writer *writer, uint64_t object)
@@ -37,7 +37,7 @@ enum copy_status put_list_items(struct writer *writer, uint64_t object)
     uint64_t count, items;
     STEP(read_field(writer, object, LAYOUT(layout, variable_object, ob_size), "its size", &count));
     STEP(read_field(writer, object, LAYOUT(layout, list, items), "its items", &items));
-    return count == 0 ? COPY_READY : put_items(writer, items, count, "its items");
+    return count == 0 ? COPY_READY : put_items(writer, items, count);
 }
 
 enum copy_status write_tuple(struct writer *writer, uint64_t object, const struct type_info *type)

@@ -17,7 +17,7 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "matrix: runs once for each interpreter")
-    config.addinivalue_line("markers", "native: cannot work under qemu-user, which is one process with two programs in it")
+    config.addinivalue_line("markers", "native: cannot work under qemu-user, or takes minutes there")
 
 
 def interpreters(config):

@@ -37,7 +37,8 @@ def test_without_stopping_the_process(spprof, parked):
         assert differences(all_threads(spprof.report("--no-stop", target.pid)), target.truth) == []
 
 
-def test_no_column_is_made_up(spprof, start, interpreter):
+@pytest.mark.native
+def test_no_column_is_made_up(spprof, start):
     """With -X no_debug_ranges code objects have lines only."""
     target = start("functions.py", options=("-X", "no_debug_ranges"))
     report = spprof.report(target.pid)
@@ -46,6 +47,7 @@ def test_no_column_is_made_up(spprof, start, interpreter):
     assert {frame["column"] for frame in frames} == {None}
 
 
+@pytest.mark.native
 def test_200000_frames(spprof, start):
     """Peers' fault 3: no stack is too deep."""
     target = start("deep.py", 200000)
@@ -54,6 +56,7 @@ def test_200000_frames(spprof, start):
     assert differences(all_threads(spprof.report(target.pid)), truth) == []
 
 
+@pytest.mark.native
 def test_8000_frames_in_text(spprof, start):
     """Peers' fault 3, as people see it."""
     target = start("deep.py", 8000)
@@ -144,6 +147,7 @@ def test_no_source_lines_when_unwanted(spprof, parked):
     assert {source for _, _, source in source_lines(spprof.text("--no-source", parked("functions.py").pid))} == {None}
 
 
+@pytest.mark.native
 def test_no_source_lines_of_a_file_modified_since(spprof, start, launcher):
     """What is printed is surely what runs: a file that was changed after the start of the process is left out."""
     copy = launcher.copy_programs()

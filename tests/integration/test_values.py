@@ -1,6 +1,9 @@
 """Variables and exceptions as text. The witness is repr() in the program itself."""
 import json
 import random
+import re
+import struct
+import subprocess
 
 import pytest
 
@@ -131,3 +134,58 @@ def test_text_shows_the_exception_below_its_thread(parked, spprof):
     assert "  handling RuntimeError: wrapped\n    File \"" in text
     assert "  caused by FileNotFoundError: [Errno 2] No such file or directory: 'a' -> 'b'\n" in text
     assert "ValueError: 日本\\x0a\n" in text
+
+
+def loaded_segments(core):
+    """(address, size, offset in the file) of what the core holds."""
+    with open(core, "rb") as file:
+        header = file.read(64)
+        offset, size, count = struct.unpack_from("<Q", header, 32)[0], *struct.unpack_from("<HH", header, 54)
+        file.seek(offset)
+        for _ in range(count):
+            kind, _, start, address, _, held, _, _ = struct.unpack("<IIQQQQQQ", file.read(size)[:56])
+            if kind == 1 and held:
+                yield address, held, start
+
+
+def offset_of(address, segments):
+    return next((start + address - first for first, held, start in segments if first <= address < first + held), None)
+
+
+def hostile_word(chance, addresses, word):
+    return chance.choice([
+        lambda: chance.getrandbits(64), lambda: chance.choice([0, 1, 7, 2**31, 2**32 - 1, 2**63, 2**64 - 1]), lambda: chance.choice(addresses),
+        lambda: chance.choice(addresses) + chance.randrange(64), lambda: word ^ 1 << chance.randrange(64), lambda: (word + chance.randrange(-16, 16)) % 2**64,
+    ])()
+
+
+@pytest.mark.native
+def test_damaged_objects_break_nothing_but_themselves(launcher, spprof):
+    """Words in and around the objects of a core are overwritten: whatever is shown is shown to the end."""
+    target = launcher.start("values_types.py")
+    subprocess.run(["gcore", "-o", target.folder / "core", str(target.process.pid)], check=True, capture_output=True, timeout=300)
+    target.kill()
+    core, = target.folder.glob("core.*")
+    segments = list(loaded_segments(core))
+    shown = spprof.run("bt", "--json", "--locals", core).stdout.decode()
+    addresses = sorted(int(text, 16) for text in set(re.findall("0x([0-9a-f]{6,})", shown)))
+    places = [place for place in (offset_of(address & ~7, segments) for address in addresses) if place is not None]
+    for seed in range(10):
+        chance, kept = random.Random(seed), {}
+        with open(core, "r+b") as file:
+            for _ in range(chance.choice([20, 200, 2000])):
+                place = chance.choice(places) + chance.choice([chance.randrange(12) * 8, chance.randrange(512) * 8])
+                file.seek(place)
+                word = file.read(8)
+                if len(word) == 8:
+                    kept.setdefault(place, word)
+                    file.seek(place)
+                    file.write(struct.pack("<Q", hostile_word(chance, addresses, struct.unpack("<Q", word)[0])))
+        done = spprof.run("bt", "--json", "--locals", "--value-length", 5000, core)
+        # 1: what was hit is the interpreter itself, and spprof says so.
+        assert done.returncode in (0, 1, 3) and b"Sanitizer" not in done.stderr, (seed, done.returncode, done.stderr[-2000:])
+        assert done.returncode == 1 or json.loads(done.stdout)
+        with open(core, "r+b") as file:
+            for place, word in kept.items():
+                file.seek(place)
+                file.write(word)

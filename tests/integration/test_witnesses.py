@@ -3,6 +3,8 @@ import re
 
 import pytest
 
+pytestmark = pytest.mark.native
+
 PROGRAMS = ["functions.py", "generators.py", "exceptions.py", "lines.py", "names.py", "threads.py", "forked.py main", "forked.py worker",
             "crash.py wait main", "gil.py hold", "many.py 20 22"]
 HEADER = re.compile(r"^(?:Current thread|Thread) 0x([0-9a-f]+)(?: \[.*?\])? \(most recent call first\):\n", re.MULTILINE | re.DOTALL)

@@ -91,9 +91,9 @@ static void test_items_that_are_nowhere(void **state)
 {
     struct memory *memory = *state;
     uint64_t list = make_list(memory, NOWHERE, 3);
-    expect(memory, list, "<list at 0x%llx: its items at 0x%llx is not mapped>", (unsigned long long)list, (unsigned long long)NOWHERE);
+    expect(memory, list, "<list at 0x%llx: its array of items at 0x%llx is not mapped>", (unsigned long long)list, (unsigned long long)NOWHERE);
     uint64_t whole = make_list(memory, make_items(memory, (uint64_t[]){list, make_number(memory, NULL, 0, false)}, 2), 2);
-    expect(memory, whole, "[<list at 0x%llx: its items at 0x%llx is not mapped>, 0]", (unsigned long long)list, (unsigned long long)NOWHERE);
+    expect(memory, whole, "[<list at 0x%llx: its array of items at 0x%llx is not mapped>, 0]", (unsigned long long)list, (unsigned long long)NOWHERE);
 }
 
 static void test_items_that_are_no_objects(void **state)
@@ -141,7 +141,7 @@ static void test_width(void **state)
         free(text);
     }
     uint64_t list = make_list(memory, items, UINT64_MAX);
-    expect(memory, list, "<list at 0x%llx: its items claim to be 18446744073709551615>", (unsigned long long)list);
+    expect(memory, list, "<list at 0x%llx: it claims 18446744073709551615 items>", (unsigned long long)list);
 }
 
 static void test_length(void **state)
