@@ -36,7 +36,7 @@ def interpreters(config):
 def pytest_generate_tests(metafunc):
     if "interpreter" in metafunc.fixturenames:
         found = [] if metafunc.config.getoption("markexpr") == "not matrix" else interpreters(metafunc.config)
-        metafunc.parametrize("interpreter", found, ids=lambda interpreter: interpreter.id, scope="session", indirect=True)
+        metafunc.parametrize("interpreter", found, ids=[one.id for one in found], scope="session", indirect=True)
 
 
 def pytest_collection_modifyitems(config, items):

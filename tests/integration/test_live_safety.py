@@ -84,7 +84,7 @@ def test_killed_with_the_target_stopped(spprof, start):
         pytest.skip("strace is not installed")
     target = start("many.py", 50, 22)
     for _ in range(3):
-        slow = subprocess.Popen(["strace", "-f", "-o", "/dev/null", "-e", "inject=process_vm_readv,pread64:delay_enter=50000",
+        slow = subprocess.Popen(["strace", "-f", "-o", "/dev/null", "-e", "inject=process_vm_readv:delay_enter=10000",
                                  spprof.path, "bt", str(target.pid)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for(lambda: "t" in states(target.pid).values(), "the stop", timeout=30)
         children = Path("/proc/%d/task/%d/children" % (slow.pid, slow.pid)).read_text().split()
