@@ -103,7 +103,7 @@ static struct spprof_error *build_frames(struct context *context, const struct s
         struct spprof_frame *frame = &thread->frames[thread->frame_count++];
         *frame = build_frame(context, raw, offset);
         if (context->build->walk->locals != NULL)
-            locals_take(context->build->walk->locals, raw, &frame->variables, &frame->variable_count);
+            locals_take(context->build->walk->locals, stack, i, &frame->variables, &frame->variable_count);
     }
     return NULL;
 }

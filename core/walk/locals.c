@@ -50,27 +50,33 @@ struct item {
 
 /* The variables of a frame. */
 struct frame_locals {
-    uint64_t address;
-    const struct code_entry *code;
+    const struct raw_frame *raw;
     bool settled;
     struct item *items;
     size_t count;
     size_t slot_count; /* those of the items that stand in slots, which come first */
     bool listed;       /* items are there, the names of dict items, too */
-    struct frame_locals *next_in_bucket;
+};
+
+/* Those of a stack. */
+struct stack_locals {
+    uint64_t thread_state;
+    struct frame_locals *frames; /* as many as the stack has */
+    size_t count;
+    size_t first_pending; /* frames before it are settled */
+    struct stack_locals *next_in_bucket;
 };
 
 struct locals {
     struct values *values;
     struct code_table *codes;
     struct code_slots *code_buckets[BUCKETS];
-    struct frame_locals **frame_buckets;
-    size_t frame_bucket_count;
+    struct stack_locals *stack_buckets[BUCKETS];
 };
 
-static size_t hash(uint64_t address, size_t count)
+static size_t hash(uint64_t address)
 {
-    return (size_t)((address * UINT64_C(0x9e3779b97f4a7c15)) >> 32) & (count - 1);
+    return (size_t)((address * UINT64_C(0x9e3779b97f4a7c15)) >> 52);
 }
 
 static enum copy_status place_of_frame(void *context, struct reader *reader, uint64_t address, uint64_t *code, int32_t *line)
@@ -98,10 +104,7 @@ struct spprof_error *locals_new(const struct spprof_value_limits *limits, struct
     if (locals == NULL)
         return spprof_error_no_memory();
     locals->codes = codes;
-    locals->frame_bucket_count = 1 << 16;
-    locals->frame_buckets = calloc(locals->frame_bucket_count, sizeof *locals->frame_buckets);
-    struct spprof_error *error =
-        locals->frame_buckets == NULL ? spprof_error_no_memory() : values_new(limits, place_of_frame, locals, &locals->values);
+    struct spprof_error *error = values_new(limits, place_of_frame, locals, &locals->values);
     if (error != NULL) {
         locals_free(locals);
         return error;
@@ -128,6 +131,14 @@ static void free_items(struct frame_locals *frame)
     free(frame->items);
 }
 
+static void free_stack(struct stack_locals *stack)
+{
+    for (size_t i = 0; i < stack->count; i++)
+        free_items(&stack->frames[i]);
+    free(stack->frames);
+    free(stack);
+}
+
 void locals_free(struct locals *locals)
 {
     if (locals == NULL)
@@ -139,14 +150,12 @@ void locals_free(struct locals *locals)
             free(slots);
         }
     }
-    for (size_t i = 0; locals->frame_buckets != NULL && i < locals->frame_bucket_count; i++) {
-        for (struct frame_locals *frame = locals->frame_buckets[i], *next; frame != NULL; frame = next) {
-            next = frame->next_in_bucket;
-            free_items(frame);
-            free(frame);
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (struct stack_locals *stack = locals->stack_buckets[i], *next; stack != NULL; stack = next) {
+            next = stack->next_in_bucket;
+            free_stack(stack);
         }
     }
-    free(locals->frame_buckets);
     values_free(locals->values);
     free(locals);
 }
@@ -285,7 +294,7 @@ static enum copy_status read_slots(struct reader *reader, struct code_slots *slo
 
 static struct code_slots *slots_of(struct locals *locals, struct reader *reader, uint64_t code)
 {
-    struct code_slots **bucket = &locals->code_buckets[hash(code, BUCKETS)], *slots = *bucket;
+    struct code_slots **bucket = &locals->code_buckets[hash(code)], *slots = *bucket;
     while (slots != NULL && slots->code != code)
         slots = slots->next_in_bucket;
     if (slots == NULL) {
@@ -372,8 +381,8 @@ static enum copy_status find_dict(struct reader *reader, const struct frame_loca
     uint64_t mask = layout->rules->reference_tag_mask, globals, type, flags;
     int32_t locals_offset = objects ? LAYOUT(layout, frame_object, locals) : LAYOUT(layout, frame, locals);
     int32_t globals_offset = objects ? LAYOUT(layout, frame_object, globals) : LAYOUT(layout, frame, globals);
-    STEP(reader_pointer(reader, frame->address + (uint64_t)locals_offset, "the locals of a frame", dict));
-    STEP(reader_pointer(reader, frame->address + (uint64_t)globals_offset, "the globals of a frame", &globals));
+    STEP(reader_pointer(reader, frame->raw->address + (uint64_t)locals_offset, "the locals of a frame", dict));
+    STEP(reader_pointer(reader, frame->raw->address + (uint64_t)globals_offset, "the globals of a frame", &globals));
     *dict &= ~mask;
     if (*dict == (globals & ~mask))
         *dict = 0;
@@ -417,6 +426,22 @@ static enum copy_status write_dict_items(struct locals *locals, struct reader *r
     return all;
 }
 
+/* Frames lie side by side on the data stack: a page of them is read at once, where the frame does not reach beyond it. */
+static enum copy_status frame_bytes(struct reader *reader, const struct raw_frame *raw, size_t size, const uint8_t **data)
+{
+    enum { PAGE = 4096 };
+    size_t in_page = (size_t)(raw->address % PAGE);
+    bool on_stack = reader->layout->rules->frames == FRAME_INTERPRETER && raw->owner == FRAME_OWNER_THREAD;
+    if (on_stack && in_page % 8 == 0 && in_page + size <= PAGE) {
+        enum copy_status status = copy_want(reader->copy, raw->address - in_page, PAGE, data);
+        if (status == COPY_READY)
+            *data += in_page;
+        if (status != COPY_FAILED)
+            return status;
+    }
+    return reader_struct(reader, raw->address, size, "the variables of a frame", data);
+}
+
 /* The head of a frame and the places of its variables; FAILED where another function runs in it by now. */
 static enum copy_status read_frame(struct reader *reader, const struct frame_locals *frame, size_t places, const uint8_t **variables)
 {
@@ -424,9 +449,9 @@ static enum copy_status read_frame(struct reader *reader, const struct frame_loc
     bool objects = layout->rules->frames == FRAME_OBJECTS;
     int32_t code = objects ? LAYOUT(layout, frame_object, code) : LAYOUT(layout, frame, executable);
     size_t header = (size_t)(objects ? LAYOUT(layout, frame_object, localsplus) : LAYOUT(layout, frame, localsplus));
-    STEP(reader_struct(reader, frame->address, header + places * 8, "the variables of a frame", variables));
-    if ((field_u64(*variables, code) & ~layout->rules->reference_tag_mask) != frame->code->code->address)
-        return reader_fail(reader, "the frame at 0x%" PRIx64 " has changed", frame->address);
+    STEP(frame_bytes(reader, frame->raw, header + places * 8, variables));
+    if ((field_u64(*variables, code) & ~layout->rules->reference_tag_mask) != frame->raw->code->code->address)
+        return reader_fail(reader, "the frame at 0x%" PRIx64 " has changed", frame->raw->address);
     *variables += header;
     return COPY_READY;
 }
@@ -447,7 +472,7 @@ static enum copy_status write_slots(struct locals *locals, struct reader *reader
 
 static enum copy_status write_frame_locals(struct locals *locals, struct reader *reader, struct frame_locals *frame)
 {
-    const struct code_slots *slots = slots_of(locals, reader, frame->code->code->address);
+    const struct code_slots *slots = slots_of(locals, reader, frame->raw->code->code->address);
     if (slots == NULL || slots->status == COPY_FAILED)
         return COPY_FAILED;
     if (slots->status == COPY_PENDING)
@@ -463,48 +488,58 @@ static enum copy_status write_frame_locals(struct locals *locals, struct reader 
     return in_slots == COPY_PENDING || in_dict == COPY_PENDING ? COPY_PENDING : COPY_READY;
 }
 
-static struct frame_locals *find_frame(const struct locals *locals, const struct raw_frame *frame)
+static struct stack_locals *find_stack(const struct locals *locals, uint64_t thread_state)
 {
-    struct frame_locals *found = locals->frame_buckets[hash(frame->address, locals->frame_bucket_count)];
-    while (found != NULL && (found->address != frame->address || found->code != frame->code))
+    struct stack_locals *found = locals->stack_buckets[hash(thread_state)];
+    while (found != NULL && found->thread_state != thread_state)
         found = found->next_in_bucket;
     return found;
 }
 
-static struct frame_locals *add_frame(struct locals *locals, const struct raw_frame *frame)
+static struct stack_locals *add_stack(struct locals *locals, const struct stack *stack)
 {
-    struct frame_locals **bucket = &locals->frame_buckets[hash(frame->address, locals->frame_bucket_count)];
-    struct frame_locals *added = calloc(1, sizeof *added);
+    struct stack_locals **bucket = &locals->stack_buckets[hash(stack->thread_state)];
+    struct stack_locals *added = calloc(1, sizeof *added);
     if (added == NULL)
         return NULL;
-    *added = (struct frame_locals){.address = frame->address, .code = frame->code, .next_in_bucket = *bucket};
+    added->frames = calloc(stack->frame_count + 1, sizeof *added->frames);
+    if (added->frames == NULL) {
+        free(added);
+        return NULL;
+    }
+    for (size_t i = 0; i < stack->frame_count; i++)
+        added->frames[i].raw = &stack->frames[i];
+    added->thread_state = stack->thread_state;
+    added->count = stack->frame_count;
+    added->next_in_bucket = *bucket;
     return *bucket = added;
 }
 
 bool locals_step(struct locals *locals, struct reader *reader, const struct stack *stack)
 {
-    bool settled = true;
-    for (size_t i = 0; i < stack->frame_count; i++) {
-        const struct raw_frame *raw = &stack->frames[i];
-        struct frame_locals *frame = find_frame(locals, raw);
-        if (raw->code->status != COPY_READY)
-            continue;
-        if (frame == NULL)
-            frame = add_frame(locals, raw);
-        if (frame != NULL && !frame->settled)
-            frame->settled = write_frame_locals(locals, reader, frame) != COPY_PENDING;
-        settled = settled && (frame == NULL || frame->settled);
+    struct stack_locals *known = find_stack(locals, stack->thread_state);
+    if (known == NULL)
+        known = add_stack(locals, stack);
+    if (known == NULL)
+        return true;
+    for (size_t i = known->first_pending; i < known->count; i++) {
+        struct frame_locals *frame = &known->frames[i];
+        if (!frame->settled)
+            frame->settled = frame->raw->code->status != COPY_READY || write_frame_locals(locals, reader, frame) != COPY_PENDING;
+        if (frame->settled && i == known->first_pending)
+            known->first_pending++;
     }
-    return settled;
+    return known->first_pending == known->count;
 }
 
-void locals_take(struct locals *locals, const struct raw_frame *raw, struct spprof_variable **variables, size_t *count)
+void locals_take(struct locals *locals, const struct stack *stack, size_t index, struct spprof_variable **variables, size_t *count)
 {
-    struct frame_locals *frame = find_frame(locals, raw);
+    struct stack_locals *known = find_stack(locals, stack->thread_state);
     *variables = NULL;
     *count = 0;
-    if (frame == NULL || frame->count == 0)
+    if (known == NULL || index >= known->count || known->frames[index].count == 0)
         return;
+    struct frame_locals *frame = &known->frames[index];
     *variables = calloc(frame->count, sizeof **variables);
     for (size_t i = 0; *variables != NULL && i < frame->count; i++) {
         struct spprof_variable *variable = &frame->items[i].variable;

@@ -1,4 +1,5 @@
 """Starts the programs of tests/programs under an interpreter of the matrix, and always ends them."""
+import ctypes
 import functools
 import json
 import os
@@ -12,6 +13,12 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+LIBC = ctypes.CDLL(None)
+PR_SET_PDEATHSIG = 1
+FACTS = """
+import sys, sysconfig
+print(sys.base_prefix, sys.base_exec_prefix, *sysconfig.get_config_vars("LIBDIR", "INSTSONAME"), sep="\\n")
+"""
 PROGRAMS = Path(__file__).resolve().parent.parent / "programs"
 
 
@@ -146,8 +153,8 @@ class Launcher:
     @functools.cached_property
     def facts(self):
         """What the interpreter says of its own files: its prefixes, and its shared library or ""."""
-        script = "import sys, sysconfig; v = sysconfig.get_config_var; print(sys.base_prefix, sys.base_exec_prefix, v('LIBDIR'), v('INSTSONAME'), sep='\\n')"
-        prefix, exec_prefix, libdir, soname = subprocess.check_output([*self.command(), "-c", script], text=True, env=self.environment()).splitlines()
+        said = subprocess.check_output([*self.command(), "-c", FACTS], text=True, env=self.environment())
+        prefix, exec_prefix, libdir, soname = said.splitlines()
         library = str(Path(libdir) / soname) if self.interpreter.shared else ""
         return {"home": prefix if prefix == exec_prefix else prefix + ":" + exec_prefix, "library": library}
 
@@ -170,7 +177,7 @@ class Launcher:
         descriptor = os.open("/proc", os.O_RDONLY)
         with open(folder / "output", "wb") as output:
             process = subprocess.Popen([*command, *map(str, arguments)], stdin=subprocess.DEVNULL, stdout=output, stderr=output,
-                                       start_new_session=True, pass_fds=[descriptor], preexec_fn=allow_core, cwd=folder,
+                                       start_new_session=True, pass_fds=[descriptor], preexec_fn=prepare_child, cwd=folder,
                                        env=self.environment(**{"PARKING_PROC": str(descriptor), **environment}))
         os.close(descriptor)
         target = Target(process, folder)
@@ -198,8 +205,10 @@ class Launcher:
         shutil.rmtree(self.folder)
 
 
-def allow_core():
+def prepare_child():
+    """Lets a program leave a core, and end with the tests if these are killed."""
     resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class Spprof:
@@ -228,4 +237,5 @@ class Spprof:
 
 
 def describe(done):
-    return "exit code %d\n%s\n%s" % (done.returncode, done.stdout[-2000:].decode(errors="replace"), done.stderr[-2000:].decode(errors="replace"))
+    output, messages = (stream[-2000:].decode(errors="replace") for stream in (done.stdout, done.stderr))
+    return "exit code %d\n%s\n%s" % (done.returncode, output, messages)

@@ -57,9 +57,6 @@ def frame_differences(found, wanted):
         yield "%d frames, not %d" % (len(found), len(wanted))
     for depth, (one, other) in enumerate(zip(found, wanted)):
         if one != other:
-            yield "frame %d: %s" % (depth, ", ".join("%s %a, not %a" % (key, one[key], other[key]) for key in one if one[key] != other[key]))
+            wrong = ["%s %a, not %a" % (key, one[key], other[key]) for key in one if one[key] != other[key]]
+            yield "frame %d: %s" % (depth, ", ".join(wrong))
             return
-
-
-def place(frame):
-    return frame["file"], frame["line"], frame["function"]

@@ -165,6 +165,7 @@ def test_no_control_byte_reaches_a_terminal(spprof, parked, interpreter):
     for color in ("never", "auto"):
         text = spprof.text("--color", color, target.pid)
         assert re.findall(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]", text) == []
+    assert re.findall(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", spprof.run("bt", "--json", target.pid).stdout.decode("utf-8")) == []
     # No line of the target's making: each is a thread, a frame, a source line, or empty.
     blocks = text_blocks(text)
     for tid, thread in target.truth["threads"].items():

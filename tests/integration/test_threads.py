@@ -9,6 +9,7 @@ import pytest
 from harness import wait_for
 from stacks import all_threads, differences, expected_threads, frame_differences, reported_threads, thread_of
 
+
 def tasks(pid):
     return {int(tid) for tid in os.listdir("/proc/%d/task" % pid)}
 
@@ -24,7 +25,7 @@ def ticks(pid, tid):
 
 
 def test_threads_of_every_origin(spprof, parked):
-    """Started by threading, by _thread, by C; in a signal handler; in callbacks of C: every frame that C entered is there (peers' fault 9)."""
+    """Started by threading, by _thread, by C; in a signal handler; in callbacks of C, of which no frame is lost (peers' fault 9)."""
     target = parked("threads.py")
     report = spprof.report(target.pid)
     assert differences(all_threads(report), target.truth) == []

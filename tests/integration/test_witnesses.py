@@ -12,9 +12,12 @@ HEADER = re.compile(r"^(?:Current thread|Thread) 0x([0-9a-f]+)(?: \[.*?\])? \(mo
 
 def dumped(text):
     """A string as faulthandler writes it."""
-    shown = "".join(c if " " <= c <= "~" else "\\x%02x" % ord(c) if c <= "\xff" else "\\u%04x" % ord(c) if c <= "\uffff" else "\\U%08x" % ord(c)
-                    for c in text[:500])
-    return shown + "..." * (len(text) > 500)
+    def shown(character):
+        if " " <= character <= "~":
+            return character
+        code = ord(character)
+        return "\\x%02x" % code if code < 0x100 else "\\u%04x" % code if code < 0x10000 else "\\U%08x" % code
+    return "".join(map(shown, text[:500])) + "..." * (len(text) > 500)
 
 
 def rendered(frames):

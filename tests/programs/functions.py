@@ -1,7 +1,9 @@
 """Calls of every kind: from Python, from C, from the interpreter itself."""
 import functools
+import gc
 import re
 import sys
+import threading
 
 from parking import park, run
 
@@ -194,6 +196,18 @@ def evaluated():
     eval("[park() for _ in (1,)]", {"park": park})
 
 
+def entering():
+    """Up to 3.11 garbage collection, and so Python code, can run while a call still makes the cells of its frame."""
+    def closure(a, b, c, d, e, f, g, h):
+        return lambda: (a, b, c, d, e, f, g, h)
+    ident = threading.get_ident()
+    gc.callbacks.append(lambda phase, info: park() if threading.get_ident() == ident else None)
+    gc.set_threshold(1)
+    for _ in range(1000):
+        closure(*range(8))
+    park()
+
+
 def warned():
     import warnings
     warnings.showwarning = park
@@ -311,5 +325,5 @@ if __name__ == "__main__":
     run(recursion, method, lambdas, decorated, parking_decorator, default_argument, sorted_key, reduced, mapped, substituted, partially,
         cached, added, compared, hashed, represented, iterated, attribute, properties, finalizer, list_comprehension,
         nested_comprehension, set_comprehension, dict_comprehension, generator_expression, class_body, class_creation, metaclass,
-        importing, executed, evaluated, warned, traced("call", some_lines), traced("line", some_lines), traced("return", some_lines),
+        importing, entering, executed, evaluated, warned, traced("call", some_lines), traced("line", some_lines), traced("return", some_lines),
         profiled, monitored, initializer, subscript, getter, keywords, comprehended)
