@@ -63,10 +63,9 @@ bool frame_is_incomplete(const struct raw_frame *frame, const struct layout_rule
 
 bool frame_fits_caller(const struct raw_frame *callee, const struct raw_frame *caller)
 {
-    enum { SAME_CHUNK = 1 << 14 };
     uint64_t size = caller->code->frame_bytes;
     bool both = callee->owner == FRAME_OWNER_THREAD && caller->owner == FRAME_OWNER_THREAD && size != 0;
-    if (!both || callee->address <= caller->address || callee->address - caller->address > SAME_CHUNK)
+    if (!both || callee->chunk == 0 || callee->chunk != caller->chunk)
         return true;
     return callee->address - caller->address == size;
 }

@@ -284,6 +284,7 @@ static enum copy_status walk_frame(struct stack *stack, struct reader *reader, s
         STEP(read_frame_object(stack, reader, &frame, &code, &previous));
     else
         STEP(read_interpreter_frame(stack, reader, &frame, &code, &previous));
+    frame.chunk = in_chunk(stack, stack->cursor, 1) ? stack->chunk : 0;
     bool popped = stack->cursor >= stack->top && stack->cursor < stack->limit;
     if (stack->on_trial && (popped || (frame.entered && previous != stack->head_before))) {
         reject_trial(stack);

@@ -10,6 +10,7 @@
 
 struct raw_frame {
     uint64_t address;
+    uint64_t chunk; /* of the data stack that the frame lies in; 0: in none that was read */
     struct code_entry *code;
     uint64_t instruction; /* prev_instr or instr_ptr; before 3.11 f_lasti, sign-extended */
     int32_t thread_bytecode; /* which copy of the bytecode runs; 0: the main one */

@@ -43,7 +43,7 @@ def test_reading_grows_with_threads(start, reads):
 
 
 def test_reading_grows_with_depth(start, reads):
-    shallow, deep = reads(start("many.py", 2, 2000)), reads(start("many.py", 2, 20000))
+    shallow, deep = reads(start("many.py", 2, 1000)), reads(start("many.py", 2, 10000))
     assert deep[0] <= 10 * shallow[0] + 10 and deep[1] <= 11 * shallow[1]
 
 

@@ -682,10 +682,29 @@ static void test_fits_caller(void **state)
         skip();
     put_u32(memory, FIELD_AT(memory, program->code, code, framesize), FRAME_ROOM / 8);
     set_newest(program, push_frames(program, chunk, 3, 0));
+    set_chunk(program, chunk, frame_in_chunk(chunk, 3));
     assert_whole(program, 3);
     const struct raw_frame *frames = program->stack.frames;
     assert_true(frame_fits_caller(&frames[0], &frames[1]));
     assert_false(frame_fits_caller(&frames[0], &frames[2]));
+}
+
+/* Where mappings grow upwards a chunk may follow the one before at once: nothing is known of the gap between their frames. */
+static void test_fits_caller_in_the_chunk_before(void **state)
+{
+    struct program *program = *state;
+    struct memory *memory = program->memory;
+    uint64_t older = make_chunk(program, 0, 3), newer = make_chunk(program, older, 3);
+    if (LAYOUT(layout_in(program), code, framesize) == LAYOUT_ABSENT)
+        skip();
+    put_u32(memory, FIELD_AT(memory, program->code, code, framesize), FRAME_ROOM / 8);
+    set_newest(program, push_frames(program, newer, 1, push_frames(program, older, 2, 0)));
+    set_chunk(program, newer, frame_in_chunk(newer, 1));
+    assert_whole(program, 3);
+    const struct raw_frame *frames = program->stack.frames;
+    assert_true(frames[0].address > frames[1].address);
+    assert_true(frame_fits_caller(&frames[0], &frames[1]));
+    assert_true(frame_fits_caller(&frames[1], &frames[2]));
 }
 
 int main(void)
@@ -726,6 +745,7 @@ int main(void)
         SINCE_3_11(test_older_chunks_that_lie),
         SINCE_3_11(test_bad_thread_costs_no_other),
         SINCE_3_12(test_fits_caller),
+        SINCE_3_12(test_fits_caller_in_the_chunk_before),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
