@@ -9,7 +9,7 @@
 enum {
     FIRST_BUCKETS = 1 << 10,
     /* Ranges so close to one another are read as one: copying a few bytes more is cheaper than another element of the batch. */
-    MERGE_GAP = 256,
+    MERGE_GAP = 1024,
     MERGED_MAX = 1 << 16,
     PAGE = 4096,
 };

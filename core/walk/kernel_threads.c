@@ -1,6 +1,7 @@
 #include "walk/kernel_threads.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "cleanup.h"
 #include "object/reader.h"
@@ -47,27 +48,44 @@ struct descriptors {
     size_t count;
 };
 
-static void read_descriptor(const struct kernel_threads *threads, uint64_t address, struct descriptors *descriptors)
+static void add_descriptor(struct descriptors *descriptors, uint64_t address)
 {
-    size_t at = descriptors->count, size = DESCRIPTOR_SIZE;
-    for (size_t i = 0; i < at; i++)
+    for (size_t i = 0; i < descriptors->count; i++)
         if (descriptors->addresses[i] == address) /* one thread may have a thread state in several interpreters */
             return;
-    while (size >= DESCRIPTOR_SIZE_MIN && target_try_read(threads->target, address, descriptors->bytes[at], size) != SPPROF_READ_OK)
+    descriptors->addresses[descriptors->count++] = address;
+}
+
+/* One that ends where memory ends is read as far as it goes. */
+static size_t read_less(struct spprof_target *target, uint64_t address, uint8_t *bytes)
+{
+    size_t size = DESCRIPTOR_SIZE / 2;
+    while (size >= DESCRIPTOR_SIZE_MIN && target_try_read(target, address, bytes, size) != SPPROF_READ_OK)
         size /= 2;
-    if (size < DESCRIPTOR_SIZE_MIN)
-        return;
-    descriptors->addresses[at] = address;
-    descriptors->sizes[at] = size;
-    descriptors->count++;
+    return size >= DESCRIPTOR_SIZE_MIN ? size : 0;
 }
 
 static void read_descriptors(const struct kernel_threads *threads, const struct thread_list *list, struct descriptors *descriptors)
 {
+    struct spprof_range ranges[LEARN_FROM];
     descriptors->count = 0;
     for (size_t i = 0; i < list->count; i++)
         for (size_t j = 0; j < list->interpreters[i]->thread_count && descriptors->count < LEARN_FROM; j++)
-            read_descriptor(threads, list->interpreters[i]->threads[j]->thread_id, descriptors);
+            add_descriptor(descriptors, list->interpreters[i]->threads[j]->thread_id);
+    for (size_t i = 0; i < descriptors->count; i++)
+        ranges[i] = (struct spprof_range){.address = descriptors->addresses[i], .size = DESCRIPTOR_SIZE, .buffer = descriptors->bytes[i]};
+    target_read_many(threads->target, ranges, descriptors->count);
+
+    size_t readable = 0;
+    for (size_t i = 0; i < descriptors->count; i++) {
+        bool whole = ranges[i].status == SPPROF_READ_OK;
+        size_t size = whole ? DESCRIPTOR_SIZE : read_less(threads->target, ranges[i].address, descriptors->bytes[i]);
+        if (size == 0)
+            continue;
+        memmove(descriptors->bytes[readable], descriptors->bytes[i], size);
+        descriptors->sizes[readable++] = size;
+    }
+    descriptors->count = readable;
 }
 
 /* Whether every descriptor holds here the id of a thread that exists, and no two the same. */
