@@ -1,0 +1,121 @@
+/*
+ * A debugger's current process or core as a target, and the commands that gdb and lldb have in common. A plugin knows its debugger:
+ * it fills the tables below, registers the commands under their names, and passes text on. Everything else happens here.
+ */
+#ifndef SPPROF_DEBUGGER_H
+#define SPPROF_DEBUGGER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "spprof/error.h"
+#include "spprof/target.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* What a debugger says of a module. */
+struct spprof_debugger_module {
+    const char *path; /* "" unknown */
+    bool main;
+    uint64_t start, end; /* addresses; end 0: unknown */
+    const struct spprof_mapping *mappings; /* sorted; count 0: unknown, and what can be read is found out */
+    size_t mapping_count;
+    void *handle; /* of the plugin, for find_symbol and find_section; NULL is allowed */
+};
+
+/*
+ * What a debugger can do with the process or core that it has open. debugger is the plugin's own. All calls come from the thread that
+ * runs the command. Nothing here resumes or changes the inferior, and nothing calls into it. Texts are copied by the core.
+ */
+struct spprof_debugger_ops {
+    /* Reads size bytes at address, all or nothing. */
+    bool (*read)(void *debugger, uint64_t address, void *buffer, size_t size);
+    /* Appends the threads (tid, target_tid, name, signal and fault address of a core's thread, as far as known). items is grown by malloc. */
+    struct spprof_error *(*threads)(void *debugger, struct spprof_native_threads *threads);
+    /* Calls add for each module. */
+    struct spprof_error *(*modules)(void *debugger, void (*add)(void *context, const struct spprof_debugger_module *module), void *context);
+    /* False: no such symbol, or section, in this module. */
+    bool (*find_symbol)(void *debugger, const struct spprof_debugger_module *module, const char *name, uint64_t *address);
+    bool (*find_section)(void *debugger, const struct spprof_debugger_module *module, const char *name, uint64_t *address, uint64_t *size);
+    /* Whether the user pressed Ctrl-C; asked often. */
+    bool (*interrupted)(void *debugger);
+};
+
+/* Which process or core it is. */
+struct spprof_debugger_inferior {
+    enum spprof_target_kind kind;
+    enum spprof_architecture architecture;
+    unsigned pointer_size, long_size; /* 0: 8 */
+    int64_t pid; /* of a core the dead one's */
+    bool local;  /* a process of this machine, whose /proc/PID is the inferior's: memory may be read past the debugger */
+    int signal;  /* that a core died of; 0: none, or unknown */
+    const char *executable; /* NULL: unknown */
+    const char *core;       /* path of the core file on this machine; NULL: none, or unknown */
+};
+
+/*
+ * A target on a debugger. Memory is cached in pages until spprof_debugger_target_resumed. Where a direct path (local process, local core file)
+ * is at hand and gives the same bytes it is taken for memory; spprof doctor says which was. ops and debugger are borrowed until close.
+ */
+struct spprof_error *spprof_debugger_target_open(const struct spprof_debugger_ops *ops, void *debugger,
+                                                 const struct spprof_debugger_inferior *inferior, struct spprof_target **target);
+
+/* The commands of a debugger with one inferior at a time: they keep which Python frame is selected, and what was found, until it changes. */
+struct spprof_console;
+
+struct spprof_console_ops {
+    /* Says which process or core is current; false with *error: none, or not one that can be looked at. */
+    struct spprof_error *(*inferior)(void *debugger, struct spprof_debugger_inferior *inferior);
+    /* The kernel thread id of the debugger's selected thread; 0: none. */
+    int64_t (*selected_thread)(void *debugger);
+    /* What the debugger calls a thread ("3", "1.3"); writes "" where it does not know it. */
+    void (*thread_label)(void *debugger, int64_t tid, char *label, size_t size);
+    /* Address bounds of the debugger's selected C frame on the C stack, for the Python frame to begin with; false: unknown. May be NULL. */
+    bool (*selected_frame)(void *debugger, uint64_t *stack_pointer);
+    bool (*wants_color)(void *debugger);
+    const char *debugger_name; /* "gdb", "lldb" */
+};
+
+struct spprof_error *spprof_console_new(const struct spprof_debugger_ops *target_ops, const struct spprof_console_ops *ops, void *debugger,
+                                        struct spprof_console **console);
+void spprof_console_free(struct spprof_console *console);
+
+/* To be called whenever the inferior runs, stops, is replaced or its modules change: everything read so far is forgotten. */
+void spprof_console_changed(struct spprof_console *console);
+
+/* A command as the shell's contract names it. */
+struct spprof_console_command {
+    const char *name;     /* "bt-all", "up", ...: gdb and lldb put "py-" before it, or "spprof " */
+    const char *summary;  /* one line */
+    const char *help;     /* whole paragraphs, ends without newline */
+    const char *usage;    /* "[-n COUNT]": what may follow the name */
+    bool takes_expression; /* its argument is a Python name */
+};
+extern const struct spprof_console_command spprof_console_commands[];
+extern const size_t spprof_console_command_count;
+
+struct spprof_console_result {
+    char *text;    /* owned; what to show, ends with a newline where not empty; escaped, ready for a terminal */
+    size_t size;
+    char *note;    /* owned; one line for the side: what could not be read. NULL: none */
+};
+
+/*
+ * Runs a command with its arguments as the user typed them. An error is to be shown as the debugger shows errors; text that was made
+ * before it is in result all the same. result is to be freed in every case.
+ */
+struct spprof_error *spprof_console_run(struct spprof_console *console, const char *command, const char *arguments,
+                                        struct spprof_console_result *result);
+void spprof_console_result_free(struct spprof_console_result *result);
+
+/* Words that may stand next: calls add for each. */
+void spprof_console_complete(struct spprof_console *console, const char *command, const char *text, const char *word,
+                             void (*add)(void *context, const char *word), void *context);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
