@@ -12,6 +12,7 @@ enum {
     MERGE_GAP = 1024,
     MERGED_MAX = 1 << 16,
     PAGE = 4096,
+    UNWANTED_ROUNDS = 64,
 };
 
 /* One range. A longer range at the same address is an entry of its own: it may fail where the shorter one did not. */
@@ -20,6 +21,7 @@ struct entry {
     size_t size;
     uint8_t *data;
     struct entry *next_in_bucket;
+    uint32_t wanted; /* the round in which it was wanted last */
     enum spprof_read_status status;
 };
 
@@ -31,6 +33,9 @@ struct copy {
     size_t entry_count, entry_capacity;
     struct entry **pending;
     size_t pending_count, pending_capacity;
+    struct spprof_range *ranges; /* of copy_reread */
+    size_t range_capacity;
+    uint32_t round;
 };
 
 static size_t bucket_of(const struct copy *copy, uint64_t address)
@@ -78,6 +83,7 @@ void copy_free(struct copy *copy)
     free(copy->buckets);
     free(copy->entries);
     free(copy->pending);
+    free(copy->ranges);
     free(copy);
 }
 
@@ -122,6 +128,12 @@ static void link_entry(struct copy *copy, struct entry *entry)
     *bucket = entry;
 }
 
+static void link_all(struct copy *copy)
+{
+    for (size_t i = 0; i < copy->entry_count; i++)
+        link_entry(copy, copy->entries[i]);
+}
+
 /* Keeps the chains short; where memory runs out they only get longer. */
 static void grow_buckets(struct copy *copy)
 {
@@ -131,8 +143,7 @@ static void grow_buckets(struct copy *copy)
     free(copy->buckets);
     copy->buckets = larger;
     copy->bucket_count *= 4;
-    for (size_t i = 0; i < copy->entry_count; i++)
-        link_entry(copy, copy->entries[i]);
+    link_all(copy);
 }
 
 /* Makes an entry that is pending. */
@@ -170,6 +181,7 @@ enum copy_status copy_want(struct copy *copy, uint64_t address, size_t size, con
         entry = add(copy, address, size);
     if (entry == NULL)
         return COPY_FAILED;
+    entry->wanted = copy->round;
     if (entry->status == SPPROF_READ_PENDING)
         return COPY_PENDING;
     if (entry->status != SPPROF_READ_OK)
@@ -300,4 +312,56 @@ void copy_refresh(struct copy *copy)
         copy->entries[i]->status = SPPROF_READ_PENDING;
     copy->pending_count = 0;
     read_entries(copy, copy->entries, copy->entry_count);
+}
+
+/* Drops the ranges that nobody has wanted for a while. */
+static void drop_unwanted(struct copy *copy)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < copy->entry_count; i++) {
+        struct entry *entry = copy->entries[i];
+        if (copy->round - entry->wanted < UNWANTED_ROUNDS)
+            copy->entries[kept++] = entry;
+        else
+            free_entry(entry);
+    }
+    if (kept == copy->entry_count)
+        return;
+    copy->entry_count = kept;
+    memset(copy->buckets, 0, copy->bucket_count * sizeof *copy->buckets);
+    link_all(copy);
+}
+
+static bool grow_ranges(struct copy *copy, size_t count)
+{
+    if (count <= copy->range_capacity)
+        return true;
+    struct spprof_range *grown = reallocarray(copy->ranges, count * 2, sizeof *grown);
+    if (grown == NULL)
+        return false;
+    copy->ranges = grown;
+    copy->range_capacity = count * 2;
+    return true;
+}
+
+void copy_reread(struct copy *copy, struct spprof_range *last)
+{
+    copy->pending_count = 0;
+    if (++copy->round % UNWANTED_ROUNDS == 0)
+        drop_unwanted(copy);
+    size_t count = copy->entry_count;
+    if (!grow_ranges(copy, count + 1)) {
+        fail_all(copy->entries, count);
+        last->status = SPPROF_READ_UNMAPPED;
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        const struct entry *entry = copy->entries[i];
+        copy->ranges[i] = (struct spprof_range){.address = entry->address, .size = entry->size, .buffer = entry->data};
+    }
+    copy->ranges[count] = *last;
+    target_read_many(copy->target, copy->ranges, count + 1);
+    for (size_t i = 0; i < count; i++)
+        copy->entries[i]->status = copy->ranges[i].status;
+    last->status = copy->ranges[count].status;
 }

@@ -40,6 +40,12 @@ bool copy_fetch(struct copy *copy);
 /* Reads every range again, as of now. */
 void copy_refresh(struct copy *copy);
 
+/*
+ * Reads every range again in one batch, in the order in which they were first wanted, and then *last, which the caller owns: for a
+ * target that runs, where the order tells what was seen before what. Ranges that were not wanted for a while are dropped.
+ */
+void copy_reread(struct copy *copy, struct spprof_range *last);
+
 /* Forgets every range. */
 void copy_clear(struct copy *copy);
 

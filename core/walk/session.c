@@ -5,15 +5,9 @@
 
 #include "cleanup.h"
 #include "walk/build.h"
-#include "walk/candidates.h"
 #include "walk/live_stack.h"
+#include "walk/session.h"
 #include "walk/walk.h"
-
-
-struct spprof_session {
-    struct spprof_target *target;
-    struct chosen chosen;
-};
 
 struct spprof_error *spprof_session_open(struct spprof_target *target, struct spprof_session **result)
 {
