@@ -4,8 +4,9 @@
 
 #include "message.h"
 #include "operand.h"
-#include "options.h"
+#include "options/options.h"
 #include "spprof/report.h"
+#include "terminal.h"
 #include "verb.h"
 
 static double milliseconds_now(void)
@@ -15,27 +16,9 @@ static double milliseconds_now(void)
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
-/* Who wants more of a value wants it deeper and wider, too. */
-static struct spprof_value_limits value_limits(const struct options *options)
-{
-    enum { DEFAULT_LENGTH = 1000, DEEP = 100 };
-    struct spprof_value_limits limits = {.length = (size_t)options->value_length};
-    if (limits.length > DEFAULT_LENGTH) {
-        limits.depth = DEEP;
-        limits.items = limits.objects = limits.length;
-    }
-    return limits;
-}
-
 static struct spprof_error *take_snapshot(const struct options *options, struct spprof_target *target, struct spprof_snapshot **snapshot)
 {
-    const struct spprof_snapshot_options wanted = {
-        .no_stop = options->no_stop,
-        .only_tid = options->thread,
-        .locals = options->locals,
-        .exceptions = options->locals,
-        .limits = value_limits(options),
-    };
+    const struct spprof_snapshot_options wanted = options_snapshot(options);
     struct spprof_session *session;
     double start = milliseconds_now();
     struct spprof_error *error = spprof_session_open(target, &session);
@@ -61,7 +44,7 @@ static size_t count_truncated(const struct spprof_snapshot *snapshot)
 static void print_snapshot(const struct options *options, struct spprof_target *target, const struct spprof_snapshot *snapshot)
 {
     const struct spprof_report_options wanted = {
-        .color = options_want_color(options),
+        .color = terminal_wants_color(options->color),
         .source = !options->no_source,
         .target = target,
     };
@@ -102,10 +85,10 @@ static enum exit_status report(const struct options *options, struct spprof_targ
     return status;
 }
 
-static enum exit_status run(const struct options *options)
+static enum exit_status run(const struct verb *verb, const struct options *options)
 {
     struct spprof_target *target;
-    enum exit_status status = operand_open(options, &target);
+    enum exit_status status = operand_open(verb, options, &target);
     if (status != STATUS_DONE)
         return status;
     status = report(options, target);
