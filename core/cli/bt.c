@@ -1,5 +1,6 @@
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "message.h"
@@ -32,15 +33,6 @@ static struct spprof_error *take_snapshot(const struct options *options, struct 
     return error;
 }
 
-static size_t count_truncated(const struct spprof_snapshot *snapshot)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < snapshot->interpreter_count; i++)
-        for (size_t j = 0; j < snapshot->interpreters[i].thread_count; j++)
-            count += snapshot->interpreters[i].threads[j].truncated != NULL;
-    return count;
-}
-
 static void print_snapshot(const struct options *options, struct spprof_target *target, const struct spprof_snapshot *snapshot)
 {
     const struct spprof_report_options wanted = {
@@ -62,13 +54,12 @@ static void print_snapshot(const struct options *options, struct spprof_target *
 /* Says in one line what the report tells in full. */
 static enum exit_status judge(const struct options *options, const struct spprof_snapshot *snapshot)
 {
-    size_t truncated = count_truncated(snapshot), problems = snapshot->problems.count;
-    if (truncated == 0 && problems == 0)
-        return STATUS_DONE;
-    if (!options->quiet)
-        message("not everything could be read: %zu stack%s cut short, %zu problem%s", truncated, truncated == 1 ? "" : "s", problems,
-                problems == 1 ? "" : "s");
-    return STATUS_PARTIAL;
+    char *note = spprof_report_note(snapshot);
+    bool partial = note != NULL || snapshot->problems.count > 0;
+    if (note != NULL && !options->quiet)
+        message("%s", note);
+    free(note);
+    return partial ? STATUS_PARTIAL : STATUS_DONE;
 }
 
 static enum exit_status report(const struct options *options, struct spprof_target *target)

@@ -150,6 +150,16 @@ void options_print(FILE *stream, enum verb_bit verb)
     }
 }
 
+void options_list(enum verb_bit verb, void (*add)(void *context, const char *word), void *context)
+{
+    for (size_t i = 0; i < DESCRIPTION_COUNT; i++) {
+        char word[32];
+        snprintf(word, sizeof word, "--%s", descriptions[i].name);
+        if (is_accepted(&descriptions[i], verb))
+            add(context, word);
+    }
+}
+
 /* Who wants more of a value wants it deeper and wider, too. */
 static struct spprof_value_limits value_limits(const struct options *options)
 {

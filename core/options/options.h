@@ -39,6 +39,9 @@ struct spprof_error *options_parse(struct options *options, int argc, char **arg
 /* Writes the options that a command accepts (FOR_ALL: those that every command accepts), one a line, for --help. */
 void options_print(FILE *stream, enum verb_bit verb);
 
+/* Calls add for each option of a command ("--json"). */
+void options_list(enum verb_bit verb, void (*add)(void *context, const char *word), void *context);
+
 /* What is to be read, as the options of bt say. */
 struct spprof_snapshot_options options_snapshot(const struct options *options);
 
