@@ -65,7 +65,7 @@ static struct spprof_error *read_values(struct taking *taking)
     const struct spprof_snapshot_options *options = taking->options;
     if (!options->locals && !options->exceptions)
         return NULL;
-    return walk_values(taking->walk, &options->limits, options->locals);
+    return walk_values(taking->walk, &options->limits, options->locals, options->values_of);
 }
 
 static struct spprof_error *walk_with_values(struct taking *taking)
