@@ -17,7 +17,7 @@ struct spprof_error *capture_init(struct capture *capture, struct spprof_target 
     *capture = (struct capture){.reader = {.layout = layout}};
     stack_init(&capture->stack, thread_state);
     capture->stack.reads_ahead = true;
-    capture->stack.recovers = true;
+    capture->stack.speculative = true;
     return copy_new(target, &capture->reader.copy);
 }
 

@@ -1,9 +1,9 @@
 #include "sample/clock.h"
 
-#include <math.h>
+#include <stddef.h>
 #include <time.h>
 
-enum { STEPS_PER_DOUBLING = 16, SPIN_NS = 60000 };
+enum { SPIN_NS = 60000, STEP_BITS = 4, STEPS = 1 << STEP_BITS };
 
 uint64_t clock_now(void)
 {
@@ -63,9 +63,22 @@ void ticks_wait(const struct ticks *ticks, uint64_t until)
         ;
 }
 
+/* Sixteen steps for each doubling. */
+static size_t step_of(uint64_t ns)
+{
+    unsigned doublings = 63u - (unsigned)__builtin_clzll(ns | STEPS);
+    return (size_t)doublings * STEPS + (size_t)(ns >> (doublings - STEP_BITS) & (STEPS - 1));
+}
+
+static double middle_of(size_t step)
+{
+    double within = (double)(step % STEPS) + STEPS + 0.5;
+    return within * (double)(UINT64_C(1) << (step / STEPS)) / STEPS;
+}
+
 void durations_add(struct durations *durations, uint64_t ns)
 {
-    size_t step = ns < 2 ? 0 : (size_t)(log2((double)ns) * STEPS_PER_DOUBLING);
+    size_t step = step_of(ns);
     durations->counts[step < CLOCK_TIMES ? step : CLOCK_TIMES - 1]++;
     durations->total++;
     if (ns > durations->longest)
@@ -78,7 +91,7 @@ double durations_quantile_us(const struct durations *durations, double quantile)
     for (size_t i = 0; i < CLOCK_TIMES; i++) {
         seen += durations->counts[i];
         if (seen > wanted)
-            return exp2(((double)i + 0.5) / STEPS_PER_DOUBLING) / 1e3;
+            return middle_of(i) / 1e3;
     }
     return (double)durations->longest / 1e3;
 }

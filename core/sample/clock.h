@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { CLOCK_TIMES = 512 };
+enum { CLOCK_TIMES = 1024 };
 
 struct ticks {
     uint64_t began, period; /* ns; CLOCK_MONOTONIC */
@@ -25,7 +25,7 @@ void ticks_next(struct ticks *ticks);
 /* Sleeps until the next look is due, or until a moment (0: none) if that comes first. */
 void ticks_wait(const struct ticks *ticks, uint64_t until);
 
-/* How long looks took, counted in steps of two percent. */
+/* How long looks took, counted in steps of a sixteenth. */
 struct durations {
     uint64_t counts[CLOCK_TIMES];
     uint64_t total, longest; /* ns */

@@ -19,7 +19,7 @@ void stack_restart(struct stack *stack)
         .power = 1,
         .frames = stack->frames,
         .frame_capacity = stack->frame_capacity,
-        .recovers = stack->recovers,
+        .speculative = stack->speculative,
         .reads_ahead = stack->reads_ahead,
     };
 }
@@ -99,7 +99,7 @@ static enum copy_status enter_cframe(struct stack *stack, struct reader *reader,
     STEP(first);
     if (before != 0)
         STEP(reader_pointer(reader, before + (uint64_t)LAYOUT(layout, cframe, current_frame), "C frame", &stack->head_before));
-    stack->on_trial = before != 0;
+    stack->on_trial = before != 0 && !stack->speculative;
     stack->head = newest;
     stack->head_address = cframe + (uint64_t)LAYOUT(layout, cframe, current_frame);
     return COPY_READY;
@@ -302,11 +302,9 @@ static enum copy_status read_interpreter_frame(struct stack *stack, struct reade
 /* A return takes the code object out of the frame (3.14 and later), and leaves the instruction until the next call. */
 static struct code_entry *recover_code(struct stack *stack, const struct raw_frame *frame, const struct code_table *codes)
 {
-    if (!stack->recovers || stack->frame_count > 0)
+    if (!stack->speculative || stack->frame_count > 0)
         return NULL;
-    struct code_entry *code = code_table_by_instruction(codes, frame->instruction);
-    stack->recovered = code != NULL;
-    return code;
+    return code_table_by_instruction(codes, frame->instruction);
 }
 
 static enum copy_status walk_frame(struct stack *stack, struct reader *reader, struct code_table *codes)

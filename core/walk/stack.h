@@ -40,8 +40,12 @@ struct stack {
     uint64_t cursor; /* the frame to be read next */
     struct raw_frame *frames;
     size_t frame_count, frame_capacity;
-    bool recovers;    /* a newest frame that has lost its code object to a return is known by its instruction (3.14 and later) */
-    bool recovered;   /* so it was */
+    /*
+     * The target runs: the newest frame may have returned since its address was read, and its slot still tells what it was (from 3.14 on
+     * it has lost its code object, and is known by its instruction). There is no trial: what the current C frame names is taken as
+     * it is, and whether it can be is for others to judge.
+     */
+    bool speculative;
     bool reads_ahead; /* chunks are read to the end of their page, so that the next reading finds them large enough */
     size_t steps; /* frames gone by, shown or not */
     char *truncated; /* why the stack ends early; owned */
