@@ -18,6 +18,9 @@ struct spprof_error *capture_init(struct capture *capture, struct spprof_target 
     stack_init(&capture->stack, thread_state);
     capture->stack.reads_ahead = true;
     capture->stack.speculative = true;
+    capture->links = capture->stack.links = calloc(FRAME_LINKS, sizeof *capture->links);
+    if (capture->links == NULL)
+        return spprof_error_no_memory();
     return copy_new(target, &capture->reader.copy);
 }
 
@@ -25,6 +28,7 @@ void capture_free(struct capture *capture)
 {
     copy_free(capture->reader.copy);
     stack_free(&capture->stack);
+    free(capture->links);
     free(capture->frames.items);
     free(capture->accepted.items);
 }
@@ -63,7 +67,7 @@ static bool read_once(struct capture *capture, struct capture_context *context, 
         .buffer = &last_head,
     };
     uint64_t expected = stack->head_address;
-    copy_reread(capture->reader.copy, &last);
+    copy_reread(capture->reader.copy, &last, context->layout->rules->frames == FRAME_OBJECTS);
     stack_restart(stack);
     stack_step(stack, &capture->reader, context->codes);
     bool at_once = stack->progress == STACK_DONE;

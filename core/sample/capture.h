@@ -38,6 +38,7 @@ struct captured_frames {
 struct capture {
     struct reader reader;
     struct stack stack;
+    struct frame_link *links;
     struct captured_frames frames;   /* of the sample that was taken */
     struct captured_frames accepted; /* of the one before */
     uint64_t root;                   /* address of the oldest frame; 0: not known yet */

@@ -311,15 +311,32 @@ static bool is_time_over(const struct spprof_sampler *sampler)
     return sampler->options.duration_s > 0 && (double)(clock_now() - sampler->began) / 1e9 >= sampler->options.duration_s;
 }
 
+static bool stops(const struct spprof_sampler *sampler)
+{
+    return sampler->options.stop && sampler->target->ops->hold != NULL;
+}
+
+/* Who runs is asked before all stand. */
 static struct spprof_error *stopped_look(struct spprof_sampler *sampler)
 {
     struct spprof_target *target = sampler->target;
-    if (!sampler->options.stop || target->ops->stop == NULL)
+    if (!stops(sampler))
         return look(sampler, target->ops->stop == NULL);
+    uint64_t now = clock_now();
+    for (size_t i = 0; i < sampler->roster.count; i++)
+        activity_of(&sampler->roster.threads[i]->activity, now);
     TRY(target->ops->stop(target));
     struct spprof_error *error = look(sampler, true);
     target->ops->resume(target);
     return error;
+}
+
+static void wait(struct spprof_sampler *sampler, uint64_t until)
+{
+    if (stops(sampler))
+        sampler->target->ops->rest(sampler->target, sampler->ticks.due < until ? sampler->ticks.due : until);
+    else
+        ticks_wait(&sampler->ticks, until);
 }
 
 struct spprof_error *spprof_sampler_run(struct spprof_sampler *sampler, volatile int *ended,
@@ -329,8 +346,10 @@ struct spprof_error *spprof_sampler_run(struct spprof_sampler *sampler, volatile
         ticks_start(&sampler->ticks, sampler->options.rate_hz);
     if (sampler->began == 0)
         sampler->began = clock_now();
+    if (stops(sampler))
+        TRY(sampler->target->ops->hold(sampler->target));
     while (*ended == 0 && !sampler->over && !is_time_over(sampler)) {
-        ticks_wait(&sampler->ticks, clock_now() + PROGRESS_NS);
+        wait(sampler, clock_now() + PROGRESS_NS);
         tell(sampler, progress, context);
         if (clock_now() < sampler->ticks.due)
             continue;

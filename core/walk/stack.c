@@ -20,6 +20,7 @@ void stack_restart(struct stack *stack)
         .frames = stack->frames,
         .frame_capacity = stack->frame_capacity,
         .speculative = stack->speculative,
+        .links = stack->links,
         .reads_ahead = stack->reads_ahead,
     };
 }
@@ -307,6 +308,18 @@ static struct code_entry *recover_code(struct stack *stack, const struct raw_fra
     return code_table_by_instruction(codes, frame->instruction);
 }
 
+static uint64_t remember_link(struct stack *stack, uint64_t code, uint64_t previous)
+{
+    if (stack->links == NULL)
+        return previous;
+    struct frame_link *link = &stack->links[(stack->cursor * UINT64_C(0x9e3779b97f4a7c15)) >> 54];
+    if (previous != 0)
+        *link = (struct frame_link){stack->cursor, code, previous};
+    else if (link->address == stack->cursor && link->code == code)
+        return link->previous;
+    return previous;
+}
+
 static enum copy_status walk_frame(struct stack *stack, struct reader *reader, struct code_table *codes)
 {
     struct raw_frame frame = {.address = stack->cursor};
@@ -333,6 +346,8 @@ static enum copy_status walk_frame(struct stack *stack, struct reader *reader, s
         if (frame.code == NULL || !push_frame(stack, &frame))
             return reader_fail(reader, "out of memory");
         stack->trial_count += was_on_trial;
+        if (frame.owner == FRAME_OWNER_GENERATOR || reader->layout->rules->frames == FRAME_OBJECTS)
+            previous = remember_link(stack, code, previous);
     }
     advance(stack, previous);
     return COPY_READY;

@@ -23,6 +23,16 @@ enum { STACK_FRAMES_MAX = 2 * 1000 * 1000 };
 /* What kind of thing truncated tells. */
 enum stack_fault { STACK_SOUND, STACK_BAD_POINTER, STACK_NOT_CODE, STACK_CYCLE, STACK_UNREADABLE };
 
+/*
+ * Of a target that runs: which frame a frame was called by when that was last seen, by address and code object. A generator that has
+ * yielded since, and a frame object that has returned (3.9, 3.10), have forgotten it.
+ */
+enum { FRAME_LINKS = 1 << 10 };
+
+struct frame_link {
+    uint64_t address, code, previous;
+};
+
 struct stack {
     uint64_t thread_state;
     enum { STACK_NEW, STACK_ENTERED, STACK_DONE } progress;
@@ -46,6 +56,7 @@ struct stack {
      * it is, and whether it can be is for others to judge.
      */
     bool speculative;
+    struct frame_link *links; /* FRAME_LINKS of them, borrowed; NULL: none are kept */
     bool reads_ahead; /* chunks are read to the end of their page, so that the next reading finds them large enough */
     size_t steps; /* frames gone by, shown or not */
     char *truncated; /* why the stack ends early; owned */

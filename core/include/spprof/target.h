@@ -111,6 +111,10 @@ struct spprof_target_ops {
     /* Stops every thread together, lets them go again. Only a live process has these. */
     struct spprof_error *(*stop)(struct spprof_target *target);
     void (*resume)(struct spprof_target *target);
+    /* For many stops in a row: from now on threads stay seized between them, and rest must be called in the time between. */
+    struct spprof_error *(*hold)(struct spprof_target *target);
+    /* Waits until a moment (CLOCK_MONOTONIC, ns), or a signal to the caller, and lets the threads have the signals that come for them. */
+    void (*rest)(struct spprof_target *target, uint64_t until);
     /* Releases the private data and the target itself; spprof_target_close has freed executable and problems before. */
     void (*close)(struct spprof_target *target);
 };
