@@ -100,6 +100,11 @@ static struct spprof_error *attach_soon(struct sampling *sampling, double second
     double until = seconds_now() + seconds;
     for (;;) {
         struct spprof_error *error = attach(sampling);
+        if (error != NULL && sampling->child != 0 && sampling->sampler == NULL && has_ended(sampling)) {
+            spprof_error_free(error);
+            return spprof_error_new(SPPROF_ERROR_NOT_PYTHON, "'%s' has ended, and no Python interpreter was found in it while it ran",
+                                    sampling->options->operands[0]);
+        }
         if (error == NULL || error->kind == SPPROF_ERROR_PERMISSION || ended || has_ended(sampling) || (seconds > 0 && seconds_now() > until))
             return error;
         spprof_error_free(error);

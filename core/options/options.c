@@ -200,7 +200,7 @@ void options_print(FILE *stream, enum verb_bit verb)
         letter[1] = (char)description->value;
         snprintf(left, sizeof left, "%s--%s%s%s", has_letter(description) ? letter : "    ", description->name,
                  description->argument != NULL ? " " : "", description->argument != NULL ? description->argument : "");
-        fprintf(stream, "  %-20s  %s\n", left, description->help);
+        fprintf(stream, "  %-22s  %s\n", left, description->help);
     }
 }
 

@@ -224,6 +224,7 @@ struct spprof_error *roster_list(struct roster *roster)
     CLEANUP(free_list) struct thread_list list;
     struct kernel_threads kernel = {.target = NULL};
     thread_list_init(&list, roster->chosen->runtime.address);
+    roster->listed_at = clock_now();
     TRY(read_list(roster, &list));
     struct spprof_error *error = list_kernel_threads(roster, &list, &kernel);
     if (error == NULL)
@@ -232,7 +233,6 @@ struct spprof_error *roster_list(struct roster *roster)
     if (error != NULL)
         return error;
     take_names(roster, &list);
-    roster->listed_at = clock_now();
     return watch(roster, &list);
 }
 

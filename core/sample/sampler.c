@@ -12,7 +12,8 @@
 enum {
     MS = 1000000, /* ns */
     COMMIT_NS = 20 * MS,
-    LIST_NS = 5 * MS,      /* not more often than this are threads listed anew */
+    CHECK_NS = MS - MS / 8, /* not more often than this are new threads looked for, */
+    LIST_NS = 5 * MS,       /* and all of them listed anew */
     NAME_NS = 50 * MS,
     PROGRESS_NS = 100 * MS,
     CODES_MAX = 1 << 16,   /* code objects that are remembered */
@@ -28,7 +29,7 @@ struct spprof_sampler {
     struct tally tally;
     struct ticks ticks;
     struct durations durations;
-    uint64_t began, ended, committed_at, told_at; /* ns; began 0: not yet */
+    uint64_t began, ended, committed_at, checked_at, told_at; /* ns; began 0: not yet */
     bool over;
 };
 
@@ -69,12 +70,12 @@ static struct spprof_error *forget_codes(struct spprof_sampler *sampler)
     return new_codes(sampler);
 }
 
-static struct spprof_error *refresh(struct spprof_sampler *sampler, bool still)
+/* A list that cannot be read is that of an interpreter which begins or ends: it is tried again. */
+static void refresh(struct spprof_sampler *sampler, bool still)
 {
     commit(sampler, still);
-    struct spprof_error *error = roster_list(&sampler->roster);
+    spprof_error_free(roster_list(&sampler->roster));
     sampler->profile->counts.threads_seen = sampler->roster.seen;
-    return error;
 }
 
 static bool lacks_names(const struct roster *roster)
@@ -86,19 +87,21 @@ static bool lacks_names(const struct roster *roster)
 }
 
 /* Brings the list of threads up to date. */
-static struct spprof_error *look_around(struct spprof_sampler *sampler, uint64_t now, bool still)
+static void look_around(struct spprof_sampler *sampler, uint64_t now, bool still)
 {
     struct roster *roster = &sampler->roster;
+    if (sampler->checked_at != 0 && now - sampler->checked_at < CHECK_NS)
+        return;
+    sampler->checked_at = now;
     enum roster_state state = roster_check(roster);
     if (state == ROSTER_GONE) {
         sampler->over = true;
-        return NULL;
+        return;
     }
     if (state == ROSTER_CHANGED && (roster->listed_at == 0 || now - roster->listed_at >= LIST_NS))
-        TRY(refresh(sampler, still));
+        refresh(sampler, still);
     else if (now - roster->named_at >= NAME_NS && lacks_names(roster))
         roster_name(roster);
-    return NULL;
 }
 
 /* The thread state that holds the GIL; 0: none, or it cannot be told. */
@@ -167,7 +170,7 @@ static struct spprof_error *look(struct spprof_sampler *sampler, bool still)
     uint64_t now = clock_now();
     if (sampler->began == 0)
         sampler->began = now;
-    TRY(look_around(sampler, now, still));
+    look_around(sampler, now, still);
     if (sampler->over)
         return NULL;
     sampler->profile->counts.ticks++;
@@ -271,6 +274,7 @@ struct spprof_error *spprof_sampler_rebind(struct spprof_sampler *sampler, struc
     sampler->target = target;
     TRY(prepare(sampler));
     sampler->over = false;
+    sampler->checked_at = 0;
     return describe(sampler);
 }
 

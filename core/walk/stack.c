@@ -96,13 +96,18 @@ static enum copy_status enter_cframe(struct stack *stack, struct reader *reader,
     if (cframe == 0)
         return finish(stack, NULL);
     enum copy_status first = reader_pointer(reader, cframe + (uint64_t)LAYOUT(layout, cframe, current_frame), "C frame", &newest);
+    stack->head_address = cframe + (uint64_t)LAYOUT(layout, cframe, current_frame);
+    if (stack->speculative) {
+        STEP(first);
+        stack->head = newest;
+        return COPY_READY;
+    }
     STEP(reader_pointer(reader, cframe + (uint64_t)LAYOUT(layout, cframe, previous), "C frame", &before));
     STEP(first);
     if (before != 0)
         STEP(reader_pointer(reader, before + (uint64_t)LAYOUT(layout, cframe, current_frame), "C frame", &stack->head_before));
-    stack->on_trial = before != 0 && !stack->speculative;
+    stack->on_trial = before != 0;
     stack->head = newest;
-    stack->head_address = cframe + (uint64_t)LAYOUT(layout, cframe, current_frame);
     return COPY_READY;
 }
 
