@@ -23,7 +23,7 @@ void activity_close(struct activity *activity)
 }
 
 /* "123 (name) R ...": the name may hold anything, so its end is the last parenthesis. */
-static enum spprof_activity ask(const struct activity *activity)
+static enum spprof_activity read_state(const struct activity *activity)
 {
     char stat[256];
     ssize_t size = activity->file >= 0 ? pread(activity->file, stat, sizeof stat - 1, 0) : -1;
@@ -36,11 +36,15 @@ static enum spprof_activity ask(const struct activity *activity)
     return close[2] == 'R' ? SPPROF_ACTIVITY_RUNNING : SPPROF_ACTIVITY_IDLE;
 }
 
+enum spprof_activity activity_ask(struct activity *activity, uint64_t now)
+{
+    activity->state = read_state(activity);
+    activity->asked_at = now;
+    return activity->state;
+}
+
 enum spprof_activity activity_of(struct activity *activity, uint64_t now)
 {
-    if (activity->asked_at == 0 || now - activity->asked_at >= FRESH_NS) {
-        activity->state = ask(activity);
-        activity->asked_at = now;
-    }
-    return activity->state;
+    bool fresh = activity->asked_at != 0 && now - activity->asked_at < FRESH_NS;
+    return fresh ? activity->state : activity_ask(activity, now);
 }

@@ -16,7 +16,10 @@ struct activity {
 void activity_open(struct activity *activity, int64_t pid, int64_t tid);
 void activity_close(struct activity *activity);
 
-/* Asks the kernel again where its last word is older than a millisecond. UNKNOWN: the thread is gone, or was never there. */
+/* Asks the kernel. UNKNOWN: the thread is gone, or was never there. */
+enum spprof_activity activity_ask(struct activity *activity, uint64_t now);
+
+/* Its last word, where that is not older than a millisecond; else asks. */
 enum spprof_activity activity_of(struct activity *activity, uint64_t now);
 
 #endif

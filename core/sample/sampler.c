@@ -139,17 +139,18 @@ static bool has_gil(struct spprof_sampler *sampler, const struct sampled_thread 
 }
 
 /* Whether the thread counts at this moment. Where the kernel has no word, one that runs Python code is one that holds the GIL. */
-static bool counts_now(struct spprof_sampler *sampler, struct sampled_thread *thread, uint64_t now)
+static bool counts_now(struct spprof_sampler *sampler, struct sampled_thread *thread, uint64_t now, bool still)
 {
     const struct spprof_sample_options *options = &sampler->options;
     if (options->gil)
         return has_gil(sampler, thread);
     if (options->idle)
         return true;
-    switch (activity_of(&thread->activity, now)) {
+    /* One that stands still was asked before it was made to. */
+    switch (still ? thread->activity.state : activity_of(&thread->activity, now)) {
     case SPPROF_ACTIVITY_RUNNING: return true;
     case SPPROF_ACTIVITY_IDLE: return false;
-    default: return thread->activity.file < 0 && has_gil(sampler, thread);
+    default: return (still || thread->activity.file < 0) && has_gil(sampler, thread);
     }
 }
 
@@ -175,7 +176,7 @@ static struct spprof_error *look(struct spprof_sampler *sampler, bool still)
         return NULL;
     sampler->profile->counts.ticks++;
     for (size_t i = 0; i < sampler->roster.count; i++)
-        if (counts_now(sampler, sampler->roster.threads[i], now))
+        if (counts_now(sampler, sampler->roster.threads[i], now, still))
             sample(sampler, sampler->roster.threads[i], still);
     if (tally_is_full(&sampler->tally) || now - sampler->committed_at >= COMMIT_NS || still) {
         commit(sampler, still);
@@ -328,7 +329,7 @@ static struct spprof_error *stopped_look(struct spprof_sampler *sampler)
         return look(sampler, target->ops->stop == NULL);
     uint64_t now = clock_now();
     for (size_t i = 0; i < sampler->roster.count; i++)
-        activity_of(&sampler->roster.threads[i]->activity, now);
+        activity_ask(&sampler->roster.threads[i]->activity, now);
     TRY(target->ops->stop(target));
     struct spprof_error *error = look(sampler, true);
     target->ops->resume(target);
