@@ -56,6 +56,14 @@ static size_t tail_of(const char *path, size_t size, size_t limit)
     return tail == size ? 0 : tail;
 }
 
+/* Bytes of "/srv/", where that leaves at least half of the columns; else 0. */
+static size_t head_of(const char *path, size_t size, size_t limit)
+{
+    const char *end = size > 0 ? memchr(path + 1, '/', size - 1) : NULL;
+    size_t head = end != NULL ? (size_t)(end + 1 - path) : 0;
+    return table_text_width(path, head) + 1 <= limit / 2 ? head : 0;
+}
+
 size_t table_text_write_path(FILE *stream, const char *path, size_t size, size_t limit)
 {
     size_t width = table_text_width(path, size);
@@ -63,18 +71,16 @@ size_t table_text_write_path(FILE *stream, const char *path, size_t size, size_t
         fwrite(path, 1, size, stream);
         return width;
     }
-    const char *first_end = size > 0 ? memchr(path + 1, '/', size - 1) : NULL; /* "/srv" */
-    size_t head = first_end != NULL ? (size_t)(first_end + 1 - path) : 0;
-    size_t head_width = table_text_width(path, head);
-    if (head_width + 1 > limit / 2)
+    size_t room = limit > 0 ? limit - 1 : 0; /* beside the ellipsis */
+    size_t head = head_of(path, size, limit), head_width = table_text_width(path, head);
+    size_t tail = tail_of(path, size, room - head_width);
+    if (tail < head || head_width + table_text_width(path + tail, size - tail) > room) {
         head = head_width = 0;
-    size_t tail = tail_of(path, size, limit > head_width + 1 ? limit - head_width - 1 : 0);
-    if (tail < head)
-        head = head_width = 0;
-    size_t tail_width = table_text_width(path + tail, size - tail);
+        tail = tail_of(path, size, room);
+    }
     fwrite(path, 1, head, stream);
     if (tail > 0)
         fputs(ELLIPSIS, stream);
     fwrite(path + tail, 1, size - tail, stream);
-    return head_width + (tail > 0) + tail_width;
+    return head_width + (tail > 0) + table_text_width(path + tail, size - tail);
 }

@@ -5,18 +5,17 @@ const byId = (id) => document.getElementById(id);
 
 // ---- texts -------------------------------------------------------------------------------------------------------------------------
 
-const OWN = 0, PACKAGE = 1, LIBRARY = 2; // kinds of files
-const NO_FRAME = "<no Python frame>";
+const PACKAGE = 1, LIBRARY = 2; // kinds of files; 0 is the program's own
 const integer = new Intl.NumberFormat("en-US");
 const count = (number) => integer.format(number);
-const percent = (part, whole) => (whole > 0 ? (100 * part / whole).toFixed(part > 0 && part < whole / 1000 ? 2 : 1) : "0.0") + "%";
+const percent = (part, whole) => (whole > 0 ? (100 * part / whole).toFixed(part > 0 && part < whole * 0.00095 ? 2 : 1) : "0.0") + "%";
 
 function seconds(samples) {
   if (!data.period_ns)
     return "";
   const value = samples * data.period_ns / 1e9;
   if (value >= 60)
-    return `${Math.floor(value / 60)} min ${(value % 60).toFixed(0)} s`;
+    return `${Math.floor(value / 60)} min ${Math.floor(value % 60)} s`;
   return value >= 1 || value === 0 ? `${value.toFixed(2)} s` : `${(value * 1000).toFixed(value < 0.01 ? 1 : 0)} ms`;
 }
 
@@ -173,7 +172,7 @@ function rebuild() {
   showBreadcrumbs();
   showFunctions();
   byId("empty").hidden = state.tree.total[0] > 0;
-  byId("scroll").hidden = state.tree.total[0] === 0;
+  byId("scroll").hidden = byId("legend").hidden = state.tree.total[0] === 0;
   resize();
 }
 
@@ -192,21 +191,26 @@ function rankFiles() {
   return { ranked, self };
 }
 
-const colors = new Map();
-function fileColor(file) {
-  let color = colors.get(file);
-  if (color === undefined) {
-    const saturation = data.files[file][1] === PACKAGE ? 42 : 72;
-    color = data.files[file][1] === LIBRARY ? (dark ? "hsl(220 7% 34%)" : "hsl(220 9% 84%)")
-      : `hsl(${fileHue.get(file)} ${dark ? saturation - 30 : saturation}% ${dark ? 34 : 76}%)`;
-    colors.set(file, color);
-  }
-  return color;
+// shade: -2 to 2, a little darker or lighter.
+function fileColor(file, shade = 0) {
+  const library = data.files[file][1] === LIBRARY;
+  const hue = library ? 220 : fileHue.get(file);
+  const saturation = library ? 8 : (data.files[file][1] === PACKAGE ? 42 : 72) - (dark ? 30 : 0);
+  const lightness = (library ? (dark ? 31 : 85) : (dark ? 34 : 76)) + 1.5 * shade;
+  return `hsl(${hue} ${saturation}% ${lightness}%)`;
 }
 
+const colors = new Map(); // of functions; those of one file differ in shade
 function nodeColor(tree, node) {
   const fn = tree.fn[node];
-  return fn >= 0 ? fileColor(data.functions[fn][1]) : (dark ? "hsl(220 12% 27%)" : "hsl(220 16% 91%)");
+  if (fn < 0)
+    return dark ? "hsl(220 12% 24%)" : "hsl(220 16% 93%)";
+  let color = colors.get(fn);
+  if (color === undefined) {
+    color = fileColor(data.functions[fn][1], fn % 5 - 2);
+    colors.set(fn, color);
+  }
+  return color;
 }
 
 function showLegend() {
@@ -379,13 +383,13 @@ function drawBox(node, x, top, boxWidth, look) {
   context.globalAlpha = 1;
 }
 
-// The end of a qualified name tells most: what does not fit goes at the front of a dotted name, else at the end.
+// The end of a qualified name tells most: so its qualifiers are left out first.
 function shorten(text, room) {
   if (text.length <= room)
     return text;
-  const last = text.slice(text.lastIndexOf(".") + 1);
-  if (last.length > 0 && last.length < text.length && last.length < room)
-    return "\u2026" + text.slice(text.length - room + 1);
+  for (let dot = text.indexOf("."); dot >= 0; dot = text.indexOf(".", dot + 1))
+    if (dot + 1 < text.length && text.length - dot <= room)
+      return "\u2026" + text.slice(dot + 1);
   return text.slice(0, room - 1) + "\u2026";
 }
 
@@ -679,7 +683,7 @@ function hideTooltip() {
 
 const DROPS = {
   "changed": "the stack moved while it was read", "bad-pointer": "a pointer led nowhere", "not-code": "a frame named no code object",
-  "bad-instruction": "an instruction outside its code", "cycle": "the stack bit its own tail", "unreadable": "memory could not be read",
+  "bad-instruction": "an instruction outside its code", "cycle": "the stack ran in a circle", "unreadable": "memory could not be read",
 };
 
 function showHeader() {
