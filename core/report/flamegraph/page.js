@@ -423,6 +423,11 @@ function back() {
     zoomTo(0, false);
 }
 
+function home() {
+  zoomTo(0);
+  select(0);
+}
+
 function select(node) {
   state.selected = node;
   if (!isInZoom(node))
@@ -785,7 +790,7 @@ const keys = {
   Enter: () => zoomTo(state.selected),
   Backspace: back,
   Escape: () => (state.matches ? clearSearch() : back()),
-  Home: () => zoomTo(0), 0: () => zoomTo(0),
+  Home: home, 0: home,
   n: () => nextMatch(1), N: () => nextMatch(-1),
   i: toggleDirection, t: nextTheme, l: () => setLines(!state.lines),
   ArrowLeft: () => select(neighbour(-1)),
