@@ -279,6 +279,8 @@ struct spprof_error *profile_write_table(FILE *stream, const struct spprof_profi
         TRY(write_functions(&table));
         TRY(write_hottest_stack(&table));
     }
+    if (profile->samples == 0)
+        fputs("\nNo stack of Python code was read.\n", stream);
     write_counts(&table);
     return NULL;
 }

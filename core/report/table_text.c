@@ -1,31 +1,50 @@
 #include "report/table_text.h"
 
-#include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
+
+#include "report/escape.h"
 
 #define ELLIPSIS "\xe2\x80\xa6"
 
-static bool begins_column(char byte)
+/* Columns that a terminal gives a code point; the blocks of Unicode's East Asian Width and of combining marks, roughly. */
+static size_t columns_of(uint32_t point)
 {
-    return ((unsigned char)byte & 0xc0) != 0x80;
+    static const struct {
+        uint32_t first, last;
+        size_t columns;
+    } blocks[] = {
+        {0x300, 0x36f, 0},   {0x200b, 0x200d, 0}, {0xfe00, 0xfe0f, 0},   {0x1100, 0x115f, 2},   {0x2e80, 0xa4cf, 2},
+        {0xac00, 0xd7a3, 2}, {0xf900, 0xfaff, 2}, {0xfe30, 0xfe6f, 2},   {0xff00, 0xff60, 2},   {0xffe0, 0xffe6, 2},
+        {0x1f300, 0x1f64f, 2}, {0x1f680, 0x1faff, 2}, {0x20000, 0x3fffd, 2},
+    };
+    for (size_t i = 0; point >= blocks[0].first && i < sizeof blocks / sizeof blocks[0]; i++)
+        if (point >= blocks[i].first && point <= blocks[i].last)
+            return blocks[i].columns;
+    return 1;
+}
+
+/* Bytes at the start that fit into limit columns; *width: the columns that they take. */
+static size_t fit(const char *text, size_t size, size_t limit, size_t *width)
+{
+    size_t at = 0;
+    *width = 0;
+    while (at < size) {
+        struct text_unit unit = text_unit_next(text + at, size - at, TEXT_GENERALISED);
+        size_t columns = columns_of(unit.value);
+        if (columns > limit - *width)
+            break;
+        *width += columns;
+        at += unit.size;
+    }
+    return at;
 }
 
 size_t table_text_width(const char *text, size_t size)
 {
-    size_t width = 0;
-    for (size_t i = 0; i < size; i++)
-        width += begins_column(text[i]);
+    size_t width;
+    fit(text, size, SIZE_MAX, &width);
     return width;
-}
-
-/* Bytes of the first columns. */
-static size_t bytes_of(const char *text, size_t size, size_t columns)
-{
-    size_t at = 0;
-    for (; at < size; at++)
-        if (begins_column(text[at]) && columns-- == 0)
-            break;
-    return at;
 }
 
 size_t table_text_write_end(FILE *stream, const char *text, size_t size, size_t limit)
@@ -37,9 +56,9 @@ size_t table_text_write_end(FILE *stream, const char *text, size_t size, size_t 
     }
     if (limit == 0)
         return 0;
-    fwrite(text, 1, bytes_of(text, size, limit - 1), stream);
+    fwrite(text, 1, fit(text, size, limit - 1, &width), stream);
     fputs(ELLIPSIS, stream);
-    return limit;
+    return width + 1;
 }
 
 /* Where the last parts of the path begin that fit into limit columns; at least the file's name. */

@@ -186,6 +186,8 @@ static void paths_lose_their_middle(void **state)
     assert_path("/srv/app/jobs/queue.py", 10, "\xe2\x80\xa6/queue.py");
     assert_path("/srv/app/jobs/queue.py", 0, "\xe2\x80\xa6/queue.py");
     assert_path("queue.py", 3, "queue.py");
+    assert_path("/srv/\xe6\x97\xa5\xe6\x9c\xac/e\xcc\x81.py", 14, "/srv/\xe6\x97\xa5\xe6\x9c\xac/e\xcc\x81.py"); /* 14 columns */
+    assert_path("/srv/\xe6\x97\xa5\xe6\x9c\xac/e\xcc\x81.py", 13, "/srv/\xe2\x80\xa6/e\xcc\x81.py");
     assert_path("/", 0, "/");
     assert_path("", 0, "");
 }
