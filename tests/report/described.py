@@ -50,6 +50,9 @@ class Described:
         return folder
 
 
+UNSEEN = "\u2028\u2029\ufeff\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
 def shown(text: bytes) -> str:
     """A text as every format writes it: what is not printable, is no UTF-8 or turns the writing direction is an escape."""
     shown, rest = "", text
@@ -63,8 +66,7 @@ def shown(text: bytes) -> str:
                 continue
         if char is None:
             shown += "\\x%02x" % rest[0]
-        elif char in "\u2028\u2029\ufeff\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069" or "\ud800" <= char <= "\udfff" \
-                or char < " " or "\x7f" <= char <= "\x9f":
+        elif char in UNSEEN or "\ud800" <= char <= "\udfff" or char < " " or "\x7f" <= char <= "\x9f":
             shown += ("\\x%02x" if ord(char) < 256 else "\\u%04x") % ord(char)
         else:
             shown += char
@@ -100,8 +102,8 @@ def many_boxes(boxes=100_000):
     profile = Described(threads=[(1, True, b"MainThread")])
     places = [Place(b"f%d" % i, b"/srv/module%d.py" % (i % 40), i, i + 1) for i in range(1000)]
     for i in range(boxes // 4):
-        profile.add(0, 1 + i % 5, places[0], *(places[(i // 25 ** k) % 25 + 100 * k] for k in (3, 2, 1, 0)), places[i % 1000], places[(i * 7) % 1000],
-                    places[(i * 13) % 1000])
+        branches = [places[(i // 25 ** k) % 25 + 100 * k] for k in (3, 2, 1, 0)]
+        profile.add(0, 1 + i % 5, places[0], *branches, places[i % 1000], places[(i * 7) % 1000], places[(i * 13) % 1000])
     return profile
 
 

@@ -3,7 +3,7 @@
 const data = JSON.parse(document.getElementById("profile").textContent);
 const byId = (id) => document.getElementById(id);
 
-// ---- texts -------------------------------------------------------------------------------------------------------------------------
+// Texts.
 
 const PACKAGE = 1, LIBRARY = 2; // kinds of files; 0 is the program's own
 const integer = new Intl.NumberFormat("en-US");
@@ -33,7 +33,7 @@ const fileOf = (f) => data.files[data.functions[f][1]];
 const whereOf = (f) => fileOf(f)[0] + (data.functions[f][2] > 0 ? `:${data.functions[f][2]}` : "");
 const baseName = (path) => path.slice(path.lastIndexOf("/") + 1);
 
-// ---- the tree that is shown ----------------------------------------------------------------------------------------------------------
+// The tree that is shown.
 
 // Columns of numbers, callers before what they called: `fn` is a function, or -1 - thread for a root; x is in samples from the left.
 function makeTree(thread, lines) {
@@ -151,7 +151,7 @@ function labelOf(tree, node) {
   return tree.lines && line > 0 ? `${nameOf(tree, node)}:${line}` : nameOf(tree, node);
 }
 
-// ---- state ---------------------------------------------------------------------------------------------------------------------------
+// State.
 
 const ROW = 19;
 const state = {
@@ -176,7 +176,7 @@ function rebuild() {
   resize();
 }
 
-// ---- colours: the hue is the file, the standard library is grey -------------------------------------------------------------------------
+// Colours: the hue is the file, the standard library is grey.
 
 const fileHue = new Map();
 let dark = false;
@@ -186,7 +186,9 @@ function rankFiles() {
   for (let i = 0; i < data.depth.length; i++)
     if (data.depth[i] > 0)
       self[data.functions[data.place_function[data.place[i]]][1]] += data.self[i];
-  const ranked = data.files.map((_, file) => file).filter((file) => data.files[file][1] !== LIBRARY).sort((a, b) => self[b] - self[a] || a - b);
+  const ranked = data.files.map((_, file) => file)
+    .filter((file) => data.files[file][1] !== LIBRARY)
+    .sort((a, b) => self[b] - self[a] || a - b);
   ranked.forEach((file, rank) => fileHue.set(file, (28 + rank * 137.508) % 360)); // the golden angle keeps neighbours in rank apart
   return { ranked, self };
 }
@@ -229,7 +231,10 @@ function showLegend() {
     };
     const shown = ranked.slice(0, 8);
     legend.replaceChildren(element("span", "Colour is the file, by self time:"),
-      ...shown.map((file) => entry(fileColor(file), `${baseName(data.files[file][0])} ${percent(self[file], total)}`, data.files[file][0])));
+      ...shown.map((file) => {
+        const path = data.files[file][0];
+        return entry(fileColor(file), `${baseName(path)} ${percent(self[file], total)}`, path);
+      }));
     if (ranked.length > shown.length)
       legend.append(element("span", `${count(ranked.length - shown.length)} more`));
     const library = data.files.findIndex((file) => file[1] === LIBRARY);
@@ -242,7 +247,7 @@ function showLegend() {
   return draw;
 }
 
-// ---- drawing ---------------------------------------------------------------------------------------------------------------------------
+// Drawing.
 
 const canvas = byId("canvas"), scroll = byId("scroll"), context = canvas.getContext("2d");
 let width = 0, height = 0, charWidth = 7, scheduled = false;
@@ -304,7 +309,9 @@ const scale = () => width / Math.max(1, state.tree.total[state.zoom]);
 function draw() {
   const { tree, zoom } = state;
   const style = getComputedStyle(document.documentElement);
-  const look = { ground: style.getPropertyValue("--ground"), text: style.getPropertyValue("--text"), accent: style.getPropertyValue("--accent") };
+  const look = {
+    ground: style.getPropertyValue("--ground"), text: style.getPropertyValue("--text"), accent: style.getPropertyValue("--accent"),
+  };
   context.fillStyle = look.ground;
   context.fillRect(0, 0, width, height);
   if (tree.total[0] === 0)
@@ -363,11 +370,12 @@ function drawBox(node, x, top, boxWidth, look) {
   context.globalAlpha = faded ? 0.25 : 1;
   context.fillStyle = nodeColor(tree, node);
   context.fillRect(x, top, boxWidth - gap, ROW - 1);
-  if (node === state.hovered || node === state.selected || (state.matches && !faded)) {
+  if (node === state.hovered || node === state.selected || (state.matches && !faded && boxWidth > 5)) {
     context.strokeStyle = node === state.selected ? look.accent : look.text;
     context.globalAlpha = node === state.selected || node === state.hovered ? 1 : 0.45;
     context.lineWidth = node === state.selected ? 2 : 1;
-    context.strokeRect(x + context.lineWidth / 2, top + context.lineWidth / 2, Math.max(0.5, boxWidth - gap - context.lineWidth), ROW - 1 - context.lineWidth);
+    const pen = context.lineWidth;
+    context.strokeRect(x + pen / 2, top + pen / 2, Math.max(0.5, boxWidth - gap - pen), ROW - 1 - pen);
   }
   context.globalAlpha = faded ? 0.6 : 1;
   const room = Math.floor((boxWidth - 8) / charWidth);
@@ -402,7 +410,7 @@ function nodeAt(x, y) {
   return at < row.length && tree.x[row[at]] <= sample && sample < tree.x[zoom] + tree.total[zoom] ? row[at] : -1;
 }
 
-// ---- zoom and selection ------------------------------------------------------------------------------------------------------------------
+// Zoom and selection.
 
 function zoomTo(node, remember = true) {
   if (node === state.zoom)
@@ -528,7 +536,7 @@ function showBreadcrumbs() {
   crumbs.append(element("span", `${count(tree.total[state.zoom])} samples, ${percent(tree.total[state.zoom], tree.total[0])}`, "between"));
 }
 
-// ---- search --------------------------------------------------------------------------------------------------------------------------------
+// Search.
 
 function makeQuery() {
   const text = byId("search").value, input = byId("search");
@@ -570,7 +578,8 @@ function findMatches() {
     }
   }
   byId("matched").textContent = wanted
-    ? `${percent(state.matchedSamples, tree.total[0])} matched (${count(state.matchedSamples)} samples, ${count(state.matchedNodes)} boxes)` : "";
+    ? `${percent(state.matchedSamples, tree.total[0])} matched (${count(state.matchedSamples)} samples, ${count(state.matchedNodes)} boxes)`
+    : "";
 }
 
 function search() {
@@ -598,7 +607,7 @@ function nextMatch(step) {
   select(matches[(matches.indexOf(state.selected) + step + matches.length) % matches.length]);
 }
 
-// ---- the table of functions -------------------------------------------------------------------------------------------------------------
+// The table of functions.
 
 const TABLE_ROWS = 250;
 function showFunctions() {
@@ -612,8 +621,10 @@ function showFunctions() {
   }[state.sort];
   const listed = data.functions.map((_, f) => f)
     .filter((f) => total[f] > 0 && (!state.query || state.query(functionName(f)) || state.query(whereOf(f)))).sort(compare);
-  byId("functions").querySelector("tbody").replaceChildren(...listed.slice(0, TABLE_ROWS).map((f) => functionRow(f, self[f], total[f], whole)));
-  byId("more").textContent = listed.length > TABLE_ROWS ? `${count(listed.length - TABLE_ROWS)} more: narrow them down by a search` : "";
+  byId("functions").querySelector("tbody")
+    .replaceChildren(...listed.slice(0, TABLE_ROWS).map((f) => functionRow(f, self[f], total[f], whole)));
+  const left = listed.length - TABLE_ROWS;
+  byId("more").textContent = left > 0 ? `${count(left)} more: narrow them down by a search` : "";
   for (const head of document.querySelectorAll("#functions th")) {
     if (head.dataset.sort === state.sort)
       head.setAttribute("aria-sort", state.ascending ? "ascending" : "descending");
@@ -653,7 +664,7 @@ function choose(f) {
   schedule();
 }
 
-// ---- tooltip -----------------------------------------------------------------------------------------------------------------------------
+// Tooltip.
 
 const tooltip = byId("tooltip");
 function showTooltip(node, x, y) {
@@ -684,30 +695,41 @@ function hideTooltip() {
   }
 }
 
-// ---- header ---------------------------------------------------------------------------------------------------------------------------------
+// Header.
 
 const DROPS = {
-  "changed": "the stack moved while it was read", "bad-pointer": "a pointer led nowhere", "not-code": "a frame named no code object",
-  "bad-instruction": "an instruction outside its code", "cycle": "the stack ran in a circle", "unreadable": "memory could not be read",
+  "changed": "the stack moved while it was read",
+  "bad-pointer": "a pointer led nowhere",
+  "not-code": "a frame named no code object",
+  "bad-instruction": "an instruction outside its code",
+  "cycle": "the stack ran in a circle",
+  "unreadable": "memory could not be read",
 };
 
 function showHeader() {
   const counts = data.counts;
   document.title = `${data.target} \u2013 spprof`;
   byId("target").textContent = data.target;
-  byId("target").title = data.executable || data.target;
+  byId("target").title = [data.target, data.executable].filter(Boolean).join("\n");
   const started = data.started_ms > 0 ? new Date(data.started_ms).toISOString().replace("T", " ").slice(0, 19) + " UTC" : "";
   const threads = data.threads.length;
-  byId("facts").textContent = [data.python, data.pid > 0 ? `process ${data.pid}` : "", started,
-    counts.duration_s > 0 ? `${counts.duration_s.toFixed(1)} s` : "", `${count(threads)} thread${threads === 1 ? "" : "s"}`].filter(Boolean).join(" \u00b7 ");
+  byId("facts").textContent = [
+    data.python,
+    data.pid > 0 ? `process ${data.pid}` : "",
+    started,
+    counts.duration_s > 0 ? `${counts.duration_s.toFixed(1)} s` : "",
+    `${count(threads)} thread${threads === 1 ? "" : "s"}`,
+  ].filter(Boolean).join(" \u00b7 ");
 
   const dropped = Object.values(counts.dropped).reduce((a, b) => a + b, 0), looks = counts.captured + dropped;
   const delivered = counts.duration_s > 0 ? counts.ticks / counts.duration_s : 0;
   const summary = byId("counts-summary");
   summary.textContent = `${count(counts.captured)} samples captured, `;
-  summary.append(element("span", dropped > 0 ? `${count(dropped)} dropped (${percent(dropped, looks)})` : "none dropped", dropped * 100 > looks ? "warn" : ""));
+  const lost = dropped > 0 ? `${count(dropped)} dropped (${percent(dropped, looks)})` : "none dropped";
+  summary.append(element("span", lost, dropped * 100 > looks ? "warn" : ""));
+  const rate = `, ${delivered.toFixed(1)} of ${counts.rate_hz.toFixed(1)} looks a second`;
   if (delivered > 0)
-    summary.append(element("span", `, ${delivered.toFixed(1)} of ${counts.rate_hz.toFixed(1)} looks a second`, delivered < 0.9 * counts.rate_hz ? "warn" : ""));
+    summary.append(element("span", rate, delivered < 0.9 * counts.rate_hz ? "warn" : ""));
 
   const rows = [
     ["captured", counts.captured, looks, "samples in this graph"],
@@ -726,7 +748,7 @@ function showHeader() {
   }
 }
 
-// ---- controls -------------------------------------------------------------------------------------------------------------------------------
+// Controls.
 
 const prefersDark = window.matchMedia("(prefers-color-scheme: dark)");
 let redrawLegend = () => {};
@@ -734,7 +756,7 @@ let redrawLegend = () => {};
 function applyTheme() {
   dark = state.theme === "dark" || (state.theme === "auto" && prefersDark.matches);
   document.documentElement.toggleAttribute("data-dark", dark);
-  byId("theme").textContent = { auto: "Auto", light: "Light", dark: "Dark" }[state.theme];
+  byId("theme").textContent = `Theme: ${state.theme}`;
   colors.clear();
   redrawLegend();
   schedule();
