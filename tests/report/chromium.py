@@ -22,7 +22,8 @@ class Chromium:
         script = f'exec "$@" 3<&{read_commands} 4>&{write_answers}'
         self.process = subprocess.Popen(
             ["bash", "-c", script, "chromium", PATH, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
-             "--no-first-run", "--disable-background-networking", "--remote-debugging-pipe", f"--user-data-dir={self.profile.name}", "about:blank"],
+             "--no-first-run", "--disable-background-networking", "--remote-debugging-pipe", f"--user-data-dir={self.profile.name}",
+             "about:blank"],
             pass_fds=[read_commands, write_answers], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         os.close(read_commands)
         os.close(write_answers)

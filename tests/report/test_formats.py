@@ -332,6 +332,31 @@ def test_page_search_and_zoom(profiles, chromium):
     assert chromium.requests() == ([(folder / "profile.html").as_uri()], [])
 
 
+def test_page_turned_around(profiles, chromium):
+    profile, folder = profiles["ordinary"]
+    chromium.open((folder / "profile.html").as_uri())
+    forward = texts(chromium, "#functions tbody tr")
+    chromium.evaluate("canvas.focus()")
+    chromium.key("c")
+    assert texts(chromium, "#functions tbody tr") == forward
+    chromium.key("ArrowDown")
+    assert status(chromium).startswith("loads, /usr/lib/python3.14/json/__init__.py:290: total 95 samples, 47.5%; self 95 samples")
+    chromium.key("ArrowDown")
+    assert status(chromium).startswith("Shop.handle, /srv/shop/serve.py:20: total 95 samples, 47.5%; self 0 samples")
+    chromium.key("ArrowDown")
+    called = sum(weight for stack, weight in profile.folded().items() if len(stack) == 3 and stack[0].function == b"<module>" and
+                 stack[2].function == b"loads")
+    assert status(chromium).startswith(f"<module>, /srv/shop/serve.py:1: total {called} samples")
+    chromium.key("c")
+    chromium.key("ArrowDown")
+    assert status(chromium).startswith("<module>, /srv/shop/serve.py:1: total 130 samples")
+    chromium.evaluate("const choice = document.getElementById('thread'); choice.value = 'each'; choice.dispatchEvent(new Event('change'))")
+    chromium.key("c")
+    chromium.key("ArrowDown")
+    chromium.key("ArrowDown")
+    assert status(chromium).startswith("Session.execute, /srv/venv/lib/python3.14/site-packages/orm/session.py:100: total 50 samples")
+
+
 def pixels(chromium):
     return chromium.evaluate("canvas.toDataURL()")
 
@@ -367,7 +392,8 @@ def test_page_threads_lines_theme_direction(profiles, chromium):
     for _ in range(3):
         chromium.key("t")
         grounds.append((texts(chromium, "#theme")[0], chromium.evaluate("getComputedStyle(document.body).backgroundColor")))
-    assert [name for name, _ in grounds] == ["Theme: light", "Theme: dark", "Theme: auto"] and grounds[0][1] == grounds[2][1] != grounds[1][1]
+    assert [name for name, _ in grounds] == ["Theme: light", "Theme: dark", "Theme: auto"]
+    assert grounds[0][1] == grounds[2][1] != grounds[1][1]
     chromium.open((folder / "threads.html").as_uri(), dark=True)
     assert chromium.evaluate("getComputedStyle(document.body).backgroundColor") == grounds[1][1]
 
@@ -377,7 +403,7 @@ def test_page_without_samples(profiles, chromium):
         _, folder = profiles[name]
         chromium.open((folder / "profile.html").as_uri())
         assert chromium.evaluate("!document.getElementById('empty').hidden")
-        for key in ("ArrowDown", "ArrowRight", "Enter", "Backspace", "n", "i", "l", "t"):
+        for key in ("ArrowDown", "ArrowRight", "Enter", "Backspace", "n", "i", "l", "t", "c"):
             chromium.key(key)
         assert chromium.requests()[1] == []
 

@@ -35,12 +35,13 @@ const baseName = (path) => path.slice(path.lastIndexOf("/") + 1);
 
 // The tree that is shown.
 
-// Columns of numbers, callers before what they called: `fn` is a function, or -1 - thread for a root; x is in samples from the left.
-function makeTree(thread, lines) {
+// Columns of numbers, parents before children: `fn` is a function, -1 for the root, -2 - thread for a thread's; x is in samples from the
+// left. Turned around, the children of a function are its callers, and what ran stands at the root.
+function makeTree(thread, lines, around) {
   const size = data.depth.length;
   const sideBySide = thread === "each";
   const only = typeof thread === "number" ? thread : -1;
-  const tree = { fn: [], line: [], parent: [], depth: [], self: [], total: [], firstChild: [], count: 0, sideBySide, lines };
+  const tree = { fn: [], line: [], parent: [], depth: [], self: [], total: [], count: 0, lines, around };
   const add = (fn, line, parent) => {
     tree.fn.push(fn); tree.line.push(line); tree.parent.push(parent);
     tree.depth.push(parent < 0 ? 0 : tree.depth[parent] + 1);
@@ -50,7 +51,16 @@ function makeTree(thread, lines) {
   add(-1, 0, -1);
   const keyed = new Map();
   const keys = lines ? data.place_function.length : data.functions.length;
-  const path = []; // of the nodes shown, by the depth in the data
+  const child = (parent, place) => {
+    const fn = data.place_function[place], key = parent * keys + (lines ? place : fn);
+    let node = keyed.get(key);
+    if (node === undefined) {
+      node = add(fn, lines ? data.place_line[place] : 0, parent);
+      keyed.set(key, node);
+    }
+    return node;
+  };
+  const path = []; // by the depth in the data: nodes of the tree, or places where it is turned around
   let taken = false;
   for (let i = 0; i < size; i++) {
     const depth = data.depth[i], place = data.place[i];
@@ -63,14 +73,13 @@ function makeTree(thread, lines) {
     }
     if (!taken)
       continue;
-    const fn = data.place_function[place], parent = path[depth - 1];
-    const key = parent * keys + (lines ? place : fn);
-    let node = keyed.get(key);
-    if (node === undefined) {
-      node = add(fn, lines ? data.place_line[place] : 0, parent);
-      keyed.set(key, node);
+    path[depth] = around ? place : child(path[depth - 1], place);
+    let node = path[depth];
+    if (around) {
+      node = path[0];
+      for (let at = depth; at > 0 && data.self[i] > 0; at--)
+        node = child(node, path[at]);
     }
-    path[depth] = node;
     tree.self[node] += data.self[i];
   }
   for (const name of ["self", "total"])
@@ -119,7 +128,7 @@ function sumFunctions(tree) {
     }
     const fn = tree.fn[node];
     if (fn >= 0) {
-      self[fn] += tree.self[node];
+      self[fn] += selfOf(tree, node);
       if (active[fn]++ === 0)
         total[fn] += tree.total[node];
       pending.push(~node);
@@ -139,6 +148,21 @@ function childLists(tree) {
   return { first, next };
 }
 
+// Samples in which the function of a box was what ran.
+function selfOf(tree, node) {
+  if (!tree.around || tree.fn[node] < 0)
+    return tree.self[node];
+  return tree.fn[tree.parent[node]] < 0 ? tree.total[node] : 0;
+}
+
+// What turning around costs: a node for each frame of each stack, at worst.
+function framesOfStacks() {
+  let frames = 0;
+  for (let i = 0; i < data.depth.length; i++)
+    frames += data.self[i] > 0 ? data.depth[i] : 0;
+  return frames;
+}
+
 function nameOf(tree, node) {
   const fn = tree.fn[node];
   if (fn >= 0)
@@ -155,7 +179,7 @@ function labelOf(tree, node) {
 
 const ROW = 19;
 const state = {
-  thread: "all", lines: false, flame: false, theme: "auto",
+  thread: "all", lines: false, around: false, flame: false, theme: "auto",
   tree: null, functions: null, zoom: 0, history: [], selected: 0, hovered: -1,
   query: null, matches: null, matchedNodes: 0, matchedSamples: 0, chosen: -1, // chosen: a function of the table
   sort: "self", ascending: false,
@@ -164,7 +188,7 @@ const state = {
 const rowsShown = () => state.tree.maxDepth - state.tree.depth[state.zoom] + 1;
 
 function rebuild() {
-  state.tree = makeTree(state.thread, state.lines);
+  state.tree = makeTree(state.thread, state.lines, state.around);
   state.functions = sumFunctions(state.tree);
   state.zoom = state.selected = 0;
   state.history = [];
@@ -484,7 +508,7 @@ function measure(node) {
   const { tree } = state;
   const whole = tree.total[0];
   const line = (samples) => [count(samples), percent(samples, whole), seconds(samples)];
-  return { self: line(tree.self[node]), total: line(tree.total[node]) };
+  return { self: line(selfOf(tree, node)), total: line(tree.total[node]) };
 }
 
 function describe(node) {
@@ -781,6 +805,15 @@ function setLines(lines) {
   rebuild();
 }
 
+const FRAMES_MAX = 4e6; // that a browser turns around without a long wait
+
+function setAround(around) {
+  if (byId("around").disabled)
+    return;
+  state.around = byId("around").checked = around;
+  rebuild();
+}
+
 function fillThreads() {
   const select = byId("thread");
   const option = (value, text) => {
@@ -814,7 +847,7 @@ const keys = {
   Escape: () => (state.matches ? clearSearch() : back()),
   Home: home, 0: home,
   n: () => nextMatch(1), N: () => nextMatch(-1),
-  i: toggleDirection, t: nextTheme, l: () => setLines(!state.lines),
+  i: toggleDirection, t: nextTheme, l: () => setLines(!state.lines), c: () => setAround(!state.around),
   ArrowLeft: () => select(neighbour(-1)),
   ArrowRight: () => select(neighbour(1)),
   ArrowUp: () => (state.flame ? toCalled() : toCaller()),
@@ -849,6 +882,10 @@ function listen() {
   byId("search").addEventListener("input", search);
   byId("regex").addEventListener("change", search);
   byId("lines").addEventListener("change", () => setLines(byId("lines").checked));
+  byId("around").addEventListener("change", () => setAround(byId("around").checked));
+  byId("around").disabled = framesOfStacks() > FRAMES_MAX;
+  if (byId("around").disabled)
+    byId("around").parentNode.title = "The stacks are too many and too deep to be turned around";
   byId("direction").addEventListener("click", toggleDirection);
   byId("theme").addEventListener("click", nextTheme);
   byId("help-button").addEventListener("click", () => byId("help").showModal());
