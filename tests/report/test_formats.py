@@ -5,7 +5,6 @@ import gzip
 import json
 import shutil
 import subprocess
-import tarfile
 import tempfile
 import time
 from collections import Counter
@@ -97,11 +96,12 @@ def speedscope():
             pytest.skip("npm, which fetches speedscope, is not installed")
         CACHE.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=CACHE) as folder:
-            packed = subprocess.run(["npm", "pack", "--silent", "speedscope"], cwd=folder, capture_output=True, text=True, timeout=120)
-            if packed.returncode != 0:
-                pytest.skip("speedscope cannot be fetched: " + packed.stderr.strip()[-200:])
-            with tarfile.open(next(Path(folder).glob("*.tgz"))) as package:
-                package.extractall(folder, filter="data") if hasattr(tarfile, "data_filter") else package.extractall(folder)
+            command = ["npm", "pack", "--loglevel=error", "--fetch-retries=1", "--fetch-retry-mintimeout=1000", "speedscope"]
+            try:
+                subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=True)
+            except subprocess.SubprocessError as failure:
+                pytest.skip(f"speedscope cannot be fetched: {(failure.stderr or str(failure)).strip()[-200:]}")
+            shutil.unpack_archive(next(Path(folder).glob("*.tgz")), folder)
             (Path(folder) / "package/dist/release").rename(place)
     return place
 
