@@ -16,6 +16,7 @@ enum {
     WIDTH_MIN = 60,
     FUNCTIONS_SHOWN = 20,
     FRAMES_SHOWN = 30,  /* of the hottest stack: more are left out in its middle */
+    NUMBER_WIDTH = 16,  /* a percentage and a count */
     NUMBERS_WIDTH = 35, /* two times a percentage and a count, and the blanks behind them */
     MEANING_COLUMN = 34, /* of the table of counts */
 };
@@ -165,6 +166,31 @@ static struct spprof_error *write_functions(const struct table *table)
     return NULL;
 }
 
+static struct spprof_error *write_thread_name(const struct table *table, uint32_t thread, size_t width)
+{
+    CLEANUP_FREE char *name = profile_text_of_thread(&table->profile->threads[thread]);
+    if (name == NULL)
+        return spprof_error_no_memory();
+    table_text_write_end(table->stream, name, strlen(name), width);
+    return NULL;
+}
+
+/* Where threads are kept apart: who the samples belong to. */
+static struct spprof_error *write_threads(const struct table *table)
+{
+    write_heading(table, "Threads");
+    for (uint32_t i = 0; i < table->tree.count; i++) {
+        const struct profile_tree_node *root = &table->tree.nodes[i];
+        if (root->depth > 0)
+            continue;
+        write_number(table, root->total);
+        fputs("  ", table->stream);
+        TRY(write_thread_name(table, root->thread, table->width - NUMBER_WIDTH - 2));
+        putc('\n', table->stream);
+    }
+    return NULL;
+}
+
 static const struct profile_tree_node *hottest_node(const struct profile_tree *tree)
 {
     const struct profile_tree_node *hottest = NULL;
@@ -206,6 +232,11 @@ static struct spprof_error *write_hottest_stack(const struct table *table)
     snprintf(heading, sizeof heading, "Hottest stack: %" PRIu64 " sample%s, %.1f%%", node->self, plural(node->self),
              percent(node->self, table->profile->samples));
     write_heading(table, heading);
+    if (node->thread != SPPROF_NONE) {
+        fputs("  ", table->stream);
+        TRY(write_thread_name(table, node->thread, table->width - 2));
+        putc('\n', table->stream);
+    }
     if (node->depth == 0)
         fputs("  " PROFILE_NO_FRAME "\n", table->stream);
     uint32_t top = FRAMES_SHOWN * 2 / 3, bottom = FRAMES_SHOWN - top, depth = node->depth;
@@ -277,6 +308,8 @@ struct spprof_error *profile_write_table(FILE *stream, const struct spprof_profi
     TRY(write_header(&table));
     if (profile->samples > 0) {
         TRY(write_functions(&table));
+        if (options->threads)
+            TRY(write_threads(&table));
         TRY(write_hottest_stack(&table));
     }
     if (profile->samples == 0)

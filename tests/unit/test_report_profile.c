@@ -165,6 +165,47 @@ static void the_table(void **state)
     spprof_profile_free(profile);
 }
 
+static void the_table_by_threads(void **state)
+{
+    (void)state;
+    struct spprof_profile *profile = ordinary();
+    struct output output = report(profile, SPPROF_FORMAT_TABLE, true, 80);
+    assert_non_null(strstr(output.bytes, "\n  90.0%       90   90.0%       90  Tree.walk  /srv/app/tree.py:20\n"));
+    assert_non_null(strstr(output.bytes, "\nThreads\n"
+                                         "  70.0%       70  Thread 1 \"MainThread\"\n"
+                                         "  30.0%       30  Thread 2 (python3)\n"
+                                         "\n"
+                                         "Hottest stack: 60 samples, 60.0%\n"
+                                         "  Thread 1 \"MainThread\"\n"
+                                         "  File \"/srv/app/tree.py\", line 25, in Tree.walk\n"));
+    free(output.bytes);
+    spprof_profile_free(profile);
+}
+
+static void color_only_adds(void **state)
+{
+    (void)state;
+    struct spprof_profile *profile = ordinary();
+    struct output plain = report(profile, SPPROF_FORMAT_TABLE, false, 80), colored;
+    const struct spprof_profile_report_options options = {.color = true, .width = 80};
+    FILE *stream = open_memstream(&colored.bytes, &colored.size);
+    assert_null(spprof_report_profile(stream, profile, SPPROF_FORMAT_TABLE, &options));
+    fclose(stream);
+    assert_true(colored.size > plain.size);
+    char *to = colored.bytes;
+    for (const char *from = colored.bytes; *from != '\0';) {
+        if (*from == '\x1b')
+            from = strchr(from, 'm') + 1;
+        else
+            *to++ = *from++;
+    }
+    *to = '\0';
+    assert_string_equal(colored.bytes, plain.bytes);
+    free(plain.bytes);
+    free(colored.bytes);
+    spprof_profile_free(profile);
+}
+
 static void assert_path(const char *path, size_t limit, const char *expected)
 {
     char *bytes;
@@ -363,6 +404,8 @@ int main(void)
         cmocka_unit_test(collapsed_folds_threads_or_keeps_them),
         cmocka_unit_test(collapsed_of_hostile_text),
         cmocka_unit_test(the_table),
+        cmocka_unit_test(the_table_by_threads),
+        cmocka_unit_test(color_only_adds),
         cmocka_unit_test(paths_lose_their_middle),
         cmocka_unit_test(the_width_is_kept),
         cmocka_unit_test(kinds_of_files),

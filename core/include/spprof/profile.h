@@ -127,7 +127,8 @@ enum spprof_profile_format spprof_profile_format_of_file(const char *path);
 
 struct spprof_profile_report_options {
     bool color;    /* of the table */
-    bool threads;  /* one root a thread; else the threads are folded into one */
+    bool threads;  /* one root a thread; else the threads are folded into one. pprof labels samples by thread either way, the page
+                    * of HTML holds both and begins with the one that is asked for */
     unsigned width; /* of the terminal, for the table; 0: 100 */
 };
 
