@@ -105,7 +105,8 @@ static bool write_profiles(struct speedscope *speedscope)
         const struct profile_tree_node *root = &tree->nodes[first];
         for (end = first + 1; end < tree->count && tree->nodes[end].depth > 0;)
             end++;
-        char *name = root->thread == SPPROF_NONE ? profile_text_of_target(profile) : profile_text_of_thread(&profile->threads[root->thread]);
+        bool folded = root->thread == SPPROF_NONE;
+        char *name = folded ? profile_text_of_target(profile) : profile_text_of_thread(&profile->threads[root->thread]);
         made &= write_profile(speedscope, name, first, end, root->total);
     }
     json_end(&speedscope->json, ']');

@@ -16,7 +16,9 @@ enum {
     WIDTH_MIN = 60,
     FUNCTIONS_SHOWN = 20,
     FRAMES_SHOWN = 30,  /* of the hottest stack: more are left out in its middle */
-    NUMBERS_WIDTH = 34, /* two times a percentage and a count, and the blanks behind them */
+    NUMBER_WIDTH = 16,  /* a percentage and a count */
+    NUMBERS_WIDTH = 35, /* two times a percentage and a count, and the blanks behind them */
+    MEANING_COLUMN = 34, /* of the table of counts */
 };
 
 struct table {
@@ -155,11 +157,37 @@ static struct spprof_error *write_functions(const struct table *table)
     if (callers == 0)
         return NULL;
     qsort(functions + shown, rest, sizeof *functions, compare_total);
-    fprintf(table->stream, "%16s %16s\n", "", "of the others");
+    if (shown > 0 && callers > 2)
+        fputs("  and of the others, by total:\n", table->stream);
     for (size_t i = 0; i < callers; i++)
         TRY(write_function(table, &functions[shown + i]));
     if (rest > callers)
         fprintf(table->stream, "%*s... %zu more functions\n", NUMBERS_WIDTH, "", rest - callers);
+    return NULL;
+}
+
+static struct spprof_error *write_thread_name(const struct table *table, uint32_t thread, size_t width)
+{
+    CLEANUP_FREE char *name = profile_text_of_thread(&table->profile->threads[thread]);
+    if (name == NULL)
+        return spprof_error_no_memory();
+    table_text_write_end(table->stream, name, strlen(name), width);
+    return NULL;
+}
+
+/* Where threads are kept apart: who the samples belong to. */
+static struct spprof_error *write_threads(const struct table *table)
+{
+    write_heading(table, "Threads");
+    for (uint32_t i = 0; i < table->tree.count; i++) {
+        const struct profile_tree_node *root = &table->tree.nodes[i];
+        if (root->depth > 0)
+            continue;
+        write_number(table, root->total);
+        fputs("  ", table->stream);
+        TRY(write_thread_name(table, root->thread, table->width - NUMBER_WIDTH - 2));
+        putc('\n', table->stream);
+    }
     return NULL;
 }
 
@@ -204,6 +232,11 @@ static struct spprof_error *write_hottest_stack(const struct table *table)
     snprintf(heading, sizeof heading, "Hottest stack: %" PRIu64 " sample%s, %.1f%%", node->self, plural(node->self),
              percent(node->self, table->profile->samples));
     write_heading(table, heading);
+    if (node->thread != SPPROF_NONE) {
+        fputs("  ", table->stream);
+        TRY(write_thread_name(table, node->thread, table->width - 2));
+        putc('\n', table->stream);
+    }
     if (node->depth == 0)
         fputs("  " PROFILE_NO_FRAME "\n", table->stream);
     uint32_t top = FRAMES_SHOWN * 2 / 3, bottom = FRAMES_SHOWN - top, depth = node->depth;
@@ -220,7 +253,9 @@ static void write_count(const struct table *table, const char *name, uint64_t co
 {
     if (count == 0)
         return;
-    fprintf(table->stream, "%10" PRIu64 " %5.1f%%  %-14s %s\n", count, percent(count, whole), name, meaning);
+    fprintf(table->stream, "%10" PRIu64 " %5.1f%%  %-14s ", count, percent(count, whole), name);
+    table_text_write_end(table->stream, meaning, strlen(meaning), table->width - MEANING_COLUMN);
+    putc('\n', table->stream);
 }
 
 static void write_drops(const struct table *table, uint64_t looks)
@@ -230,7 +265,7 @@ static void write_drops(const struct table *table, uint64_t looks)
         [SPPROF_DROP_BAD_POINTER] = "dropped: a pointer that leads nowhere",
         [SPPROF_DROP_NOT_CODE] = "dropped: a frame names no code object",
         [SPPROF_DROP_BAD_INSTRUCTION] = "dropped: an instruction outside its code",
-        [SPPROF_DROP_CYCLE] = "dropped: a stack that bites its tail",
+        [SPPROF_DROP_CYCLE] = "dropped: a stack that runs in a circle",
         [SPPROF_DROP_UNREADABLE] = "dropped: memory that cannot be read",
     };
     uint64_t sum = counts_dropped(&table->profile->counts);
@@ -246,15 +281,15 @@ static void write_counts(const struct table *table)
     uint64_t looks = counts->captured + counts_dropped(counts), due = counts->ticks + counts->overruns;
     write_heading(table, "Samples");
     fprintf(table->stream, "%10" PRIu64 " %5.1f%%  captured\n", counts->captured, percent(counts->captured, looks));
-    write_count(table, "recovered", counts->recovered, looks, "of them: the newest call had just returned, and was still there");
-    write_count(table, "cut to caller", counts->cut_to_caller, looks, "of them: the newest call was gone, its caller stands for it");
-    write_count(table, "retried", counts->retried, looks, "of them: it took more than one try");
+    write_count(table, "recovered", counts->recovered, looks, "of them: their newest call had just returned");
+    write_count(table, "cut to caller", counts->cut_to_caller, looks, "of them: without their newest call");
+    write_count(table, "retried", counts->retried, looks, "of them: took more than one try");
     write_drops(table, looks);
-    fprintf(table->stream, "%10" PRIu64 " %5.1f%%  ticks", counts->ticks, percent(counts->ticks, due));
+    char rate[80] = "";
     if (counts->duration_s > 0)
-        fprintf(table->stream, ": %.1f a second, %.1f asked for", counts_delivered_hz(counts), counts->rate_hz);
-    putc('\n', table->stream);
-    write_count(table, "overruns", counts->overruns, due, "ticks that could not be made in time");
+        snprintf(rate, sizeof rate, "%.1f a second of %.1f asked for", counts_delivered_hz(counts), counts->rate_hz);
+    write_count(table, "ticks", counts->ticks, due, rate);
+    write_count(table, "overruns", counts->overruns, due, "ticks that could not be in time");
 }
 
 struct spprof_error *profile_write_table(FILE *stream, const struct spprof_profile *profile,
@@ -273,8 +308,12 @@ struct spprof_error *profile_write_table(FILE *stream, const struct spprof_profi
     TRY(write_header(&table));
     if (profile->samples > 0) {
         TRY(write_functions(&table));
+        if (options->threads)
+            TRY(write_threads(&table));
         TRY(write_hottest_stack(&table));
     }
+    if (profile->samples == 0)
+        fputs("\nNo stack of Python code was read.\n", stream);
     write_counts(&table);
     return NULL;
 }

@@ -1,4 +1,4 @@
-/* Texts that must fit into columns of a terminal. They have been escaped already: valid UTF-8, a column a code point. */
+/* Texts that must fit into columns of a terminal. They have been escaped already: valid UTF-8 with nothing in it that moves. */
 #ifndef SPPROF_REPORT_TABLE_TEXT_H
 #define SPPROF_REPORT_TABLE_TEXT_H
 

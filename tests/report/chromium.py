@@ -21,8 +21,9 @@ class Chromium:
         # The browser reads commands from descriptor 3 and answers on 4.
         script = f'exec "$@" 3<&{read_commands} 4>&{write_answers}'
         self.process = subprocess.Popen(
-            ["bash", "-c", script, "chromium", PATH, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
-             "--disable-background-networking", "--remote-debugging-pipe", f"--user-data-dir={self.profile.name}", "about:blank"],
+            ["bash", "-c", script, "chromium", PATH, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
+             "--no-first-run", "--disable-background-networking", "--remote-debugging-pipe", f"--user-data-dir={self.profile.name}",
+             "about:blank"],
             pass_fds=[read_commands, write_answers], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         os.close(read_commands)
         os.close(write_answers)

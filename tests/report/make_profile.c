@@ -156,7 +156,7 @@ static void write_format(const struct spprof_profile *profile, const char *folde
 int main(int count, char **arguments)
 {
     static const char *const names[] = {".table", ".folded", ".speedscope.json", ".html", ".pb.gz", ".gecko.json"};
-    struct spprof_profile *profile;
+    struct spprof_profile *profile = NULL;
     if (count != 2 || spprof_profile_new(&profile) != NULL)
         fail("usage: make_profile FOLDER <DESCRIPTION");
     read_profile(profile);

@@ -3,20 +3,19 @@
 const data = JSON.parse(document.getElementById("profile").textContent);
 const byId = (id) => document.getElementById(id);
 
-// ---- texts -------------------------------------------------------------------------------------------------------------------------
+// Texts.
 
-const OWN = 0, PACKAGE = 1, LIBRARY = 2; // kinds of files
-const NO_FRAME = "<no Python frame>";
+const PACKAGE = 1, LIBRARY = 2; // kinds of files; 0 is the program's own
 const integer = new Intl.NumberFormat("en-US");
 const count = (number) => integer.format(number);
-const percent = (part, whole) => (whole > 0 ? (100 * part / whole).toFixed(part > 0 && part < whole / 1000 ? 2 : 1) : "0.0") + "%";
+const percent = (part, whole) => (whole > 0 ? (100 * part / whole).toFixed(part > 0 && part < whole * 0.00095 ? 2 : 1) : "0.0") + "%";
 
 function seconds(samples) {
   if (!data.period_ns)
     return "";
   const value = samples * data.period_ns / 1e9;
   if (value >= 60)
-    return `${Math.floor(value / 60)} min ${(value % 60).toFixed(0)} s`;
+    return `${Math.floor(value / 60)} min ${Math.floor(value % 60)} s`;
   return value >= 1 || value === 0 ? `${value.toFixed(2)} s` : `${(value * 1000).toFixed(value < 0.01 ? 1 : 0)} ms`;
 }
 
@@ -34,14 +33,15 @@ const fileOf = (f) => data.files[data.functions[f][1]];
 const whereOf = (f) => fileOf(f)[0] + (data.functions[f][2] > 0 ? `:${data.functions[f][2]}` : "");
 const baseName = (path) => path.slice(path.lastIndexOf("/") + 1);
 
-// ---- the tree that is shown ----------------------------------------------------------------------------------------------------------
+// The tree that is shown.
 
-// Columns of numbers, callers before what they called: `fn` is a function, or -1 - thread for a root; x is in samples from the left.
-function makeTree(thread, lines) {
+// Columns of numbers, parents before children: `fn` is a function, -1 for the root, -2 - thread for a thread's; x is in samples from the
+// left. Turned around, the children of a function are its callers, and what ran stands at the root.
+function makeTree(thread, lines, around) {
   const size = data.depth.length;
   const sideBySide = thread === "each";
   const only = typeof thread === "number" ? thread : -1;
-  const tree = { fn: [], line: [], parent: [], depth: [], self: [], total: [], firstChild: [], count: 0, sideBySide, lines };
+  const tree = { fn: [], line: [], parent: [], depth: [], self: [], total: [], count: 0, lines, around };
   const add = (fn, line, parent) => {
     tree.fn.push(fn); tree.line.push(line); tree.parent.push(parent);
     tree.depth.push(parent < 0 ? 0 : tree.depth[parent] + 1);
@@ -51,7 +51,16 @@ function makeTree(thread, lines) {
   add(-1, 0, -1);
   const keyed = new Map();
   const keys = lines ? data.place_function.length : data.functions.length;
-  const path = []; // of the nodes shown, by the depth in the data
+  const child = (parent, place) => {
+    const fn = data.place_function[place], key = parent * keys + (lines ? place : fn);
+    let node = keyed.get(key);
+    if (node === undefined) {
+      node = add(fn, lines ? data.place_line[place] : 0, parent);
+      keyed.set(key, node);
+    }
+    return node;
+  };
+  const path = []; // by the depth in the data: nodes of the tree, or places where it is turned around
   let taken = false;
   for (let i = 0; i < size; i++) {
     const depth = data.depth[i], place = data.place[i];
@@ -64,14 +73,13 @@ function makeTree(thread, lines) {
     }
     if (!taken)
       continue;
-    const fn = data.place_function[place], parent = path[depth - 1];
-    const key = parent * keys + (lines ? place : fn);
-    let node = keyed.get(key);
-    if (node === undefined) {
-      node = add(fn, lines ? data.place_line[place] : 0, parent);
-      keyed.set(key, node);
+    path[depth] = around ? place : child(path[depth - 1], place);
+    let node = path[depth];
+    if (around) {
+      node = path[0];
+      for (let at = depth; at > 0 && data.self[i] > 0; at--)
+        node = child(node, path[at]);
     }
-    path[depth] = node;
     tree.self[node] += data.self[i];
   }
   for (const name of ["self", "total"])
@@ -120,7 +128,7 @@ function sumFunctions(tree) {
     }
     const fn = tree.fn[node];
     if (fn >= 0) {
-      self[fn] += tree.self[node];
+      self[fn] += selfOf(tree, node);
       if (active[fn]++ === 0)
         total[fn] += tree.total[node];
       pending.push(~node);
@@ -140,6 +148,21 @@ function childLists(tree) {
   return { first, next };
 }
 
+// Samples in which the function of a box was what ran.
+function selfOf(tree, node) {
+  if (!tree.around || tree.fn[node] < 0)
+    return tree.self[node];
+  return tree.fn[tree.parent[node]] < 0 ? tree.total[node] : 0;
+}
+
+// What turning around costs: a node for each frame of each stack, at worst.
+function framesOfStacks() {
+  let frames = 0;
+  for (let i = 0; i < data.depth.length; i++)
+    frames += data.self[i] > 0 ? data.depth[i] : 0;
+  return frames;
+}
+
 function nameOf(tree, node) {
   const fn = tree.fn[node];
   if (fn >= 0)
@@ -152,11 +175,11 @@ function labelOf(tree, node) {
   return tree.lines && line > 0 ? `${nameOf(tree, node)}:${line}` : nameOf(tree, node);
 }
 
-// ---- state ---------------------------------------------------------------------------------------------------------------------------
+// State.
 
 const ROW = 19;
 const state = {
-  thread: "all", lines: false, flame: false, theme: "auto",
+  thread: "all", lines: false, around: false, flame: false, theme: "auto",
   tree: null, functions: null, zoom: 0, history: [], selected: 0, hovered: -1,
   query: null, matches: null, matchedNodes: 0, matchedSamples: 0, chosen: -1, // chosen: a function of the table
   sort: "self", ascending: false,
@@ -165,7 +188,7 @@ const state = {
 const rowsShown = () => state.tree.maxDepth - state.tree.depth[state.zoom] + 1;
 
 function rebuild() {
-  state.tree = makeTree(state.thread, state.lines);
+  state.tree = makeTree(state.thread, state.lines, state.around);
   state.functions = sumFunctions(state.tree);
   state.zoom = state.selected = 0;
   state.history = [];
@@ -173,11 +196,11 @@ function rebuild() {
   showBreadcrumbs();
   showFunctions();
   byId("empty").hidden = state.tree.total[0] > 0;
-  byId("scroll").hidden = state.tree.total[0] === 0;
+  byId("scroll").hidden = byId("legend").hidden = state.tree.total[0] === 0;
   resize();
 }
 
-// ---- colours: the hue is the file, the standard library is grey -------------------------------------------------------------------------
+// Colours: the hue is the file, the standard library is grey.
 
 const fileHue = new Map();
 let dark = false;
@@ -187,26 +210,33 @@ function rankFiles() {
   for (let i = 0; i < data.depth.length; i++)
     if (data.depth[i] > 0)
       self[data.functions[data.place_function[data.place[i]]][1]] += data.self[i];
-  const ranked = data.files.map((_, file) => file).filter((file) => data.files[file][1] !== LIBRARY).sort((a, b) => self[b] - self[a] || a - b);
+  const ranked = data.files.map((_, file) => file)
+    .filter((file) => data.files[file][1] !== LIBRARY)
+    .sort((a, b) => self[b] - self[a] || a - b);
   ranked.forEach((file, rank) => fileHue.set(file, (28 + rank * 137.508) % 360)); // the golden angle keeps neighbours in rank apart
   return { ranked, self };
 }
 
-const colors = new Map();
-function fileColor(file) {
-  let color = colors.get(file);
-  if (color === undefined) {
-    const saturation = data.files[file][1] === PACKAGE ? 42 : 72;
-    color = data.files[file][1] === LIBRARY ? (dark ? "hsl(220 7% 34%)" : "hsl(220 9% 84%)")
-      : `hsl(${fileHue.get(file)} ${dark ? saturation - 30 : saturation}% ${dark ? 34 : 76}%)`;
-    colors.set(file, color);
-  }
-  return color;
+// shade: -2 to 2, a little darker or lighter.
+function fileColor(file, shade = 0) {
+  const library = data.files[file][1] === LIBRARY;
+  const hue = library ? 220 : fileHue.get(file);
+  const saturation = library ? 8 : (data.files[file][1] === PACKAGE ? 42 : 72) - (dark ? 30 : 0);
+  const lightness = (library ? (dark ? 31 : 85) : (dark ? 34 : 76)) + 1.5 * shade;
+  return `hsl(${hue} ${saturation}% ${lightness}%)`;
 }
 
+const colors = new Map(); // of functions; those of one file differ in shade
 function nodeColor(tree, node) {
   const fn = tree.fn[node];
-  return fn >= 0 ? fileColor(data.functions[fn][1]) : (dark ? "hsl(220 12% 27%)" : "hsl(220 16% 91%)");
+  if (fn < 0)
+    return dark ? "hsl(220 12% 24%)" : "hsl(220 16% 93%)";
+  let color = colors.get(fn);
+  if (color === undefined) {
+    color = fileColor(data.functions[fn][1], fn % 5 - 2);
+    colors.set(fn, color);
+  }
+  return color;
 }
 
 function showLegend() {
@@ -225,7 +255,10 @@ function showLegend() {
     };
     const shown = ranked.slice(0, 8);
     legend.replaceChildren(element("span", "Colour is the file, by self time:"),
-      ...shown.map((file) => entry(fileColor(file), `${baseName(data.files[file][0])} ${percent(self[file], total)}`, data.files[file][0])));
+      ...shown.map((file) => {
+        const path = data.files[file][0];
+        return entry(fileColor(file), `${baseName(path)} ${percent(self[file], total)}`, path);
+      }));
     if (ranked.length > shown.length)
       legend.append(element("span", `${count(ranked.length - shown.length)} more`));
     const library = data.files.findIndex((file) => file[1] === LIBRARY);
@@ -238,7 +271,7 @@ function showLegend() {
   return draw;
 }
 
-// ---- drawing ---------------------------------------------------------------------------------------------------------------------------
+// Drawing.
 
 const canvas = byId("canvas"), scroll = byId("scroll"), context = canvas.getContext("2d");
 let width = 0, height = 0, charWidth = 7, scheduled = false;
@@ -300,7 +333,9 @@ const scale = () => width / Math.max(1, state.tree.total[state.zoom]);
 function draw() {
   const { tree, zoom } = state;
   const style = getComputedStyle(document.documentElement);
-  const look = { ground: style.getPropertyValue("--ground"), text: style.getPropertyValue("--text"), accent: style.getPropertyValue("--accent") };
+  const look = {
+    ground: style.getPropertyValue("--ground"), text: style.getPropertyValue("--text"), accent: style.getPropertyValue("--accent"),
+  };
   context.fillStyle = look.ground;
   context.fillRect(0, 0, width, height);
   if (tree.total[0] === 0)
@@ -359,11 +394,12 @@ function drawBox(node, x, top, boxWidth, look) {
   context.globalAlpha = faded ? 0.25 : 1;
   context.fillStyle = nodeColor(tree, node);
   context.fillRect(x, top, boxWidth - gap, ROW - 1);
-  if (node === state.hovered || node === state.selected || (state.matches && !faded)) {
+  if (node === state.hovered || node === state.selected || (state.matches && !faded && boxWidth > 5)) {
     context.strokeStyle = node === state.selected ? look.accent : look.text;
     context.globalAlpha = node === state.selected || node === state.hovered ? 1 : 0.45;
     context.lineWidth = node === state.selected ? 2 : 1;
-    context.strokeRect(x + context.lineWidth / 2, top + context.lineWidth / 2, Math.max(0.5, boxWidth - gap - context.lineWidth), ROW - 1 - context.lineWidth);
+    const pen = context.lineWidth;
+    context.strokeRect(x + pen / 2, top + pen / 2, Math.max(0.5, boxWidth - gap - pen), ROW - 1 - pen);
   }
   context.globalAlpha = faded ? 0.6 : 1;
   const room = Math.floor((boxWidth - 8) / charWidth);
@@ -379,13 +415,13 @@ function drawBox(node, x, top, boxWidth, look) {
   context.globalAlpha = 1;
 }
 
-// The end of a qualified name tells most: what does not fit goes at the front of a dotted name, else at the end.
+// The end of a qualified name tells most: so its qualifiers are left out first.
 function shorten(text, room) {
   if (text.length <= room)
     return text;
-  const last = text.slice(text.lastIndexOf(".") + 1);
-  if (last.length > 0 && last.length < text.length && last.length < room)
-    return "\u2026" + text.slice(text.length - room + 1);
+  for (let dot = text.indexOf("."); dot >= 0; dot = text.indexOf(".", dot + 1))
+    if (dot + 1 < text.length && text.length - dot <= room)
+      return "\u2026" + text.slice(dot + 1);
   return text.slice(0, room - 1) + "\u2026";
 }
 
@@ -398,7 +434,7 @@ function nodeAt(x, y) {
   return at < row.length && tree.x[row[at]] <= sample && sample < tree.x[zoom] + tree.total[zoom] ? row[at] : -1;
 }
 
-// ---- zoom and selection ------------------------------------------------------------------------------------------------------------------
+// Zoom and selection.
 
 function zoomTo(node, remember = true) {
   if (node === state.zoom)
@@ -417,6 +453,11 @@ function back() {
     zoomTo(state.history.pop(), false);
   else
     zoomTo(0, false);
+}
+
+function home() {
+  zoomTo(0);
+  select(0);
 }
 
 function select(node) {
@@ -467,7 +508,7 @@ function measure(node) {
   const { tree } = state;
   const whole = tree.total[0];
   const line = (samples) => [count(samples), percent(samples, whole), seconds(samples)];
-  return { self: line(tree.self[node]), total: line(tree.total[node]) };
+  return { self: line(selfOf(tree, node)), total: line(tree.total[node]) };
 }
 
 function describe(node) {
@@ -519,7 +560,7 @@ function showBreadcrumbs() {
   crumbs.append(element("span", `${count(tree.total[state.zoom])} samples, ${percent(tree.total[state.zoom], tree.total[0])}`, "between"));
 }
 
-// ---- search --------------------------------------------------------------------------------------------------------------------------------
+// Search.
 
 function makeQuery() {
   const text = byId("search").value, input = byId("search");
@@ -561,7 +602,8 @@ function findMatches() {
     }
   }
   byId("matched").textContent = wanted
-    ? `${percent(state.matchedSamples, tree.total[0])} matched (${count(state.matchedSamples)} samples, ${count(state.matchedNodes)} boxes)` : "";
+    ? `${percent(state.matchedSamples, tree.total[0])} matched (${count(state.matchedSamples)} samples, ${count(state.matchedNodes)} boxes)`
+    : "";
 }
 
 function search() {
@@ -589,7 +631,7 @@ function nextMatch(step) {
   select(matches[(matches.indexOf(state.selected) + step + matches.length) % matches.length]);
 }
 
-// ---- the table of functions -------------------------------------------------------------------------------------------------------------
+// The table of functions.
 
 const TABLE_ROWS = 250;
 function showFunctions() {
@@ -603,8 +645,10 @@ function showFunctions() {
   }[state.sort];
   const listed = data.functions.map((_, f) => f)
     .filter((f) => total[f] > 0 && (!state.query || state.query(functionName(f)) || state.query(whereOf(f)))).sort(compare);
-  byId("functions").querySelector("tbody").replaceChildren(...listed.slice(0, TABLE_ROWS).map((f) => functionRow(f, self[f], total[f], whole)));
-  byId("more").textContent = listed.length > TABLE_ROWS ? `${count(listed.length - TABLE_ROWS)} more: narrow them down by a search` : "";
+  byId("functions").querySelector("tbody")
+    .replaceChildren(...listed.slice(0, TABLE_ROWS).map((f) => functionRow(f, self[f], total[f], whole)));
+  const left = listed.length - TABLE_ROWS;
+  byId("more").textContent = left > 0 ? `${count(left)} more: narrow them down by a search` : "";
   for (const head of document.querySelectorAll("#functions th")) {
     if (head.dataset.sort === state.sort)
       head.setAttribute("aria-sort", state.ascending ? "ascending" : "descending");
@@ -644,7 +688,7 @@ function choose(f) {
   schedule();
 }
 
-// ---- tooltip -----------------------------------------------------------------------------------------------------------------------------
+// Tooltip.
 
 const tooltip = byId("tooltip");
 function showTooltip(node, x, y) {
@@ -675,30 +719,41 @@ function hideTooltip() {
   }
 }
 
-// ---- header ---------------------------------------------------------------------------------------------------------------------------------
+// Header.
 
 const DROPS = {
-  "changed": "the stack moved while it was read", "bad-pointer": "a pointer led nowhere", "not-code": "a frame named no code object",
-  "bad-instruction": "an instruction outside its code", "cycle": "the stack bit its own tail", "unreadable": "memory could not be read",
+  "changed": "the stack moved while it was read",
+  "bad-pointer": "a pointer led nowhere",
+  "not-code": "a frame named no code object",
+  "bad-instruction": "an instruction outside its code",
+  "cycle": "the stack ran in a circle",
+  "unreadable": "memory could not be read",
 };
 
 function showHeader() {
   const counts = data.counts;
   document.title = `${data.target} \u2013 spprof`;
   byId("target").textContent = data.target;
-  byId("target").title = data.executable || data.target;
+  byId("target").title = [data.target, data.executable].filter(Boolean).join("\n");
   const started = data.started_ms > 0 ? new Date(data.started_ms).toISOString().replace("T", " ").slice(0, 19) + " UTC" : "";
   const threads = data.threads.length;
-  byId("facts").textContent = [data.python, data.pid > 0 ? `process ${data.pid}` : "", started,
-    counts.duration_s > 0 ? `${counts.duration_s.toFixed(1)} s` : "", `${count(threads)} thread${threads === 1 ? "" : "s"}`].filter(Boolean).join(" \u00b7 ");
+  byId("facts").textContent = [
+    data.python,
+    data.pid > 0 ? `process ${data.pid}` : "",
+    started,
+    counts.duration_s > 0 ? `${counts.duration_s.toFixed(1)} s` : "",
+    `${count(threads)} thread${threads === 1 ? "" : "s"}`,
+  ].filter(Boolean).join(" \u00b7 ");
 
   const dropped = Object.values(counts.dropped).reduce((a, b) => a + b, 0), looks = counts.captured + dropped;
   const delivered = counts.duration_s > 0 ? counts.ticks / counts.duration_s : 0;
   const summary = byId("counts-summary");
   summary.textContent = `${count(counts.captured)} samples captured, `;
-  summary.append(element("span", dropped > 0 ? `${count(dropped)} dropped (${percent(dropped, looks)})` : "none dropped", dropped * 100 > looks ? "warn" : ""));
+  const lost = dropped > 0 ? `${count(dropped)} dropped (${percent(dropped, looks)})` : "none dropped";
+  summary.append(element("span", lost, dropped * 100 > looks ? "warn" : ""));
+  const rate = `, ${delivered.toFixed(1)} of ${counts.rate_hz.toFixed(1)} looks a second`;
   if (delivered > 0)
-    summary.append(element("span", `, ${delivered.toFixed(1)} of ${counts.rate_hz.toFixed(1)} looks a second`, delivered < 0.9 * counts.rate_hz ? "warn" : ""));
+    summary.append(element("span", rate, delivered < 0.9 * counts.rate_hz ? "warn" : ""));
 
   const rows = [
     ["captured", counts.captured, looks, "samples in this graph"],
@@ -717,7 +772,7 @@ function showHeader() {
   }
 }
 
-// ---- controls -------------------------------------------------------------------------------------------------------------------------------
+// Controls.
 
 const prefersDark = window.matchMedia("(prefers-color-scheme: dark)");
 let redrawLegend = () => {};
@@ -725,7 +780,7 @@ let redrawLegend = () => {};
 function applyTheme() {
   dark = state.theme === "dark" || (state.theme === "auto" && prefersDark.matches);
   document.documentElement.toggleAttribute("data-dark", dark);
-  byId("theme").textContent = { auto: "Auto", light: "Light", dark: "Dark" }[state.theme];
+  byId("theme").textContent = `Theme: ${state.theme}`;
   colors.clear();
   redrawLegend();
   schedule();
@@ -747,6 +802,15 @@ function toggleDirection() {
 
 function setLines(lines) {
   state.lines = byId("lines").checked = lines;
+  rebuild();
+}
+
+const FRAMES_MAX = 4e6; // that a browser turns around without a long wait
+
+function setAround(around) {
+  if (byId("around").disabled)
+    return;
+  state.around = byId("around").checked = around;
   rebuild();
 }
 
@@ -781,9 +845,9 @@ const keys = {
   Enter: () => zoomTo(state.selected),
   Backspace: back,
   Escape: () => (state.matches ? clearSearch() : back()),
-  Home: () => zoomTo(0), 0: () => zoomTo(0),
+  Home: home, 0: home,
   n: () => nextMatch(1), N: () => nextMatch(-1),
-  i: toggleDirection, t: nextTheme, l: () => setLines(!state.lines),
+  i: toggleDirection, t: nextTheme, l: () => setLines(!state.lines), c: () => setAround(!state.around),
   ArrowLeft: () => select(neighbour(-1)),
   ArrowRight: () => select(neighbour(1)),
   ArrowUp: () => (state.flame ? toCalled() : toCaller()),
@@ -818,6 +882,10 @@ function listen() {
   byId("search").addEventListener("input", search);
   byId("regex").addEventListener("change", search);
   byId("lines").addEventListener("change", () => setLines(byId("lines").checked));
+  byId("around").addEventListener("change", () => setAround(byId("around").checked));
+  byId("around").disabled = framesOfStacks() > FRAMES_MAX;
+  if (byId("around").disabled)
+    byId("around").parentNode.title = "The stacks are too many and too deep to be turned around";
   byId("direction").addEventListener("click", toggleDirection);
   byId("theme").addEventListener("click", nextTheme);
   byId("help-button").addEventListener("click", () => byId("help").showModal());
