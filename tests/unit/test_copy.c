@@ -299,7 +299,7 @@ static void test_pending_ranges_survive_a_refresh(void **state)
 static void test_very_many_ranges(void **state)
 {
     struct memory *memory = *state;
-    enum { COUNT = 20000, STEP_SIZE = 1000 };
+    enum { COUNT = 20000, STEP_SIZE = 1100 };
     uint64_t start = place_pattern(memory, COUNT * STEP_SIZE);
     for (uint64_t i = 0; i < COUNT; i++)
         assert_pending(memory, start + i * STEP_SIZE, 8);
