@@ -213,7 +213,8 @@ static struct spprof_error *run_words(struct spprof_console *console, const stru
 /* Nothing that an interrupted command has read is kept. */
 static struct spprof_error *check_interrupted(struct spprof_console *console, struct spprof_console_result *result, struct spprof_error *error)
 {
-    result->interrupted = console->target != NULL && spprof_debugger_target_interrupted(console->target);
+    result->interrupted = (console->target != NULL && spprof_debugger_target_interrupted(console->target)) ||
+                          (console->target_ops->interrupted != NULL && console->target_ops->interrupted(console->debugger));
     if (!result->interrupted)
         return error;
     spprof_console_changed(console);
