@@ -1,0 +1,148 @@
+#include "debugger.h"
+
+#include <algorithm>
+#include <climits>
+#include <cstring>
+
+namespace {
+
+enum { HEADER_SIZE = 1024 };
+
+bool loads_at(Debugger &state, lldb::SBSection section, uint64_t &start)
+{
+    start = section.GetLoadAddress(state.target);
+    return start != LLDB_INVALID_ADDRESS && section.GetByteSize() > 0 && section.GetByteSize() <= UINT64_MAX - start;
+}
+
+/* Sorted, and each address once: thread-local sections are templates that lie inside others. */
+void sort(std::vector<spprof_mapping> &mappings)
+{
+    std::vector<spprof_mapping> sorted;
+    std::sort(mappings.begin(), mappings.end(), [](const spprof_mapping &a, const spprof_mapping &b) { return a.start < b.start; });
+    for (const spprof_mapping &mapping : mappings)
+        if (sorted.empty() || mapping.start >= sorted.back().end)
+            sorted.push_back(mapping);
+    mappings = sorted;
+}
+
+/* The outermost sections: segments of ELF and Mach-O, the sections of PE. Those that nobody may touch are no memory (__PAGEZERO). */
+std::vector<spprof_mapping> mappings_of(Debugger &state, lldb::SBModule module)
+{
+    std::vector<spprof_mapping> mappings;
+    uint64_t start;
+    for (size_t i = 0; i < module.GetNumSections(); i++) {
+        lldb::SBSection section = module.GetSectionAtIndex(i);
+        uint32_t permissions = section.GetPermissions();
+        if (permissions == 0 || !loads_at(state, section, start))
+            continue;
+        mappings.push_back({start, start + section.GetByteSize(), section.GetFileOffset(), (permissions & lldb::ePermissionsReadable) != 0,
+                            (permissions & lldb::ePermissionsWritable) != 0, (permissions & lldb::ePermissionsExecutable) != 0, false});
+    }
+    sort(mappings);
+    return mappings;
+}
+
+/* Whether a core has other bytes at the head of the module than the file that lldb found for it. Such a file must not speak for the core. */
+bool is_another_file(Debugger &state, lldb::SBModule module)
+{
+    char in_core[HEADER_SIZE], in_file[HEADER_SIZE];
+    lldb::SBError error;
+    lldb::SBAddress header = module.GetObjectFileHeaderAddress();
+    uint64_t address = header.GetLoadAddress(state.target);
+    if (address == LLDB_INVALID_ADDRESS || state.process.ReadMemory(address, in_core, HEADER_SIZE, error) != HEADER_SIZE)
+        return false;
+    return state.target.ReadMemory(header, in_file, HEADER_SIZE, error) == HEADER_SIZE && std::memcmp(in_core, in_file, HEADER_SIZE) != 0;
+}
+
+void add_module(Module &found, bool main, void (*add)(void *context, const struct spprof_debugger_module *module), void *context)
+{
+    char path[PATH_MAX] = "";
+    found.module.GetPlatformFileSpec().GetPath(path, sizeof path);
+    spprof_debugger_module module = {};
+    module.path = path;
+    module.main = main;
+    module.mappings = found.mappings.data();
+    module.mapping_count = found.mappings.size();
+    module.start = found.mappings.front().start;
+    module.end = found.mappings.back().end;
+    module.handle = &found;
+    add(context, &module);
+}
+
+/* A core tells its memory even where no file of it is at hand: what belongs to no module is one without a name. */
+void add_nameless(Debugger &state, void (*add)(void *context, const struct spprof_debugger_module *module), void *context)
+{
+    std::vector<spprof_mapping> mappings;
+    lldb::SBMemoryRegionInfoList regions = state.process.GetMemoryRegions();
+    for (uint32_t i = 0; i < regions.GetSize(); i++) {
+        lldb::SBMemoryRegionInfo region;
+        if (regions.GetMemoryRegionAtIndex(i, region) && region.IsMapped() && region.IsWritable() && region.GetRegionBase() < region.GetRegionEnd())
+            mappings.push_back({region.GetRegionBase(), region.GetRegionEnd(), 0, region.IsReadable(), true, region.IsExecutable(), true});
+    }
+    sort(mappings);
+    if (mappings.empty())
+        return;
+    spprof_debugger_module module = {};
+    module.path = "";
+    module.mappings = mappings.data();
+    module.mapping_count = mappings.size();
+    module.start = mappings.front().start;
+    module.end = mappings.back().end;
+    add(context, &module);
+}
+
+const Module *module_of(const struct spprof_debugger_module *module)
+{
+    return static_cast<const Module *>(module->handle);
+}
+
+} // namespace
+
+struct spprof_error *lldb_modules(void *debugger, void (*add)(void *context, const struct spprof_debugger_module *module), void *context)
+{
+    Debugger &state = *static_cast<Debugger *>(debugger);
+    lldb::SBFileSpec executable = state.target.GetExecutable();
+    lldb::SBModule main = state.target.FindModule(executable);
+    state.modules.clear();
+    for (uint32_t i = 0; i < state.target.GetNumModules(); i++) {
+        lldb::SBModule module = state.target.GetModuleAtIndex(i);
+        std::vector<spprof_mapping> mappings = mappings_of(state, module);
+        if (!mappings.empty() && !(state.is_core() && is_another_file(state, module)))
+            state.modules.push_back({module, mappings});
+    }
+    for (Module &found : state.modules)
+        add_module(found, found.module == main, add, context);
+    if (state.is_core())
+        add_nameless(state, add, context);
+    return nullptr;
+}
+
+bool lldb_find_symbol(void *debugger, const struct spprof_debugger_module *module, const char *name, uint64_t *address)
+{
+    Debugger &state = *static_cast<Debugger *>(debugger);
+    const Module *found = module_of(module);
+    if (found == nullptr)
+        return false;
+    lldb::SBModule place = found->module;
+    lldb::SBSymbolContextList list = place.FindSymbols(name);
+    for (uint32_t i = 0; i < list.GetSize(); i++) { /* one that is only referred to has no address */
+        *address = list.GetContextAtIndex(i).GetSymbol().GetStartAddress().GetLoadAddress(state.target);
+        if (*address != LLDB_INVALID_ADDRESS)
+            return true;
+    }
+    return false;
+}
+
+bool lldb_find_section(void *debugger, const struct spprof_debugger_module *module, const char *name, uint64_t *address, uint64_t *size)
+{
+    Debugger &state = *static_cast<Debugger *>(debugger);
+    const Module *found = module_of(module);
+    if (found == nullptr)
+        return false;
+    lldb::SBModule place = found->module;
+    lldb::SBSection section = place.FindSection(name);
+    if (!section.IsValid() || !loads_at(state, section, *address))
+        return false;
+    *size = section.GetByteSize();
+    return true;
+}
