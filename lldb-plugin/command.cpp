@@ -19,7 +19,7 @@ bool wants_color(void *debugger)
 }
 
 const struct spprof_debugger_ops target_ops = {lldb_read, lldb_threads, lldb_modules, lldb_find_symbol, lldb_find_section, interrupted};
-const struct spprof_console_ops console_ops = {lldb_inferior, lldb_selected_thread, lldb_thread_label, lldb_selected_frame, wants_color, "lldb"};
+const struct spprof_console_ops console_ops = {lldb_inferior, lldb_selected_thread, lldb_thread_label, wants_color, "lldb"};
 
 /* One console for each lldb::SBDebugger, shared by its commands. */
 struct Console {
@@ -42,25 +42,27 @@ struct Console {
     }
 };
 
-/* The arguments as they were typed, but for quotes, which lldb has taken away. */
+/* The arguments as one text: lldb has cut it into words and taken their quotes away. */
 std::string join(char **arguments)
 {
     std::string joined;
-    for (char **argument = arguments; argument != nullptr && *argument != nullptr; argument++)
-        joined.append(joined.empty() ? "" : " ").append(*argument);
+    for (char **argument = arguments; argument != nullptr && *argument != nullptr; argument++) {
+        const char *quote = std::strchr(*argument, '"') != nullptr ? "'" : "\"";
+        joined.append(joined.empty() ? "" : " ").append(quote).append(*argument).append(quote);
+    }
     return joined;
 }
 
-void show(lldb::SBDebugger debugger, const struct spprof_console_result &text, lldb::SBCommandReturnObject &result)
+void show(lldb::SBDebugger debugger, const struct spprof_console_result &shown, lldb::SBCommandReturnObject &result)
 {
-    size_t length = text.size, written;
-    if (length == 0)
+    size_t written;
+    if (shown.size == 0)
         return;
-    if (debugger.GetCommandInterpreter().WasInterrupted()) { /* lldb drops the output of an interrupted command */
-        debugger.GetOutputFile().Write(reinterpret_cast<const uint8_t *>(text.text), length, &written);
+    if (shown.interrupted) { /* lldb drops the output of an interrupted command */
+        debugger.GetOutputFile().Write(reinterpret_cast<const uint8_t *>(shown.text), shown.size, &written);
         return;
     }
-    std::string without_newline(text.text, text.text[length - 1] == '\n' ? length - 1 : length);
+    std::string without_newline(shown.text, shown.size - (shown.text[shown.size - 1] == '\n'));
     result.AppendMessage(without_newline.c_str());
 }
 
@@ -70,20 +72,18 @@ public:
 
     bool DoExecute(lldb::SBDebugger debugger, char **arguments, lldb::SBCommandReturnObject &result) override
     {
-        struct spprof_console_result text = {};
-        bool all = std::strcmp(name, "bt") == 0 && arguments != nullptr && *arguments != nullptr && std::strcmp(*arguments, "all") == 0;
+        struct spprof_console_result shown = {};
         console->enter(debugger);
-        struct spprof_error *error =
-            spprof_console_run(console->console, all ? "bt-all" : name, join(arguments + (all ? 1 : 0)).c_str(), &text);
+        struct spprof_error *error = spprof_console_run(console->console, name, join(arguments).c_str(), &shown);
         console->debugger.release();
-        result.SetStatus(text.size > 0 ? lldb::eReturnStatusSuccessFinishResult : lldb::eReturnStatusSuccessFinishNoResult);
-        show(debugger, text, result);
-        if (text.note != nullptr)
-            result.AppendWarning(text.note);
+        result.SetStatus(shown.size > 0 ? lldb::eReturnStatusSuccessFinishResult : lldb::eReturnStatusSuccessFinishNoResult);
+        show(debugger, shown, result);
+        if (shown.note != nullptr)
+            result.AppendWarning(shown.note);
         if (error != nullptr)
             result.SetError(error->message);
         spprof_error_free(error);
-        spprof_console_result_free(&text);
+        spprof_console_result_free(&shown);
         return result.Succeeded();
     }
 
@@ -92,19 +92,32 @@ private:
     const char *name; /* of spprof_console_commands */
 };
 
-bool add_command(lldb::SBDebugger debugger, lldb::SBCommand group, const std::shared_ptr<Console> &console,
-                 const struct spprof_console_command &command)
+struct Registration {
+    lldb::SBCommandInterpreter interpreter;
+    lldb::SBCommand group;
+    std::shared_ptr<Console> console;
+};
+
+/* One below "spprof", or with "py-" before it. */
+template <typename Place> bool add_command(Registration &registration, Place place, const std::string &start, const std::string &name,
+                                           const struct spprof_console_command &command)
 {
-    std::string alias = std::string("py-") + command.name;
-    std::string usage = std::string(command.name) + " " + command.usage;
-    lldb::SBCommand in_group = group.AddCommand(command.name, new Command(console, command.name), command.summary, ("spprof " + usage).c_str());
-    lldb::SBCommand alone = debugger.GetCommandInterpreter().AddCommand(alias.c_str(), new Command(console, command.name), command.summary,
-                                                                         ("py-" + usage).c_str());
-    if (!in_group.IsValid() || !alone.IsValid())
-        return false;
-    in_group.SetHelpLong(command.help);
-    alone.SetHelpLong(command.help);
-    return true;
+    std::string syntax = start + name + (*command.usage != '\0' ? " " : "") + command.usage;
+    lldb::SBCommand added = place.AddCommand(name.c_str(), new Command(registration.console, command.name), command.summary, syntax.c_str());
+    added.SetHelpLong(command.help);
+    return added.IsValid();
+}
+
+/* Commands of the shell have no alias, and give way to those of debuggers: "spprof bt" is lldb's, and follows its selected thread. */
+bool add_everywhere(Registration &registration, const struct spprof_console_command &command)
+{
+    const std::string prefix = "spprof ", name = command.name;
+    if (name == prefix + "bt")
+        return true;
+    if (name.compare(0, prefix.size(), prefix) == 0)
+        return add_command(registration, registration.group, prefix, name.substr(prefix.size()), command);
+    return add_command(registration, registration.group, prefix, name, command) &&
+           add_command(registration, registration.interpreter, "", "py-" + name, command);
 }
 
 } // namespace
@@ -117,9 +130,10 @@ bool add_commands(lldb::SBDebugger debugger, const char **message)
     *message = error != nullptr ? "memory is out" : "lldb has commands of these names that cannot be replaced";
     if (error != nullptr)
         return false;
-    lldb::SBCommand group = debugger.GetCommandInterpreter().AddMultiwordCommand("spprof", "Python stacks of the process or core.");
-    bool added = group.IsValid();
+    lldb::SBCommandInterpreter interpreter = debugger.GetCommandInterpreter();
+    Registration registration = {interpreter, interpreter.AddMultiwordCommand("spprof", "Python stacks of the process or core."), console};
+    bool added = registration.group.IsValid();
     for (size_t i = 0; i < spprof_console_command_count && added; i++)
-        added = add_command(debugger, group, console, spprof_console_commands[i]);
+        added = add_everywhere(registration, spprof_console_commands[i]);
     return added;
 }

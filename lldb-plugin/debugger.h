@@ -50,6 +50,5 @@ bool lldb_find_section(void *debugger, const struct spprof_debugger_module *modu
 struct spprof_error *lldb_threads(void *debugger, struct spprof_native_threads *threads);
 int64_t lldb_selected_thread(void *debugger);
 void lldb_thread_label(void *debugger, int64_t tid, char *label, size_t size);
-bool lldb_selected_frame(void *debugger, uint64_t *stack_pointer);
 
 #endif

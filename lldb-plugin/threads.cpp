@@ -49,10 +49,3 @@ void lldb_thread_label(void *debugger, int64_t tid, char *label, size_t size)
     if (thread.IsValid())
         std::snprintf(label, size, "%u", thread.GetIndexID());
 }
-
-bool lldb_selected_frame(void *debugger, uint64_t *stack_pointer)
-{
-    lldb::SBFrame frame = static_cast<Debugger *>(debugger)->process.GetSelectedThread().GetSelectedFrame();
-    *stack_pointer = frame.GetSP();
-    return frame.IsValid() && *stack_pointer != LLDB_INVALID_ADDRESS;
-}
