@@ -92,6 +92,17 @@ private:
     const char *name; /* of spprof_console_commands */
 };
 
+/* lldb breaks the lines of a paragraph itself. */
+std::string paragraphs(const char *help)
+{
+    std::string text = help;
+    for (size_t i = 0; i + 1 < text.size(); i++) {
+        bool alone = text[i] == '\n' && text[i + 1] != '\n' && (i == 0 || text[i - 1] != '\n');
+        text[i] = alone ? ' ' : text[i];
+    }
+    return text;
+}
+
 struct Registration {
     lldb::SBCommandInterpreter interpreter;
     lldb::SBCommand group;
@@ -104,7 +115,7 @@ template <typename Place> bool add_command(Registration &registration, Place pla
 {
     std::string syntax = start + name + (*command.usage != '\0' ? " " : "") + command.usage;
     lldb::SBCommand added = place.AddCommand(name.c_str(), new Command(registration.console, command.name), command.summary, syntax.c_str());
-    added.SetHelpLong(command.help);
+    added.SetHelpLong(paragraphs(command.help).c_str());
     return added.IsValid();
 }
 

@@ -15,9 +15,10 @@ struct Module {
     std::vector<spprof_mapping> mappings;
 };
 
-/* What tells one moment of the inferior from another. */
+/* What tells one moment of the inferior from another; modules stands for which there are and where they lie. */
 struct Moment {
-    uint32_t process, stop, modules;
+    uint32_t process, stop;
+    uint64_t modules;
     bool operator!=(const Moment &other) const { return process != other.process || stop != other.stop || modules != other.modules; }
 };
 

@@ -61,16 +61,17 @@ int signal_of_core(Debugger &state)
 
 struct spprof_error *check_state(Debugger &state)
 {
-    if (!state.process.IsValid() || state.process.GetState() == lldb::eStateExited || state.process.GetState() == lldb::eStateDetached)
-        return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "there is no process to look at: attach to one (process attach --pid PID), launch one "
-                                                        "(process launch), or open a core file (target create --core FILE)");
-    switch (state.process.GetState()) {
+    switch (state.process.IsValid() ? state.process.GetState() : lldb::eStateInvalid) {
     case lldb::eStateStopped:
     case lldb::eStateCrashed:
     case lldb::eStateSuspended: return nullptr;
-    default:
+    case lldb::eStateRunning:
+    case lldb::eStateStepping:
         return spprof_error_new(SPPROF_ERROR_USAGE, "cannot look at process %" PRIu64 " while it runs: stop it (process interrupt) and try again",
                                 state.process.GetProcessID());
+    default:
+        return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "there is no process to look at: attach to one (process attach --pid PID), launch one "
+                                                        "(process launch), or open a core file (target create --core FILE)");
     }
 }
 

@@ -69,26 +69,36 @@ void add_module(Module &found, bool main, void (*add)(void *context, const struc
     add(context, &module);
 }
 
-/* A core tells its memory even where no file of it is at hand: what belongs to no module is one without a name. */
-void add_nameless(Debugger &state, void (*add)(void *context, const struct spprof_debugger_module *module), void *context)
+/* The memory of a core. Where lldb knows of no writable piece at all (Mach-O cores) any may be. */
+std::vector<spprof_mapping> regions_of(Debugger &state)
 {
     std::vector<spprof_mapping> mappings;
+    bool known = false;
     lldb::SBMemoryRegionInfoList regions = state.process.GetMemoryRegions();
     for (uint32_t i = 0; i < regions.GetSize(); i++) {
         lldb::SBMemoryRegionInfo region;
-        if (regions.GetMemoryRegionAtIndex(i, region) && region.IsMapped() && region.IsWritable() && region.GetRegionBase() < region.GetRegionEnd())
-            mappings.push_back({region.GetRegionBase(), region.GetRegionEnd(), 0, region.IsReadable(), true, region.IsExecutable(), true});
+        if (!regions.GetMemoryRegionAtIndex(i, region) || !region.IsMapped() || region.GetRegionBase() >= region.GetRegionEnd())
+            continue;
+        known = known || region.IsWritable();
+        mappings.push_back({region.GetRegionBase(), region.GetRegionEnd(), 0, region.IsReadable(), region.IsWritable(), region.IsExecutable(), true});
     }
-    sort(mappings);
-    if (mappings.empty())
-        return;
-    spprof_debugger_module module = {};
-    module.path = "";
-    module.mappings = mappings.data();
-    module.mapping_count = mappings.size();
-    module.start = mappings.front().start;
-    module.end = mappings.back().end;
-    add(context, &module);
+    for (spprof_mapping &mapping : mappings)
+        mapping.writable = mapping.writable || !known;
+    return mappings;
+}
+
+/* A core tells its memory even where no file of it is at hand: each piece is a module without a name, of which the known ones come first. */
+void add_nameless(Debugger &state, void (*add)(void *context, const struct spprof_debugger_module *module), void *context)
+{
+    for (const spprof_mapping &mapping : regions_of(state)) {
+        spprof_debugger_module module = {};
+        module.path = "";
+        module.mappings = &mapping;
+        module.mapping_count = 1;
+        module.start = mapping.start;
+        module.end = mapping.end;
+        add(context, &module);
+    }
 }
 
 const Module *module_of(const struct spprof_debugger_module *module)

@@ -59,14 +59,23 @@ class Recording:
     def narrow_longs(self):
         """
         Makes unsigned longs 32 bits wide, as they are on Windows: the two ids of a thread stand side by side then. What was behind
-        them is junk. (The ident, a pointer on Linux, is cut.)
+        them is junk. The ident, a pointer on Linux, is cut, also where threading keeps it.
         """
         ident, native = self.offset("thread_state.thread_id"), self.offset("thread_state.native_thread_id")
         assert native == ident + 8
         for state in self.thread_states():
+            self.cut_integer(self.get(state + ident))
             self.put(state + ident + 4, self.get(state + native), NARROW)
             self.put(state + native, JUNK << 32 | JUNK)
         self.put(self.word("thread_state.native_thread_id"), ident + 4)
+
+    def cut_integer(self, value):
+        """Leaves the low 32 bits of every int object of this value: two digits of 30 bits behind their number."""
+        digits = value & 0x3FFFFFFF, value >> 30
+        whole, cut = (struct.pack("<QII", 2 << 3, digits[0], top) for top in (digits[1], digits[1] & 3))
+        for _, data in self.ranges:
+            while (place := data.find(whole)) >= 0:
+                data[place:place + len(cut)] = cut
 
 
 def read_ranges(pid):
