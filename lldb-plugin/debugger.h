@@ -9,7 +9,7 @@
 
 #include "spprof/debugger.h"
 
-/* A module, and whether its file may stand for memory that a core lacks. */
+/* A module whose file is the one that ran, and where it lies. */
 struct Module {
     lldb::SBModule module;
     std::vector<spprof_mapping> mappings;
@@ -40,6 +40,9 @@ struct Debugger {
 struct spprof_error *lldb_inferior(void *debugger, struct spprof_debugger_inferior *inferior);
 
 /* memory.cpp */
+
+/* Bytes that are never written, from the file of the module that lies at address. */
+bool lldb_read_file(Debugger &state, uint64_t address, void *buffer, size_t size);
 bool lldb_read(void *debugger, uint64_t address, void *buffer, size_t size);
 
 /* modules.cpp */

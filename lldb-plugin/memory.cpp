@@ -1,19 +1,33 @@
 #include "debugger.h"
 
-/*
- * Memory that is never written is left out of core files, and some lldbs read zeros there: it is taken from the module's file, which
- * modules.cpp has found to be the one that ran.
- */
-static bool read_from_file(Debugger &state, uint64_t address, void *buffer, size_t size)
+/* Segments hold the sections; what is read may reach from one section to the next. */
+static lldb::SBSection outermost(lldb::SBSection section)
 {
-    lldb::SBAddress place = state.target.ResolveLoadAddress(address);
-    lldb::SBSection section = place.GetSection();
+    while (section.GetParent().IsValid())
+        section = section.GetParent();
+    return section;
+}
+
+bool lldb_read_file(Debugger &state, uint64_t address, void *buffer, size_t size)
+{
     lldb::SBError error;
-    if (!section.IsValid() || (section.GetPermissions() & lldb::ePermissionsWritable) != 0)
+    lldb::SBSection section = outermost(state.target.ResolveLoadAddress(address).GetSection());
+    uint64_t start = section.GetLoadAddress(state.target);
+    if (!section.IsValid() || start == LLDB_INVALID_ADDRESS || (section.GetPermissions() & lldb::ePermissionsWritable) != 0)
         return false;
+    return section.GetSectionData(address - start, size).ReadRawData(error, 0, buffer, size) == size;
+}
+
+/*
+ * Memory that is never written is left out of core files, and some lldbs read zeros there: it is taken from the module's file, if that
+ * is the one that ran (modules.cpp).
+ */
+static bool read_module(Debugger &state, uint64_t address, void *buffer, size_t size)
+{
+    lldb::SBModule module = state.target.ResolveLoadAddress(address).GetModule();
     for (const Module &one : state.modules)
-        if (one.module == place.GetModule())
-            return state.target.ReadMemory(place, buffer, size, error) == size;
+        if (one.module == module)
+            return lldb_read_file(state, address, buffer, size);
     return false;
 }
 
@@ -21,7 +35,7 @@ bool lldb_read(void *debugger, uint64_t address, void *buffer, size_t size)
 {
     Debugger &state = *static_cast<Debugger *>(debugger);
     lldb::SBError error;
-    if (state.is_core() && read_from_file(state, address, buffer, size))
+    if (state.is_core() && read_module(state, address, buffer, size))
         return true;
     return state.process.ReadMemory(address, buffer, size, error) == size;
 }

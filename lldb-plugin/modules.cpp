@@ -47,11 +47,10 @@ bool is_another_file(Debugger &state, lldb::SBModule module)
 {
     char in_core[HEADER_SIZE], in_file[HEADER_SIZE];
     lldb::SBError error;
-    lldb::SBAddress header = module.GetObjectFileHeaderAddress();
-    uint64_t address = header.GetLoadAddress(state.target);
+    uint64_t address = module.GetObjectFileHeaderAddress().GetLoadAddress(state.target);
     if (address == LLDB_INVALID_ADDRESS || state.process.ReadMemory(address, in_core, HEADER_SIZE, error) != HEADER_SIZE)
         return false;
-    return state.target.ReadMemory(header, in_file, HEADER_SIZE, error) == HEADER_SIZE && std::memcmp(in_core, in_file, HEADER_SIZE) != 0;
+    return lldb_read_file(state, address, in_file, HEADER_SIZE) && std::memcmp(in_core, in_file, HEADER_SIZE) != 0;
 }
 
 void add_module(Module &found, bool main, void (*add)(void *context, const struct spprof_debugger_module *module), void *context)

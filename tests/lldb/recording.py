@@ -1,4 +1,5 @@
 """The memory of a real process, for images of systems that are not at hand."""
+import os
 import re
 import struct
 from pathlib import Path
@@ -7,6 +8,7 @@ WORDS = Path(__file__).resolve().parents[2] / "core/layout/debug_words.def"
 VARIANTS = {"3.13": ("3_13",), "3.14": ("3_13", "3_14"), "3.15": ("3_13", "3_14", "3_15_B1", "3_15_B4")}
 HEAD_WORDS = 3  # cookie, version, free-threaded
 WIDE, NARROW = struct.Struct("<Q"), struct.Struct("<I")
+PAGE = 4096
 JUNK = 0xDEADBEEF
 
 
@@ -83,10 +85,19 @@ def read_ranges(pid):
     maps = Path("/proc/%d/maps" % pid).read_text()
     with open("/proc/%d/mem" % pid, "rb", 0) as memory:
         for start, end, mode, name in re.findall(r"^(\w+)-(\w+) (r\S+) \S+ \S+ \S+ *(.*)$", maps, re.MULTILINE):
-            start, end = int(start, 16), int(end, 16)
             if "w" in mode or "python3" in name:
-                memory.seek(start)
-                data = bytearray(memory.read(end - start))
-                if data.startswith(b"\x7fELF"):  # nothing may be learnt from it
-                    data[:64] = bytes(64)
-                yield start, data
+                yield from read_pieces(memory, int(start, 16), int(end, 16))
+
+
+def read_pieces(memory, start, end):
+    """A mapping without the guard pages that newer C libraries have inside."""
+    while start < end:
+        try:
+            data = bytearray(os.pread(memory.fileno(), end - start, start))
+        except OSError:
+            start += PAGE
+            continue
+        if data.startswith(b"\x7fELF"):  # nothing may be learnt from it
+            data[:64] = bytes(64)
+        yield start, data
+        start += len(data)
