@@ -53,6 +53,13 @@ bool is_another_file(Debugger &state, lldb::SBModule module)
     return lldb_read_file(state, address, in_file, HEADER_SIZE) && std::memcmp(in_core, in_file, HEADER_SIZE) != 0;
 }
 
+/* Whether what lldb says of a module can be believed. Of a core's whose file it has not found it knows no more than the place. */
+bool is_known(Debugger &state, lldb::SBModule module)
+{
+    bool missing = module.IsFileBacked() && !module.GetFileSpec().Exists();
+    return !state.is_core() || (!missing && !is_another_file(state, module));
+}
+
 void add_module(Module &found, bool main, void (*add)(void *context, const struct spprof_debugger_module *module), void *context)
 {
     char path[PATH_MAX] = "";
@@ -86,12 +93,14 @@ std::vector<spprof_mapping> regions_of(Debugger &state)
     return mappings;
 }
 
-/* A core tells its memory even where no file of it is at hand: each piece is a module without a name, of which the known ones come first. */
-void add_nameless(Debugger &state, void (*add)(void *context, const struct spprof_debugger_module *module), void *context)
+/* A core has its memory even where no file of it is at hand: each piece is a module. Those that are known come before. */
+void add_regions(Debugger &state, void (*add)(void *context, const struct spprof_debugger_module *module), void *context)
 {
     for (const spprof_mapping &mapping : regions_of(state)) {
+        char path[PATH_MAX] = "";
+        state.target.ResolveLoadAddress(mapping.start).GetModule().GetPlatformFileSpec().GetPath(path, sizeof path);
         spprof_debugger_module module = {};
-        module.path = "";
+        module.path = path;
         module.mappings = &mapping;
         module.mapping_count = 1;
         module.start = mapping.start;
@@ -116,13 +125,13 @@ struct spprof_error *lldb_modules(void *debugger, void (*add)(void *context, con
     for (uint32_t i = 0; i < state.target.GetNumModules(); i++) {
         lldb::SBModule module = state.target.GetModuleAtIndex(i);
         std::vector<spprof_mapping> mappings = mappings_of(state, module);
-        if (!mappings.empty() && !(state.is_core() && is_another_file(state, module)))
+        if (!mappings.empty() && is_known(state, module))
             state.modules.push_back({module, mappings});
     }
     for (Module &found : state.modules)
         add_module(found, found.module == main, add, context);
     if (state.is_core())
-        add_nameless(state, add, context);
+        add_regions(state, add, context);
     return nullptr;
 }
 
