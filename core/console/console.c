@@ -73,8 +73,8 @@ static bool same_text(const char *left, const char *right)
 
 static bool same_inferior(const struct spprof_debugger_inferior *left, const struct spprof_debugger_inferior *right)
 {
-    return left->kind == right->kind && left->pid == right->pid && left->local == right->local && left->running == right->running && same_text(left->core, right->core) &&
-           same_text(left->executable, right->executable);
+    return left->kind == right->kind && left->pid == right->pid && left->local == right->local && left->running == right->running &&
+           same_text(left->core, right->core) && same_text(left->executable, right->executable);
 }
 
 /* A user may go from one inferior to another without any of them changing. */
