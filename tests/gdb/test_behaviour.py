@@ -151,21 +151,23 @@ def test_names_of_other_scripts(gdb, programs, tmp_path):
     assert shown.error == ""
 
 
-@pytest.mark.parametrize("command, complaint", [
-    ("py-bt 12", "takes no operand"),
-    ("py-bt --thread x", "--thread takes the number of a thread, not 'x'"),
-    ("py-bt --nonsense", "unknown or ambiguous option '--nonsense'"),
-    ("spprof bt --sysroot /", "--sysroot is for a shell"),
-    ("py-up x", "takes one number from 1 on, not 'x'"),
-    ("py-list x", "list takes a line, or two"),
-    ("py-print", "print takes the name of one variable"),
-    ("py-print self.x", "a name is looked up, not an expression"),
-    ("py-bt 'x", "a quote is not closed"),
-    ("spprof nonsense", 'Undefined spprof command: "nonsense".  Try "help spprof".'),
-])
-def test_wrong_usage(gdb, programs, command, complaint):
-    answer, = gdb.run(command, before=[attach(programs.parked("debugged.py"))])
-    assert complaint in answer.error and not answer.events
+WRONG = {
+    "py-bt 12": "takes no operand",
+    "py-bt --thread x": "--thread takes the number of a thread, not 'x'",
+    "py-bt --nonsense": "unknown or ambiguous option '--nonsense'",
+    "spprof bt --sysroot /": "--sysroot is for a shell",
+    "py-up x": "takes one number from 1 on, not 'x'",
+    "py-list x": "list takes a line, or two",
+    "py-print": "print takes the name of one variable",
+    "py-print self.x": "a name is looked up, not an expression",
+    "py-bt 'x": "a quote is not closed",
+    "spprof nonsense": 'Undefined spprof command: "nonsense".  Try "help spprof".',
+}
+
+
+def test_wrong_usage(gdb, programs):
+    for answer in gdb.run(*WRONG, before=[attach(programs.parked("debugged.py"))]):
+        assert WRONG[answer.command] in answer.error and not answer.events
 
 
 def test_help(gdb, machine):
