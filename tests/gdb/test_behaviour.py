@@ -6,11 +6,10 @@ import subprocess
 import pytest
 
 from harness import Interpreter, Launcher
-from session import gdbserver, select, shown_places, thread_named, true_places
+from session import ALL, gdbserver, select, shown_places, thread_named, true_places
 from stacks import all_threads, differences
 from test_containers import host_pid
 
-ALL = "spprof bt --json"
 LANGUAGES = ["ada", "asm", "c", "c++", "d", "fortran", "go", "minimal", "modula-2", "objective-c", "opencl", "pascal", "rust"]
 CALLS = """\
 import os
