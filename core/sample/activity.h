@@ -8,8 +8,9 @@
 
 /* A thread whose state is asked for again and again. */
 struct activity {
-    int file;          /* /proc/PID/task/TID/stat; -1: none */
-    uint64_t asked_at; /* ns */
+    int state_file, time_file; /* stat and schedstat of /proc/PID/task/TID; -1: none */
+    uint64_t asked_at;         /* ns */
+    uint64_t ran;              /* ns on a CPU until asked_at */
     enum spprof_activity state;
 };
 
@@ -21,5 +22,8 @@ enum spprof_activity activity_ask(struct activity *activity, uint64_t now);
 
 /* Its last word, where that is not older than a millisecond; else asks. */
 enum spprof_activity activity_of(struct activity *activity, uint64_t now);
+
+/* Of a thread that a debugger has stopped: whether it ran since it was asked before. UNKNOWN the first time. */
+enum spprof_activity activity_since(struct activity *activity, uint64_t now);
 
 #endif

@@ -81,7 +81,7 @@ static struct spprof_error *add(struct roster *roster, const struct thread_state
         free(thread);
         return spprof_error_no_memory();
     }
-    thread->activity.file = -1;
+    thread->activity.state_file = thread->activity.time_file = -1;
     struct spprof_error *error = capture_init(&thread->capture, roster->target, &roster->chosen->layout, state->address);
     if (error != NULL) {
         thread_free(thread);
@@ -104,7 +104,7 @@ static void describe(const struct roster *roster, struct sampled_thread *thread,
     thread->tid = native->tid;
     memcpy(thread->os_name, native->name, sizeof thread->os_name);
     activity_close(&thread->activity);
-    if (roster->target->kind == SPPROF_TARGET_PROCESS)
+    if (roster->target->local)
         activity_open(&thread->activity, roster->target->pid, native->tid);
 }
 

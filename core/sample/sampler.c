@@ -150,7 +150,7 @@ static bool counts_now(struct spprof_sampler *sampler, struct sampled_thread *th
     switch (still ? thread->activity.state : activity_of(&thread->activity, now)) {
     case SPPROF_ACTIVITY_RUNNING: return true;
     case SPPROF_ACTIVITY_IDLE: return false;
-    default: return (still || thread->activity.file < 0) && has_gil(sampler, thread);
+    default: return (still || thread->activity.state_file < 0) && has_gil(sampler, thread);
     }
 }
 
@@ -286,6 +286,9 @@ bool spprof_sampler_is_over(const struct spprof_sampler *sampler)
 
 struct spprof_error *spprof_sampler_look(struct spprof_sampler *sampler)
 {
+    uint64_t now = clock_now();
+    for (size_t i = 0; i < sampler->roster.count; i++)
+        activity_since(&sampler->roster.threads[i]->activity, now);
     return look(sampler, true);
 }
 

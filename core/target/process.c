@@ -219,7 +219,7 @@ static struct spprof_error *open_process(struct process *process, int64_t pid)
 {
     char path[64];
     struct spprof_target *target = &process->target;
-    *target = (struct spprof_target){.ops = &process_ops, .kind = SPPROF_TARGET_PROCESS, .pointer_size = 8, .long_size = 8, .pid = pid};
+    *target = (struct spprof_target){.ops = &process_ops, .kind = SPPROF_TARGET_PROCESS, .pointer_size = 8, .long_size = 8, .pid = pid, .local = true};
     process->memory = -1;
     snprintf(path, sizeof path, "/proc/%" PRId64, pid);
     process->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
