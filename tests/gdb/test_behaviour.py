@@ -78,7 +78,7 @@ def test_every_language(gdb, programs):
     tid, thread = thread_named(target.truth, "worker walked")
     commands = [command for language in LANGUAGES for command in ("set language %s" % language, "py-bt")]
     with gdbserver(target.process.pid) as connect:
-        answers = gdb.run(*commands, before=[connect, select(tid)])
+        answers = gdb.run(*commands, before=[connect.replace("remote", "extended-remote"), select(tid)])
     stacks = [answer for answer in answers if answer.command == "py-bt"]
     assert len(stacks) == len(LANGUAGES)
     for answer in stacks:
