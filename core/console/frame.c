@@ -6,10 +6,11 @@
 #include "cleanup.h"
 #include "console/console.h"
 #include "options/number.h"
+#include "report/escape.h"
 #include "report/source.h"
 #include "walk/global.h"
 
-enum { LIST_LINES = 10, LIST_BEFORE = 5, LIST_MAX = 10000, SUMMARY_MAX = 1024 };
+enum { LIST_LINES = 10, LIST_BEFORE = 5, LIST_MAX = 10000, SUMMARY_VARIABLES = 10, SUMMARY_COLUMNS = 40 };
 
 static void write_text(FILE *stream, const struct spprof_text *text)
 {
@@ -34,23 +35,21 @@ static struct spprof_error *select_frame(struct spprof_console *console, struct 
     return NULL;
 }
 
-/* "(x=1, y=2)", cut where it becomes long. */
+/* "(x=1, y=2)", one line that can be taken in at a glance: py-locals has the whole values. */
 static void write_arguments(FILE *stream, const struct spprof_frame *frame)
 {
-    size_t written = 0;
     putc('(', stream);
     for (size_t i = 0; i < frame->variable_count; i++) {
         const struct spprof_variable *variable = &frame->variables[i];
-        written += variable->name.size + variable->value.size + 3;
         if (i > 0)
             fputs(", ", stream);
-        if (written > SUMMARY_MAX) {
+        if (i == SUMMARY_VARIABLES) {
             fputs("...", stream);
             break;
         }
         write_text(stream, &variable->name);
         putc('=', stream);
-        write_text(stream, &variable->value);
+        escape_write_cut(stream, variable->value.bytes, variable->value.size, SUMMARY_COLUMNS);
     }
     putc(')', stream);
 }
@@ -207,10 +206,23 @@ static const struct spprof_text *find_local(const struct spprof_frame *frame, co
     return NULL;
 }
 
+static struct spprof_error *print_global(struct spprof_console *console, const struct spprof_frame *frame, const char *name, FILE *stream)
+{
+    const struct spprof_value_limits limits = {0};
+    enum name_scope scope;
+    struct spprof_text value;
+    TRY(global_find(console->session, frame->address, name, &limits, &scope, &value));
+    if (scope == NAME_UNKNOWN)
+        return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "'%s' not found%s", name,
+                                strpbrk(name, ".[(") != NULL ? ": a name is looked up, not an expression" : "");
+    write_found(stream, scope == NAME_GLOBAL ? "global" : "builtin", name, &value);
+    free(value.bytes);
+    return NULL;
+}
+
 struct spprof_error *console_print(struct spprof_console *console, struct words *words, struct console_output *output)
 {
     struct selection selection;
-    struct spprof_value_limits limits = {0};
     if (words->count != 2)
         return spprof_error_new(SPPROF_ERROR_USAGE, "print takes the name of one variable");
     const char *name = words->items[1];
@@ -220,15 +232,7 @@ struct spprof_error *console_print(struct spprof_console *console, struct words 
         write_found(output->stream, "local", name, local);
         return NULL;
     }
-    enum name_scope scope;
-    struct spprof_text value;
-    TRY(global_find(console->session, selection.frame->address, name, &limits, &scope, &value));
-    CLEANUP_FREE char *owned = value.bytes;
-    if (scope == NAME_UNKNOWN)
-        return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "'%s' not found%s", name,
-                                strpbrk(name, ".[(") != NULL ? ": a name is looked up, not an expression" : "");
-    write_found(output->stream, scope == NAME_GLOBAL ? "global" : "builtin", name, &value);
-    return NULL;
+    return print_global(console, selection.frame, name, output->stream);
 }
 
 struct spprof_error *console_locals(struct spprof_console *console, struct words *words, struct console_output *output)
