@@ -72,6 +72,8 @@ static struct spprof_frame build_frame(struct context *context, const struct raw
         .column = position.column,
         .end_column = position.end_column,
         .owner = public_owner(context, raw->owner),
+        .entry = raw->entry,
+        .delegates = raw->delegates,
     };
 }
 

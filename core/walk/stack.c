@@ -14,7 +14,18 @@ void stack_init(struct stack *stack, uint64_t thread_state)
 void stack_free(struct stack *stack)
 {
     free(stack->frames);
+    free(stack->c_frames);
     free(stack->truncated);
+}
+
+/* Where the last of some fields ends, none being longer than a pointer. */
+static size_t end_of_fields(const struct layout *layout, const enum layout_field *fields, size_t count)
+{
+    int32_t end = 0;
+    for (size_t i = 0; i < count; i++)
+        if (layout->offset[fields[i]] + 8 > end)
+            end = layout->offset[fields[i]] + 8;
+    return (size_t)end;
 }
 
 size_t stack_thread_state_size(const struct layout *layout)
@@ -25,11 +36,7 @@ size_t stack_thread_state_size(const struct layout *layout)
         FIELD_thread_state_id,             FIELD_thread_state_attach_state,   FIELD_thread_state_gil_requested,   FIELD_thread_state_datastack_chunk,
         FIELD_thread_state_datastack_top,  FIELD_thread_state_datastack_limit,
     };
-    int32_t end = 0;
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-        if (layout->offset[fields[i]] + 8 > end)
-            end = layout->offset[fields[i]] + 8;
-    return (size_t)end;
+    return end_of_fields(layout, fields, sizeof fields / sizeof *fields);
 }
 
 static enum copy_status finish(struct stack *stack, const char *reason)
@@ -111,7 +118,7 @@ static enum copy_status enter(struct stack *stack, struct reader *reader)
 static void reject_trial(struct stack *stack)
 {
     stack->on_trial = false;
-    stack->frame_count = stack->trial_count = stack->steps = stack->behind = 0;
+    stack->frame_count = stack->trial_count = stack->entered_count = stack->steps = stack->behind = 0;
     stack->remembered = 0;
     stack->power = 1;
     stack->lowest_in_chunk = UINT64_MAX;
@@ -244,15 +251,39 @@ static bool advance(struct stack *stack, uint64_t previous)
     return true;
 }
 
+/* How many bytes of a frame object walking needs. */
+static size_t frame_object_size(const struct layout *layout)
+{
+    static const enum layout_field fields[] = {
+        FIELD_frame_object_back,      FIELD_frame_object_code,     FIELD_frame_object_lasti,
+        FIELD_frame_object_generator, FIELD_frame_object_stacktop, FIELD_frame_object_stackdepth,
+    };
+    return end_of_fields(layout, fields, sizeof fields / sizeof *fields);
+}
+
+/*
+ * Whether a generator's frame only waits for the one that it handed throw() or close() on to: _gen_throw of 3.9 and 3.10 makes it the current
+ * frame without running it. What runs has no value stack in its frame.
+ */
+static bool frame_delegates(const struct layout *layout, const uint8_t *data)
+{
+    if (LAYOUT(layout, frame_object, generator) == LAYOUT_ABSENT || field_u64(data, LAYOUT(layout, frame_object, generator)) == 0)
+        return false;
+    if (LAYOUT(layout, frame_object, stackdepth) != LAYOUT_ABSENT)
+        return field_i32(data, LAYOUT(layout, frame_object, stackdepth)) > 0;
+    return LAYOUT(layout, frame_object, stacktop) != LAYOUT_ABSENT && field_u64(data, LAYOUT(layout, frame_object, stacktop)) != 0;
+}
+
 static enum copy_status read_frame_object(struct stack *stack, struct reader *reader, struct raw_frame *frame, uint64_t *code, uint64_t *previous)
 {
     const struct layout *layout = reader->layout;
     const uint8_t *data;
-    STEP(frame_bytes(stack, reader, (size_t)LAYOUT(layout, frame_object, lasti) + 4, &data));
+    STEP(frame_bytes(stack, reader, frame_object_size(layout), &data));
     *previous = field_u64(data, LAYOUT(layout, frame_object, back));
     *code = field_u64(data, LAYOUT(layout, frame_object, code));
     frame->instruction = (uint64_t)(int64_t)field_i32(data, LAYOUT(layout, frame_object, lasti));
     frame->owner = FRAME_OWNER_THREAD;
+    frame->delegates = frame_delegates(layout, data);
     return COPY_READY;
 }
 
@@ -274,6 +305,13 @@ static enum copy_status read_interpreter_frame(struct stack *stack, struct reade
     if (rules->has_thread_local_bytecode)
         frame->thread_bytecode = field_i32(data, LAYOUT(layout, frame, tlbc_index));
     return COPY_READY;
+}
+
+/* The shim lies in the C frame that runs every frame since the last one. */
+static void enter_by_shim(struct stack *stack)
+{
+    for (; stack->entered_count < stack->frame_count; stack->entered_count++)
+        stack->frames[stack->entered_count].entry = stack->cursor;
 }
 
 static enum copy_status walk_frame(struct stack *stack, struct reader *reader, struct code_table *codes)
@@ -300,6 +338,8 @@ static enum copy_status walk_frame(struct stack *stack, struct reader *reader, s
         if (frame.code == NULL || !push_frame(stack, &frame))
             return reader_fail(reader, "out of memory");
         stack->trial_count += was_on_trial;
+    } else if (reader->layout->rules->entry == ENTRY_BY_SHIM) {
+        enter_by_shim(stack);
     }
     advance(stack, previous);
     return COPY_READY;

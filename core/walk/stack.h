@@ -16,6 +16,13 @@ struct raw_frame {
     int32_t thread_bytecode; /* which copy of the bytecode runs; 0: the main one */
     enum frame_owner owner;
     bool entered; /* the interpreter was entered from C with this frame */
+    uint64_t entry; /* on the C stack, in the C frame that runs this one; 0 unknown: see enum entry_style */
+    bool delegates; /* a generator of 3.9 or 3.10 that waits for another, to which it handed throw() or close() on: no C frame runs it */
+};
+
+/* A CFrame of 3.10, a _PyCFrame of 3.11. */
+struct c_frame {
+    uint64_t address, newest; /* newest: the newest Python frame that it runs; 0 in 3.10, which does not say */
 };
 
 enum { STACK_FRAMES_MAX = 2 * 1000 * 1000 };
@@ -36,6 +43,11 @@ struct stack {
     uint64_t cursor; /* the frame to be read next */
     struct raw_frame *frames;
     size_t frame_count, frame_capacity;
+    size_t entered_count; /* frames whose entry is known: those behind are run by the C frame whose shim comes next */
+    struct c_frame *c_frames; /* newest first, by entries.h */
+    size_t c_frame_count, c_frame_capacity;
+    enum { ENTRIES_NEW, ENTRIES_READ, ENTRIES_SETTLED } entries;
+    uint64_t next_c_frame;
     size_t steps; /* frames gone by, shown or not */
     char *truncated; /* why the stack ends early; owned */
     /* The piece of the data stack that the cursor is in: [chunk, chunk + chunk_used). */

@@ -23,6 +23,9 @@ void walk_free(struct walk *walk); /* NULL is allowed */
 /* Walks until everything is settled. What the copy holds already is not read again. */
 void walk_run(struct walk *walk);
 
+/* Finds the entry of every frame, where walk_run has not. What the copy holds already is not read again. */
+void walk_entries(struct walk *walk);
+
 /* Makes the exceptions of all threads text, and with locals the variables of all frames. What the copy holds already is not read again. */
 struct spprof_error *walk_values(struct walk *walk, const struct spprof_value_limits *limits, bool locals);
 

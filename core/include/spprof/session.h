@@ -20,6 +20,7 @@ struct spprof_snapshot_options {
     int64_t only_tid; /* 0: all threads */
     bool locals;      /* the variables of every frame */
     bool exceptions;  /* what every thread raises or handles */
+    bool entries;     /* every frame's entry, for native.h; in 3.10 and 3.11 that takes more reads, and is not done with no_stop */
     struct spprof_value_limits limits;
 };
 
