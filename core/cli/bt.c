@@ -1,11 +1,13 @@
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "message.h"
 #include "operand.h"
-#include "options.h"
+#include "options/options.h"
 #include "spprof/report.h"
+#include "terminal.h"
 #include "verb.h"
 
 static double milliseconds_now(void)
@@ -15,27 +17,9 @@ static double milliseconds_now(void)
     return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
-/* Who wants more of a value wants it deeper and wider, too. */
-static struct spprof_value_limits value_limits(const struct options *options)
-{
-    enum { DEFAULT_LENGTH = 1000, DEEP = 100 };
-    struct spprof_value_limits limits = {.length = (size_t)options->value_length};
-    if (limits.length > DEFAULT_LENGTH) {
-        limits.depth = DEEP;
-        limits.items = limits.objects = limits.length;
-    }
-    return limits;
-}
-
 static struct spprof_error *take_snapshot(const struct options *options, struct spprof_target *target, struct spprof_snapshot **snapshot)
 {
-    const struct spprof_snapshot_options wanted = {
-        .no_stop = options->no_stop,
-        .only_tid = options->thread,
-        .locals = options->locals,
-        .exceptions = options->locals,
-        .limits = value_limits(options),
-    };
+    const struct spprof_snapshot_options wanted = options_snapshot(options);
     struct spprof_session *session;
     double start = milliseconds_now();
     struct spprof_error *error = spprof_session_open(target, &session);
@@ -49,19 +33,10 @@ static struct spprof_error *take_snapshot(const struct options *options, struct 
     return error;
 }
 
-static size_t count_truncated(const struct spprof_snapshot *snapshot)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < snapshot->interpreter_count; i++)
-        for (size_t j = 0; j < snapshot->interpreters[i].thread_count; j++)
-            count += snapshot->interpreters[i].threads[j].truncated != NULL;
-    return count;
-}
-
 static void print_snapshot(const struct options *options, struct spprof_target *target, const struct spprof_snapshot *snapshot)
 {
     const struct spprof_report_options wanted = {
-        .color = options_want_color(options),
+        .color = terminal_wants_color(options->color),
         .source = !options->no_source,
         .target = target,
     };
@@ -79,13 +54,12 @@ static void print_snapshot(const struct options *options, struct spprof_target *
 /* Says in one line what the report tells in full. */
 static enum exit_status judge(const struct options *options, const struct spprof_snapshot *snapshot)
 {
-    size_t truncated = count_truncated(snapshot), problems = snapshot->problems.count;
-    if (truncated == 0 && problems == 0)
-        return STATUS_DONE;
-    if (!options->quiet)
-        message("not everything could be read: %zu stack%s cut short, %zu problem%s", truncated, truncated == 1 ? "" : "s", problems,
-                problems == 1 ? "" : "s");
-    return STATUS_PARTIAL;
+    char *note = spprof_report_note(snapshot);
+    bool partial = note != NULL || snapshot->problems.count > 0;
+    if (note != NULL && !options->quiet)
+        message("%s", note);
+    free(note);
+    return partial ? STATUS_PARTIAL : STATUS_DONE;
 }
 
 static enum exit_status report(const struct options *options, struct spprof_target *target)
@@ -102,10 +76,10 @@ static enum exit_status report(const struct options *options, struct spprof_targ
     return status;
 }
 
-static enum exit_status run(const struct options *options)
+static enum exit_status run(const struct verb *verb, const struct options *options)
 {
     struct spprof_target *target;
-    enum exit_status status = operand_open(options, &target);
+    enum exit_status status = operand_open(verb, options, &target);
     if (status != STATUS_DONE)
         return status;
     status = report(options, target);

@@ -2,8 +2,9 @@
 
 #include "message.h"
 #include "operand.h"
-#include "options.h"
+#include "options/options.h"
 #include "spprof/report.h"
+#include "terminal.h"
 #include "verb.h"
 
 /* A source that is merely not there (no debug information) is told, but spoils nothing. */
@@ -15,15 +16,15 @@ static enum exit_status judge(const struct spprof_diagnosis *diagnosis, const st
     return target->problems.count > 0 ? STATUS_PARTIAL : STATUS_DONE;
 }
 
-static enum exit_status run(const struct options *options)
+static enum exit_status run(const struct verb *verb, const struct options *options)
 {
     struct spprof_target *target;
-    enum exit_status status = operand_open(options, &target);
+    enum exit_status status = operand_open(verb, options, &target);
     if (status != STATUS_DONE)
         return status;
 
     struct spprof_diagnosis diagnosis = {0};
-    const struct spprof_report_options wanted = {.color = options_want_color(options), .target = target};
+    const struct spprof_report_options wanted = {.color = terminal_wants_color(options->color), .target = target};
     struct spprof_error *error = spprof_diagnose(target, &diagnosis);
     spprof_report_diagnosis(stdout, &diagnosis, &wanted);
     fflush(stdout);

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "message.h"
-#include "number.h"
-#include "options.h"
+#include "options/number.h"
+#include "options/options.h"
 #include "verb.h"
 
 static const struct verb *const verbs[] = {&verb_bt, &verb_doctor};
@@ -41,7 +41,7 @@ static void print_help(void)
     for (size_t i = 0; i < VERB_COUNT; i++)
         printf("  %-8s %s\n", verbs[i]->name, verbs[i]->summary);
     puts("\nOptions of every command:");
-    options_print(NULL);
+    options_print(stdout, FOR_ALL);
     puts("\nExamples:\n"
          "  spprof bt 1234           what process 1234 is doing now\n"
          "  spprof bt core.1234      where it crashed\n"
@@ -52,7 +52,7 @@ static void print_help(void)
 static void print_verb_help(const struct verb *verb)
 {
     printf("Usage: spprof %s [OPTIONS] %s\n\n%s\nOptions:\n", verb->name, verb->operands, verb->help);
-    options_print(verb);
+    options_print(stdout, verb->bit);
     printf("\nOptions may stand before or behind the operands; '--' ends them. An operand of digits only is a process id,\n"
            "or a core file where there is no such process; './1234' is always a file.\n"
            "\nExamples:\n%s",
@@ -71,34 +71,44 @@ static enum exit_status complain_verb(const char *name)
 }
 
 /* What --help and --version ask for; true when that was all. */
-static bool print_asked(const struct options *options)
+static bool print_asked(const struct verb *verb, const struct options *options)
 {
     if (options->version)
         puts("spprof " SPPROF_VERSION);
-    else if (options->help && options->verb != NULL)
-        print_verb_help(options->verb);
+    else if (options->help && verb != NULL)
+        print_verb_help(verb);
     else if (options->help)
         print_help();
     return options->help || options->version;
 }
 
+/* Reads the options of a command (NULL: those before it). Returns whether they make sense; else what is wrong has been said. */
+static bool parse(const struct verb *verb, struct options *options, int argc, char **argv)
+{
+    options->verb = verb != NULL ? verb->bit : FOR_ALL;
+    struct spprof_error *error = options_parse(options, argc, argv);
+    if (error != NULL)
+        complain_usage_error(verb, error);
+    return error == NULL;
+}
+
 static enum exit_status run(int argc, char **argv)
 {
     struct options options = {0};
-    if (options_parse(&options, argc, argv) != STATUS_DONE)
+    if (!parse(NULL, &options, argc, argv))
         return STATUS_USAGE;
-    if (print_asked(&options))
+    if (print_asked(NULL, &options))
         return STATUS_DONE;
     if (options.operand_count == 0) {
         complain_usage(NULL, "no command given");
         return STATUS_USAGE;
     }
-    options.verb = find_verb(options.operands[0]);
-    if (options.verb == NULL)
+    const struct verb *verb = find_verb(options.operands[0]);
+    if (verb == NULL)
         return complain_verb(options.operands[0]);
-    if (options_parse(&options, options.operand_count, options.operands) != STATUS_DONE)
+    if (!parse(verb, &options, options.operand_count, options.operands))
         return STATUS_USAGE;
-    return print_asked(&options) ? STATUS_DONE : options.verb->run(&options);
+    return print_asked(verb, &options) ? STATUS_DONE : verb->run(verb, &options);
 }
 
 /* A standard stream that the caller closed would be taken by the next file that is opened, and the report written into it. */

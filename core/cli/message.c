@@ -44,6 +44,12 @@ void complain_usage(const struct verb *verb, const char *format, ...)
     va_end(arguments);
 }
 
+void complain_usage_error(const struct verb *verb, struct spprof_error *error)
+{
+    complain_usage(verb, "%s", error->message);
+    spprof_error_free(error);
+}
+
 void complain_error(struct spprof_error *error)
 {
     write_line(error->message, "");

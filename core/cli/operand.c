@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "message.h"
-#include "number.h"
+#include "options/number.h"
 
 static struct spprof_error *open_process(const char *digits, struct spprof_target **target)
 {
@@ -30,32 +30,32 @@ static enum exit_status open_core(const struct options *options, struct spprof_t
 }
 
 /* Refuses what is meant for a core. */
-static enum exit_status check_process(const struct options *options)
+static enum exit_status check_process(const struct verb *verb, const struct options *options)
 {
     if (options->operand_count > 1)
-        complain_usage(options->verb, "'%s': an executable goes with a core file, and %s is a process", options->operands[1],
+        complain_usage(verb, "'%s': an executable goes with a core file, and %s is a process", options->operands[1],
                        options->operands[0]);
     else if (options->sysroot != NULL)
-        complain_usage(options->verb, "--sysroot goes with a core file, and %s is a process", options->operands[0]);
+        complain_usage(verb, "--sysroot goes with a core file, and %s is a process", options->operands[0]);
     else
         return STATUS_DONE;
     return STATUS_USAGE;
 }
 
-static enum exit_status check_count(const struct options *options)
+static enum exit_status check_count(const struct verb *verb, const struct options *options)
 {
     if (options->operand_count == 0)
-        complain_usage(options->verb, "%s needs a process id or a core file", options->verb->name);
+        complain_usage(verb, "%s needs a process id or a core file", verb->name);
     else if (options->operand_count > 2)
-        complain_usage(options->verb, "one operand too many: '%s'", options->operands[2]);
+        complain_usage(verb, "one operand too many: '%s'", options->operands[2]);
     else
         return STATUS_DONE;
     return STATUS_USAGE;
 }
 
-enum exit_status operand_open(const struct options *options, struct spprof_target **target)
+enum exit_status operand_open(const struct verb *verb, const struct options *options, struct spprof_target **target)
 {
-    if (check_count(options) != STATUS_DONE)
+    if (check_count(verb, options) != STATUS_DONE)
         return STATUS_USAGE;
     const char *operand = options->operands[0];
     if (!number_is_digits(operand))
@@ -72,7 +72,7 @@ enum exit_status operand_open(const struct options *options, struct spprof_targe
     }
     if (options->verbose)
         message("%s is taken as a process id", operand);
-    enum exit_status status = check_process(options);
+    enum exit_status status = check_process(verb, options);
     if (status != STATUS_DONE)
         spprof_target_close(*target);
     return status;

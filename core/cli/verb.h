@@ -2,7 +2,7 @@
 #ifndef SPPROF_CLI_VERB_H
 #define SPPROF_CLI_VERB_H
 
-struct options;
+#include "options/options.h"
 
 enum exit_status {
     STATUS_DONE = 0,
@@ -13,15 +13,13 @@ enum exit_status {
 
 struct verb {
     const char *name;
-    unsigned bit;         /* in the option table's sets of verbs */
+    enum verb_bit bit;    /* in the table of options */
     const char *operands; /* as the usage line shows them */
     const char *summary;  /* for the list of commands */
     const char *help;     /* what it does, in whole paragraphs that end with a newline */
     const char *examples; /* one a line */
-    enum exit_status (*run)(const struct options *options);
+    enum exit_status (*run)(const struct verb *verb, const struct options *options);
 };
-
-enum { FOR_BT = 1 << 0, FOR_DOCTOR = 1 << 1, FOR_ALL = 0xff };
 
 extern const struct verb verb_bt, verb_doctor;
 

@@ -7,6 +7,12 @@ static bool holds(const struct spprof_native_frame *frame, uint64_t address)
     return address != 0 && frame->stack_pointer != 0 && frame->stack_pointer <= address && address < frame->caller_stack_pointer;
 }
 
+/* The evaluator's file is the interpreter's; a program that was linked against libpython may hold its data, though. */
+static bool can_evaluate(const struct spprof_native_frame *frame)
+{
+    return frame->in_interpreter || (frame->function != NULL && machinery_is_evaluator(frame->function));
+}
+
 static void set_evaluator(struct spprof_native_run *run, size_t thread, size_t first, size_t count)
 {
     *run = (struct spprof_native_run){SPPROF_NATIVE_EVALUATOR, thread, first, count};
@@ -26,7 +32,7 @@ static void match_by_entry(const struct spprof_native_frame *frames, size_t fram
                            size_t thread_count, struct spprof_native_run *runs, size_t *matched)
 {
     for (size_t i = 0; i < frame_count; i++) {
-        for (size_t j = 0; j < thread_count && frames[i].in_interpreter && runs[i].role == SPPROF_NATIVE_OTHER; j++) {
+        for (size_t j = 0; j < thread_count && can_evaluate(&frames[i]) && runs[i].role == SPPROF_NATIVE_OTHER; j++) {
             const struct spprof_thread *thread = threads[j];
             if (matched[j] == thread->frame_count || !holds(&frames[i], thread->frames[matched[j]].entry))
                 continue;

@@ -145,15 +145,28 @@ static bool is_sure(struct sources *sources, struct named_file *named, const str
     return answer == BYTECODE_PROVES || (answer == BYTECODE_SILENT && named->file.source.is_old);
 }
 
-bool sources_line(struct sources *sources, const struct spprof_frame *frame, const char **line, size_t *size)
+/* The file of a frame where it is surely the one that ran; else NULL. */
+static const struct source_file *sure_file(struct sources *sources, const struct spprof_frame *frame)
 {
     const struct source_code wanted = {.code = frame->code};
     struct source_code *found = bsearch(&wanted, sources->codes, sources->code_count, sizeof wanted, compare_by_code);
     if (found == NULL || frame->code == NULL)
-        return false;
+        return NULL;
     if (!found->is_judged) {
         found->is_sure = is_sure(sources, found->file, found->code);
         found->is_judged = true;
     }
-    return found->is_sure && source_file_line(&found->file->file, frame->line, line, size) && *size > 0;
+    return found->is_sure ? &found->file->file : NULL;
+}
+
+bool sources_line(struct sources *sources, const struct spprof_frame *frame, const char **line, size_t *size)
+{
+    const struct source_file *file = sure_file(sources, frame);
+    return file != NULL && source_file_line(file, frame->line, line, size) && *size > 0;
+}
+
+bool sources_line_at(struct sources *sources, const struct spprof_frame *frame, int32_t number, const char **line, size_t *size)
+{
+    const struct source_file *file = sure_file(sources, frame);
+    return file != NULL && source_file_indented_line(file, number, line, size);
 }

@@ -30,4 +30,7 @@ void sources_free(struct sources *sources); /* NULL is allowed */
  */
 bool sources_line(struct sources *sources, const struct spprof_frame *frame, const char **line, size_t *size);
 
+/* Any line of the file in which frame stands, by its number, with the blanks in front of it; it may be empty. */
+bool sources_line_at(struct sources *sources, const struct spprof_frame *frame, int32_t number, const char **line, size_t *size);
+
 #endif

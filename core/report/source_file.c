@@ -156,7 +156,7 @@ static bool is_blank(char byte)
     return byte == ' ' || byte == '\t' || byte == '\f' || byte == '\v';
 }
 
-bool source_file_line(const struct source_file *file, int32_t number, const char **line, size_t *size)
+bool source_file_indented_line(const struct source_file *file, int32_t number, const char **line, size_t *size)
 {
     if (number < 1 || (size_t)number > file->line_count)
         return false;
@@ -165,12 +165,19 @@ bool source_file_line(const struct source_file *file, int32_t number, const char
     size_t end = line_end(&file->source, start, limit);
     if (number == 1 && end - start >= 3 && memcmp(file->source.bytes, "\xef\xbb\xbf", 3) == 0)
         start += 3;
-    while (start < end && is_blank(file->source.bytes[start]))
-        start++;
     while (end > start && is_blank(file->source.bytes[end - 1]))
         end--;
     *line = file->source.bytes + start;
     *size = end - start;
+    return true;
+}
+
+bool source_file_line(const struct source_file *file, int32_t number, const char **line, size_t *size)
+{
+    if (!source_file_indented_line(file, number, line, size))
+        return false;
+    for (; *size > 0 && is_blank(**line); (*size)--)
+        (*line)++;
     return true;
 }
 

@@ -37,4 +37,7 @@ void source_file_clear(struct source_file *file);
 /* A line by its number, counted from 1, without the blanks around it; false where the file has none of that number. */
 bool source_file_line(const struct source_file *file, int32_t number, const char **line, size_t *size);
 
+/* The same with the blanks in front of it. */
+bool source_file_indented_line(const struct source_file *file, int32_t number, const char **line, size_t *size);
+
 #endif

@@ -16,6 +16,7 @@ enum {
 struct text_report {
     FILE *stream;
     const struct spprof_snapshot *snapshot;
+    const struct spprof_report_options *options;
     bool color;
     struct sources *sources; /* NULL: none are printed */
 };
@@ -110,6 +111,19 @@ static void write_states(const struct text_report *report, const struct spprof_t
     write_state(report, thread->idle == SPPROF_FALSE && !waits, "running", &any);
 }
 
+/* What the debugger calls it. */
+static void write_label(const struct text_report *report, const struct spprof_thread *thread)
+{
+    char label[64] = "";
+    if (report->options->thread_label != NULL && thread->tid != 0)
+        report->options->thread_label(report->options->context, thread->tid, label, sizeof label);
+    if (label[0] == '\0')
+        return;
+    fputs(" [", report->stream);
+    spprof_write_escaped(report->stream, label, strnlen(label, sizeof label));
+    putc(']', report->stream);
+}
+
 static void write_thread_heading(const struct text_report *report, const struct spprof_thread *thread)
 {
     FILE *stream = report->stream;
@@ -129,6 +143,7 @@ static void write_thread_heading(const struct text_report *report, const struct 
         spprof_write_escaped(stream, thread->os_name, strnlen(thread->os_name, sizeof thread->os_name));
         putc(')', stream);
     }
+    write_label(report, thread);
     write_states(report, thread);
     putc('\n', stream);
 }
@@ -223,10 +238,8 @@ static void write_exception(const struct text_report *report, const struct sppro
     }
 }
 
-static void write_thread(const struct text_report *report, const struct spprof_thread *thread)
+static void write_stack(const struct text_report *report, const struct spprof_thread *thread)
 {
-    putc('\n', report->stream);
-    write_thread_heading(report, thread);
     for (size_t i = 0; i < thread->frame_count; i++)
         write_frame(report, &thread->frames[i]);
     if (thread->truncated != NULL) {
@@ -241,6 +254,13 @@ static void write_thread(const struct text_report *report, const struct spprof_t
     }
     if (thread->exception != NULL)
         write_exception(report, thread->exception);
+}
+
+static void write_thread(const struct text_report *report, const struct spprof_thread *thread)
+{
+    putc('\n', report->stream);
+    write_thread_heading(report, thread);
+    write_stack(report, thread);
 }
 
 static void write_interpreters(const struct text_report *report)
@@ -283,17 +303,34 @@ static void write_footer(const struct text_report *report)
     }
 }
 
-void spprof_report_text(FILE *stream, const struct spprof_snapshot *snapshot, const struct spprof_report_options *options)
+static struct text_report begin(FILE *stream, const struct spprof_snapshot *snapshot, const struct spprof_report_options *options)
 {
     bool has_files = options->source && options->target != NULL && options->target->ops->open_file != NULL;
-    struct text_report report = {
+    return (struct text_report){
         .stream = stream,
         .snapshot = snapshot,
+        .options = options,
         .color = options->color,
         .sources = has_files ? sources_new(snapshot, options->target) : NULL,
     };
+}
+
+void spprof_report_text(FILE *stream, const struct spprof_snapshot *snapshot, const struct spprof_report_options *options)
+{
+    struct text_report report = begin(stream, snapshot, options);
     write_header(&report);
     write_interpreters(&report);
     write_footer(&report);
+    sources_free(report.sources);
+}
+
+void spprof_report_thread(FILE *stream, const struct spprof_snapshot *snapshot, const struct spprof_thread *thread,
+                          const struct spprof_report_options *options)
+{
+    struct text_report report = begin(stream, snapshot, options);
+    write_thread_heading(&report, thread);
+    if (thread->frame_count > 0)
+        fputs("Traceback (most recent call first):\n", stream);
+    write_stack(&report, thread);
     sources_free(report.sources);
 }

@@ -85,6 +85,9 @@ static void describe(const struct process *process, struct process_thread *threa
     CLEANUP_FREE char *call = process_read_file(process, name);
     if (call != NULL)
         parse_system_call(thread, call);
+    /* Whoever traces it (a debugger) holds it: whether it waited before, the system call that it is in tells. */
+    if (thread->state == 't' && !thread->native.in_system_call)
+        thread->native.activity = SPPROF_ACTIVITY_RUNNING;
 }
 
 static struct spprof_error *append(struct process_threads *threads, int64_t tid, struct process_thread **added)

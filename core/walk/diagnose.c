@@ -27,6 +27,8 @@ static void diagnose_target(const struct spprof_target *target, struct spprof_di
         diagnosis_add(diagnosis, FACT, "executable", "%s", target->executable);
     else
         diagnosis_add(diagnosis, MISSING, "executable", "its name is not known");
+    if (target->access != NULL)
+        diagnosis_add(diagnosis, FACT, "memory", "%s", target->access);
     if (target->signal != 0)
         diagnosis_add(diagnosis, FACT, "died of", "signal %d", target->signal);
 }

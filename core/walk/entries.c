@@ -21,7 +21,8 @@ static bool push_c_frame(struct stack *stack, struct c_frame c_frame)
 
 static enum copy_status begin(struct stack *stack, struct reader *reader)
 {
-    STEP(reader_pointer(reader, stack->thread_state + (uint64_t)LAYOUT(reader->layout, thread_state, cframe), "C frame", &stack->next_c_frame));
+    uint64_t newest = stack->thread_state + (uint64_t)LAYOUT(reader->layout, thread_state, cframe);
+    STEP(reader_pointer(reader, newest, "C frame", &stack->next_c_frame));
     stack->entries = ENTRIES_READ;
     return COPY_READY;
 }

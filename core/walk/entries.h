@@ -1,6 +1,6 @@
 /*
- * Which C frame runs which Python frame, in the versions that chain a structure on the C stack for it: CFrame of 3.10 and _PyCFrame of 3.11,
- * Include/cpython/pystate.h. Later versions tell it in the chain of Python frames (walk/stack.c), 3.9 not at all.
+ * Which C frame runs which Python frame, in the versions that chain a structure on the C stack for it: CFrame of 3.10 and _PyCFrame of
+ * 3.11, Include/cpython/pystate.h. Later versions tell it in the chain of Python frames (walk/stack.c), 3.9 not at all.
  */
 #ifndef SPPROF_WALK_ENTRIES_H
 #define SPPROF_WALK_ENTRIES_H

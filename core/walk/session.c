@@ -7,13 +7,8 @@
 #include "walk/build.h"
 #include "walk/candidates.h"
 #include "walk/live_stack.h"
+#include "walk/session.h"
 #include "walk/walk.h"
-
-
-struct spprof_session {
-    struct spprof_target *target;
-    struct chosen chosen;
-};
 
 struct spprof_error *spprof_session_open(struct spprof_target *target, struct spprof_session **result)
 {
@@ -71,7 +66,7 @@ static struct spprof_error *read_values(struct taking *taking)
     const struct spprof_snapshot_options *options = taking->options;
     if (!options->locals && !options->exceptions)
         return NULL;
-    return walk_values(taking->walk, &options->limits, options->locals);
+    return walk_values(taking->walk, &options->limits, options->locals, options->values_of);
 }
 
 static struct spprof_error *walk_with_values(struct taking *taking)

@@ -267,11 +267,13 @@ static size_t frame_object_size(const struct layout *layout)
  */
 static bool frame_delegates(const struct layout *layout, const uint8_t *data)
 {
-    if (LAYOUT(layout, frame_object, generator) == LAYOUT_ABSENT || field_u64(data, LAYOUT(layout, frame_object, generator)) == 0)
+    int32_t generator = LAYOUT(layout, frame_object, generator), top = LAYOUT(layout, frame_object, stacktop);
+    int32_t depth = LAYOUT(layout, frame_object, stackdepth);
+    if (generator == LAYOUT_ABSENT || field_u64(data, generator) == 0)
         return false;
-    if (LAYOUT(layout, frame_object, stackdepth) != LAYOUT_ABSENT)
-        return field_i32(data, LAYOUT(layout, frame_object, stackdepth)) > 0;
-    return LAYOUT(layout, frame_object, stacktop) != LAYOUT_ABSENT && field_u64(data, LAYOUT(layout, frame_object, stacktop)) != 0;
+    if (depth != LAYOUT_ABSENT)
+        return field_i32(data, depth) > 0;
+    return top != LAYOUT_ABSENT && field_u64(data, top) != 0;
 }
 
 static enum copy_status read_frame_object(struct stack *stack, struct reader *reader, struct raw_frame *frame, uint64_t *code, uint64_t *previous)

@@ -49,6 +49,7 @@ void walk_run(struct walk *walk)
     } while (copy_fetch(walk->reader.copy));
 }
 
+<<<<<<< HEAD
 void walk_entries(struct walk *walk)
 {
     do {
@@ -59,11 +60,16 @@ void walk_entries(struct walk *walk)
 }
 
 static bool step_values(struct walk *walk, bool locals)
+=======
+static bool step_values(struct walk *walk, bool locals, uint64_t only_thread)
+>>>>>>> c8a175839e498d4d14ef1409f0b43098ececc4be
 {
     bool settled = true;
     for (size_t i = 0; i < walk->list.count; i++) {
         for (size_t j = 0; j < walk->list.interpreters[i]->thread_count; j++) {
             const struct stack *stack = &walk->list.interpreters[i]->threads[j]->stack;
+            if (only_thread != 0 && stack->thread_state != only_thread)
+                continue;
             bool exception = exceptions_step(walk->exceptions, &walk->reader, stack->thread_state);
             bool frames = !locals || locals_step(walk->locals, &walk->reader, stack);
             settled = settled && exception && frames;
@@ -72,12 +78,12 @@ static bool step_values(struct walk *walk, bool locals)
     return settled;
 }
 
-struct spprof_error *walk_values(struct walk *walk, const struct spprof_value_limits *limits, bool locals)
+struct spprof_error *walk_values(struct walk *walk, const struct spprof_value_limits *limits, bool locals, uint64_t only_thread)
 {
     enum { IDLE_MAX = 4 }; /* passes that read nothing: one settles what the next needs, as code objects */
     TRY(locals_new(limits, walk->codes, &walk->locals));
     TRY(exceptions_new(locals_values(walk->locals), walk->codes, &walk->exceptions));
-    for (int idle = 0; idle < IDLE_MAX && !step_values(walk, locals); idle++) {
+    for (int idle = 0; idle < IDLE_MAX && !step_values(walk, locals, only_thread); idle++) {
         code_table_step(walk->codes, &walk->reader);
         if (copy_fetch(walk->reader.copy))
             idle = -1;

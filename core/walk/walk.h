@@ -26,8 +26,11 @@ void walk_run(struct walk *walk);
 /* Finds the entry of every frame, where walk_run has not. What the copy holds already is not read again. */
 void walk_entries(struct walk *walk);
 
-/* Makes the exceptions of all threads text, and with locals the variables of all frames. What the copy holds already is not read again. */
-struct spprof_error *walk_values(struct walk *walk, const struct spprof_value_limits *limits, bool locals);
+/*
+ * Makes the exceptions of all threads text, and with locals the variables of all frames; with only_thread (the address of a thread state,
+ * 0: none) those of this thread. What the copy holds already is not read again.
+ */
+struct spprof_error *walk_values(struct walk *walk, const struct spprof_value_limits *limits, bool locals, uint64_t only_thread);
 
 /* The thread state at an address; NULL where the walk met none. Its interpreter is told, too. */
 const struct thread_state *walk_find_thread(const struct walk *walk, uint64_t address, const struct interpreter **interpreter);

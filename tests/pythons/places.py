@@ -1,4 +1,4 @@
-"""Where the interpreters of the test matrix stand."""
+"""Where the interpreters and debuggers of the test matrix stand."""
 
 import os
 from pathlib import Path
@@ -7,4 +7,5 @@ CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache").resolve
 ROOTS = CACHE / "roots"  # Debian's packages with their own libc: <suite>-<architecture>
 BUILT = CACHE / "built"  # prefixes that fetch builds
 PREFIXES = CACHE / "pythons"  # prefixes that somebody put there
+DEBUGGERS = CACHE / "debuggers"  # newer debuggers with their own libc: <name>-<version>
 MISSING = CACHE / "missing"  # what could not be had, and why: a file each, asked for again when it is a day old

@@ -11,8 +11,10 @@
 
 enum { MAX = 16 };
 
-/* A C frame for each letter: E evaluator, C calls something, S starts Python, ? has no name, X the interpreter at work, L a library's, I inlined.
- * Frame i has [1000 + i * 100, 1000 + i * 100 + 100) of the C stack. */
+/*
+ * A C frame for each letter: E evaluator, C calls something, S starts Python, ? has no name, X the interpreter at work, L a library's,
+ * I inlined. Frame i has [1000 + i * 100, 1000 + i * 100 + 100) of the C stack.
+ */
 struct native {
     struct spprof_native_frame frames[MAX];
     size_t count;
@@ -112,7 +114,9 @@ static void test_unwinder_lost(void **state)
     char shown[MAX + 1];
     assert_int_equal(match(&inlined, &python.thread, shown), 2);
     assert_string_equal(shown, ".2");
-    inlined.frames[1].in_interpreter = false;
+    inlined.frames[1].in_interpreter = false; /* its name says enough */
+    assert_int_equal(match(&inlined, &python.thread, shown), 2);
+    inlined.frames[1].function = "eval";
     assert_int_equal(match(&inlined, &python.thread, shown), 0);
     struct native empty = c_stack("");
     assert_int_equal(match(&empty, &python.thread, shown), 0);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "spprof/error.h"
+#include "spprof/snapshot.h"
 #include "spprof/target.h"
 
 #ifdef __cplusplus
@@ -58,60 +59,79 @@ struct spprof_debugger_inferior {
 
 /*
  * A target on a debugger. Memory is cached in pages until spprof_debugger_target_resumed. Where a direct path (local process, local core file)
- * is at hand and gives the same bytes it is taken for memory; spprof doctor says which was. ops and debugger are borrowed until close.
+ * is at hand and gives the same bytes it is taken; spprof doctor says which was. ops and debugger are borrowed until close.
  */
 struct spprof_error *spprof_debugger_target_open(const struct spprof_debugger_ops *ops, void *debugger,
                                                  const struct spprof_debugger_inferior *inferior, struct spprof_target **target);
 
-/* The commands of a debugger with one inferior at a time: they keep which Python frame is selected, and what was found, until it changes. */
+/* The inferior has run: its memory is read anew. Its modules and symbols are kept; where those may have changed, open another target. */
+void spprof_debugger_target_resumed(struct spprof_target *target);
+
+/* Whether ops->interrupted has told of Ctrl-C since the target was opened or resumed: nothing was read then any more. */
+bool spprof_debugger_target_interrupted(const struct spprof_target *target);
+
+/* The commands of a debugger: they keep what was read and which Python frame is selected until the inferior, or its state, is another. */
 struct spprof_console;
 
 struct spprof_console_ops {
-    /* Says which process or core is current; false with *error: none, or not one that can be looked at. */
+    /* Says which process or core is current. Errors: there is none, or not one that can be looked at. Its texts are copied. */
     struct spprof_error *(*inferior)(void *debugger, struct spprof_debugger_inferior *inferior);
     /* The kernel thread id of the debugger's selected thread; 0: none. */
     int64_t (*selected_thread)(void *debugger);
-    /* What the debugger calls a thread ("3", "1.3"); writes "" where it does not know it. */
+    /* What the debugger calls a thread ("3", "1.3"); writes "" where it does not know it. May be NULL. */
     void (*thread_label)(void *debugger, int64_t tid, char *label, size_t size);
-    /* Address bounds of the debugger's selected C frame on the C stack, for the Python frame to begin with; false: unknown. May be NULL. */
-    bool (*selected_frame)(void *debugger, uint64_t *stack_pointer);
-    bool (*wants_color)(void *debugger);
+    bool (*wants_color)(void *debugger); /* may be NULL: no */
     const char *debugger_name; /* "gdb", "lldb" */
 };
 
+/* Borrows the ops and debugger. Errors: NO_MEMORY. */
 struct spprof_error *spprof_console_new(const struct spprof_debugger_ops *target_ops, const struct spprof_console_ops *ops, void *debugger,
                                         struct spprof_console **console);
-void spprof_console_free(struct spprof_console *console);
+void spprof_console_free(struct spprof_console *console); /* NULL is allowed */
 
-/* To be called whenever the inferior runs, stops, is replaced or its modules change: everything read so far is forgotten. */
+/* To be called whenever the inferior runs, stops, is replaced, or its memory or modules change: everything read so far is forgotten. */
 void spprof_console_changed(struct spprof_console *console);
 
-/* A command as the shell's contract names it. */
+/*
+ * A command. "bt", "bt-all", "up", ...: gdb registers them with "py-" before it, lldb below "spprof" and with "py-", too. Those that begin
+ * with "spprof " take the shell's options and mean what they mean in a shell.
+ */
 struct spprof_console_command {
-    const char *name;     /* "bt-all", "up", ...: gdb and lldb put "py-" before it, or "spprof " */
-    const char *summary;  /* one line */
+    const char *name;
+    const char *summary;  /* one line, without a full stop */
     const char *help;     /* whole paragraphs, ends without newline */
-    const char *usage;    /* "[-n COUNT]": what may follow the name */
+    const char *usage;    /* "[COUNT]": what may follow the name */
     bool takes_expression; /* its argument is a Python name */
 };
 extern const struct spprof_console_command spprof_console_commands[];
 extern const size_t spprof_console_command_count;
 
 struct spprof_console_result {
-    char *text;    /* owned; what to show, ends with a newline where not empty; escaped, ready for a terminal */
+    char *text;       /* owned; what to show, ends with a newline where not empty; escaped, ready for a terminal */
     size_t size;
-    char *note;    /* owned; one line for the side: what could not be read. NULL: none */
+    char *note;       /* owned; one line for the side: what could not be read. NULL: none */
+    bool interrupted; /* by the user: the error says so, too */
 };
 
 /*
- * Runs a command with its arguments as the user typed them. An error is to be shown as the debugger shows errors; text that was made
- * before it is in result all the same. result is to be freed in every case.
+ * Runs a command, by the name in the table, with its arguments as the user typed them. An error is to be shown as the debugger shows errors;
+ * text that was made before it is in result all the same. result is to be freed in every case.
  */
 struct spprof_error *spprof_console_run(struct spprof_console *console, const char *command, const char *arguments,
                                         struct spprof_console_result *result);
 void spprof_console_result_free(struct spprof_console_result *result);
 
-/* Words that may stand next: calls add for each. */
+/*
+ * The stacks of all threads, with what native.h needs, read once while nothing changes. For what a debugger shows in a way of its own.
+ * The snapshot is the console's, until the next call of any of these functions.
+ */
+struct spprof_error *spprof_console_stacks(struct spprof_console *console, const struct spprof_snapshot **snapshot);
+
+/* The same with the values of the variables of the debugger's selected thread, which thread is. */
+struct spprof_error *spprof_console_values(struct spprof_console *console, const struct spprof_snapshot **snapshot,
+                                           const struct spprof_thread **thread);
+
+/* Words that may stand next: options, and the names of the selected frame's variables. word is what was typed of the last word. */
 void spprof_console_complete(struct spprof_console *console, const char *command, const char *text, const char *word,
                              void (*add)(void *context, const char *word), void *context);
 

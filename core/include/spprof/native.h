@@ -21,8 +21,8 @@ extern "C" {
 
 /* A C frame as an unwinder has it. */
 struct spprof_native_frame {
-    uint64_t stack_pointer, caller_stack_pointer; /* its part of the C stack is between them; equal, or 0: none, as of an inlined function */
-    const char *function;                         /* its name as the debugger shows it; NULL: it has none */
+    uint64_t stack_pointer, caller_stack_pointer; /* its part of the C stack lies between; equal, or 0: none, as an inlined function has */
+    const char *function; /* its name as the debugger shows it; NULL: it has none */
     bool in_interpreter; /* its code lies in the file that holds the interpreter: the executable, or libpython */
 };
 

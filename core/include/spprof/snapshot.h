@@ -120,6 +120,7 @@ struct spprof_python {
     bool debug;
     enum spprof_layout_source layout;
     uint64_t runtime; /* address of _PyRuntime */
+    uint64_t file_start, file_end; /* where the file that holds it, the executable or libpython, is mapped; end 0: unknown */
 };
 
 struct spprof_snapshot {

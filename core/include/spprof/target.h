@@ -125,6 +125,7 @@ struct spprof_target {
     char *executable;      /* path as the target knew it, raw bytes; NULL unknown */
     int signal;            /* a core's: the signal it died of; 0 for a live process or a gcore core */
     struct spprof_problems problems;
+    const char *access; /* how its memory is reached, for the doctor: a static text; NULL: as its kind says */
     /* What reading cost so far: read calls (system calls where the target makes such), bytes. */
     uint64_t read_calls, read_bytes;
     uint64_t stopped_ns; /* how long the last stop lasted, from the first thread's interrupt to the last one's release */

@@ -1,16 +1,16 @@
-#include "options.h"
+#include "options/options.h"
 
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "message.h"
-#include "number.h"
+#include "cleanup.h"
+#include "options/number.h"
 
 /* An option without a letter has a value that no character has. */
-enum { OPTION_JSON = 256, OPTION_LOCALS, OPTION_NO_SOURCE, OPTION_THREAD, OPTION_SYSROOT, OPTION_NO_STOP, OPTION_VALUE_LENGTH, OPTION_COLOR, OPTION_VERSION };
+enum { OPTION_JSON = 256, OPTION_LOCALS, OPTION_NO_SOURCE, OPTION_THREAD, OPTION_SYSROOT, OPTION_NO_STOP,
+       OPTION_VALUE_LENGTH, OPTION_COLOR, OPTION_VERSION };
 
 static const struct description {
     int value;
@@ -40,16 +40,16 @@ static bool has_letter(const struct description *description)
     return description->value < 256;
 }
 
-static bool is_accepted(const struct description *description, const struct verb *verb)
+static bool is_accepted(const struct description *description, enum verb_bit verb)
 {
-    return verb == NULL ? description->verbs == FOR_ALL : (description->verbs & verb->bit) != 0;
+    return verb == FOR_ALL ? description->verbs == FOR_ALL : (description->verbs & verb) != 0;
 }
 
 /* getopt's own form of the table. "+" ends at the first operand, ":" leaves the messages to us. */
-static void make_tables(const struct verb *verb, char letters[2 * DESCRIPTION_COUNT + 3], struct option names[DESCRIPTION_COUNT + 1])
+static void make_tables(enum verb_bit verb, char letters[2 * DESCRIPTION_COUNT + 3], struct option names[DESCRIPTION_COUNT + 1])
 {
     size_t name_count = 0;
-    if (verb == NULL)
+    if (verb == FOR_ALL)
         *letters++ = '+';
     *letters++ = ':';
     for (size_t i = 0; i < DESCRIPTION_COUNT; i++) {
@@ -67,71 +67,56 @@ static void make_tables(const struct verb *verb, char letters[2 * DESCRIPTION_CO
     names[name_count] = (struct option){0};
 }
 
-static bool set_color(struct options *options, const char *text)
+static struct spprof_error *set_color(struct options *options, const char *text)
 {
     static const char *const names[] = {[COLOR_AUTO] = "auto", [COLOR_ALWAYS] = "always", [COLOR_NEVER] = "never"};
     for (int i = 0; i < 3; i++) {
         if (strcmp(text, names[i]) == 0) {
             options->color = (enum color)i;
-            return true;
+            return NULL;
         }
     }
-    complain_usage(options->verb, "--color takes auto, always or never, not '%s'", text);
-    return false;
+    return spprof_error_new(SPPROF_ERROR_USAGE, "--color takes auto, always or never, not '%s'", text);
 }
 
-static bool set_thread(struct options *options, const char *text)
+static struct spprof_error *set_number(int64_t *number, const char *text, const char *wanted)
 {
-    if (number_parse(text, &options->thread) && options->thread > 0)
-        return true;
-    complain_usage(options->verb, "--thread takes the number of a thread, not '%s'", text);
-    return false;
+    if (number_parse(text, number) && *number > 0)
+        return NULL;
+    return spprof_error_new(SPPROF_ERROR_USAGE, "%s, not '%s'", wanted, text);
 }
 
-static bool set_value_length(struct options *options, const char *text)
-{
-    if (number_parse(text, &options->value_length) && options->value_length > 0)
-        return true;
-    complain_usage(options->verb, "--value-length takes a number of bytes, not '%s'", text);
-    return false;
-}
-
-/* False when the argument is wrong, which has been said then. */
-static bool set_option(struct options *options, int value, const char *argument)
+static struct spprof_error *set_option(struct options *options, int value, const char *argument)
 {
     switch (value) {
     case OPTION_JSON: options->json = true; break;
     case OPTION_LOCALS: options->locals = true; break;
     case OPTION_NO_SOURCE: options->no_source = true; break;
-    case OPTION_THREAD: return set_thread(options, argument);
+    case OPTION_THREAD: return set_number(&options->thread, argument, "--thread takes the number of a thread");
     case OPTION_SYSROOT: options->sysroot = argument; break;
     case OPTION_NO_STOP: options->no_stop = true; break;
-    case OPTION_VALUE_LENGTH: return set_value_length(options, argument);
+    case OPTION_VALUE_LENGTH: return set_number(&options->value_length, argument, "--value-length takes a number of bytes");
     case OPTION_COLOR: return set_color(options, argument);
     case OPTION_VERSION: options->version = true; break;
     case 'v': options->verbose = true; break;
     case 'q': options->quiet = true; break;
     case 'h': options->help = true; break;
     }
-    return true;
+    return NULL;
 }
 
 /* What getopt refused: a letter or one of our values is in optopt, else the word before optind is it. */
-static void complain_unknown(const struct verb *verb, char **argv)
+static struct spprof_error *unknown(char **argv)
 {
-    for (size_t i = 0; i < DESCRIPTION_COUNT; i++) {
-        if (optopt == descriptions[i].value) {
-            complain_usage(verb, "option --%s takes no argument", descriptions[i].name);
-            return;
-        }
-    }
+    for (size_t i = 0; i < DESCRIPTION_COUNT; i++)
+        if (optopt == descriptions[i].value)
+            return spprof_error_new(SPPROF_ERROR_USAGE, "option --%s takes no argument", descriptions[i].name);
     if (optopt != 0)
-        complain_usage(verb, "unknown option '-%c'", optopt);
-    else
-        complain_usage(verb, "unknown or ambiguous option '%s'", argv[optind - 1]);
+        return spprof_error_new(SPPROF_ERROR_USAGE, "unknown option '-%c'", optopt);
+    return spprof_error_new(SPPROF_ERROR_USAGE, "unknown or ambiguous option '%s'", argv[optind - 1]);
 }
 
-enum exit_status options_parse(struct options *options, int argc, char **argv)
+struct spprof_error *options_parse(struct options *options, int argc, char **argv)
 {
     char letters[2 * DESCRIPTION_COUNT + 3];
     struct option names[DESCRIPTION_COUNT + 1];
@@ -140,23 +125,18 @@ enum exit_status options_parse(struct options *options, int argc, char **argv)
     opterr = 0;
     int value;
     while (!options->help && !options->version && (value = getopt_long(argc, argv, letters, names, NULL)) != -1) {
-        if (value == '?') {
-            complain_unknown(options->verb, argv);
-            return STATUS_USAGE;
-        }
-        if (value == ':') {
-            complain_usage(options->verb, "option '%s' needs an argument", argv[optind - 1]);
-            return STATUS_USAGE;
-        }
-        if (!set_option(options, value, optarg))
-            return STATUS_USAGE;
+        if (value == '?')
+            return unknown(argv);
+        if (value == ':')
+            return spprof_error_new(SPPROF_ERROR_USAGE, "option '%s' needs an argument", argv[optind - 1]);
+        TRY(set_option(options, value, optarg));
     }
     options->operands = argv + optind;
     options->operand_count = argc - optind;
-    return STATUS_DONE;
+    return NULL;
 }
 
-void options_print(const struct verb *verb)
+void options_print(FILE *stream, enum verb_bit verb)
 {
     for (size_t i = 0; i < DESCRIPTION_COUNT; i++) {
         const struct description *description = &descriptions[i];
@@ -166,15 +146,39 @@ void options_print(const struct verb *verb)
         letter[1] = (char)description->value;
         snprintf(left, sizeof left, "%s--%s%s%s", has_letter(description) ? letter : "    ", description->name,
                  description->argument != NULL ? " " : "", description->argument != NULL ? description->argument : "");
-        printf("  %-20s  %s\n", left, description->help);
+        fprintf(stream, "  %-20s  %s\n", left, description->help);
     }
 }
 
-bool options_want_color(const struct options *options)
+void options_list(enum verb_bit verb, void (*add)(void *context, const char *word), void *context)
 {
-    if (options->color != COLOR_AUTO)
-        return options->color == COLOR_ALWAYS;
-    const char *no_color = getenv("NO_COLOR"), *terminal = getenv("TERM");
-    bool is_plain = (no_color != NULL && no_color[0] != '\0') || terminal == NULL || strcmp(terminal, "dumb") == 0;
-    return !is_plain && isatty(STDOUT_FILENO);
+    for (size_t i = 0; i < DESCRIPTION_COUNT; i++) {
+        char word[32];
+        snprintf(word, sizeof word, "--%s", descriptions[i].name);
+        if (is_accepted(&descriptions[i], verb))
+            add(context, word);
+    }
+}
+
+/* Who wants more of a value wants it deeper and wider, too. */
+static struct spprof_value_limits value_limits(const struct options *options)
+{
+    enum { DEFAULT_LENGTH = 1000, DEEP = 100 };
+    struct spprof_value_limits limits = {.length = (size_t)options->value_length};
+    if (limits.length > DEFAULT_LENGTH) {
+        limits.depth = DEEP;
+        limits.items = limits.objects = limits.length;
+    }
+    return limits;
+}
+
+struct spprof_snapshot_options options_snapshot(const struct options *options)
+{
+    return (struct spprof_snapshot_options){
+        .no_stop = options->no_stop,
+        .only_tid = options->thread,
+        .locals = options->locals,
+        .exceptions = options->locals,
+        .limits = value_limits(options),
+    };
 }

@@ -1,6 +1,6 @@
 /* Decimal numbers of the command line. */
-#ifndef SPPROF_CLI_NUMBER_H
-#define SPPROF_CLI_NUMBER_H
+#ifndef SPPROF_OPTIONS_NUMBER_H
+#define SPPROF_OPTIONS_NUMBER_H
 
 #include <stdbool.h>
 #include <stdint.h>

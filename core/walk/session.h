@@ -1,0 +1,13 @@
+/* A session, as those see it who read more than snapshots with it. */
+#ifndef SPPROF_WALK_SESSION_H
+#define SPPROF_WALK_SESSION_H
+
+#include "spprof/session.h"
+#include "walk/candidates.h"
+
+struct spprof_session {
+    struct spprof_target *target;
+    struct chosen chosen;
+};
+
+#endif
