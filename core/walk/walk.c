@@ -49,7 +49,6 @@ void walk_run(struct walk *walk)
     } while (copy_fetch(walk->reader.copy));
 }
 
-<<<<<<< HEAD
 void walk_entries(struct walk *walk)
 {
     do {
@@ -59,10 +58,7 @@ void walk_entries(struct walk *walk)
     } while (copy_fetch(walk->reader.copy));
 }
 
-static bool step_values(struct walk *walk, bool locals)
-=======
 static bool step_values(struct walk *walk, bool locals, uint64_t only_thread)
->>>>>>> c8a175839e498d4d14ef1409f0b43098ececc4be
 {
     bool settled = true;
     for (size_t i = 0; i < walk->list.count; i++) {
