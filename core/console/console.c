@@ -16,6 +16,7 @@ struct spprof_error *spprof_console_new(const struct spprof_debugger_ops *target
     (*console)->target_ops = target_ops;
     (*console)->ops = ops;
     (*console)->debugger = debugger;
+    (*console)->python = SPPROF_UNKNOWN;
     return NULL;
 }
 
@@ -37,17 +38,25 @@ static struct spprof_error *inferior_copy(const struct spprof_debugger_inferior 
     return spprof_error_no_memory();
 }
 
-void spprof_console_changed(struct spprof_console *console)
+static void forget_what_was_read(struct spprof_console *console)
 {
     spprof_snapshot_free(console->stacks);
     spprof_snapshot_free(console->values);
+    console->stacks = console->values = NULL;
+    if (console->target != NULL)
+        spprof_debugger_target_resumed(console->target);
+}
+
+void spprof_console_changed(struct spprof_console *console)
+{
+    forget_what_was_read(console);
     spprof_session_close(console->session);
     spprof_target_close(console->target);
-    console->stacks = console->values = NULL;
     console->session = NULL;
     console->target = NULL;
     console->selected_tid = 0;
     console->selected_frame = 0;
+    console->python = SPPROF_UNKNOWN;
     inferior_free(&console->inferior);
 }
 
@@ -66,7 +75,7 @@ static bool same_text(const char *left, const char *right)
 
 static bool same_inferior(const struct spprof_debugger_inferior *left, const struct spprof_debugger_inferior *right)
 {
-    return left->kind == right->kind && left->pid == right->pid && left->local == right->local && same_text(left->core, right->core) &&
+    return left->kind == right->kind && left->pid == right->pid && left->local == right->local && left->running == right->running && same_text(left->core, right->core) &&
            same_text(left->executable, right->executable);
 }
 
@@ -91,8 +100,8 @@ struct spprof_error *console_open_session(struct spprof_console *console)
 
 struct spprof_error *console_stacks(struct spprof_console *console, const struct spprof_snapshot **snapshot)
 {
-    const struct spprof_snapshot_options wanted = {.entries = true};
     TRY(console_open_session(console));
+    const struct spprof_snapshot_options wanted = {.no_stop = console->inferior.running, .entries = true};
     if (console->stacks == NULL)
         TRY(spprof_snapshot_take(console->session, &wanted, &console->stacks));
     *snapshot = console->stacks;
@@ -154,7 +163,12 @@ struct spprof_error *console_selected_values(struct spprof_console *console, con
                                              const struct spprof_thread **thread)
 {
     TRY(console_selected_thread(console, thread));
-    const struct spprof_snapshot_options wanted = {.locals = true, .exceptions = true, .values_of = (*thread)->address};
+    const struct spprof_snapshot_options wanted = {
+        .locals = true,
+        .exceptions = true,
+        .values_of = (*thread)->address,
+        .no_stop = console->inferior.running,
+    };
     if (console->values != NULL && console->values_of != wanted.values_of) {
         spprof_snapshot_free(console->values);
         console->values = NULL;
@@ -165,17 +179,6 @@ struct spprof_error *console_selected_values(struct spprof_console *console, con
     *snapshot = console->values;
     *thread = find_by_address(console->values, wanted.values_of);
     return *thread != NULL ? NULL : no_python_thread(console, console->selected_tid);
-}
-
-struct spprof_error *spprof_console_stacks(struct spprof_console *console, const struct spprof_snapshot **snapshot)
-{
-    return console_stacks(console, snapshot);
-}
-
-struct spprof_error *spprof_console_values(struct spprof_console *console, const struct spprof_snapshot **snapshot,
-                                           const struct spprof_thread **thread)
-{
-    return console_selected_values(console, snapshot, thread);
 }
 
 static void write_label(void *context, int64_t tid, char *label, size_t size)
@@ -235,7 +238,10 @@ struct spprof_error *spprof_console_run(struct spprof_console *console, const ch
         return spprof_error_no_memory();
     struct spprof_error *error = run_words(console, command, arguments != NULL ? arguments : "", &output);
     fclose(output.stream);
-    return check_interrupted(console, result, error);
+    error = check_interrupted(console, result, error);
+    if (console->inferior.running)
+        forget_what_was_read(console);
+    return error;
 }
 
 void spprof_console_result_free(struct spprof_console_result *result)

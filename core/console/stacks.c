@@ -59,9 +59,10 @@ static void print(struct spprof_console *console, const struct options *options,
 /* What no other command can use again is read for this one alone. */
 static struct spprof_error *print_fresh(struct spprof_console *console, const struct options *options, struct console_output *output)
 {
-    const struct spprof_snapshot_options wanted = options_snapshot(options);
+    struct spprof_snapshot_options wanted = options_snapshot(options);
     struct spprof_snapshot *snapshot;
     TRY(console_open_session(console));
+    wanted.no_stop = console->inferior.running;
     TRY(spprof_snapshot_take(console->session, &wanted, &snapshot));
     print(console, options, snapshot, NULL, output);
     spprof_snapshot_free(snapshot);

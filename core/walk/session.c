@@ -165,9 +165,9 @@ static bool has_thread(const struct spprof_snapshot *snapshot)
 static struct spprof_error *take(struct taking *taking, const struct spprof_snapshot_options *options, struct spprof_snapshot **snapshot)
 {
     struct spprof_target *target = taking->session->target;
-    bool runs = target->ops->stop != NULL;
+    bool stops = target->ops->stop != NULL, runs = options->no_stop && target->kind == SPPROF_TARGET_PROCESS;
     TRY(copy_new(target, &taking->copy));
-    TRY(!runs ? take_still(taking) : options->no_stop ? take_running(taking) : take_stopped(taking));
+    TRY(runs ? take_running(taking) : stops ? take_stopped(taking) : take_still(taking));
     TRY(read_kernel_threads(taking));
     struct build build = {
         .walk = taking->walk,

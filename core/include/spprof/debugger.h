@@ -52,6 +52,7 @@ struct spprof_debugger_inferior {
     unsigned pointer_size, long_size; /* 0: 8 */
     int64_t pid; /* of a core the dead one's */
     bool local;  /* a process of this machine, whose /proc/PID is the inferior's: memory may be read past the debugger */
+    bool running; /* some of its threads run while it is looked at: every stack is validated, and nothing is kept */
     int signal;  /* that a core died of; 0: none, or unknown */
     const char *executable; /* NULL: unknown */
     const char *core;       /* path of the core file on this machine; NULL: none, or unknown */
@@ -122,14 +123,17 @@ struct spprof_error *spprof_console_run(struct spprof_console *console, const ch
 void spprof_console_result_free(struct spprof_console_result *result);
 
 /*
- * The stacks of all threads, with what native.h needs, read once while nothing changes. For what a debugger shows in a way of its own.
- * The snapshot is the console's, until the next call of any of these functions.
+ * For what a debugger shows in a way of its own. The stacks of all threads, with what native.h needs, read once while nothing changes;
+ * tid is the debugger's selected thread. The snapshot is the console's, until the next call of any of these functions.
  */
-struct spprof_error *spprof_console_stacks(struct spprof_console *console, const struct spprof_snapshot **snapshot);
+struct spprof_error *spprof_console_stacks(struct spprof_console *console, const struct spprof_snapshot **snapshot, int64_t *tid);
 
-/* The same with the values of the variables of the debugger's selected thread, which thread is. */
+/* The same with the values of the variables of one Python thread: that of the selected thread which runs code now. */
 struct spprof_error *spprof_console_values(struct spprof_console *console, const struct spprof_snapshot **snapshot,
                                            const struct spprof_thread **thread);
+
+/* Whether the inferior seems to be Python: cheap, by symbols alone, so that it can be asked about any program. False where that fails. */
+bool spprof_console_has_python(struct spprof_console *console);
 
 /* Words that may stand next: options, and the names of the selected frame's variables. word is what was typed of the last word. */
 void spprof_console_complete(struct spprof_console *console, const char *command, const char *text, const char *word,

@@ -1,0 +1,89 @@
+#include "gdb.h"
+
+#include <string.h>
+
+static PyObject *gdb;
+static bool interrupted;
+
+bool gdb_import(void)
+{
+    if (gdb == NULL)
+        gdb = PyImport_ImportModule("gdb");
+    return gdb != NULL;
+}
+
+void gdb_begin(void)
+{
+    interrupted = false;
+}
+
+void gdb_forget_error(void)
+{
+    if (PyErr_Occurred() != NULL && PyErr_ExceptionMatches(PyExc_KeyboardInterrupt))
+        interrupted = true;
+    PyErr_Clear();
+}
+
+bool gdb_interrupted(void)
+{
+    if (PyErr_CheckSignals() != 0)
+        gdb_forget_error();
+    return interrupted;
+}
+
+PyObject *gdb_get_of(PyObject *object, const char *name)
+{
+    PyObject *value = object != NULL ? PyObject_GetAttrString(object, name) : NULL;
+    if (value == NULL)
+        gdb_forget_error();
+    return value;
+}
+
+PyObject *gdb_get(const char *name)
+{
+    return gdb_get_of(gdb, name);
+}
+
+PyObject *gdb_call_of(PyObject *object, const char *method)
+{
+    OWNED function = gdb_get_of(object, method);
+    PyObject *result = function != NULL ? PyObject_CallObject(function, NULL) : NULL;
+    if (result == NULL)
+        gdb_forget_error();
+    return result;
+}
+
+PyObject *gdb_call(const char *function)
+{
+    return gdb_call_of(gdb, function);
+}
+
+char *gdb_text(PyObject *object)
+{
+    OWNED bytes = object != NULL && PyUnicode_Check(object) ? PyUnicode_AsEncodedString(object, "utf-8", "surrogateescape") : NULL;
+    const char *text = bytes != NULL ? PyBytes_AsString(bytes) : NULL;
+    if (text == NULL)
+        gdb_forget_error();
+    return text != NULL ? strdup(text) : NULL;
+}
+
+int64_t gdb_number(PyObject *object, int64_t fallback)
+{
+    if (object == NULL || !PyLong_Check(object))
+        return fallback;
+    long long number = PyLong_AsLongLong(object);
+    if (number == -1 && PyErr_Occurred() != NULL) {
+        gdb_forget_error();
+        return fallback;
+    }
+    return number;
+}
+
+char *gdb_execute(const char *command)
+{
+    OWNED execute = gdb_get("execute");
+    OWNED result = execute != NULL ? PyObject_CallFunction(execute, "sOO", command, Py_False, Py_True) : NULL;
+    if (result == NULL)
+        gdb_forget_error();
+    return gdb_text(result);
+}
