@@ -22,6 +22,8 @@ struct both_stacks {
     size_t python_frame_count;
     size_t *apart;                   /* of python_frames: those without a C frame */
     size_t apart_count;
+    size_t numbered_level;           /* of the C frame whose number gdb printed last, and the line that got it; NULL: none yet */
+    const struct python_frame *numbered_frame;
     char *truncated;                 /* why a Python stack ends early, escaped; NULL: it does not */
 };
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bare_text.h"
 #include "both_stacks.h"
 #include "frame_lines.h"
 #include "gdb.h"
@@ -185,6 +186,6 @@ bool frame_filter_define(struct spprof_console *of)
     console = of;
     if (setting != NULL)
         return define_filter();
-    return frame_lines_init() && define_prefix("set spprof", "Settings of spprof.") &&
+    return frame_lines_init() && bare_text_init() && define_prefix("set spprof", "Settings of spprof.") &&
            define_prefix("show spprof", "Show the settings of spprof.") && define_setting() && define_filter();
 }

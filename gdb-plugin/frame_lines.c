@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bare_text.h"
 #include "gdb.h"
 #include "inferior.h"
 #include "show.h"
@@ -26,6 +27,13 @@ struct line {
     const struct python_frame *frame;
     struct spprof_console *console;
     PyObject *c_frame;
+    size_t level; /* that gdb numbers it with; APART: none */
+};
+
+/* A C frame that has no name: gdb's own decorator shows nothing in place of its name. */
+struct nameless {
+    PyObject_HEAD
+    PyObject *decorator;
 };
 
 /* One of its variables. */
@@ -34,7 +42,9 @@ struct variable {
     PyObject *name, *value;
 };
 
-static PyObject *lines_type, *line_type, *variable_type;
+#define APART SIZE_MAX
+
+static PyObject *lines_type, *line_type, *nameless_type, *variable_type;
 
 static void free_object(PyObject *self)
 {
@@ -68,9 +78,7 @@ static PyObject *variable_symbol(PyObject *self, PyObject *unused)
 static PyObject *variable_value(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    PyObject *value = ((struct variable *)self)->value;
-    Py_INCREF(value);
-    return value;
+    return bare_text_value(((struct variable *)self)->value);
 }
 
 static void variable_free(PyObject *self)
@@ -126,10 +134,28 @@ static PyObject *line_locals(PyObject *self, PyObject *unused)
     return variables;
 }
 
+/*
+ * gdb numbers only the first of the lines that share a C frame, as far as it prints them: in the others blanks take the place of the
+ * number. Programs that speak to gdb get the bare name.
+ */
+static bool is_numbered(const struct line *line)
+{
+    struct both_stacks *stacks = line->stacks;
+    if (line->level == APART)
+        return false;
+    if (stacks->numbered_frame == NULL || stacks->numbered_level != line->level) {
+        stacks->numbered_level = line->level;
+        stacks->numbered_frame = line->frame;
+    }
+    return stacks->numbered_frame == line->frame;
+}
+
 static PyObject *line_function(PyObject *self, PyObject *unused)
 {
     (void)unused;
-    return showable(((struct line *)self)->frame->function);
+    const struct line *line = (const struct line *)self;
+    OWNED name = showable(line->frame->function);
+    return name != NULL ? PyUnicode_FromFormat("%s%U", is_numbered(line) || gdb_speaks_mi() ? "" : "    ", name) : NULL;
 }
 
 static PyObject *line_filename(PyObject *self, PyObject *unused)
@@ -172,7 +198,43 @@ static void line_free(PyObject *self)
     free_object(self);
 }
 
-static PyObject *new_line(struct lines *lines, size_t index)
+static PyObject *nameless_function(PyObject *self, PyObject *unused)
+{
+    (void)self;
+    (void)unused;
+    return PyUnicode_FromString("??");
+}
+
+static PyMethodDef nameless_function_definition = {"function", nameless_function, METH_NOARGS, NULL};
+
+static PyObject *nameless_get(PyObject *self, PyObject *name)
+{
+    if (PyUnicode_CompareWithASCIIString(name, "function") == 0)
+        return PyCFunction_New(&nameless_function_definition, self);
+    return PyObject_GetAttr(((struct nameless *)self)->decorator, name);
+}
+
+static void nameless_free(PyObject *self)
+{
+    Py_XDECREF(((struct nameless *)self)->decorator);
+    free_object(self);
+}
+
+/* The decorator to show for a C frame; takes the reference to item. */
+static PyObject *with_name(PyObject *item, PyObject *c_frame)
+{
+    OWNED name = gdb_call_of(c_frame, "name");
+    OWNED shown = name == Py_None ? gdb_call_of(item, "function") : NULL; /* another filter may have found one */
+    PyObject *self = shown != NULL && !PyUnicode_Check(shown) ? new_object(nameless_type) : NULL;
+    if (self == NULL) {
+        gdb_forget_error();
+        return item;
+    }
+    ((struct nameless *)self)->decorator = item;
+    return self;
+}
+
+static PyObject *new_line(struct lines *lines, size_t index, size_t level)
 {
     PyObject *self = new_object(line_type);
     if (self == NULL)
@@ -182,6 +244,7 @@ static PyObject *new_line(struct lines *lines, size_t index)
     line->frame = &lines->stacks->python_frames[index];
     line->console = lines->console;
     line->c_frame = lines->c_frame;
+    line->level = level;
     Py_INCREF(line->c_frame);
     return self;
 }
@@ -252,7 +315,7 @@ static PyObject *next_apart(struct lines *lines)
 {
     tell_rest(lines);
     if (lines->c_frame != NULL && lines->next_apart < lines->stacks->apart_count)
-        return new_line(lines, lines->stacks->apart[lines->next_apart++]);
+        return new_line(lines, lines->stacks->apart[lines->next_apart++], APART);
     if (lines->next_apart++ == lines->stacks->apart_count)
         tell_end(lines);
     return NULL;
@@ -263,13 +326,13 @@ static PyObject *lines_next(PyObject *self)
     struct lines *lines = (struct lines *)self;
     PyObject *item;
     if (lines->next < lines->end)
-        return new_line(lines, lines->next++);
+        return new_line(lines, lines->next++, lines->level);
     while ((item = PyIter_Next(lines->items)) != NULL) {
         if (stands(lines, item))
-            return item;
+            return with_name(item, lines->c_frame);
         Py_DECREF(item);
         if (lines->next < lines->end)
-            return new_line(lines, lines->next++);
+            return new_line(lines, lines->next++, lines->level);
     }
     return PyErr_Occurred() == NULL ? next_apart(lines) : NULL;
 }
@@ -301,29 +364,32 @@ static PyMethodDef line_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static PyObject *make_type(const char *name, size_t size, void (*release)(PyObject *), PyMethodDef *methods, iternextfunc next)
+#define SLOT(slot, function) {slot, (void *)(uintptr_t)(function)}
+
+static PyType_Slot variable_slots[] = {SLOT(Py_tp_dealloc, variable_free), {Py_tp_methods, variable_methods}, {0, NULL}};
+static PyType_Slot line_slots[] = {SLOT(Py_tp_dealloc, line_free), {Py_tp_methods, line_methods}, {0, NULL}};
+static PyType_Slot nameless_slots[] = {SLOT(Py_tp_dealloc, nameless_free), SLOT(Py_tp_getattro, nameless_get), {0, NULL}};
+static PyType_Slot lines_slots[] = {
+    SLOT(Py_tp_dealloc, lines_free),
+    SLOT(Py_tp_iter, PyObject_SelfIter),
+    SLOT(Py_tp_iternext, lines_next),
+    {0, NULL},
+};
+
+static bool make_type(PyObject **type, const char *name, size_t size, PyType_Slot *slots)
 {
-    PyType_Slot slots[5] = {{Py_tp_dealloc, (void *)(uintptr_t)release}};
-    size_t count = 1;
-    if (methods != NULL)
-        slots[count++] = (PyType_Slot){Py_tp_methods, methods};
-    if (next != NULL) {
-        slots[count++] = (PyType_Slot){Py_tp_iter, (void *)(uintptr_t)PyObject_SelfIter};
-        slots[count++] = (PyType_Slot){Py_tp_iternext, (void *)(uintptr_t)next};
-    }
     PyType_Spec spec = {.name = name, .basicsize = (int)size, .flags = Py_TPFLAGS_DEFAULT, .slots = slots};
-    return PyType_FromSpec(&spec);
+    if (*type == NULL)
+        *type = PyType_FromSpec(&spec);
+    return *type != NULL;
 }
 
 bool frame_lines_init(void)
 {
-    if (lines_type != NULL)
-        return true;
-    variable_type = make_type("spprof.Variable", sizeof(struct variable), variable_free, variable_methods, NULL);
-    line_type = make_type("spprof.PythonFrame", sizeof(struct line), line_free, line_methods, NULL);
-    if (variable_type != NULL && line_type != NULL)
-        lines_type = make_type("spprof.Frames", sizeof(struct lines), lines_free, NULL, lines_next);
-    return lines_type != NULL;
+    return make_type(&variable_type, "spprof.Variable", sizeof(struct variable), variable_slots) &&
+           make_type(&line_type, "spprof.PythonFrame", sizeof(struct line), line_slots) &&
+           make_type(&nameless_type, "spprof.NamelessFrame", sizeof(struct nameless), nameless_slots) &&
+           make_type(&lines_type, "spprof.Frames", sizeof(struct lines), lines_slots);
 }
 
 PyObject *frame_lines_new(PyObject *items, struct both_stacks *stacks, struct spprof_console *console)

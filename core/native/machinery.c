@@ -91,6 +91,7 @@ static const char *const starters[] = {
     "builtin___import___impl",
     "exec_code_in_module",
     "thread_run",
+    "t_bootstrap",
     "pythread_wrapper",
 };
 
