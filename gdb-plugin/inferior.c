@@ -10,12 +10,18 @@
 
 enum { AT_PHDR = 3, PAGE = 4096 };
 
+/* What gdb calls the thread of a kernel id. */
+struct label {
+    int64_t tid, number;
+};
+
 /* What one command has asked of gdb. */
 static struct {
     struct sections sections;
     bool has_sections;
     char *executable, *core;
     PyObject *threads; /* tuple; NULL: not asked yet */
+    struct label *labels; /* as many as there are threads; NULL: not asked yet */
 } asked;
 
 void inferior_begin(void)
@@ -24,6 +30,8 @@ void inferior_begin(void)
     sections_free(&asked.sections);
     asked.has_sections = false;
     Py_CLEAR(asked.threads);
+    free(asked.labels);
+    asked.labels = NULL;
 }
 
 static const struct sections *sections(void)
@@ -286,6 +294,20 @@ static int64_t selected_thread(void *debugger)
     return thread != NULL && thread != Py_None ? thread_tid(thread) : 0;
 }
 
+static const struct label *labels(void)
+{
+    if (asked.labels == NULL)
+        asked.labels = calloc((size_t)thread_count() + 1, sizeof *asked.labels);
+    else
+        return asked.labels;
+    for (Py_ssize_t i = 0; asked.labels != NULL && i < thread_count(); i++) {
+        PyObject *thread = PyTuple_GetItem(all_threads(), i);
+        OWNED number = gdb_get_of(thread, "num");
+        asked.labels[i] = (struct label){.tid = thread_tid(thread), .number = gdb_number(number, 0)};
+    }
+    return asked.labels;
+}
+
 /* "3", and with several inferiors "1.3", as `info threads` shows it. */
 static void thread_label(void *debugger, int64_t tid, char *label, size_t size)
 {
@@ -293,19 +315,13 @@ static void thread_label(void *debugger, int64_t tid, char *label, size_t size)
     OWNED inferiors = gdb_call("inferiors");
     OWNED inferior = gdb_call("selected_inferior");
     OWNED inferior_number = gdb_get_of(inferior, "num");
-    bool several = inferiors != NULL && PySequence_Size(inferiors) > 1;
+    char prefix[32] = "";
     label[0] = '\0';
-    for (Py_ssize_t i = 0; i < thread_count(); i++) {
-        PyObject *thread = PyTuple_GetItem(all_threads(), i);
-        if (thread_tid(thread) != tid)
-            continue;
-        OWNED number = gdb_get_of(thread, "num");
-        if (several)
-            snprintf(label, size, "%" PRId64 ".%" PRId64, gdb_number(inferior_number, 0), gdb_number(number, 0));
-        else
-            snprintf(label, size, "%" PRId64, gdb_number(number, 0));
-        return;
-    }
+    if (inferiors != NULL && PySequence_Size(inferiors) > 1)
+        snprintf(prefix, sizeof prefix, "%" PRId64 ".", gdb_number(inferior_number, 0));
+    for (Py_ssize_t i = 0; labels() != NULL && i < thread_count(); i++)
+        if (labels()[i].tid == tid)
+            snprintf(label, size, "%s%" PRId64, prefix, labels()[i].number);
 }
 
 const struct spprof_console_ops inferior_console_ops = {

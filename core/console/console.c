@@ -75,8 +75,8 @@ static bool same_text(const char *left, const char *right)
 
 static bool same_inferior(const struct spprof_debugger_inferior *left, const struct spprof_debugger_inferior *right)
 {
-    return left->kind == right->kind && left->pid == right->pid && left->local == right->local && left->running == right->running && same_text(left->core, right->core) &&
-           same_text(left->executable, right->executable);
+    return left->kind == right->kind && left->pid == right->pid && left->local == right->local && left->running == right->running &&
+           same_text(left->core, right->core) && same_text(left->executable, right->executable);
 }
 
 /* A user may go from one inferior to another without any of them changing. */
@@ -215,7 +215,8 @@ static struct spprof_error *run_words(struct spprof_console *console, const stru
 /* Nothing that an interrupted command has read is kept. */
 static struct spprof_error *check_interrupted(struct spprof_console *console, struct spprof_console_result *result, struct spprof_error *error)
 {
-    result->interrupted = console->target != NULL && spprof_debugger_target_interrupted(console->target);
+    result->interrupted = (console->target != NULL && spprof_debugger_target_interrupted(console->target)) ||
+                          (console->target_ops->interrupted != NULL && console->target_ops->interrupted(console->debugger));
     if (!result->interrupted)
         return error;
     spprof_console_changed(console);

@@ -6,10 +6,11 @@
 #include "cleanup.h"
 #include "console/console.h"
 #include "options/number.h"
+#include "report/escape.h"
 #include "report/source.h"
 #include "walk/global.h"
 
-enum { LIST_LINES = 10, LIST_BEFORE = 5, LIST_MAX = 10000, SUMMARY_MAX = 1024 };
+enum { LIST_LINES = 10, LIST_BEFORE = 5, LIST_MAX = 10000, SUMMARY_VARIABLES = 10, SUMMARY_COLUMNS = 40 };
 
 static void write_text(FILE *stream, const struct spprof_text *text)
 {
@@ -34,23 +35,21 @@ static struct spprof_error *select_frame(struct spprof_console *console, struct 
     return NULL;
 }
 
-/* "(x=1, y=2)", cut where it becomes long. */
+/* "(x=1, y=2)", one line that can be taken in at a glance: py-locals has the whole values. */
 static void write_arguments(FILE *stream, const struct spprof_frame *frame)
 {
-    size_t written = 0;
     putc('(', stream);
     for (size_t i = 0; i < frame->variable_count; i++) {
         const struct spprof_variable *variable = &frame->variables[i];
-        written += variable->name.size + variable->value.size + 3;
         if (i > 0)
             fputs(", ", stream);
-        if (written > SUMMARY_MAX) {
+        if (i == SUMMARY_VARIABLES) {
             fputs("...", stream);
             break;
         }
         write_text(stream, &variable->name);
         putc('=', stream);
-        write_text(stream, &variable->value);
+        escape_write_cut(stream, variable->value.bytes, variable->value.size, SUMMARY_COLUMNS);
     }
     putc(')', stream);
 }

@@ -35,9 +35,11 @@ static bool print_help(const struct options *options, struct console_output *out
     return options->help;
 }
 
-static void tell_note(const struct options *options, const struct spprof_snapshot *snapshot, struct console_output *output)
+/* Reports of all threads tell their problems themselves. */
+static void tell_note(const struct options *options, const struct spprof_snapshot *snapshot, const struct spprof_thread *only,
+                      struct console_output *output)
 {
-    if (!options->quiet)
+    if (only != NULL && !options->quiet)
         output->result->note = spprof_report_note(snapshot);
     if (options->verbose)
         fprintf(output->stream, "%" PRIu64 " reading calls, %" PRIu64 " bytes\n", snapshot->read_calls, snapshot->read_bytes);
@@ -53,7 +55,7 @@ static void print(struct spprof_console *console, const struct options *options,
         spprof_report_thread(output->stream, snapshot, only, &wanted);
     else
         spprof_report_text(output->stream, snapshot, &wanted);
-    tell_note(options, snapshot, output);
+    tell_note(options, snapshot, only, output);
 }
 
 /* What no other command can use again is read for this one alone. */

@@ -40,6 +40,11 @@ enum copy_status reader_pointer(struct reader *reader, uint64_t address, const c
     return COPY_READY;
 }
 
+uint64_t reader_long(const struct reader *reader, const uint8_t *data, int32_t offset)
+{
+    return copy_target(reader->copy)->long_size == sizeof(uint32_t) ? field_u32(data, offset) : field_u64(data, offset);
+}
+
 enum copy_status reader_type(struct reader *reader, uint64_t object, const char *what, uint64_t *type, uint64_t *flags)
 {
     const struct layout *layout = reader->layout;
@@ -47,7 +52,7 @@ enum copy_status reader_type(struct reader *reader, uint64_t object, const char 
     STEP(reader_struct(reader, object, (size_t)LAYOUT(layout, object, size), what, &data));
     *type = field_u64(data, LAYOUT(layout, object, type));
     STEP(reader_struct(reader, *type, (size_t)LAYOUT(layout, type, flags) + 8, "a type", &data));
-    *flags = field_u64(data, LAYOUT(layout, type, flags));
+    *flags = reader_long(reader, data, LAYOUT(layout, type, flags));
     return COPY_READY;
 }
 

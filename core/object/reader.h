@@ -57,6 +57,9 @@ enum copy_status reader_type(struct reader *reader, uint64_t object, const char 
 /* Fails where the object's type (or a base of it) is not the one that the flag stands for; what is e.g. "co_name". */
 enum copy_status reader_expect(struct reader *reader, uint64_t object, enum type_flag flag, const char *what);
 
+/* A field of type unsigned long in bytes that were read: of 8 bytes, and of 4 where the target is Windows. */
+uint64_t reader_long(const struct reader *reader, const uint8_t *data, int32_t offset);
+
 /* Fields in bytes that were read. Little-endian, as all targets are; memcpy since the target's alignment is not ours. */
 static inline uint64_t field_u64(const uint8_t *data, int32_t offset)
 {

@@ -85,7 +85,7 @@ static enum copy_status read_pointers(struct reader *reader, struct type_info *i
     if ((flags & TYPE_FLAG_TYPE) == 0)
         return reader_fail(reader, "what should be a type at 0x%" PRIx64 " is none", info->address);
     STEP(reader_struct(reader, info->address, (size_t)LAYOUT(layout, type, size), "a type", &data));
-    info->flags = field_u64(data, LAYOUT(layout, type, flags));
+    info->flags = reader_long(reader, data, LAYOUT(layout, type, flags));
     info->base = field_u64(data, LAYOUT(layout, type, base));
     info->dict = field_u64(data, LAYOUT(layout, type, dict));
     info->mro = field_u64(data, LAYOUT(layout, type, mro));
@@ -181,7 +181,7 @@ static enum copy_status find_repr(struct reader *reader, struct type_info *info)
             break;
         provider = type;
         name = field_u64(data, LAYOUT(layout, type, name));
-        flags = field_u64(data, LAYOUT(layout, type, flags));
+        flags = reader_long(reader, data, LAYOUT(layout, type, flags));
         type = field_u64(data, LAYOUT(layout, type, base));
     }
     if (read_c_string(reader, name, "the name of a type", info->repr_name, sizeof info->repr_name) == COPY_PENDING)
@@ -234,7 +234,7 @@ static enum copy_status look_into_class(struct reader *reader, struct type_info 
     const struct layout *layout = reader->layout;
     const uint8_t *data;
     STEP(reader_struct(reader, class, (size_t)LAYOUT(layout, type, size), "a class", &data));
-    uint64_t flags = field_u64(data, LAYOUT(layout, type, flags)), dict = field_u64(data, LAYOUT(layout, type, dict));
+    uint64_t flags = reader_long(reader, data, LAYOUT(layout, type, flags)), dict = field_u64(data, LAYOUT(layout, type, dict));
     uint64_t name = field_u64(data, LAYOUT(layout, type, name)), repr = 0, fields = 0, tuple_fields = 0;
     char text[TYPE_NAME_MAX];
     if ((flags & TYPE_FLAG_HEAP) == 0 || *found_repr)

@@ -93,22 +93,36 @@ static bool look_at(struct spprof_target *target, struct runtime *runtime)
     return true;
 }
 
+/* Include/internal/pycore_debug_offsets.h of 3.15, and its forerunners from 3.10 on: ELF, Mach-O, and PE, which keeps eight bytes of a name. */
+static const struct runtime_section {
+    const char *name, *how;
+} runtime_sections[] = {
+    {".PyRuntime", "section .PyRuntime"},
+    {"PyRuntime", "section PyRuntime"},
+    {"PyRuntim", "section PyRuntim"},
+};
+
+static bool find_section(struct spprof_target *target, struct runtime *runtime)
+{
+    uint64_t size;
+    for (size_t i = 0; target->ops->find_section != NULL && i < sizeof runtime_sections / sizeof *runtime_sections; i++) {
+        struct spprof_error *error = target->ops->find_section(target, runtime->module, runtime_sections[i].name, &runtime->address, &size);
+        runtime->how = runtime_sections[i].how;
+        if (error == NULL)
+            return true;
+        spprof_error_free(error);
+    }
+    return false;
+}
+
 /* The runtime that a module's symbol table or section table names. */
 static struct spprof_error *look_up(struct spprof_target *target, const struct spprof_module *module, struct runtimes *runtimes)
 {
     struct runtime runtime = {.module = module, .how = "symbol _PyRuntime"};
-    uint64_t size;
     struct spprof_error *error = target->ops->find_symbol(target, module, "_PyRuntime", &runtime.address);
-    if (error != NULL && target->ops->find_section != NULL) {
-        spprof_error_free(error);
-        runtime.how = "section .PyRuntime";
-        error = target->ops->find_section(target, module, ".PyRuntime", &runtime.address, &size);
-    }
-    if (error != NULL) {
-        spprof_error_free(error);
-        return NULL;
-    }
-    if (!look_at(target, &runtime))
+    bool named = error == NULL || find_section(target, &runtime);
+    spprof_error_free(error);
+    if (!named || !look_at(target, &runtime))
         return NULL;
     if (runtime.version == 0)
         runtime.version = version_from_symbol(target, module);

@@ -286,6 +286,7 @@ static void choose_path(struct debugger_target *self, const struct spprof_debugg
         self->direct = NULL;
         refused = true;
     }
+    self->pages.zeros_are_holes = self->direct != NULL;
     if (self->direct != NULL)
         self->target.access = inferior->kind == SPPROF_TARGET_CORE ? "read directly from the core file, past the debugger"
                                                                    : "read directly from the process, past the debugger";

@@ -54,13 +54,18 @@ static void keep(struct debugger_pages *pages, uint64_t address, const uint8_t *
     pages->count++;
 }
 
+static bool is_believed(const struct debugger_pages *pages, const uint8_t *page)
+{
+    return !pages->zeros_are_holes || page[0] != 0 || memcmp(page, page + 1, PAGE - 1) != 0;
+}
+
 static void fetch_run(struct debugger_pages *pages, uint64_t address, size_t count)
 {
     uint8_t bytes[RUN * PAGE];
     bool whole = ask(pages, address, bytes, count * PAGE);
     for (size_t i = 0; i < count; i++) {
         bool there = whole || (count > 1 && ask(pages, address + i * PAGE, bytes + i * PAGE, PAGE));
-        keep(pages, address + i * PAGE, there ? bytes + i * PAGE : NULL);
+        keep(pages, address + i * PAGE, there && is_believed(pages, bytes + i * PAGE) ? bytes + i * PAGE : NULL);
     }
 }
 
@@ -136,7 +141,8 @@ void debugger_pages_read(struct debugger_pages *pages, struct spprof_range *rang
     fetch(pages, ranges, count);
     for (size_t i = 0; i < count; i++) {
         /* A page that is there in part is asked for exactly what is wanted of it. */
-        bool read = copy_out(pages, &ranges[i]) || ask(pages, ranges[i].address, ranges[i].buffer, ranges[i].size);
+        bool read = copy_out(pages, &ranges[i]) ||
+                    (!pages->zeros_are_holes && ask(pages, ranges[i].address, ranges[i].buffer, ranges[i].size));
         ranges[i].status = read ? SPPROF_READ_OK : SPPROF_READ_UNMAPPED;
     }
 }

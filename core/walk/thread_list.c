@@ -95,7 +95,7 @@ static enum copy_status start(struct thread_list *list, struct reader *reader)
     STEP(head);
     STEP(main);
     STEP(ident);
-    list->main_thread = field_u64(data, 0);
+    list->main_thread = reader_long(reader, data, 0);
     list->started = true;
     return COPY_READY;
 }
@@ -181,8 +181,8 @@ static enum copy_status add_thread(struct interpreter *interpreter, struct reade
     int32_t attach = LAYOUT(layout, thread_state, attach_state);
     int32_t requested = LAYOUT(layout, thread_state, gil_requested);
     thread->address = interpreter->next_thread;
-    thread->thread_id = field_u64(data, LAYOUT(layout, thread_state, thread_id));
-    thread->native_thread_id = native == LAYOUT_ABSENT ? 0 : field_u64(data, native);
+    thread->thread_id = reader_long(reader, data, LAYOUT(layout, thread_state, thread_id));
+    thread->native_thread_id = native == LAYOUT_ABSENT ? 0 : reader_long(reader, data, native);
     thread->unique_id = field_u64(data, LAYOUT(layout, thread_state, id));
     thread->attach_state = attach == LAYOUT_ABSENT ? -1 : field_i32(data, attach);
     thread->gil_requested = requested != LAYOUT_ABSENT && field_i32(data, requested) != 0;

@@ -14,44 +14,18 @@ from pathlib import Path
 
 import pytest
 
+from recorded import FOLDER, NAMES, plain, truth_of, unpack
 from stacks import all_threads, thread_of
 
-FOLDER = Path(os.environ.get("SPPROF_CORES") or Path(__file__).resolve().parents[3] / "shared/cores")
-NAMES = sorted(path.name.removesuffix(".core.zst") for path in FOLDER.glob("*.core.zst"))
 LIMIT = 30  # seconds that no core may take, however it is damaged
 
 pytestmark = pytest.mark.skipif(not NAMES, reason="no recorded cores in %s; SPPROF_CORES names their folder" % FOLDER)
 
 
-def place_of(frame):
-    """A frame of a truth as the fields of a report."""
-    line, end_line, column, end_column = frame["positions"] or [frame["line"], None, None, None]
-    return {"function": frame["function"], "qualified_name": frame["qualified_name"], "file": frame["file"], "line": line,
-            "end_line": end_line, "column": column, "end_column": end_column}
-
-
-def truth_of(name):
-    """Each thread's name, main flag and frames, by kernel thread id."""
-    threads = json.loads(FOLDER.joinpath(name + ".json").read_text())["threads"]
-    return {int(tid): {**thread, "frames": [place_of(frame) for frame in thread["frames"]]} for tid, thread in threads.items()}
-
-
-def plain(frame):
-    return {key: frame[key] for key in ("function", "qualified_name", "file", "line", "end_line", "column", "end_column")}
-
-
 @pytest.fixture(scope="module")
 def unpacked():
-    """unpacked(name): the core as the kernel wrote it."""
     with tempfile.TemporaryDirectory() as folder:
-        def unpack(name):
-            path = Path(folder) / (name + ".core")
-            if not path.exists():
-                if name not in NAMES:
-                    pytest.skip("no recorded core %s" % name)
-                subprocess.run(["zstd", "-q", "-d", FOLDER / (name + ".core.zst"), "-o", path], check=True)
-            return path
-        yield unpack
+        yield lambda name: unpack(name, Path(folder))
 
 
 class Damaged:

@@ -1,0 +1,58 @@
+/* lldb's process or core as the core's console wants it: the tables of spprof/debugger.h, filled from lldb's public API. */
+#ifndef SPPROF_LLDB_DEBUGGER_H
+#define SPPROF_LLDB_DEBUGGER_H
+
+#include <cstdint>
+#include <vector>
+
+#include <lldb/API/LLDB.h>
+
+#include "spprof/debugger.h"
+
+/* A module whose file is the one that ran, and where it lies. */
+struct Module {
+    lldb::SBModule module;
+    std::vector<spprof_mapping> mappings;
+};
+
+/* What tells one moment of the inferior from another; modules stands for which there are and where they lie. */
+struct Moment {
+    uint32_t process, stop;
+    uint64_t modules;
+    bool operator!=(const Moment &other) const { return process != other.process || stop != other.stop || modules != other.modules; }
+};
+
+/* The selected target of an lldb; the "debugger" of all operations. It names lldb's objects only while a command runs. */
+struct Debugger {
+    lldb::SBDebugger debugger;
+    lldb::SBTarget target;
+    lldb::SBProcess process;
+    std::vector<Module> modules; /* their handles are pointers into it */
+    char executable[4096];       /* what lldb_inferior said last */
+
+    void select(const lldb::SBDebugger &current);
+    void release();
+    Moment moment();
+    bool is_core();
+};
+
+/* inferior.cpp */
+struct spprof_error *lldb_inferior(void *debugger, struct spprof_debugger_inferior *inferior);
+
+/* memory.cpp */
+
+/* Bytes that are never written, from the file of the module that lies at address. */
+bool lldb_read_file(Debugger &state, uint64_t address, void *buffer, size_t size);
+bool lldb_read(void *debugger, uint64_t address, void *buffer, size_t size);
+
+/* modules.cpp */
+struct spprof_error *lldb_modules(void *debugger, void (*add)(void *context, const struct spprof_debugger_module *module), void *context);
+bool lldb_find_symbol(void *debugger, const struct spprof_debugger_module *module, const char *name, uint64_t *address);
+bool lldb_find_section(void *debugger, const struct spprof_debugger_module *module, const char *name, uint64_t *address, uint64_t *size);
+
+/* threads.cpp */
+struct spprof_error *lldb_threads(void *debugger, struct spprof_native_threads *threads);
+int64_t lldb_selected_thread(void *debugger);
+void lldb_thread_label(void *debugger, int64_t tid, char *label, size_t size);
+
+#endif

@@ -1,0 +1,135 @@
+"""Every interpreter in gdb: attached, behind gdbserver, in a core, behind qemu's stub. The witness is the interpreter itself."""
+import dataclasses
+import os
+import re
+import socket
+import threading
+import time
+
+import pytest
+
+from harness import Launcher, wait_for
+from session import gdbserver, select, shown_places, thread_named, true_places
+from stacks import all_threads, differences
+
+ALL = "spprof bt --json"
+
+
+def test_attached(gdb, launcher):
+    """Two inferiors in one session: all shapes of frames, then the frames that a user walks through."""
+    shapes, walked = launcher.start("functions.py"), launcher.start("debugged.py")
+    tid, thread = thread_named(walked.truth, "worker walked")
+    places = true_places(thread)
+    last = len(places) - 1
+    take = next(index for index, place in enumerate(places) if place[2].endswith("take"))
+    answers = gdb.run(
+        ALL, "spprof doctor",
+        "add-inferior", "inferior 2", "attach %d" % walked.process.pid, ALL, select(tid), "py-bt", "py-locals", "py-up %d" % take, "py-locals",
+        "py-print held", "py-print LIMIT", "py-print größe", "py-print len", "py-print nowhere", "py-list", "py-up", "py-print depth", "py-down",
+        "py-up 1000", "py-down 1000", "py-up %d" % (last - take), "py-up", "py-bt-full", "inferior 1", ALL,
+        before=["attach %d" % shapes.process.pid])
+    answer = {name: [one for one in answers if one.command == name] for name in {one.command for one in answers}}
+    assert differences(all_threads(answer[ALL][0].json), shapes.truth) == []
+    assert differences(all_threads(answer[ALL][1].json), walked.truth) == []
+    assert differences(all_threads(answer[ALL][2].json), shapes.truth) == []
+    assert "read directly from the process" in answer["spprof doctor"][0].good
+
+    stack = answer["py-bt"][0].good
+    assert re.match(r'Thread %d "worker walked" \(.*\) \[gdb thread 2\.\d+\] idle\nTraceback \(most recent call first\):\n' % tid, stack)
+    assert shown_places(stack) == places
+    check_walk(answer, places, take, last)
+    full = answer["py-bt-full"][0].good
+    assert shown_places(full) == places
+    assert "      held = [1, 2]\n" in full and "      depth = 3\n" in full
+    for target in (shapes, walked):
+        assert target.process.poll() is None
+        target.kill()
+
+
+def summary(index, place):
+    return r"#%d Frame 0x[0-9a-f]+, for file %s, line %d, in %s \(" % (index, *map(re.escape, place[:1]), place[1], re.escape(place[2]))
+
+
+def check_walk(answer, places, take, last):
+    def good(command, number=0):
+        return answer[command][number].good
+
+    assert re.match(summary(take, places[take]), good("py-up %d" % take))
+    assert re.fullmatch(r"self = <.*Jobs .*>\nnumber = 1\nrest = \(2,\)\nword = 'two words'\nheld = \[1, 2\]\n", good("py-locals", 1))
+    assert good("py-print held") == "local 'held' = [1, 2]\n"
+    assert good("py-print LIMIT") == "global 'LIMIT' = 7\n"
+    assert good("py-print größe") == "global 'größe' = 'breit'\n"
+    assert good("py-print len") == "builtin 'len' = <built-in function len>\n"
+    assert answer["py-print nowhere"][0].error == "'nowhere' not found"
+    listed = good("py-list").splitlines()
+    assert len(listed) == 10 and ">%d            park()" % places[take][1] in [line.lstrip() for line in listed]
+    assert re.match(summary(take + 1, places[take + 1]), good("py-up"))
+    assert good("py-print depth") == "local 'depth' = 0\n"
+    assert re.match(summary(take, places[take]), good("py-down"))
+    assert answer["py-up 1000"][0].error == "Unable to find an older python frame"
+    assert answer["py-down 1000"][0].error == "Unable to find a newer python frame"
+    assert re.match(summary(last, places[last]), good("py-up %d" % (last - take)))
+    assert answer["py-up"][1].error == "Unable to find an older python frame"
+
+
+@pytest.mark.native
+def test_behind_gdbserver(gdb, launcher):
+    """Memory and threads come through gdb alone, and gdb has no file of the target: its symbols stand in memory."""
+    target = launcher.parked("functions.py")
+    with gdbserver(target.process.pid) as connect:
+        report, doctor = gdb.run(ALL, "spprof doctor", before=["set sysroot /nowhere", connect])
+    assert differences(all_threads(report.json), target.truth) == []
+    assert "read through the debugger" in doctor.good
+
+
+def test_core(gdb, launcher, interpreter):
+    target = launcher.start("crash.py", "abort", "worker")
+    truth = target.truth
+    target.process.wait(60)
+    cores = [path for pattern in ("qemu_*.core", "core*") for path in target.folder.glob(pattern)]
+    if not cores:
+        pytest.skip("the kernel does not write cores to the working folder here")
+    debugger = "gdb-multiarch" if interpreter.emulated else None
+    report, stack, doctor = gdb.run(ALL, "py-bt", "spprof doctor", gdb=debugger, before=core_commands(interpreter, cores[0]))
+    # Who dies in abort() stands there, and not where it was parked.
+    assert [text for text in differences(all_threads(report.json), truth) if "crasher" not in text] == []
+    assert report.json["target"]["kind"] == "core" and report.json["target"]["signal"] == 6
+    crashed = thread_named(truth, "worker crasher")
+    assert stack.good.startswith('Thread %d "worker crasher"' % crashed[0]) and "crashed with SIGABRT" in stack.good
+    assert "read directly from the core file" in doctor.good
+    for path in cores:
+        path.unlink()
+
+
+def core_commands(interpreter, core):
+    return ["set sysroot %s" % interpreter.root] * bool(interpreter.root) + ["file %s" % interpreter.executable, "core-file %s" % core]
+
+
+def test_qemu_stub(gdb, interpreter):
+    """gdb-multiarch on qemu's stub: another architecture, no files, no dynamic linker's events."""
+    if not interpreter.emulated:
+        pytest.skip("%s runs on this machine's own processor" % interpreter.id)
+    with socket.socket() as listening:
+        listening.bind(("localhost", 0))
+        port = listening.getsockname()[1]
+    qemu, *rest = interpreter.argv
+    launcher = Launcher(dataclasses.replace(interpreter, argv=(qemu, "-g", str(port), *rest)))
+    try:
+        target = launcher.launch("debugged.py")
+        stop = threading.Thread(target=stop_when_parked, args=(target,), daemon=True)
+        stop.start()
+        _, report, stack = gdb.run("continue", ALL, "py-bt-all", gdb="gdb-multiarch",
+                                   before=["set architecture aarch64", "target remote localhost:%d" % port])
+        stop.join(60)
+        truth = target.truth
+    finally:
+        launcher.close()
+    assert differences(all_threads(report.json), truth) == []
+    assert all("[gdb thread " in line for line in stack.good.splitlines() if line.startswith("Thread "))
+
+
+def stop_when_parked(target):
+    """Ctrl-C for qemu, which tells gdb."""
+    wait_for(target.truth_path.exists, "the program's truth", 100)
+    time.sleep(0.3)
+    os.kill(target.process.pid, 2)

@@ -1,0 +1,23 @@
+"""Cores that were left elsewhere, of which no file is at hand, as lldb opens them."""
+import pytest
+
+from recorded import NAMES, plain, truth_of, unpack
+from stacks import all_threads
+
+CHOSEN = {"14": ["3.9", "3.10", "3.11-debian12", "3.12", "3.13-debian", "3.14d", "3.14t", "3.15-aarch64"]}
+FEW = ["3.9", "3.12", "3.15-aarch64"]
+
+pytestmark = pytest.mark.skipif(not NAMES, reason="no recorded cores; SPPROF_CORES names their folder")
+
+
+def test_every_frame_of_recorded_cores(lldb, installation, tmp_path):
+    for name in CHOSEN.get(installation.version, FEW):
+        core = unpack(name, tmp_path)
+        lldb.open_core(core, "--arch aarch64-unknown-linux-gnu" if "aarch64" in name else "")
+        threads = {thread["tid"]: thread for thread in all_threads(lldb.report())}
+        for tid, thread in truth_of(name).items():
+            assert [plain(frame) for frame in threads[tid]["frames"]] == thread["frames"], (name, tid)
+            assert threads[tid]["name"] == thread["name"]
+            assert threads[tid]["truncated"] is None
+        lldb.forget()
+        core.unlink()
