@@ -88,9 +88,16 @@ static PyObject *filter_frames(PyObject *self, PyObject *items)
     inferior_begin();
     struct spprof_error *error = both_stacks_read(console, &stacks);
     PyObject *lines = error == NULL && stacks != NULL ? frame_lines_new(items, stacks, console) : NULL;
-    if (error != NULL)
+    if (error != NULL && !gdb_interrupted())
         tell_failure(error);
+    else
+        spprof_error_free(error);
     both_stacks_release(stacks);
+    if (gdb_interrupted()) {
+        Py_XDECREF(lines);
+        PyErr_SetNone(PyExc_KeyboardInterrupt);
+        return NULL;
+    }
     if (lines != NULL)
         return lines;
     PyErr_Clear();
@@ -140,7 +147,7 @@ static bool define_filter(void)
 {
     OWNED filters = gdb_get("frame_filters");
     OWNED filter = filters != NULL ? make_filter() : NULL;
-    return filter != NULL && PyObject_SetItem(filters, PyUnicode_InternFromString("spprof"), filter) == 0;
+    return filter != NULL && PyMapping_SetItemString(filters, "spprof", filter) == 0;
 }
 
 static PyObject *nothing_to_say(PyObject *self, PyObject *unused)
