@@ -130,8 +130,9 @@ static bool copy_frame(const struct spprof_thread *thread, size_t depth, struct 
     return copy->function != NULL;
 }
 
-/* The frames of all threads one behind another, and for each run where its thread's begin. */
-static bool copy_frames(struct both_stacks *stacks, const struct spprof_thread *const *threads, size_t count, const size_t *matched, size_t *begins)
+/* The frames of all threads one behind another; begins says where those of each begin. */
+static bool copy_frames(struct both_stacks *stacks, const struct spprof_thread *const *threads, size_t count, const size_t *matched,
+                        size_t *begins)
 {
     size_t all = 0;
     for (size_t i = 0; i < count; i++)
@@ -154,7 +155,8 @@ static bool copy_frames(struct both_stacks *stacks, const struct spprof_thread *
     return true;
 }
 
-static bool pair(struct both_stacks *stacks, const struct spprof_snapshot *snapshot, const struct spprof_thread *const *threads, size_t count)
+static bool pair(struct both_stacks *stacks, const struct spprof_snapshot *snapshot, const struct spprof_thread *const *threads,
+                 size_t count)
 {
     size_t c_frame_count = (size_t)PyList_Size(stacks->c_frames), matched[THREADS_MAX], begins[THREADS_MAX];
     struct spprof_native_frame *native = describe_c_frames(stacks->c_frames, &snapshot->python);
@@ -171,6 +173,15 @@ static bool pair(struct both_stacks *stacks, const struct spprof_snapshot *snaps
     return done;
 }
 
+/* A thread may well run C alone; where the reading met problems it may be one that was missed. */
+static struct spprof_error *no_python_here(const struct spprof_snapshot *snapshot)
+{
+    if (snapshot->problems.count == 0)
+        return NULL;
+    return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "no Python was found in this thread, but not everything could be read: %s",
+                            snapshot->problems.texts[0]);
+}
+
 struct spprof_error *both_stacks_read(struct spprof_console *console, struct both_stacks **result)
 {
     const struct spprof_snapshot *snapshot;
@@ -182,7 +193,7 @@ struct spprof_error *both_stacks_read(struct spprof_console *console, struct bot
         return error;
     size_t count = find_threads(snapshot, tid, threads);
     if (count == 0)
-        return NULL;
+        return no_python_here(snapshot);
     struct both_stacks *stacks = calloc(1, sizeof *stacks);
     if (stacks == NULL)
         return spprof_error_no_memory();

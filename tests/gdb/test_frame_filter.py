@@ -97,7 +97,7 @@ def test_core(gdb, launcher, interpreter):
 def programs(pytestconfig):
     """The programs under one interpreter of this machine."""
     found = [Interpreter.parse(line) for line in open(pytestconfig.getoption("pythons"))]
-    launcher = Launcher(next(one for one in found if one.id == "3.11-system" or not one.root and not one.emulated))
+    launcher = Launcher(max((one for one in found if not one.root and not one.emulated), key=lambda one: one.id == "3.11-system"))
     yield launcher
     launcher.close()
 
@@ -146,12 +146,15 @@ def test_memory_that_cannot_be_read(gdb, programs):
     if not cores:
         pytest.skip("the kernel does not write cores to the working folder here")
     whole = cores[0].read_bytes()
-    for kept, told in (len(whole) // 3, "the Python stack ends early"), (len(whole) // 100, "bt shows C frames only"):
-        cores[0].write_bytes(whole[:kept])
-        shown, plain = gdb.run("bt", "bt -no-filters", before=["file %s" % programs.interpreter.executable, "core-file %s" % cores[0]])
+    for part, wanted in (3, None), (20, None), (100, "bt shows C frames only"):
+        cores[0].write_bytes(whole[:len(whole) // part])
+        before = ["file %s" % programs.interpreter.executable, "core-file %s" % cores[0]]
+        shown, plain = gdb.run("bt", "bt -no-filters", before=before)
         assert shown.error == plain.error == ""
-        assert re.findall("^spprof: ([^:]*): .", shown.text, re.MULTILINE) == [told]
-        assert [number for number, _ in split(shown.text)] == [number for number, _ in split(plain.text)]
+        told = re.findall("^spprof: ([^:]*): .", shown.text, re.MULTILINE)
+        assert told == [wanted] if wanted else told or python_places(shown.text), shown.text
+        shown_numbers, numbers = ({number for number, _ in split(text)} - {None} for text in (shown.text, plain.text))
+        assert shown_numbers <= numbers and (python_places(shown.text) or shown_numbers == numbers)
     cores[0].unlink()
 
 
@@ -160,9 +163,8 @@ def test_machine_interface(gdb, programs):
     target = programs.parked("generators.py")
     tid, thread = thread_named(target.truth, "worker coroutines")
     console = '-interpreter-exec console "%s"'
-    frames = "-stack-list-frames"
-    commands = [console % ("source " + gdb.loader), "-enable-frame-filters", "-target-attach %d" % target.process.pid, console % select(tid).replace('"', "'"),
-                frames, console % "bt", "-stack-list-variables --all-values", "-stack-info-depth", "-gdb-exit"]
+    commands = [console % ("source " + gdb.loader), "-enable-frame-filters", "-target-attach %d" % target.process.pid, console % select(tid),
+                "-stack-list-frames", console % "bt", "-stack-list-variables --all-values", "-stack-info-depth", "-gdb-exit"]
     done = subprocess.run([gdb.path, *gdb.start_options(), "-q", "-i=mi"], input="\n".join(commands) + "\n", capture_output=True, text=True,
                           timeout=60)
     results = [line for line in done.stdout.splitlines() if line.startswith("^")]
