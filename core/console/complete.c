@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "console/commands.h"
+#include "report/escape.h"
 
 /* Passes on the words that begin as the user has begun. */
 struct filter {
@@ -16,6 +17,19 @@ static void add_matching(void *context, const char *word)
         filter->add(filter->context, word);
 }
 
+/* A debugger shows words as they are: only names that a terminal can be trusted with. */
+static bool is_plain(const struct spprof_text *name)
+{
+    for (size_t i = 0; i < name->size;) {
+        struct text_unit unit = text_unit_next(name->bytes + i, name->size - i, TEXT_GENERALISED);
+        if (!text_unit_is_plain(unit))
+            return false;
+        i += unit.size;
+    }
+    return name->size > 0;
+}
+
+/* Names of the selected frame. */
 static void add_variables(struct spprof_console *console, struct filter *filter)
 {
     const struct spprof_snapshot *snapshot;
@@ -24,7 +38,8 @@ static void add_variables(struct spprof_console *console, struct filter *filter)
     if (error == NULL && console->selected_frame < thread->frame_count) {
         const struct spprof_frame *frame = &thread->frames[console->selected_frame];
         for (size_t i = 0; i < frame->variable_count; i++)
-            add_matching(filter, frame->variables[i].name.bytes);
+            if (is_plain(&frame->variables[i].name))
+                add_matching(filter, frame->variables[i].name.bytes);
     }
     spprof_error_free(error);
 }

@@ -206,10 +206,23 @@ static const struct spprof_text *find_local(const struct spprof_frame *frame, co
     return NULL;
 }
 
+static struct spprof_error *print_global(struct spprof_console *console, const struct spprof_frame *frame, const char *name, FILE *stream)
+{
+    const struct spprof_value_limits limits = {0};
+    enum name_scope scope;
+    struct spprof_text value;
+    TRY(global_find(console->session, frame->address, name, &limits, &scope, &value));
+    if (scope == NAME_UNKNOWN)
+        return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "'%s' not found%s", name,
+                                strpbrk(name, ".[(") != NULL ? ": a name is looked up, not an expression" : "");
+    write_found(stream, scope == NAME_GLOBAL ? "global" : "builtin", name, &value);
+    free(value.bytes);
+    return NULL;
+}
+
 struct spprof_error *console_print(struct spprof_console *console, struct words *words, struct console_output *output)
 {
     struct selection selection;
-    struct spprof_value_limits limits = {0};
     if (words->count != 2)
         return spprof_error_new(SPPROF_ERROR_USAGE, "print takes the name of one variable");
     const char *name = words->items[1];
@@ -219,15 +232,7 @@ struct spprof_error *console_print(struct spprof_console *console, struct words 
         write_found(output->stream, "local", name, local);
         return NULL;
     }
-    enum name_scope scope;
-    struct spprof_text value;
-    TRY(global_find(console->session, selection.frame->address, name, &limits, &scope, &value));
-    CLEANUP_FREE char *owned = value.bytes;
-    if (scope == NAME_UNKNOWN)
-        return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "'%s' not found%s", name,
-                                strpbrk(name, ".[(") != NULL ? ": a name is looked up, not an expression" : "");
-    write_found(output->stream, scope == NAME_GLOBAL ? "global" : "builtin", name, &value);
-    return NULL;
+    return print_global(console, selection.frame, name, output->stream);
 }
 
 struct spprof_error *console_locals(struct spprof_console *console, struct words *words, struct console_output *output)

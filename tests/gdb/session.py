@@ -5,10 +5,10 @@ import os
 import re
 import socket
 import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+ALL = "spprof bt --json"
 DRIVER = Path(__file__).with_name("driver.py")
 
 

@@ -6,11 +6,10 @@ import subprocess
 import pytest
 
 from harness import Interpreter, Launcher
-from session import gdbserver, select, shown_places, thread_named, true_places
+from session import ALL, gdbserver, select, shown_places, thread_named, true_places
 from stacks import all_threads, differences
 from test_containers import host_pid
 
-ALL = "spprof bt --json"
 LANGUAGES = ["ada", "asm", "c", "c++", "d", "fortran", "go", "minimal", "modula-2", "objective-c", "opencl", "pascal", "rust"]
 CALLS = """\
 import os
@@ -79,7 +78,7 @@ def test_every_language(gdb, programs):
     tid, thread = thread_named(target.truth, "worker walked")
     commands = [command for language in LANGUAGES for command in ("set language %s" % language, "py-bt")]
     with gdbserver(target.process.pid) as connect:
-        answers = gdb.run(*commands, before=[connect, select(tid)])
+        answers = gdb.run(*commands, before=[connect.replace("remote", "extended-remote"), select(tid)])
     stacks = [answer for answer in answers if answer.command == "py-bt"]
     assert len(stacks) == len(LANGUAGES)
     for answer in stacks:

@@ -9,10 +9,8 @@ import time
 import pytest
 
 from harness import Launcher, wait_for
-from session import gdbserver, select, shown_places, thread_named, true_places
+from session import ALL, gdbserver, select, shown_places, thread_named, true_places
 from stacks import all_threads, differences
-
-ALL = "spprof bt --json"
 
 
 def test_attached(gdb, launcher):

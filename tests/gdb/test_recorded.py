@@ -1,0 +1,20 @@
+"""Cores that were left elsewhere, of which no file is at hand, all of them in one gdb."""
+import pytest
+
+from recorded import NAMES, plain, truth_of, unpack
+from session import ALL
+from stacks import all_threads
+
+pytestmark = pytest.mark.skipif(not NAMES, reason="no recorded cores; SPPROF_CORES names their folder")
+
+
+@pytest.mark.parametrize("emulated", [False, True])
+def test_every_frame_of_recorded_cores(gdb, tmp_path, emulated):
+    names = [name for name in NAMES if ("aarch64" in name) == emulated]
+    commands = [command for name in names for command in ("core-file %s" % unpack(name, tmp_path), ALL)]
+    answers = gdb.run(*commands, gdb="gdb-multiarch" if emulated else None)
+    for name, answer in zip(names, answers[1::2]):
+        threads = {thread["tid"]: thread for thread in all_threads(answer.json)}
+        for tid, thread in truth_of(name).items():
+            assert [plain(frame) for frame in threads[tid]["frames"]] == thread["frames"], (name, tid)
+            assert (threads[tid]["name"], threads[tid]["truncated"]) == (thread["name"], None), (name, tid)
