@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cleanup.h"
 #include "sample/clock.h"
@@ -202,6 +203,10 @@ static struct spprof_error *describe(struct spprof_sampler *sampler)
 {
     struct spprof_profile *profile = sampler->profile;
     const struct chosen *chosen = &sampler->session->chosen;
+    struct timespec time;
+    clock_gettime(CLOCK_REALTIME, &time);
+    if (profile->started_at == 0)
+        profile->started_at = (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
     profile->pid = sampler->target->pid;
     profile->python = (struct spprof_python){
         .version = chosen->layout.version,

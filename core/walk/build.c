@@ -72,6 +72,8 @@ static struct spprof_frame build_frame(struct context *context, const struct raw
         .column = position.column,
         .end_column = position.end_column,
         .owner = public_owner(context, raw->owner),
+        .entry = raw->entry,
+        .delegates = raw->delegates,
     };
 }
 
@@ -293,6 +295,10 @@ static void describe_target(struct context *context)
         .layout = context->layout->source,
         .runtime = build->chosen->runtime.address,
     };
+    if (build->chosen->runtime.module != NULL) {
+        snapshot->python.file_start = build->chosen->runtime.module->start;
+        snapshot->python.file_end = build->chosen->runtime.module->end;
+    }
     if (build->walk->list.truncated != NULL)
         spprof_problems_add(&snapshot->problems, "the list of interpreters ends early: %s", build->walk->list.truncated);
 }
