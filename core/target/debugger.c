@@ -329,6 +329,7 @@ static struct spprof_error *describe(struct debugger_target *self, const struct 
     target->pointer_size = inferior->pointer_size == 0 ? 8 : inferior->pointer_size;
     target->long_size = inferior->long_size == 0 ? 8 : inferior->long_size;
     target->pid = inferior->pid;
+    target->local = direct != NULL && direct->local;
     target->signal = direct != NULL ? direct->signal : inferior->signal;
     target->executable = executable != NULL ? strdup(executable) : NULL;
     return executable != NULL && target->executable == NULL ? spprof_error_no_memory() : NULL;
