@@ -46,9 +46,9 @@ def fetched(version):
 
 
 def find(version):
-    """The lldb of this version, or None."""
+    """The lldb of this version, or "system"; None where it is missing."""
     own = system()
-    return own if own and own.version == version else fetched(version)
+    return own if version == "system" or own and own.version == version else fetched(version)
 
 
 class Failed(AssertionError):
