@@ -19,7 +19,7 @@ WINDOWS_PID = 4242
 @pytest.fixture(scope="module")
 def recorded(any_launcher, lldb_report):
     """recorded(): a new copy of what one process held; its truth and thread ids."""
-    target = any_launcher.start("threads.py")
+    target = any_launcher.start("threads.py", before=("prlimit", "--stack=524288"))  # small stacks make small images
     report = lldb_report(target.pid)
     runtime, minor = int(report["runtime"]["address"], 16), any_launcher.interpreter.minor
     tids = [thread["tid"] for thread in all_threads(report)]
