@@ -164,8 +164,9 @@ def test_machine_interface(gdb, programs):
     target = programs.parked("generators.py")
     tid, thread = thread_named(target.truth, "worker coroutines")
     console = '-interpreter-exec console "%s"'
-    commands = [console % ("source " + gdb.loader), "-enable-frame-filters", "-target-attach %d" % target.process.pid, console % select(tid),
-                "-stack-list-frames", console % "bt", "-stack-list-variables --all-values", "-stack-info-depth", "-gdb-exit"]
+    commands = [console % ("source " + gdb.loader), "-enable-frame-filters", "-target-attach %d" % target.process.pid,
+                console % select(tid), "-stack-list-frames", console % "bt", "-stack-list-variables --all-values", "-stack-info-depth",
+                "-gdb-exit"]
     done = subprocess.run([gdb.path, *gdb.start_options(), "-q", "-i=mi"], input="\n".join(commands) + "\n", capture_output=True, text=True,
                           timeout=60)
     results = [line for line in done.stdout.splitlines() if line.startswith("^")]
