@@ -114,7 +114,8 @@ template <typename Place> bool add_command(Registration &registration, Place pla
                                            const struct spprof_console_command &command)
 {
     std::string syntax = start + name + (*command.usage != '\0' ? " " : "") + command.usage;
-    lldb::SBCommand added = place.AddCommand(name.c_str(), new Command(registration.console, command.name), command.summary, syntax.c_str());
+    auto *run = new Command(registration.console, command.name); /* lldb's from here on */
+    lldb::SBCommand added = place.AddCommand(name.c_str(), run, command.summary, syntax.c_str());
     added.SetHelpLong(paragraphs(command.help).c_str());
     return added.IsValid();
 }

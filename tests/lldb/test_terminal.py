@@ -52,8 +52,9 @@ def test_interrupt(terminal, any_launcher):
     port, stub = start_stub("gdbserver", target.pid)
     header = "Thread %d" % target.pid
     try:
+        terminal.command("target create " + any_launcher.interpreter.executable, "Current executable set")
         terminal.command("settings set plugin.process.gdb-remote.packet-timeout 60")
-        wait_for(lambda: "stopped" in terminal.command("gdb-remote 127.0.0.1:%d" % port), "the stub")
+        wait_for(lambda: "stop reason" in terminal.command("gdb-remote 127.0.0.1:%d" % port) + terminal.command("process status"), "the stub")
         os.kill(stub.pid, signal.SIGSTOP)
         terminal.type("spprof bt all\n")
         terminal.wait_until_reading(False)
