@@ -6,7 +6,7 @@ import signal
 import pytest
 
 from harness import wait_for
-from stubs import start_stub
+from stubs import listens, start_stub
 from terminal import Terminal
 
 COLOR = re.compile(r"\x1b\[[0-9;]*m")
@@ -54,7 +54,9 @@ def test_interrupt(terminal, any_launcher):
     try:
         terminal.command("target create " + any_launcher.interpreter.executable, "Current executable set")
         terminal.command("settings set plugin.process.gdb-remote.packet-timeout 60")
-        wait_for(lambda: "stop reason" in terminal.command("gdb-remote 127.0.0.1:%d" % port) + terminal.command("process status"), "the stub")
+        wait_for(lambda: listens(port), "the stub")
+        terminal.type("gdb-remote 127.0.0.1:%d\n" % port)
+        terminal.wait_for_prompt("stopped")
         os.kill(stub.pid, signal.SIGSTOP)
         terminal.type("spprof bt all\n")
         terminal.wait_until_reading(False)
