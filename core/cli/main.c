@@ -11,7 +11,7 @@
 #include "options/options.h"
 #include "verb.h"
 
-static const struct verb *const verbs[] = {&verb_bt, &verb_doctor};
+static const struct verb *const verbs[] = {&verb_bt, &verb_sample, &verb_doctor};
 
 enum { VERB_COUNT = sizeof verbs / sizeof verbs[0], OUTPUT_BUFFER = 64 << 10 };
 
@@ -45,6 +45,7 @@ static void print_help(void)
     puts("\nExamples:\n"
          "  spprof bt 1234           what process 1234 is doing now\n"
          "  spprof bt core.1234      where it crashed\n"
+         "  spprof sample 1234       where its time goes\n"
          "  spprof bt --help         more about a command");
     print_exit_statuses();
 }

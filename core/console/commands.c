@@ -32,6 +32,11 @@ const struct spprof_console_command spprof_console_commands[] = {
      "One a line, arguments first, with the value that repr() would show. Values are read from memory; no code of the program runs.", "", false},
     {"spprof bt", "Show the Python stacks of every thread, with the shell's options",
      "What 'spprof bt' prints in a shell, of the process or core that the debugger has open. --help lists the options.", "[OPTIONS]", false},
+    {"spprof sample", "Let the program run for a while, and tell where its time goes",
+     "Lets the program run for DURATION (10s, 500ms, 2m; 10 seconds without it), samples its Python stacks meanwhile, and stops it again. A\n"
+     "process of this machine is read while it runs; with --stop, and behind a remote stub, it is stopped for each look. A breakpoint, a\n"
+     "crash, the program's end or Ctrl-C end the sampling early, with what was collected. --help lists the options.",
+     "[OPTIONS] [DURATION]", false},
     {"spprof doctor", "Tell what was found and how: version, layout, checks, what is missing",
      "Tells which Python the process or core holds and how that was found, how its memory is reached, compares every source that tells how\n"
      "its memory is laid out, and says what is missing and what to do about it. --help lists the options.",
@@ -51,7 +56,8 @@ static const struct command commands[] = {
     {&spprof_console_commands[6], console_print, 0},
     {&spprof_console_commands[7], console_locals, 0},
     {&spprof_console_commands[8], console_spprof_bt, FOR_BT},
-    {&spprof_console_commands[9], console_doctor, FOR_DOCTOR},
+    {&spprof_console_commands[9], console_sample, FOR_SAMPLE},
+    {&spprof_console_commands[10], console_doctor, FOR_DOCTOR},
 };
 
 _Static_assert(sizeof commands / sizeof commands[0] == sizeof spprof_console_commands / sizeof spprof_console_commands[0],

@@ -237,7 +237,8 @@ struct spprof_error *spprof_console_run(struct spprof_console *console, const ch
         return spprof_error_no_memory();
     struct spprof_error *error = run_words(console, command, arguments != NULL ? arguments : "", &output);
     fclose(output.stream);
-    error = check_interrupted(console, result, error);
+    if (!output.complete)
+        error = check_interrupted(console, result, error);
     if (console->inferior.running)
         forget_what_was_read(console);
     return error;

@@ -32,6 +32,7 @@ struct spprof_console {
 struct console_output {
     FILE *stream;
     struct spprof_console_result *result;
+    bool complete; /* Ctrl-C has ended what the command did, and its result counts */
 };
 
 /* A command's arguments as the user typed them, cut into words like a shell does: by blanks, quotes keep them together. */
@@ -48,6 +49,8 @@ console_function console_bt, console_bt_all, console_bt_full, console_spprof_bt;
 console_function console_up, console_down, console_list, console_print, console_locals;
 /* doctor.c */
 console_function console_doctor;
+/* sample.c */
+console_function console_sample;
 
 /* Makes sure that target, and session, are there. */
 struct spprof_error *console_open_target(struct spprof_console *console);

@@ -448,9 +448,11 @@ void probes_make(struct spprof_target *target, uint64_t runtime, const struct la
     probe_sys(&prober, interpreter);
 }
 
+enum { PATIENCE = 20 }; /* a running program may be caught in the middle of a call many times in a row */
+
 void probes_make_patiently(struct spprof_target *target, uint64_t runtime, const struct layout *layout, struct probes *probes)
 {
-    int tries = target->kind == SPPROF_TARGET_PROCESS ? 3 : 1;
+    int tries = target->kind == SPPROF_TARGET_PROCESS ? PATIENCE : 1;
     do
         probes_make(target, runtime, layout, probes);
     while (!probes_accept(probes) && --tries > 0);

@@ -2,6 +2,8 @@
 
 #include <stddef.h>
 
+#include "layout/opcodes.inc"
+
 /* _PyInterpreterFrame.owner: enum _frameowner in Include/internal/pycore_frame.h of 3.11 to 3.13, pycore_interpframe_structs.h later. */
 #define NONE FRAME_OWNER_INVALID
 #define OWNERS_NONE {NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE}
@@ -63,6 +65,7 @@
 static const struct layout_rules all_rules[] = {
     {
         .minor = 0x0309,
+        .bytecode = &bytecode_3_9,
         TEXT_3_9,
         .frames = FRAME_OBJECTS,
         .position = POSITION_LASTI_BYTES,
@@ -78,6 +81,7 @@ static const struct layout_rules all_rules[] = {
     },
     {
         .minor = 0x030a,
+        .bytecode = &bytecode_3_10,
         TEXT_3_9,
         .generator_states = STATES_3_10,
         .frames = FRAME_OBJECTS,
@@ -94,6 +98,7 @@ static const struct layout_rules all_rules[] = {
     },
     {
         .minor = 0x030b,
+        .bytecode = &bytecode_3_11,
         TEXT_3_11,
         .generator_states = STATES_3_10,
         RULES_3_11,
@@ -110,6 +115,7 @@ static const struct layout_rules all_rules[] = {
     },
     {
         .minor = 0x030c,
+        .bytecode = &bytecode_3_12,
         TEXT_3_12,
         .generator_states = STATES_3_10,
         RULES_3_11,
@@ -125,6 +131,7 @@ static const struct layout_rules all_rules[] = {
     },
     {
         .minor = 0x030d,
+        .bytecode = &bytecode_3_13,
         TEXT_3_13,
         .generator_states = STATES_3_13,
         RULES_3_13,
@@ -136,6 +143,7 @@ static const struct layout_rules all_rules[] = {
     },
     {
         .minor = 0x030d,
+        .bytecode = &bytecode_3_13,
         TEXT_3_13,
         .generator_states = STATES_3_13,
         RULES_3_13,
@@ -147,6 +155,7 @@ static const struct layout_rules all_rules[] = {
     },
     {
         .minor = 0x030e,
+        .bytecode = &bytecode_3_14,
         TEXT_3_13,
         .generator_states = STATES_3_13,
         RULES_3_13,
@@ -158,6 +167,7 @@ static const struct layout_rules all_rules[] = {
     },
     {
         .minor = 0x030e,
+        .bytecode = &bytecode_3_14,
         TEXT_3_13,
         .generator_states = STATES_3_13,
         RULES_3_13,
@@ -170,6 +180,7 @@ static const struct layout_rules all_rules[] = {
     },
     {
         .minor = 0x030f,
+        .bytecode = &bytecode_3_15,
         TEXT_3_15,
         .generator_states = STATES_3_15,
         RULES_3_13,
@@ -181,6 +192,7 @@ static const struct layout_rules all_rules[] = {
     },
     {
         .minor = 0x030f,
+        .bytecode = &bytecode_3_15,
         TEXT_3_15,
         .generator_states = STATES_3_15,
         RULES_3_13,

@@ -49,9 +49,17 @@ enum frame_owner { FRAME_OWNER_THREAD, FRAME_OWNER_GENERATOR, FRAME_OWNER_FRAME_
 enum generator_state { GENERATOR_CREATED, GENERATOR_SUSPENDED, GENERATOR_RUNNING, GENERATOR_FINISHED };
 enum { GENERATOR_STATE_LOWEST = 3, GENERATOR_STATES = 9 };
 
+/* What is to be known of the bytecode to see which names a line mentions: Include/opcode.h, Include/internal/pycore_opcode*.h. */
+struct layout_bytecode {
+    uint8_t extended_arg;    /* the instruction that holds the higher bits of the next one's argument */
+    uint8_t caches[256];     /* code units of inline cache behind an instruction, which may be a specialised one */
+    uint8_t name_shift[256]; /* not 0: the argument, shifted right by one less than this, is an index into co_names */
+};
+
 struct layout_rules {
     uint32_t minor; /* 0x030e for 3.14 */
     bool free_threaded;
+    const struct layout_bytecode *bytecode;
     enum frame_style frames;
     enum position_style position;
     enum line_table_style line_table;

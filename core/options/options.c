@@ -10,7 +10,8 @@
 
 /* An option without a letter has a value that no character has. */
 enum { OPTION_JSON = 256, OPTION_LOCALS, OPTION_NO_SOURCE, OPTION_THREAD, OPTION_SYSROOT, OPTION_NO_STOP,
-       OPTION_VALUE_LENGTH, OPTION_COLOR, OPTION_VERSION };
+       OPTION_VALUE_LENGTH, OPTION_COLOR, OPTION_VERSION, OPTION_FORMAT, OPTION_STOP, OPTION_IDLE, OPTION_GIL, OPTION_THREADS,
+       OPTION_STATS };
 
 static const struct description {
     int value;
@@ -25,7 +26,16 @@ static const struct description {
     {OPTION_NO_SOURCE, "no-source", NULL, FOR_BT, "leave out the source lines"},
     {OPTION_THREAD, "thread", "TID", FOR_BT, "show only the thread with this kernel thread id"},
     {OPTION_SYSROOT, "sysroot", "DIR", FOR_BT | FOR_DOCTOR, "look for the files that a core names below DIR"},
-    {OPTION_NO_STOP, "no-stop", NULL, FOR_BT, "read a live process without stopping it"},
+    {'d', "duration", "TIME", FOR_SAMPLE, "how long to sample: 10s, 500ms, 2m, or seconds (10s; a command: to its end)"},
+    {'r', "rate", "HZ", FOR_SAMPLE, "looks a second (100)"},
+    {'o', "output", "FILE", FOR_SAMPLE, "write the profile to FILE instead of a table to the terminal"},
+    {OPTION_FORMAT, "format", "F", FOR_SAMPLE, "table, collapsed, speedscope, html, pprof, gecko (by FILE's name)"},
+    {OPTION_STOP, "stop", NULL, FOR_SAMPLE, "stop the process for each look"},
+    {OPTION_NO_STOP, "no-stop", NULL, FOR_BT | FOR_SAMPLE, "read a live process without stopping it"},
+    {OPTION_IDLE, "idle", NULL, FOR_SAMPLE, "count threads that wait, too"},
+    {OPTION_GIL, "gil", NULL, FOR_SAMPLE, "count only the thread that holds the GIL"},
+    {OPTION_THREADS, "threads", NULL, FOR_SAMPLE, "keep the threads apart"},
+    {OPTION_STATS, "json-stats", "FILE", FOR_SAMPLE, "write what became of the samples to FILE"},
     {OPTION_COLOR, "color", "WHEN", FOR_ALL, "auto (on a terminal, unless NO_COLOR is set), always, never"},
     {'v', "verbose", NULL, FOR_ALL, "tell on standard error what was done and what it cost"},
     {'q', "quiet", NULL, FOR_ALL, "print no notes on standard error, only errors"},
@@ -86,6 +96,40 @@ static struct spprof_error *set_number(int64_t *number, const char *text, const 
     return spprof_error_new(SPPROF_ERROR_USAGE, "%s, not '%s'", wanted, text);
 }
 
+bool options_duration(const char *text, double *seconds)
+{
+    static const struct {
+        const char *unit;
+        double seconds;
+    } units[] = {{"", 1}, {"s", 1}, {"ms", 1e-3}, {"m", 60}, {"h", 3600}};
+    char *end;
+    double value = strtod(text, &end);
+    bool plain = text[0] >= '0' && text[0] <= '9'; /* no sign, no blank, no infinity */
+    for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
+        if (!plain || strcmp(end, units[i].unit) != 0)
+            continue;
+        *seconds = value * units[i].seconds;
+        return *seconds > 0 && *seconds < 1e9;
+    }
+    return false;
+}
+
+static struct spprof_error *set_duration(struct options *options, const char *text)
+{
+    if (options_duration(text, &options->duration_s))
+        return NULL;
+    return spprof_error_new(SPPROF_ERROR_USAGE, "--duration takes a time like 10s, 500ms or 2m, not '%s'", text);
+}
+
+static struct spprof_error *set_rate(struct options *options, const char *text)
+{
+    char *end;
+    options->rate_hz = strtod(text, &end);
+    if (text[0] >= '0' && text[0] <= '9' && *end == '\0' && options->rate_hz >= 0.01 && options->rate_hz <= 1e6)
+        return NULL;
+    return spprof_error_new(SPPROF_ERROR_USAGE, "--rate takes a number of looks a second, from 0.01 to 1000000, not '%s'", text);
+}
+
 static struct spprof_error *set_option(struct options *options, int value, const char *argument)
 {
     switch (value) {
@@ -96,6 +140,15 @@ static struct spprof_error *set_option(struct options *options, int value, const
     case OPTION_SYSROOT: options->sysroot = argument; break;
     case OPTION_NO_STOP: options->no_stop = true; break;
     case OPTION_VALUE_LENGTH: return set_number(&options->value_length, argument, "--value-length takes a number of bytes");
+    case 'd': return set_duration(options, argument);
+    case 'r': return set_rate(options, argument);
+    case 'o': options->output = argument; break;
+    case OPTION_FORMAT: options->format = argument; break;
+    case OPTION_STOP: options->stop = true; break;
+    case OPTION_IDLE: options->idle = true; break;
+    case OPTION_GIL: options->gil = true; break;
+    case OPTION_THREADS: options->threads = true; break;
+    case OPTION_STATS: options->stats = argument; break;
     case OPTION_COLOR: return set_color(options, argument);
     case OPTION_VERSION: options->version = true; break;
     case 'v': options->verbose = true; break;
@@ -131,6 +184,7 @@ struct spprof_error *options_parse(struct options *options, int argc, char **arg
             return spprof_error_new(SPPROF_ERROR_USAGE, "option '%s' needs an argument", argv[optind - 1]);
         TRY(set_option(options, value, optarg));
     }
+    options->command = options->verb != FOR_ALL && optind > 0 && strcmp(argv[optind - 1], "--") == 0;
     options->operands = argv + optind;
     options->operand_count = argc - optind;
     return NULL;
@@ -146,7 +200,7 @@ void options_print(FILE *stream, enum verb_bit verb)
         letter[1] = (char)description->value;
         snprintf(left, sizeof left, "%s--%s%s%s", has_letter(description) ? letter : "    ", description->name,
                  description->argument != NULL ? " " : "", description->argument != NULL ? description->argument : "");
-        fprintf(stream, "  %-20s  %s\n", left, description->help);
+        fprintf(stream, "  %-22s  %s\n", left, description->help);
     }
 }
 

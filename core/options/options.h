@@ -13,7 +13,7 @@
 #include "spprof/session.h"
 
 /* The commands, as sets of them in the table. */
-enum verb_bit { FOR_BT = 1 << 0, FOR_DOCTOR = 1 << 1, FOR_ALL = 0xff };
+enum verb_bit { FOR_BT = 1 << 0, FOR_DOCTOR = 1 << 1, FOR_SAMPLE = 1 << 2, FOR_ALL = 0xff };
 
 enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 
@@ -23,11 +23,15 @@ struct options {
     int64_t thread; /* 0: all */
     int64_t value_length; /* 0: as long as the default */
     const char *sysroot;
+    double duration_s, rate_hz; /* of sample; 0: not said */
+    const char *output, *format, *stats;
+    bool stop, idle, gil, threads;
     enum color color;
     bool verbose, quiet;
     bool help, version; /* asked for: nothing else is done */
     char **operands;
     int operand_count;
+    bool command; /* the operands stand behind "--" */
 };
 
 /*
@@ -35,6 +39,9 @@ struct options {
  * names the command; afterwards operands may stand before, between and behind options. Errors: USAGE, which says what is wrong.
  */
 struct spprof_error *options_parse(struct options *options, int argc, char **argv);
+
+/* The seconds that a text like "10s", "500ms", "2m" or "1.5" means; false where it means none. */
+bool options_duration(const char *text, double *seconds);
 
 /* Writes the options that a command accepts (FOR_ALL: those that every command accepts), one a line, for --help. */
 void options_print(FILE *stream, enum verb_bit verb);

@@ -110,10 +110,11 @@ void json_string(struct json_writer *json, const char *text)
 }
 
 /* Bytes at the start that stand in a JSON string as they are. */
-static size_t plain_run(const char *bytes, size_t size)
+static size_t plain_run(const struct json_writer *json, const char *bytes, size_t size)
 {
+    char forbidden = json->in_script ? '<' : '"';
     size_t run = 0;
-    while (run < size && bytes[run] >= ' ' && bytes[run] <= '~' && bytes[run] != '"' && bytes[run] != '\\')
+    while (run < size && bytes[run] >= ' ' && bytes[run] <= '~' && bytes[run] != '"' && bytes[run] != '\\' && bytes[run] != forbidden)
         run++;
     return run;
 }
@@ -124,7 +125,7 @@ static void write_unit(struct json_writer *json, const char *bytes, struct text_
         fprintf(json->stream, "\\udc%02" PRIx32, unit.value);
     else if (unit.value == '"' || unit.value == '\\')
         fprintf(json->stream, "\\%c", (int)unit.value);
-    else if (text_unit_is_plain(unit))
+    else if (text_unit_is_plain(unit) && unit.value != '<')
         fwrite(bytes, 1, unit.size, json->stream);
     else
         fprintf(json->stream, "\\u%04" PRIx32, unit.value);
@@ -139,7 +140,7 @@ void json_text(struct json_writer *json, const char *bytes, size_t size, enum te
     before_item(json);
     putc('"', json->stream);
     for (size_t done = 0; done < size;) {
-        size_t run = plain_run(bytes + done, size - done);
+        size_t run = plain_run(json, bytes + done, size - done);
         fwrite(bytes + done, 1, run, json->stream);
         done += run;
         if (done == size)

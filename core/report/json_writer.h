@@ -18,6 +18,7 @@ struct json_writer {
     unsigned inline_depth; /* containers open since the one that was begun inline, itself included; 0: one item a line */
     bool first;            /* the container that is open has no item yet */
     bool after_key;        /* the next value belongs to the key just written */
+    bool in_script;        /* of an HTML page: '<' in text is written as an escape, so that nothing in it ends the script */
 };
 
 /* Begins an object '{' or an array '['; json_end takes the matching '}' or ']'. An inline container stands on one line. */

@@ -12,6 +12,7 @@ enum {
     MERGE_GAP = 1024,
     MERGED_MAX = 1 << 16,
     PAGE = 4096,
+    UNWANTED_ROUNDS = 64,
 };
 
 /* One range. A longer range at the same address is an entry of its own: it may fail where the shorter one did not. */
@@ -20,6 +21,7 @@ struct entry {
     size_t size;
     uint8_t *data;
     struct entry *next_in_bucket;
+    uint32_t wanted; /* the round in which it was wanted last */
     enum spprof_read_status status;
 };
 
@@ -31,6 +33,12 @@ struct copy {
     size_t entry_count, entry_capacity;
     struct entry **pending;
     size_t pending_count, pending_capacity;
+    struct spprof_range *ranges; /* of copy_reread */
+    size_t range_capacity;
+    uint8_t *buffer; /* of merged ranges */
+    size_t buffer_size;
+    uint32_t round;
+    size_t sorted_count; /* entries that stood in order when they were last read merged */
 };
 
 static size_t bucket_of(const struct copy *copy, uint64_t address)
@@ -78,6 +86,8 @@ void copy_free(struct copy *copy)
     free(copy->buckets);
     free(copy->entries);
     free(copy->pending);
+    free(copy->ranges);
+    free(copy->buffer);
     free(copy);
 }
 
@@ -122,6 +132,12 @@ static void link_entry(struct copy *copy, struct entry *entry)
     *bucket = entry;
 }
 
+static void link_all(struct copy *copy)
+{
+    for (size_t i = 0; i < copy->entry_count; i++)
+        link_entry(copy, copy->entries[i]);
+}
+
 /* Keeps the chains short; where memory runs out they only get longer. */
 static void grow_buckets(struct copy *copy)
 {
@@ -131,8 +147,7 @@ static void grow_buckets(struct copy *copy)
     free(copy->buckets);
     copy->buckets = larger;
     copy->bucket_count *= 4;
-    for (size_t i = 0; i < copy->entry_count; i++)
-        link_entry(copy, copy->entries[i]);
+    link_all(copy);
 }
 
 /* Makes an entry that is pending. */
@@ -170,6 +185,7 @@ enum copy_status copy_want(struct copy *copy, uint64_t address, size_t size, con
         entry = add(copy, address, size);
     if (entry == NULL)
         return COPY_FAILED;
+    entry->wanted = copy->round;
     if (entry->status == SPPROF_READ_PENDING)
         return COPY_PENDING;
     if (entry->status != SPPROF_READ_OK)
@@ -300,4 +316,119 @@ void copy_refresh(struct copy *copy)
         copy->entries[i]->status = SPPROF_READ_PENDING;
     copy->pending_count = 0;
     read_entries(copy, copy->entries, copy->entry_count);
+}
+
+/* Drops the ranges that nobody has wanted for a while. */
+static void drop_unwanted(struct copy *copy)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < copy->entry_count; i++) {
+        struct entry *entry = copy->entries[i];
+        if (copy->round - entry->wanted < UNWANTED_ROUNDS)
+            copy->entries[kept++] = entry;
+        else
+            free_entry(entry);
+    }
+    if (kept == copy->entry_count)
+        return;
+    copy->entry_count = kept;
+    copy->sorted_count = 0;
+    memset(copy->buckets, 0, copy->bucket_count * sizeof *copy->buckets);
+    link_all(copy);
+}
+
+static bool grow_ranges(struct copy *copy, size_t count)
+{
+    if (count <= copy->range_capacity)
+        return true;
+    struct spprof_range *grown = reallocarray(copy->ranges, count * 2, sizeof *grown);
+    if (grown == NULL)
+        return false;
+    copy->ranges = grown;
+    copy->range_capacity = count * 2;
+    return true;
+}
+
+static bool grow_buffer(struct copy *copy, size_t size)
+{
+    if (size <= copy->buffer_size)
+        return true;
+    uint8_t *grown = realloc(copy->buffer, size * 2);
+    if (grown == NULL)
+        return false;
+    copy->buffer = grown;
+    copy->buffer_size = size * 2;
+    return true;
+}
+
+/* One range for each entry, read right into it. */
+static size_t plan_apart(struct copy *copy)
+{
+    for (size_t i = 0; i < copy->entry_count; i++) {
+        struct entry *entry = copy->entries[i];
+        copy->ranges[i] = (struct spprof_range){.address = entry->address, .size = entry->size, .buffer = entry->data};
+    }
+    return copy->entry_count;
+}
+
+/* The first entry, then runs of entries that lie close, read into the buffer one behind the other. */
+static size_t plan_merged(struct copy *copy)
+{
+    struct entry **entries = copy->entries;
+    size_t count = copy->entry_count, ranges = 0, size = 0;
+    uint64_t end;
+    if (count > 1 && copy->sorted_count != count) /* what was added since stands at the end */
+        qsort(entries + 1, count - 1, sizeof *entries, by_address);
+    copy->sorted_count = count;
+    for (size_t first = 0, length; first < count; first += length) {
+        length = first == 0 ? 1 : run_length(entries, first, count, &end);
+        size_t needed = first == 0 ? entries[0]->size : (size_t)(end - entries[first]->address);
+        copy->ranges[ranges++] = (struct spprof_range){.address = entries[first]->address, .size = needed};
+        size += needed;
+    }
+    if (!grow_buffer(copy, size))
+        return 0;
+    for (size_t i = 0, at = 0; i < ranges; at += copy->ranges[i++].size)
+        copy->ranges[i].buffer = copy->buffer + at;
+    return ranges;
+}
+
+static void distribute_merged(struct copy *copy, size_t ranges)
+{
+    size_t next = 0;
+    for (size_t i = 0; i < ranges; i++) {
+        const struct spprof_range *range = &copy->ranges[i];
+        for (bool first = true; next < copy->entry_count; next++, first = false) {
+            struct entry *entry = copy->entries[next];
+            bool inside = entry->address >= range->address && entry->address - range->address + entry->size <= range->size;
+            if (!first && (i == 0 || !inside))
+                break;
+            entry->status = range->status;
+            if (range->status == SPPROF_READ_OK)
+                memcpy(entry->data, (const uint8_t *)range->buffer + (entry->address - range->address), entry->size);
+        }
+    }
+}
+
+void copy_reread(struct copy *copy, struct spprof_range *last, bool merged)
+{
+    copy->pending_count = 0;
+    if (++copy->round % UNWANTED_ROUNDS == 0)
+        drop_unwanted(copy);
+    size_t count = copy->entry_count, ranges = 0;
+    if (grow_ranges(copy, count + 1))
+        ranges = merged ? plan_merged(copy) : plan_apart(copy);
+    if (ranges == 0 && count > 0) {
+        fail_all(copy->entries, count);
+        last->status = SPPROF_READ_UNMAPPED;
+        return;
+    }
+    copy->ranges[ranges] = *last;
+    target_read_many(copy->target, copy->ranges, ranges + 1);
+    last->status = copy->ranges[ranges].status;
+    if (merged)
+        distribute_merged(copy, ranges);
+    else
+        for (size_t i = 0; i < count; i++)
+            copy->entries[i]->status = copy->ranges[i].status;
 }

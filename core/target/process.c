@@ -104,6 +104,7 @@ static struct spprof_error *process_modules(struct spprof_target *target, const 
 static void process_close(struct spprof_target *target)
 {
     struct process *process = (struct process *)target;
+    process_hold_end(process);
     if (process->directory >= 0)
         close(process->directory);
     if (process->memory >= 0)
@@ -123,6 +124,8 @@ static const struct spprof_target_ops process_ops = {
     .open_file = process_open_file,
     .stop = process_stop,
     .resume = process_resume,
+    .hold = process_hold,
+    .rest = process_rest,
     .close = process_close,
 };
 
@@ -216,7 +219,7 @@ static struct spprof_error *open_process(struct process *process, int64_t pid)
 {
     char path[64];
     struct spprof_target *target = &process->target;
-    *target = (struct spprof_target){.ops = &process_ops, .kind = SPPROF_TARGET_PROCESS, .pointer_size = 8, .long_size = 8, .pid = pid};
+    *target = (struct spprof_target){.ops = &process_ops, .kind = SPPROF_TARGET_PROCESS, .pointer_size = 8, .long_size = 8, .pid = pid, .local = true};
     process->memory = -1;
     snprintf(path, sizeof path, "/proc/%" PRId64, pid);
     process->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -226,6 +229,7 @@ static struct spprof_error *open_process(struct process *process, int64_t pid)
     if (status_number(status, "\nTgid:", false) > 0)
         target->pid = status_number(status, "\nTgid:", false);
     process->nested = status_number(status, "\nNSpid:", true) != status_number(status, "\nNSpid:", false);
+    process->is_child = status_number(status, "\nPPid:", false) == getpid();
     if (strstr(status, "\nState:\tZ") != NULL)
         return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "process %" PRId64 " has ended; only its entry waits for its parent (a zombie)", pid);
     TRY(check_architecture(process));

@@ -13,6 +13,7 @@ struct process_thread {
     char state;         /* of /proc/PID/task/TID/stat, before it was stopped */
     bool seized;        /* by ptrace */
     bool stopped;
+    bool group_stopped; /* by job control: it must not run when it is let go */
     int pending_signal; /* that arrived with the stop, to be delivered at the release */
 };
 
@@ -31,6 +32,8 @@ struct process {
     struct spprof_modules modules;
     struct process_threads threads; /* of the last stop */
     bool threads_known;
+    bool holds;          /* threads stay seized between stops */
+    bool is_child;       /* of ours: how it ends is not to be taken from those who wait for it */
     uint64_t stop_began; /* CLOCK_MONOTONIC, ns */
 };
 
@@ -51,5 +54,16 @@ struct spprof_error *process_threads(struct spprof_target *target, struct spprof
 /* process_stop.c */
 struct spprof_error *process_stop(struct spprof_target *target);
 void process_resume(struct spprof_target *target);
+/* Whether there is nothing left to wait for: the thread stands, has ended, or was never to stand. */
+bool process_settle(const struct process *process, struct process_thread *thread);
+struct spprof_error *process_seize_all(const struct process *process, struct process_threads *threads);
+
+/* process_hold.c */
+struct spprof_error *process_hold(struct spprof_target *target);
+void process_rest(struct spprof_target *target, uint64_t until);
+/* Makes the list of threads that are seized complete again. */
+struct spprof_error *process_hold_new(struct process *process);
+void process_let_run(struct process_thread *thread);
+void process_hold_end(struct process *process);
 
 #endif

@@ -60,7 +60,7 @@ static struct spprof_error *seize(const struct process *process, struct process_
     return errno == ESRCH ? NULL : traced_by_another(process);
 }
 
-static struct spprof_error *seize_all(const struct process *process, struct process_threads *threads)
+struct spprof_error *process_seize_all(const struct process *process, struct process_threads *threads)
 {
     for (size_t i = 0; i < threads->count; i++)
         TRY(seize(process, &threads->items[i]));
@@ -107,13 +107,33 @@ static void read_registers(struct process_thread *thread)
 #endif
 }
 
-/* True when there is nothing left to wait for. */
-static bool settle(struct process_thread *thread)
+static void note_stop(struct process_thread *thread, int status)
+{
+    int signal = WSTOPSIG(status);
+    bool by_event = status >> 16 == PTRACE_EVENT_STOP;
+    thread->stopped = true;
+    thread->group_stopped = by_event && signal != SIGTRAP;
+    thread->pending_signal = by_event ? 0 : signal;
+}
+
+/* The end of a child of ours is left to those who want its exit status. */
+static pid_t wait_for_thread(const struct process *process, const struct process_thread *thread, int *status)
+{
+    siginfo_t info = {.si_pid = 0};
+    pid_t tid = (pid_t)thread->native.tid;
+    bool peek = process->is_child && thread->native.tid == process->target.pid;
+    if (peek && waitid(P_PID, (id_t)tid, &info, WEXITED | WSTOPPED | WNOHANG | WNOWAIT | __WALL) == 0 && info.si_pid != 0 &&
+        (info.si_code == CLD_EXITED || info.si_code == CLD_KILLED || info.si_code == CLD_DUMPED))
+        return -1;
+    return waitpid(tid, status, __WALL | WNOHANG);
+}
+
+bool process_settle(const struct process *process, struct process_thread *thread)
 {
     int status;
     if (!thread->seized || thread->stopped)
         return true;
-    pid_t waited = waitpid((pid_t)thread->native.tid, &status, __WALL | WNOHANG);
+    pid_t waited = wait_for_thread(process, thread, &status);
     if (waited == 0)
         return false;
     if (waited < 0 || !WIFSTOPPED(status)) {
@@ -121,9 +141,7 @@ static bool settle(struct process_thread *thread)
         thread->state = 'X';
         return true;
     }
-    thread->stopped = true;
-    if (status >> 16 != PTRACE_EVENT_STOP)
-        thread->pending_signal = WSTOPSIG(status);
+    note_stop(thread, status);
     return true;
 }
 
@@ -131,7 +149,7 @@ static void wait_for_all(struct process *process, uint64_t began)
 {
     struct process_threads *threads = &process->threads;
     for (size_t i = 0; i < threads->count;) {
-        if (settle(&threads->items[i])) {
+        if (process_settle(process, &threads->items[i])) {
             i++;
             continue;
         }
@@ -151,12 +169,12 @@ static void wait_for_all(struct process *process, uint64_t began)
     }
 }
 
-static void release(struct process_thread *thread)
+static void release(const struct process *process, struct process_thread *thread)
 {
     if (!thread->seized)
         return;
     /* One that did not stop in time stops now or never: detaching needs it stopped, so it is left to the kernel at our end. */
-    if (!thread->stopped && !settle(thread))
+    if (!thread->stopped && !process_settle(process, thread))
         return;
     if (thread->seized)
         ptrace(PTRACE_DETACH, (pid_t)thread->native.tid, NULL, (void *)(uintptr_t)thread->pending_signal);
@@ -168,7 +186,7 @@ static void release_all(struct process *process)
     for (int running = 1; running >= 0; running--)
         for (size_t i = 0; i < process->threads.count; i++)
             if (ran(&process->threads.items[i]) == running)
-                release(&process->threads.items[i]);
+                process->holds ? process_let_run(&process->threads.items[i]) : release(process, &process->threads.items[i]);
     if (process->stop_began != 0)
         process->target.stopped_ns = now() - process->stop_began;
     process->stop_began = 0;
@@ -198,7 +216,7 @@ static struct spprof_error *stop_all(struct process *process)
         TRY(process_list_threads(process, threads));
         if (threads->count == count)
             break;
-        TRY(seize_all(process, threads));
+        TRY(process_seize_all(process, threads));
     }
     for (size_t i = 0; i < threads->count; i++)
         if (threads->items[i].stopped)
@@ -206,14 +224,27 @@ static struct spprof_error *stop_all(struct process *process)
     return NULL;
 }
 
+/* The threads are seized already: no list is made where none has come or gone, and no registers are read. */
+static struct spprof_error *stop_held(struct process *process)
+{
+    TRY(process_hold_new(process));
+    block_signals(true);
+    process->stop_began = now();
+    interrupt_new(&process->threads);
+    wait_for_all(process, process->stop_began);
+    return NULL;
+}
+
 struct spprof_error *process_stop(struct spprof_target *target)
 {
     struct process *process = (struct process *)target;
+    if (process->holds)
+        return stop_held(process);
     process->threads.count = 0;
     TRY(process_list_threads(process, &process->threads));
     process->threads_known = true;
     block_signals(true);
-    struct spprof_error *error = seize_all(process, &process->threads);
+    struct spprof_error *error = process_seize_all(process, &process->threads);
     if (error == NULL)
         error = stop_all(process);
     if (error == NULL)
@@ -224,6 +255,19 @@ struct spprof_error *process_stop(struct spprof_target *target)
     release_all(process);
     block_signals(false);
     return error;
+}
+
+/* Threads that run can only be let go once they stand. */
+void process_hold_end(struct process *process)
+{
+    if (!process->holds)
+        return;
+    process->holds = false;
+    block_signals(true);
+    interrupt_new(&process->threads);
+    wait_for_all(process, now());
+    release_all(process);
+    block_signals(false);
 }
 
 void process_resume(struct spprof_target *target)

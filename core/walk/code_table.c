@@ -13,12 +13,21 @@ enum {
     CODE_UNIT = 2,
 };
 
+/* Where bytecode lies; sorted by start, without overlaps. */
+struct bytecode_range {
+    uint64_t start, end;
+    struct code_entry *entry;
+};
+
 struct code_table {
     struct code_entry *buckets[BUCKETS];
     struct code_entry **entries;
     size_t count, capacity;
     size_t first_pending; /* entries before it are settled */
     uint64_t code_type;   /* once it was checked */
+    bool keeps_ranges;
+    struct bytecode_range *ranges;
+    size_t range_count, range_capacity;
 };
 
 struct spprof_error *code_table_new(struct code_table **table)
@@ -48,6 +57,7 @@ void code_table_free(struct code_table *table)
         free(table->entries[i]);
     }
     free(table->entries);
+    free(table->ranges);
     free(table);
 }
 
@@ -76,9 +86,14 @@ static struct code_entry *new_entry(uint64_t address)
     return entry;
 }
 
+static struct code_entry **bucket_of(struct code_table *table, uint64_t address)
+{
+    return &table->buckets[(address * UINT64_C(0x9e3779b97f4a7c15)) >> 52];
+}
+
 struct code_entry *code_table_get(struct code_table *table, uint64_t address)
 {
-    struct code_entry **bucket = &table->buckets[(address * UINT64_C(0x9e3779b97f4a7c15)) >> 52];
+    struct code_entry **bucket = bucket_of(table, address);
     for (struct code_entry *entry = *bucket; entry != NULL; entry = entry->next_in_bucket)
         if (entry->code->address == address)
             return entry;
@@ -104,6 +119,18 @@ static uint64_t code_basicsize(const struct layout *layout)
 {
     int32_t bytecode = LAYOUT(layout, code, bytecode);
     return (uint64_t)(bytecode != LAYOUT_ABSENT ? bytecode : LAYOUT(layout, code, size));
+}
+
+size_t code_header_size(const struct layout *layout)
+{
+    return (size_t)code_basicsize(layout);
+}
+
+bool code_entry_matches(const struct code_entry *entry, const struct layout *layout, const uint8_t *header)
+{
+    return field_u64(header, LAYOUT(layout, code, name)) == entry->name && field_u64(header, LAYOUT(layout, code, filename)) == entry->file &&
+           field_u64(header, LAYOUT(layout, code, linetable)) == entry->line_table &&
+           field_i32(header, LAYOUT(layout, code, firstlineno)) == entry->code->first_line;
 }
 
 /* The type's name lies in read-only memory, which a core may lack; its size is in memory that cores have. */
@@ -208,6 +235,83 @@ static enum copy_status gather(struct code_table *table, struct code_entry *entr
     return COPY_READY;
 }
 
+/* The first range that ends behind an address. */
+static size_t range_at(const struct code_table *table, uint64_t address)
+{
+    size_t low = 0, high = table->range_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (table->ranges[middle].end > address)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+/* A range takes the place of those that it overlaps: they are of code objects that have died. */
+static void add_range(struct code_table *table, struct code_entry *entry, uint64_t start)
+{
+    uint64_t end = start + entry->bytecode_size;
+    if (start == 0 || entry->bytecode_size == 0)
+        return;
+    size_t first = range_at(table, start), last = first;
+    while (last < table->range_count && table->ranges[last].start < end)
+        last++;
+    if (first == last && table->range_count == table->range_capacity) {
+        size_t larger = table->range_capacity == 0 ? 64 : table->range_capacity * 2;
+        struct bytecode_range *grown = reallocarray(table->ranges, larger, sizeof *grown);
+        if (grown == NULL)
+            return;
+        table->ranges = grown;
+        table->range_capacity = larger;
+    }
+    memmove(&table->ranges[first + 1], &table->ranges[last], (table->range_count - last) * sizeof *table->ranges);
+    table->range_count = table->range_count - (last - first) + 1;
+    table->ranges[first] = (struct bytecode_range){start, end, entry};
+}
+
+void code_table_keep_ranges(struct code_table *table)
+{
+    table->keeps_ranges = true;
+}
+
+static void add_ranges(struct code_table *table, struct code_entry *entry)
+{
+    if (!table->keeps_ranges)
+        return;
+    add_range(table, entry, entry->bytecode);
+    for (size_t i = 0; i < entry->thread_bytecode_count; i++)
+        add_range(table, entry, entry->thread_bytecode[i]);
+}
+
+static void remove_ranges(struct code_table *table, const struct code_entry *entry)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < table->range_count; i++)
+        if (table->ranges[i].entry != entry)
+            table->ranges[kept++] = table->ranges[i];
+    table->range_count = kept;
+}
+
+struct code_entry *code_table_by_instruction(const struct code_table *table, uint64_t instruction)
+{
+    size_t at = range_at(table, instruction);
+    return at < table->range_count && table->ranges[at].start <= instruction ? table->ranges[at].entry : NULL;
+}
+
+void code_table_retire(struct code_table *table, struct code_entry *entry)
+{
+    struct code_entry **link = bucket_of(table, entry->code->address);
+    while (*link != NULL && *link != entry)
+        link = &(*link)->next_in_bucket;
+    if (*link == NULL)
+        return;
+    *link = entry->next_in_bucket;
+    entry->retired = true;
+    remove_ranges(table, entry);
+}
+
 void code_table_step(struct code_table *table, struct reader *reader)
 {
     bool settled = true;
@@ -215,6 +319,8 @@ void code_table_step(struct code_table *table, struct reader *reader)
         struct code_entry *entry = table->entries[i];
         if (entry->status == COPY_PENDING) {
             entry->status = gather(table, entry, reader);
+            if (entry->status == COPY_READY)
+                add_ranges(table, entry);
             if (entry->status == COPY_FAILED)
                 snprintf(entry->reason, sizeof entry->reason, "%s", reader->reason);
         }

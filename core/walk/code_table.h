@@ -16,6 +16,8 @@ struct code_entry {
     uint64_t frame_bytes;    /* that a frame of it takes on the data stack; 0 unknown */
     uint64_t *thread_bytecode; /* free-threaded 3.14 and later: start of each thread's copy, 0: not made */
     size_t thread_bytecode_count;
+    bool retired;
+    bool waits; /* a mark for those who gather entries */
     char reason[192];
     char missing[192]; /* a name or table that could not be read, in a code object that is otherwise sound; "" none */
 };
@@ -27,6 +29,22 @@ void code_table_free(struct code_table *table); /* NULL is allowed */
 
 /* The entry of the code object at an address, made where there is none; NULL: out of memory. Owned by the table. */
 struct code_entry *code_table_get(struct code_table *table, uint64_t address);
+
+/*
+ * For a target that runs: forgets what stands at the entry's address, so that it is read anew when it is named again. The entry itself,
+ * which frames may point to, lives as long as the table.
+ */
+void code_table_retire(struct code_table *table, struct code_entry *entry);
+
+/* From now on code_table_by_instruction finds code objects: the entry whose bytecode an instruction lies in; NULL: none that is known. */
+void code_table_keep_ranges(struct code_table *table);
+struct code_entry *code_table_by_instruction(const struct code_table *table, uint64_t instruction);
+
+/* How many bytes of a code object code_entry_matches needs. */
+size_t code_header_size(const struct layout *layout);
+
+/* Whether the bytes at the entry's address are still those of the code object that was read. */
+bool code_entry_matches(const struct code_entry *entry, const struct layout *layout, const uint8_t *header);
 
 /* Goes on gathering the memory of the entries that are pending. */
 void code_table_step(struct code_table *table, struct reader *reader);

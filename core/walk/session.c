@@ -5,7 +5,6 @@
 
 #include "cleanup.h"
 #include "walk/build.h"
-#include "walk/candidates.h"
 #include "walk/live_stack.h"
 #include "walk/session.h"
 #include "walk/walk.h"

@@ -1,4 +1,4 @@
-/* A session, as those see it who read more than snapshots with it. */
+/* What a session holds, for the rooms below that take other things than snapshots from it. */
 #ifndef SPPROF_WALK_SESSION_H
 #define SPPROF_WALK_SESSION_H
 

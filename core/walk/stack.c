@@ -11,6 +11,20 @@ void stack_init(struct stack *stack, uint64_t thread_state)
     *stack = (struct stack){.thread_state = thread_state, .power = 1};
 }
 
+void stack_restart(struct stack *stack)
+{
+    free(stack->truncated);
+    *stack = (struct stack){
+        .thread_state = stack->thread_state,
+        .power = 1,
+        .frames = stack->frames,
+        .frame_capacity = stack->frame_capacity,
+        .speculative = stack->speculative,
+        .links = stack->links,
+        .reads_ahead = stack->reads_ahead,
+    };
+}
+
 void stack_free(struct stack *stack)
 {
     free(stack->frames);
@@ -35,6 +49,8 @@ size_t stack_thread_state_size(const struct layout *layout)
 static enum copy_status finish(struct stack *stack, const char *reason)
 {
     stack->progress = STACK_DONE;
+    if (reason != NULL && stack->fault == STACK_SOUND)
+        stack->fault = STACK_BAD_POINTER;
     if (reason != NULL && asprintf(&stack->truncated, "%s", reason) < 0)
         stack->truncated = NULL;
     return COPY_READY;
@@ -50,13 +66,21 @@ static void enter_chunk(struct stack *stack, uint64_t chunk, uint64_t end)
     stack->lowest_in_chunk = UINT64_MAX;
 }
 
+/* Chunks are made of whole pages (_PyObject_VirtualAlloc in push_chunk, Python/pystate.c), so that the rest of a page is theirs. */
+static size_t chunk_reading_size(const struct stack *stack)
+{
+    enum { PAGE = 4096 };
+    uint64_t end = stack->chunk + stack->chunk_used;
+    return (size_t)(stack->reads_ahead ? (end + PAGE - 1) / PAGE * PAGE - stack->chunk : stack->chunk_used);
+}
+
 /* Whether the piece of data stack can be had at all; where not, frames are read one by one. */
 static enum copy_status load_chunk(struct stack *stack, struct reader *reader)
 {
     const uint8_t *data;
     if (stack->chunk == 0)
         return COPY_READY;
-    enum copy_status status = reader_struct(reader, stack->chunk, (size_t)stack->chunk_used, "data stack", &data);
+    enum copy_status status = reader_struct(reader, stack->chunk, chunk_reading_size(stack), "data stack", &data);
     if (status == COPY_READY && stack->chunk_used >= 8)
         stack->older_chunk = field_u64(data, LAYOUT(reader->layout, stack_chunk, previous));
     if (status == COPY_FAILED)
@@ -72,6 +96,12 @@ static enum copy_status enter_cframe(struct stack *stack, struct reader *reader,
     if (cframe == 0)
         return finish(stack, NULL);
     enum copy_status first = reader_pointer(reader, cframe + (uint64_t)LAYOUT(layout, cframe, current_frame), "C frame", &newest);
+    stack->head_address = cframe + (uint64_t)LAYOUT(layout, cframe, current_frame);
+    if (stack->speculative) {
+        STEP(first);
+        stack->head = newest;
+        return COPY_READY;
+    }
     STEP(reader_pointer(reader, cframe + (uint64_t)LAYOUT(layout, cframe, previous), "C frame", &before));
     STEP(first);
     if (before != 0)
@@ -87,10 +117,8 @@ static enum copy_status enter(struct stack *stack, struct reader *reader)
     const uint8_t *data;
     STEP(reader_struct(reader, stack->thread_state, stack_thread_state_size(layout), "thread state", &data));
     uint64_t cframe = layout->rules->has_cframe ? field_u64(data, LAYOUT(layout, thread_state, cframe)) : 0;
-    if (layout->rules->has_cframe)
-        stack->head = 0;
-    else
-        stack->head = field_u64(data, LAYOUT(layout, thread_state, current_frame));
+    stack->head = layout->rules->has_cframe ? 0 : field_u64(data, LAYOUT(layout, thread_state, current_frame));
+    stack->head_address = stack->thread_state + (uint64_t)LAYOUT(layout, thread_state, current_frame);
     if (LAYOUT(layout, thread_state, datastack_chunk) != LAYOUT_ABSENT) {
         stack->top = field_u64(data, LAYOUT(layout, thread_state, datastack_top));
         stack->limit = field_u64(data, LAYOUT(layout, thread_state, datastack_limit));
@@ -224,6 +252,7 @@ static bool advance(struct stack *stack, uint64_t previous)
     }
     if (previous == stack->remembered && previous != 0) {
         cut_cycle(stack);
+        stack->fault = STACK_CYCLE;
         finish(stack, "the chain of frames runs in a circle");
         return false;
     }
@@ -276,6 +305,26 @@ static enum copy_status read_interpreter_frame(struct stack *stack, struct reade
     return COPY_READY;
 }
 
+/* A return takes the code object out of the frame (3.14 and later), and leaves the instruction until the next call. */
+static struct code_entry *recover_code(struct stack *stack, const struct raw_frame *frame, const struct code_table *codes)
+{
+    if (!stack->speculative || stack->frame_count > 0)
+        return NULL;
+    return code_table_by_instruction(codes, frame->instruction);
+}
+
+static uint64_t remember_link(struct stack *stack, uint64_t code, uint64_t previous)
+{
+    if (stack->links == NULL)
+        return previous;
+    struct frame_link *link = &stack->links[(stack->cursor * UINT64_C(0x9e3779b97f4a7c15)) >> 54];
+    if (previous != 0)
+        *link = (struct frame_link){stack->cursor, code, previous};
+    else if (link->address == stack->cursor && link->code == code)
+        return link->previous;
+    return previous;
+}
+
 static enum copy_status walk_frame(struct stack *stack, struct reader *reader, struct code_table *codes)
 {
     struct raw_frame frame = {.address = stack->cursor};
@@ -294,12 +343,16 @@ static enum copy_status walk_frame(struct stack *stack, struct reader *reader, s
     if (frame.entered)
         stack->on_trial = false;
     if (frame.owner != FRAME_OWNER_INTERPRETER) { /* the interpreter's own frames, shims between C and Python, are never shown */
-        if (code == 0 || code % 8 != 0)
+        frame.code = code != 0 && code % 8 == 0 ? code_table_get(codes, code) : recover_code(stack, &frame, codes);
+        if (frame.code == NULL && (code == 0 || code % 8 != 0)) {
+            stack->fault = STACK_NOT_CODE;
             return reader_fail(reader, "frame at 0x%" PRIx64 " has no code object", stack->cursor);
-        frame.code = code_table_get(codes, code);
+        }
         if (frame.code == NULL || !push_frame(stack, &frame))
             return reader_fail(reader, "out of memory");
         stack->trial_count += was_on_trial;
+        if (frame.owner == FRAME_OWNER_GENERATOR || reader->layout->rules->frames == FRAME_OBJECTS)
+            previous = remember_link(stack, code, previous);
     }
     advance(stack, previous);
     return COPY_READY;
@@ -308,8 +361,11 @@ static enum copy_status walk_frame(struct stack *stack, struct reader *reader, s
 void stack_step(struct stack *stack, struct reader *reader, struct code_table *codes)
 {
     enum copy_status status = COPY_READY;
-    if (stack->progress == STACK_NEW)
+    if (stack->progress == STACK_NEW) {
         status = enter(stack, reader);
+        if (status == COPY_FAILED)
+            stack->fault = STACK_UNREADABLE;
+    }
     while (status == COPY_READY && stack->progress == STACK_ENTERED) {
         if (stack->cursor == 0) {
             finish(stack, NULL);

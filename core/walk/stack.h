@@ -20,10 +20,24 @@ struct raw_frame {
 
 enum { STACK_FRAMES_MAX = 2 * 1000 * 1000 };
 
+/* What kind of thing truncated tells. */
+enum stack_fault { STACK_SOUND, STACK_BAD_POINTER, STACK_NOT_CODE, STACK_CYCLE, STACK_UNREADABLE };
+
+/*
+ * Of a target that runs: which frame a frame was called by when that was last seen, by address and code object. A generator that has
+ * yielded since, and a frame object that has returned (3.9, 3.10), have forgotten it.
+ */
+enum { FRAME_LINKS = 1 << 10 };
+
+struct frame_link {
+    uint64_t address, code, previous;
+};
+
 struct stack {
     uint64_t thread_state;
     enum { STACK_NEW, STACK_ENTERED, STACK_DONE } progress;
     uint64_t head;   /* the newest frame */
+    uint64_t head_address; /* where the target keeps that pointer */
     /*
      * 3.11 and 3.12: a C frame becomes the current one before it names its newest frame (the first lines of _PyEval_EvalFrameDefault), so
      * until then it names whatever was on the C stack. What it names is on trial until the frame where the interpreter was entered is
@@ -36,8 +50,17 @@ struct stack {
     uint64_t cursor; /* the frame to be read next */
     struct raw_frame *frames;
     size_t frame_count, frame_capacity;
+    /*
+     * The target runs: the newest frame may have returned since its address was read, and its slot still tells what it was (from 3.14 on
+     * it has lost its code object, and is known by its instruction). There is no trial: what the current C frame names is taken as
+     * it is, and whether it can be is for others to judge.
+     */
+    bool speculative;
+    struct frame_link *links; /* FRAME_LINKS of them, borrowed; NULL: none are kept */
+    bool reads_ahead; /* chunks are read to the end of their page, so that the next reading finds them large enough */
     size_t steps; /* frames gone by, shown or not */
     char *truncated; /* why the stack ends early; owned */
+    enum stack_fault fault;
     /* The piece of the data stack that the cursor is in: [chunk, chunk + chunk_used). */
     uint64_t chunk, chunk_used, older_chunk;
     uint64_t lowest_in_chunk; /* frames of a chunk are pushed upwards: each older one lies lower */
@@ -50,6 +73,7 @@ struct stack {
 size_t stack_thread_state_size(const struct layout *layout);
 
 void stack_init(struct stack *stack, uint64_t thread_state);
+void stack_restart(struct stack *stack); /* to be walked anew */
 void stack_free(struct stack *stack); /* its contents */
 
 /* Walks as far as memory is there. The stack is whole, or truncated says why not, when progress is DONE. */

@@ -218,6 +218,8 @@ class Spprof:
         self.path = str(Path(path).resolve())
 
     def run(self, *arguments, before=(), timeout=120, **options):
+        if before:  # the leak check of the sanitizers cannot work below strace
+            options.setdefault("env", {**os.environ, "ASAN_OPTIONS": "detect_leaks=0"})
         return subprocess.run([*before, self.path, *map(str, arguments)], stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout,
                               **options)
 

@@ -19,6 +19,7 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     config.addinivalue_line("markers", "matrix: runs once for each interpreter")
     config.addinivalue_line("markers", "native: cannot work under qemu-user, or takes minutes there")
+    config.addinivalue_line("markers", "heavy: takes seconds; runs on one interpreter of each kind")
 
 
 def interpreters(config):

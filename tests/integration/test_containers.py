@@ -157,6 +157,7 @@ def test_interpreter_that_ends(spprof, start, kind):
     check(spprof, start("ending.py", kind))
 
 
+@pytest.mark.heavy
 def test_interpreter_that_begins(spprof, launcher):
     """At any moment of its start a process is told to be no Python yet, or shows stacks."""
     for number in range(30):

@@ -188,6 +188,7 @@ def erase_note(path, name, kind):
         return len(places)
 
 
+@pytest.mark.heavy
 @pytest.mark.native
 def test_nothing_that_a_core_names_is_executed(spprof, launcher, interpreter, tmp_path):
     """Peers' fault 8: the file at the executable's path is by now a script that would leave a mark."""

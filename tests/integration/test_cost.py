@@ -36,17 +36,20 @@ def test_reading_20_threads_of_22_frames(parked, reads, capsys, interpreter):
     assert calls <= 150 and size <= 500000
 
 
+@pytest.mark.heavy
 def test_reading_grows_with_threads(start, reads):
     """Ten times the threads take at most ten times the calls and bytes, and a little for the start."""
     few, many = reads(start("many.py", 20, 22)), reads(start("many.py", 200, 22))
     assert many[0] <= 10 * few[0] and many[1] <= 10 * few[1]
 
 
+@pytest.mark.heavy
 def test_reading_grows_with_depth(start, reads):
     shallow, deep = reads(start("many.py", 2, 1000)), reads(start("many.py", 2, 10000))
     assert deep[0] <= 10 * shallow[0] + 10 and deep[1] <= 11 * shallow[1]
 
 
+@pytest.mark.heavy
 def test_a_thousand_threads(spprof, start):
     target = start("many.py", 1000, 10)
     threads = all_threads(spprof.report(target.pid))

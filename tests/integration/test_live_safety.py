@@ -45,6 +45,7 @@ def parked_threads(truth):
     return {tid: thread for tid, thread in expected_threads(truth).items() if tid != truth["pid"]}
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("mode, looks", [((), 200), (("--no-stop",), 50)], ids=["stopping", "not stopping"])
 def test_many_looks_at_a_running_process(spprof, start, mode, looks):
     target = start("many.py", 5, 22)
@@ -58,6 +59,7 @@ def test_many_looks_at_a_running_process(spprof, start, mode, looks):
     check_runs(target)
 
 
+@pytest.mark.heavy
 def test_killed_while_looking(spprof, start):
     """SIGKILL at any moment of spprof's life leaves the target running."""
     target = start("many.py", 50, 22)
@@ -78,6 +80,7 @@ def test_killed_while_looking(spprof, start):
     assert parked_threads(target.truth).keys() < reported_threads(all_threads(spprof.report(target.pid))).keys()
 
 
+@pytest.mark.heavy
 def test_killed_with_the_target_stopped(spprof, start):
     """The same at the worst of all moments; strace draws it out, by delaying each ptrace call of spprof."""
     if not shutil.which("strace"):
@@ -118,6 +121,7 @@ def test_output_that_nobody_reads(spprof, start):
     assert not set("tT") & set(states(target.pid).values())
 
 
+@pytest.mark.heavy
 def test_the_parent_hears_of_no_stop(spprof, start):
     """Job control sees nothing: no SIGCHLD that says stopped or continued, nothing for waitpid(WUNTRACED | WCONTINUED)."""
     target = start("many.py", 5, 22)
@@ -182,6 +186,7 @@ def test_interrupted_calls_go_on(spprof, parked):
         assert differences(all_threads(spprof.report(target.pid)), before) == []
 
 
+@pytest.mark.heavy
 def test_how_long_the_target_stands_still(spprof, start, capsys, interpreter):
     """20 threads of 22 frames, measured by the target itself; the bound is loose, since other programs share the machine."""
     target = start("many.py", 20, 22)

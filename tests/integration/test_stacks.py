@@ -47,6 +47,7 @@ def test_no_column_is_made_up(spprof, start):
     assert {frame["column"] for frame in frames} == {None}
 
 
+@pytest.mark.heavy
 @pytest.mark.native
 def test_200000_frames(spprof, start):
     """Peers' fault 3: no stack is too deep."""
@@ -177,6 +178,7 @@ def test_no_control_byte_reaches_a_terminal(spprof, parked, interpreter):
         assert re.search(r'File "[^"]*", line \d+, in (Class\.)?%s\n' % function, text)
 
 
+@pytest.mark.heavy
 @pytest.mark.native
 @pytest.mark.parametrize("mode", [(), ("--no-stop",)], ids=["stopped", "not stopped"])
 def test_stacks_of_running_threads_are_possible(spprof, start, mode):
@@ -200,6 +202,7 @@ def test_stacks_of_running_threads_are_possible(spprof, start, mode):
     assert {"turn", "deep", "numbers", "awaited", "leaf_a"} <= seen
 
 
+@pytest.mark.heavy
 @pytest.mark.native
 def test_most_running_stacks_are_whole_without_stopping(spprof, start):
     target = start("churn.py")

@@ -27,6 +27,7 @@ def differences(report, truth):
             for name, texts in truth.items() for key, text in texts.items() if found[name].get(key) != text]
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("seed", SEEDS)
 def test_random_values_are_what_repr_says(launcher, spprof, seed):
     target = launcher.start("values.py", seed, 500)
@@ -159,6 +160,7 @@ def hostile_word(chance, addresses, word):
     ])()
 
 
+@pytest.mark.heavy
 @pytest.mark.native
 def test_damaged_objects_break_nothing_but_themselves(launcher, spprof):
     """Words in and around the objects of a core are overwritten: whatever is shown is shown to the end."""

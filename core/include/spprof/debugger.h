@@ -73,6 +73,22 @@ bool spprof_debugger_target_interrupted(const struct spprof_target *target);
 /* The commands of a debugger: they keep what was read and which Python frame is selected until the inferior, or its state, is another. */
 struct spprof_console;
 
+enum spprof_run_end {
+    SPPROF_RUN_DONE,        /* the work has returned */
+    SPPROF_RUN_STOPPED,     /* a breakpoint, a signal, a crash stopped the inferior before */
+    SPPROF_RUN_EXITED,      /* it has ended */
+    SPPROF_RUN_INTERRUPTED, /* the user pressed Ctrl-C */
+};
+
+/* Work that is done while the inferior runs. */
+struct spprof_run {
+    void (*work)(void *context);   /* called once, on a thread of its own whose signals are all blocked; calls nothing of the debugger's */
+    void (*cancel)(void *context); /* called on the command's thread where the run ends before the work: that is to return soon */
+    void *context;
+    enum spprof_run_end end; /* set by the plugin */
+    char why[256];           /* set by the plugin: what stopped it or how it ended, as one would say it; "" unknown */
+};
+
 struct spprof_console_ops {
     /* Says which process or core is current. Errors: there is none, or not one that can be looked at. Its texts are copied. */
     struct spprof_error *(*inferior)(void *debugger, struct spprof_debugger_inferior *inferior);
@@ -82,6 +98,14 @@ struct spprof_console_ops {
     void (*thread_label)(void *debugger, int64_t tid, char *label, size_t size);
     bool (*wants_color)(void *debugger); /* may be NULL: no */
     const char *debugger_name; /* "gdb", "lldb" */
+    /* For sampling; all NULL where the debugger cannot do it. run_begin prepares for many runs in a row, run_end puts everything back. */
+    struct spprof_error *(*run_begin)(void *debugger);
+    /*
+     * Lets the inferior run until the work has returned, or something else stops it, which the debugger shows as it would show any stop.
+     * After DONE and INTERRUPTED it stands as if it had been interrupted, nothing is printed, and no signal is left for it.
+     */
+    struct spprof_error *(*run)(void *debugger, struct spprof_run *run);
+    void (*run_end)(void *debugger);
 };
 
 /* Borrows the ops and debugger. Errors: NO_MEMORY. */

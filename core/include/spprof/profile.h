@@ -94,7 +94,11 @@ void spprof_profile_free(struct spprof_profile *profile); /* NULL is allowed */
 /* The index of a place, made when it is new; the texts are copied. SPPROF_NONE: no memory. Amortised O(1). */
 uint32_t spprof_profile_place(struct spprof_profile *profile, const struct spprof_place *place);
 
-/* The index of a thread, made when it is new; name is copied (bytes NULL: unknown). SPPROF_NONE: no memory. */
+/*
+ * The index of a thread, made when it is new; name is copied (bytes NULL: unknown). SPPROF_NONE: no memory. A kernel id with another
+ * name is another thread. One whose name is not known is the thread that had the id last: the threading module learns of a thread
+ * only after it has begun, and forgets it before it ends.
+ */
 uint32_t spprof_profile_thread(struct spprof_profile *profile, int64_t tid, const struct spprof_text *name, const char *os_name, bool main);
 
 /* The child of a node for a place, made when it is new. SPPROF_NONE: no memory. Amortised O(1), however many children there are. */
@@ -123,7 +127,8 @@ enum spprof_profile_format spprof_profile_format_of_file(const char *path);
 
 struct spprof_profile_report_options {
     bool color;    /* of the table */
-    bool threads;  /* one root a thread; else the threads are folded into one */
+    bool threads;  /* one root a thread; else the threads are folded into one. pprof labels samples by thread either way, the page
+                    * of HTML holds both and begins with the one that is asked for */
     unsigned width; /* of the terminal, for the table; 0: 100 */
 };
 

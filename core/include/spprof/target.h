@@ -111,6 +111,10 @@ struct spprof_target_ops {
     /* Stops every thread together, lets them go again. Only a live process has these. */
     struct spprof_error *(*stop)(struct spprof_target *target);
     void (*resume)(struct spprof_target *target);
+    /* For many stops in a row: from now on threads stay seized between them, and rest must be called in the time between. */
+    struct spprof_error *(*hold)(struct spprof_target *target);
+    /* Waits until a moment (CLOCK_MONOTONIC, ns), or a signal to the caller, and lets the threads have the signals that come for them. */
+    void (*rest)(struct spprof_target *target, uint64_t until);
     /* Releases the private data and the target itself; spprof_target_close has freed executable and problems before. */
     void (*close)(struct spprof_target *target);
 };
@@ -122,6 +126,7 @@ struct spprof_target {
     unsigned pointer_size; /* bytes; 8 for all Linux targets */
     unsigned long_size;    /* bytes of C's long: 8, and 4 on Windows (LLP64) */
     int64_t pid;           /* of the process; in a core the dead one's; 0 unknown */
+    bool local;            /* a process of this machine: /proc/PID is its own */
     char *executable;      /* path as the target knew it, raw bytes; NULL unknown */
     int signal;            /* a core's: the signal it died of; 0 for a live process or a gcore core */
     struct spprof_problems problems;

@@ -1,0 +1,247 @@
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "child.h"
+#include "message.h"
+#include "operand.h"
+#include "options/number.h"
+#include "options/profile_output.h"
+#include "spprof/sample.h"
+#include "terminal.h"
+#include "verb.h"
+
+enum { DEFAULT_SECONDS = 10, START_POLL_US = 2000, EXEC_SECONDS = 5 };
+
+/* What one run of the command holds. */
+struct sampling {
+    const struct options *options;
+    int64_t pid;
+    pid_t child; /* 0: the process was there before */
+    struct spprof_target *target;
+    struct spprof_sampler *sampler;
+};
+
+static volatile int ended;
+
+static void end(int signal)
+{
+    (void)signal;
+    ended = 1;
+}
+
+/* Ctrl-C, and a polite kill, end the sampling, and what was collected is shown; a second one ends spprof. */
+static void catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = end, .sa_flags = (int)SA_RESETHAND};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+static void show_progress(void *context, const struct spprof_sample_progress *progress)
+{
+    const struct sampling *sampling = context;
+    if (sampling->options->quiet || !isatty(STDERR_FILENO))
+        return;
+    fprintf(stderr, "\r\033[K%.1f s  %" PRIu64 " samples  %" PRIu64 " dropped  %" PRIu32 " thread%s  (Ctrl-C ends)", progress->elapsed_s,
+            progress->samples, progress->dropped, progress->threads, progress->threads == 1 ? "" : "s");
+    fflush(stderr);
+}
+
+static void clear_progress(const struct sampling *sampling)
+{
+    if (!sampling->options->quiet && isatty(STDERR_FILENO))
+        fputs("\r\033[K", stderr);
+}
+
+static void pause_briefly(void)
+{
+    nanosleep(&(struct timespec){.tv_nsec = START_POLL_US * 1000}, NULL);
+}
+
+static double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static bool has_ended(const struct sampling *sampling)
+{
+    int status;
+    return sampling->child != 0 ? child_has_ended(sampling->child, &status) : kill((pid_t)sampling->pid, 0) != 0;
+}
+
+static struct spprof_error *attach(struct sampling *sampling)
+{
+    struct spprof_sample_options wanted = options_sample(sampling->options);
+    struct spprof_error *error = spprof_process_open(sampling->pid, &sampling->target);
+    if (error != NULL)
+        return error;
+    if (sampling->sampler == NULL)
+        error = spprof_sampler_new(sampling->target, &wanted, &sampling->sampler);
+    else
+        error = spprof_sampler_rebind(sampling->sampler, sampling->target);
+    if (error == NULL)
+        return NULL;
+    spprof_target_close(sampling->target);
+    sampling->target = NULL;
+    return error;
+}
+
+/* A program that has just begun has no interpreter yet: tries again until it has, it ends, or the time is over (0: none). */
+static struct spprof_error *attach_soon(struct sampling *sampling, double seconds)
+{
+    double until = seconds_now() + seconds;
+    for (;;) {
+        struct spprof_error *error = attach(sampling);
+        if (error != NULL && sampling->child != 0 && sampling->sampler == NULL && has_ended(sampling)) {
+            spprof_error_free(error);
+            return spprof_error_new(SPPROF_ERROR_NOT_PYTHON, "'%s' has ended, and no Python interpreter was found in it while it ran",
+                                    sampling->options->operands[0]);
+        }
+        if (error == NULL || error->kind == SPPROF_ERROR_PERMISSION || ended || has_ended(sampling) || (seconds > 0 && seconds_now() > until))
+            return error;
+        spprof_error_free(error);
+        pause_briefly();
+    }
+}
+
+/* Samples until the end; a process that becomes another program by exec is sampled on. */
+static struct spprof_error *run_on(struct sampling *sampling)
+{
+    for (;;) {
+        struct spprof_error *error = spprof_sampler_run(sampling->sampler, &ended, show_progress, sampling);
+        if (error != NULL || ended || !spprof_sampler_is_over(sampling->sampler) || has_ended(sampling))
+            return error;
+        spprof_target_close(sampling->target);
+        sampling->target = NULL;
+        error = attach_soon(sampling, EXEC_SECONDS);
+        if (error != NULL) { /* it is no Python program any more: what was sampled until now counts */
+            spprof_error_free(error);
+            return NULL;
+        }
+    }
+}
+
+static unsigned terminal_width(void)
+{
+    struct winsize size;
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
+}
+
+static char *joined(char **words, int count)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&text, &size);
+    if (stream == NULL)
+        return NULL;
+    for (int i = 0; i < count; i++)
+        fprintf(stream, "%s%s", i > 0 ? " " : "", words[i]);
+    fclose(stream);
+    return text;
+}
+
+static enum exit_status write_profile(const struct sampling *sampling)
+{
+    const struct options *options = sampling->options;
+    struct spprof_profile *profile;
+    struct spprof_error *error = spprof_sampler_finish(sampling->sampler, &profile);
+    if (error == NULL && sampling->child != 0 && profile->command == NULL)
+        profile->command = joined(options->operands, options->operand_count);
+    if (error == NULL)
+        error = profile_output_write(options, profile, stdout, terminal_wants_color(options->color), terminal_width());
+    if (error == NULL && options->output != NULL && !options->quiet)
+        message("%" PRIu64 " samples written to '%s'", profile->samples, options->output);
+    fflush(stdout);
+    spprof_profile_free(profile);
+    if (error == NULL)
+        return STATUS_DONE;
+    complain_error(error);
+    return STATUS_UNREADABLE;
+}
+
+static enum exit_status sample(struct sampling *sampling)
+{
+    catch_signals();
+    prctl(PR_SET_TIMERSLACK, 1UL);
+    struct spprof_error *error = sampling->child != 0 ? attach_soon(sampling, 0) : attach(sampling);
+    if (error == NULL)
+        error = run_on(sampling);
+    clear_progress(sampling);
+    enum exit_status status = STATUS_UNREADABLE;
+    if (error == NULL)
+        status = write_profile(sampling);
+    else
+        complain_error(error);
+    spprof_sampler_free(sampling->sampler);
+    spprof_target_close(sampling->target);
+    return status;
+}
+
+static enum exit_status sample_command(struct sampling *sampling)
+{
+    struct spprof_error *error = child_start(sampling->options->operands, &sampling->child);
+    if (error != NULL) {
+        complain_error(error);
+        return STATUS_UNREADABLE;
+    }
+    sampling->pid = sampling->child;
+    enum exit_status status = sample(sampling);
+    int code = child_wait(sampling->child);
+    return code != 0 ? (enum exit_status)code : status;
+}
+
+static enum exit_status sample_process(const struct verb *verb, struct sampling *sampling)
+{
+    const struct options *options = sampling->options;
+    if (options->operand_count != 1 || !number_is_digits(options->operands[0])) {
+        complain_usage(verb, options->operand_count == 0 ? "sample needs a process id, or '--' and a command"
+                                                         : "sample takes one process id; a command stands behind '--'");
+        return STATUS_USAGE;
+    }
+    if (!number_parse(options->operands[0], &sampling->pid) || sampling->pid == 0 || sampling->pid > INT32_MAX) {
+        message("there is no process %s; 'ps -ef' lists the processes", options->operands[0]);
+        return STATUS_UNREADABLE;
+    }
+    return sample(sampling);
+}
+
+static enum exit_status run(const struct verb *verb, const struct options *options)
+{
+    struct options settled = *options;
+    struct sampling sampling = {.options = &settled};
+    enum spprof_profile_format format;
+    struct spprof_error *error = profile_output_check(options, &format);
+    if (error != NULL) {
+        complain_usage(verb, "%s", error->message);
+        spprof_error_free(error);
+        return STATUS_USAGE;
+    }
+    bool command = options->command && options->operand_count > 0;
+    if (settled.duration_s == 0 && !command)
+        settled.duration_s = DEFAULT_SECONDS;
+    return command ? sample_command(&sampling) : sample_process(verb, &sampling);
+}
+
+const struct verb verb_sample = {
+    .name = "sample",
+    .bit = FOR_SAMPLE,
+    .operands = "PID | -- COMMAND...",
+    .summary = "sample a running process, or a command from its start to its end",
+    .help = "Looks at a process again and again while it runs, and tells where its time goes: by function, as a flame graph, or for\n"
+            "other tools. The process is not stopped unless --stop is given, and never changed. Only threads that run are counted.\n"
+            "Every sample that could not be taken is counted by its reason. Ctrl-C ends early, with the result.\n"
+            "A command ends with its own exit status.\n",
+    .examples = "  spprof sample 1234                      ten seconds, a table\n"
+                "  spprof sample -d 1m -o out.html 1234    a flame graph for a browser\n"
+                "  spprof sample -r 1000 -- python3 job.py from its first line to its end\n"
+                "  spprof sample --idle --threads 1234     what every thread does or waits for\n",
+    .run = run,
+};

@@ -1,0 +1,11 @@
+# Turns the page's sources into an array of bytes each, for the compiler: cmake -DOUTPUT=FILE -DSOURCES=A;B -P embed.cmake
+set(text "")
+foreach(source IN LISTS SOURCES)
+  get_filename_component(name ${source} NAME)
+  string(REPLACE "." "_" name ${name})
+  file(READ ${source} bytes HEX)
+  string(REGEX REPLACE "(................................)" "\\1\n" bytes "${bytes}")
+  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${bytes}")
+  string(APPEND text "static const unsigned char ${name}[] = {\n${bytes}\n};\n")
+endforeach()
+file(WRITE ${OUTPUT} "${text}")

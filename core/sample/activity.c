@@ -1,0 +1,85 @@
+#include "sample/activity.h"
+
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { FRESH_NS = 1000000 };
+
+static int open_file(int64_t pid, int64_t tid, const char *name)
+{
+    char path[96];
+    snprintf(path, sizeof path, "/proc/%" PRId64 "/task/%" PRId64 "/%s", pid, tid, name);
+    return tid > 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+}
+
+void activity_open(struct activity *activity, int64_t pid, int64_t tid)
+{
+    *activity = (struct activity){.state_file = open_file(pid, tid, "stat"), .time_file = open_file(pid, tid, "schedstat")};
+}
+
+static void close_file(int *file)
+{
+    if (*file >= 0)
+        close(*file);
+    *file = -1;
+}
+
+void activity_close(struct activity *activity)
+{
+    close_file(&activity->state_file);
+    close_file(&activity->time_file);
+}
+
+/* The beginning of a file, ended by NUL; false where there is nothing. */
+static bool read_file(int file, char *text, size_t size)
+{
+    ssize_t got = file >= 0 ? pread(file, text, size - 1, 0) : -1;
+    if (got <= 0)
+        return false;
+    text[got] = '\0';
+    return true;
+}
+
+/* "123 (name) R ...": the name may hold anything, so its end is the last parenthesis. */
+static enum spprof_activity read_state(const struct activity *activity)
+{
+    char stat[256];
+    if (!read_file(activity->state_file, stat, sizeof stat))
+        return SPPROF_ACTIVITY_UNKNOWN;
+    const char *close = strrchr(stat, ')');
+    if (close == NULL || close[1] != ' ')
+        return SPPROF_ACTIVITY_UNKNOWN;
+    return close[2] == 'R' ? SPPROF_ACTIVITY_RUNNING : SPPROF_ACTIVITY_IDLE;
+}
+
+enum spprof_activity activity_ask(struct activity *activity, uint64_t now)
+{
+    activity->state = read_state(activity);
+    activity->asked_at = now;
+    return activity->state;
+}
+
+enum spprof_activity activity_of(struct activity *activity, uint64_t now)
+{
+    bool fresh = activity->asked_at != 0 && now - activity->asked_at < FRESH_NS;
+    return fresh ? activity->state : activity_ask(activity, now);
+}
+
+enum spprof_activity activity_since(struct activity *activity, uint64_t now)
+{
+    enum { PART = 5 }; /* of the time in between; a thread that waits runs for a moment when it is stopped, too */
+    char text[96];
+    uint64_t before = activity->asked_at, ran_before = activity->ran;
+    activity->state = SPPROF_ACTIVITY_UNKNOWN;
+    if (!read_file(activity->time_file, text, sizeof text))
+        return SPPROF_ACTIVITY_UNKNOWN;
+    activity->ran = strtoull(text, NULL, 10); /* the first number: Documentation/scheduler/sched-stats.rst of Linux */
+    activity->asked_at = now;
+    if (before != 0)
+        activity->state = (activity->ran - ran_before) * PART >= now - before ? SPPROF_ACTIVITY_RUNNING : SPPROF_ACTIVITY_IDLE;
+    return activity->state;
+}

@@ -1,0 +1,29 @@
+/* Whether threads run: the kernel's word. */
+#ifndef SPPROF_SAMPLE_ACTIVITY_H
+#define SPPROF_SAMPLE_ACTIVITY_H
+
+#include <stdint.h>
+
+#include "spprof/target.h"
+
+/* A thread whose state is asked for again and again. */
+struct activity {
+    int state_file, time_file; /* stat and schedstat of /proc/PID/task/TID; -1: none */
+    uint64_t asked_at;         /* ns */
+    uint64_t ran;              /* ns on a CPU until asked_at */
+    enum spprof_activity state;
+};
+
+void activity_open(struct activity *activity, int64_t pid, int64_t tid);
+void activity_close(struct activity *activity);
+
+/* Asks the kernel. UNKNOWN: the thread is gone, or was never there. */
+enum spprof_activity activity_ask(struct activity *activity, uint64_t now);
+
+/* Its last word, where that is not older than a millisecond; else asks. */
+enum spprof_activity activity_of(struct activity *activity, uint64_t now);
+
+/* Of a thread that a debugger has stopped: whether it ran since it was asked before. UNKNOWN the first time. */
+enum spprof_activity activity_since(struct activity *activity, uint64_t now);
+
+#endif

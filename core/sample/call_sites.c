@@ -1,0 +1,101 @@
+#include "sample/call_sites.h"
+
+#include <stdlib.h>
+
+#include "sample/mention.h"
+
+enum { FIRST_SLOTS = 1 << 12, SLOTS_MAX = 1 << 22 };
+
+struct site {
+    const struct code_entry *caller, *callee; /* caller NULL: a free slot */
+    int64_t offset;
+    bool allowed;
+};
+
+struct call_sites {
+    struct site *slots;
+    size_t slot_count, used;
+};
+
+struct spprof_error *call_sites_new(struct call_sites **result)
+{
+    struct call_sites *sites = calloc(1, sizeof *sites);
+    struct site *slots = calloc(FIRST_SLOTS, sizeof *slots);
+    if (sites == NULL || slots == NULL) {
+        free(sites);
+        free(slots);
+        return spprof_error_no_memory();
+    }
+    *sites = (struct call_sites){slots, FIRST_SLOTS, 0};
+    *result = sites;
+    return NULL;
+}
+
+void call_sites_free(struct call_sites *sites)
+{
+    if (sites == NULL)
+        return;
+    free(sites->slots);
+    free(sites);
+}
+
+void call_sites_clear(struct call_sites *sites)
+{
+    memset(sites->slots, 0, sites->slot_count * sizeof *sites->slots);
+    sites->used = 0;
+}
+
+static struct site *find(const struct call_sites *sites, const struct code_entry *caller, int64_t offset, const struct code_entry *callee)
+{
+    uint64_t hash = ((uint64_t)(uintptr_t)caller * 31 + (uint64_t)(uintptr_t)callee + (uint64_t)offset * 8191) * UINT64_C(0x9e3779b97f4a7c15);
+    for (size_t at = (size_t)(hash >> 32);; at++) {
+        struct site *site = &sites->slots[at & (sites->slot_count - 1)];
+        if (site->caller == NULL || (site->caller == caller && site->callee == callee && site->offset == offset))
+            return site;
+    }
+}
+
+/* Where there is no memory, or too much is known already, everything is forgotten: it can be proven again. */
+static void make_room(struct call_sites *sites)
+{
+    if (sites->used * 2 < sites->slot_count)
+        return;
+    size_t larger = sites->slot_count * 4;
+    struct site *slots = larger <= SLOTS_MAX ? calloc(larger, sizeof *slots) : NULL;
+    if (slots == NULL) {
+        call_sites_clear(sites);
+        return;
+    }
+    struct call_sites grown = {slots, larger, sites->used};
+    for (size_t i = 0; i < sites->slot_count; i++) {
+        const struct site *site = &sites->slots[i];
+        if (site->caller != NULL)
+            *find(&grown, site->caller, site->offset, site->callee) = *site;
+    }
+    free(sites->slots);
+    *sites = grown;
+}
+
+static void remember(struct call_sites *sites, const struct code_entry *caller, int64_t offset, const struct code_entry *callee, bool allowed)
+{
+    make_room(sites);
+    struct site *site = find(sites, caller, offset, callee);
+    sites->used += site->caller == NULL;
+    *site = (struct site){caller, callee, offset, allowed};
+}
+
+bool call_sites_allow(struct call_sites *sites, struct reader *reader, const struct code_entry *caller, int64_t offset,
+                      const struct code_entry *callee)
+{
+    const struct site *site = find(sites, caller, offset, callee);
+    if (site->caller != NULL)
+        return site->allowed;
+    bool allowed = line_mentions(reader, caller, offset, callee);
+    remember(sites, caller, offset, callee, allowed);
+    return allowed;
+}
+
+void call_sites_prove(struct call_sites *sites, const struct code_entry *caller, int64_t offset, const struct code_entry *callee)
+{
+    remember(sites, caller, offset, callee, true);
+}

@@ -1,0 +1,25 @@
+/*
+ * Which function may have been called by which instruction: what was proven once is remembered. Of a target that runs, a caller and a
+ * callee may be read a moment apart, and then be no pair; one that is proven here is a pair that the program does make.
+ */
+#ifndef SPPROF_SAMPLE_CALL_SITES_H
+#define SPPROF_SAMPLE_CALL_SITES_H
+
+#include "walk/code_table.h"
+
+struct call_sites;
+
+struct spprof_error *call_sites_new(struct call_sites **sites);
+void call_sites_free(struct call_sites *sites); /* NULL is allowed */
+
+/* Forgets everything: entries of the code table are about to be freed. */
+void call_sites_clear(struct call_sites *sites);
+
+/* Whether the instruction at a byte offset of caller is known to call callee: its line mentions it, or it was proven. */
+bool call_sites_allow(struct call_sites *sites, struct reader *reader, const struct code_entry *caller, int64_t offset,
+                      const struct code_entry *callee);
+
+/* Remembers that it does: the pair was seen to stand long enough. */
+void call_sites_prove(struct call_sites *sites, const struct code_entry *caller, int64_t offset, const struct code_entry *callee);
+
+#endif

@@ -1,0 +1,150 @@
+#include "sample/mention.h"
+
+#include <stdlib.h>
+
+#include "object/string.h"
+#include "walk/position.h"
+
+enum { NAMES_MAX = 1 << 14, WANTED_MAX = 8, BYTECODE_MAX = 1 << 24, CODE_UNIT = 2 };
+
+/* Indices into co_names of the names that are looked for. */
+struct wanted {
+    uint32_t index[WANTED_MAX];
+    size_t count;
+};
+
+static struct spprof_text part(const char *bytes, size_t size)
+{
+    return (struct spprof_text){(char *)(uintptr_t)bytes, size};
+}
+
+/* "Service" of "Service.__init__" and of "outer.<locals>.Service.__init__"; empty where the callee makes no instance. */
+static struct spprof_text class_name(const struct spprof_code *callee)
+{
+    static const char suffix[] = ".__init__";
+    const size_t length = sizeof suffix - 1;
+    const struct spprof_text *name = &callee->qualified_name;
+    if (name->bytes == NULL || name->size <= length || memcmp(name->bytes + name->size - length, suffix, length) != 0)
+        return part("", 0);
+    size_t end = name->size - length, start = end;
+    while (start > 0 && name->bytes[start - 1] != '.')
+        start--;
+    return part(name->bytes + start, end - start);
+}
+
+static bool equal(const struct spprof_text *a, const struct spprof_text *b)
+{
+    return a->size == b->size && a->size > 0 && memcmp(a->bytes, b->bytes, a->size) == 0;
+}
+
+/* Private names are mangled where they are used: __run is _Service__run there. */
+static bool is_mangled(const struct spprof_text *used, const struct spprof_text *name)
+{
+    if (name->size < 3 || memcmp(name->bytes, "__", 2) != 0 || used->size <= name->size || used->bytes[0] != '_')
+        return false;
+    return memcmp(used->bytes + used->size - name->size, name->bytes, name->size) == 0;
+}
+
+static bool is_wanted(const struct spprof_text *used, const struct spprof_code *callee)
+{
+    struct spprof_text class = class_name(callee);
+    return equal(used, &callee->name) || is_mangled(used, &callee->name) || equal(used, &class);
+}
+
+static enum copy_status want_names(struct reader *reader, const struct code_entry *caller, const struct spprof_code *callee, struct wanted *wanted)
+{
+    const struct layout *layout = reader->layout;
+    const uint8_t *data;
+    uint64_t tuple;
+    size_t header = (size_t)LAYOUT(layout, tuple, items);
+    STEP(reader_pointer(reader, caller->code->address + (uint64_t)LAYOUT(layout, code, names), "co_names", &tuple));
+    STEP(reader_expect(reader, tuple, TYPE_FLAG_TUPLE, "co_names"));
+    STEP(reader_struct(reader, tuple, header, "co_names", &data));
+    uint64_t count = field_u64(data, LAYOUT(layout, variable_object, ob_size));
+    if (count > NAMES_MAX)
+        return reader_fail(reader, "co_names has too many items");
+    STEP(reader_struct(reader, tuple, header + (size_t)count * 8, "co_names", &data));
+    enum copy_status status = COPY_READY;
+    for (uint64_t i = 0; i < count; i++)
+        if (string_load(reader, field_u64(data, (int32_t)(header + i * 8)), "a name") == COPY_PENDING)
+            status = COPY_PENDING;
+    STEP(status);
+    wanted->count = 0;
+    for (uint64_t i = 0; i < count && wanted->count < WANTED_MAX; i++) {
+        struct spprof_text used = {NULL, 0};
+        STEP(string_read(reader, field_u64(data, (int32_t)(header + i * 8)), "a name", &used));
+        if (is_wanted(&used, callee))
+            wanted->index[wanted->count++] = (uint32_t)i;
+        free(used.bytes);
+    }
+    return COPY_READY;
+}
+
+/* 3.11 and later: behind the code object; before: a bytes object. */
+static enum copy_status want_bytecode(struct reader *reader, const struct code_entry *caller, const uint8_t **bytecode, size_t *size)
+{
+    uint64_t object;
+    if (caller->bytecode != 0) {
+        *size = (size_t)caller->bytecode_size;
+        return *size > BYTECODE_MAX ? COPY_FAILED : reader_bytes(reader, caller->bytecode, *size, "bytecode", bytecode);
+    }
+    STEP(reader_pointer(reader, caller->code->address + (uint64_t)LAYOUT(reader->layout, code, bytecode_object), "co_code", &object));
+    return bytes_read(reader, object, "co_code", BYTECODE_MAX, bytecode, size);
+}
+
+static int32_t line_at(const struct reader *reader, const struct spprof_code *code, int64_t offset)
+{
+    return position_find(reader->layout->rules->line_table, code->line_table, code->line_table_size, code->first_line, offset).line;
+}
+
+static bool holds(const struct wanted *wanted, uint32_t index)
+{
+    for (size_t i = 0; i < wanted->count; i++)
+        if (wanted->index[i] == index)
+            return true;
+    return false;
+}
+
+/* Whether an instruction of the line loads one of the names. */
+static bool line_loads(const struct reader *reader, const struct spprof_code *code, const uint8_t *bytecode, size_t size, int32_t line,
+                       const struct wanted *wanted)
+{
+    const struct layout_bytecode *rules = reader->layout->rules->bytecode;
+    uint32_t argument = 0;
+    for (size_t at = 0; at + CODE_UNIT <= size; at += CODE_UNIT * (1u + rules->caches[bytecode[at]])) {
+        uint8_t opcode = bytecode[at], shift = rules->name_shift[opcode];
+        argument = argument << 8 | bytecode[at + 1];
+        if (shift > 0 && holds(wanted, argument >> (shift - 1)) && line_at(reader, code, (int64_t)at) == line)
+            return true;
+        if (opcode != rules->extended_arg)
+            argument = 0;
+    }
+    return false;
+}
+
+static bool stands_in_line(const struct spprof_code *caller, const struct spprof_code *callee, int32_t line)
+{
+    bool nameless = callee->name.size > 0 && callee->name.bytes[0] == '<';
+    return nameless && callee->first_line == line && equal(&caller->file, &callee->file);
+}
+
+bool line_mentions(struct reader *reader, const struct code_entry *caller, int64_t offset, const struct code_entry *callee)
+{
+    int32_t line = line_at(reader, caller->code, offset);
+    if (line == SPPROF_NO_POSITION || callee->code->name.bytes == NULL)
+        return false;
+    if (stands_in_line(caller->code, callee->code, line))
+        return true;
+    if (LAYOUT(reader->layout, code, names) == LAYOUT_ABSENT || reader->layout->rules->bytecode == NULL)
+        return false;
+    struct wanted wanted = {.count = 0};
+    const uint8_t *bytecode = NULL;
+    size_t size = 0;
+    enum copy_status status;
+    do {
+        enum copy_status names = want_names(reader, caller, callee->code, &wanted);
+        status = want_bytecode(reader, caller, &bytecode, &size);
+        status = names == COPY_READY ? status : names;
+    } while (status == COPY_PENDING && copy_fetch(reader->copy));
+    return status == COPY_READY && wanted.count > 0 && line_loads(reader, caller->code, bytecode, size, line, &wanted);
+}

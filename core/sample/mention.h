@@ -1,0 +1,17 @@
+/*
+ * Whether a line of a function mentions a name: what its source says about whom it calls, read from the bytecode. For a target that runs
+ * this tells a caller and callee that stood together from two that were read a moment apart.
+ */
+#ifndef SPPROF_SAMPLE_MENTION_H
+#define SPPROF_SAMPLE_MENTION_H
+
+#include "walk/code_table.h"
+
+/*
+ * Whether the line of the instruction at a byte offset loads, as a global, an attribute or a method, the name of the callee, or that of the
+ * class whose __init__ it is; or whether the callee is a lambda, comprehension or generator expression that stands in that line.
+ * Reads memory of the target, in several batches. False, too, where something cannot be read.
+ */
+bool line_mentions(struct reader *reader, const struct code_entry *caller, int64_t offset, const struct code_entry *callee);
+
+#endif

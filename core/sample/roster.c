@@ -1,0 +1,247 @@
+#include "sample/roster.h"
+
+#include <stdlib.h>
+
+#include "cleanup.h"
+#include "sample/clock.h"
+#include "target/target.h"
+#include "walk/kernel_threads.h"
+#include "walk/thread_list.h"
+#include "walk/thread_names.h"
+
+void roster_init(struct roster *roster, struct spprof_target *target, const struct chosen *chosen)
+{
+    *roster = (struct roster){.target = target, .chosen = chosen};
+}
+
+static void thread_free(struct sampled_thread *thread)
+{
+    capture_free(&thread->capture);
+    activity_close(&thread->activity);
+    free(thread->name.bytes);
+    free(thread->path);
+    free(thread);
+}
+
+void roster_free(struct roster *roster)
+{
+    for (size_t i = 0; i < roster->count; i++)
+        thread_free(roster->threads[i]);
+    free(roster->threads);
+    free(roster->watched);
+    *roster = (struct roster){.target = roster->target, .chosen = roster->chosen};
+}
+
+enum roster_state roster_check(const struct roster *roster)
+{
+    enum { BATCH = 16 };
+    for (size_t first = 0; first < roster->watched_count; first += BATCH) {
+        uint64_t values[BATCH];
+        struct spprof_range ranges[BATCH];
+        size_t count = roster->watched_count - first < BATCH ? roster->watched_count - first : BATCH;
+        for (size_t i = 0; i < count; i++)
+            ranges[i] = (struct spprof_range){.address = roster->watched[first + i].address, .size = 8, .buffer = &values[i]};
+        target_read_many(roster->target, ranges, count);
+        if (ranges[0].status != SPPROF_READ_OK && first == 0)
+            return ROSTER_GONE;
+        for (size_t i = 0; i < count; i++)
+            if (ranges[i].status != SPPROF_READ_OK || values[i] != roster->watched[first + i].value)
+                return ROSTER_CHANGED;
+    }
+    return roster->watched_count > 0 ? ROSTER_CURRENT : ROSTER_CHANGED;
+}
+
+static struct sampled_thread *find(const struct roster *roster, const struct thread_state *state)
+{
+    for (size_t i = 0; i < roster->count; i++) {
+        struct sampled_thread *thread = roster->threads[i];
+        if (thread->address == state->address && thread->unique_id == state->unique_id && thread->thread_id == state->thread_id)
+            return thread;
+    }
+    return NULL;
+}
+
+static bool grow(struct roster *roster)
+{
+    if (roster->count < roster->capacity)
+        return true;
+    size_t larger = roster->capacity == 0 ? 32 : roster->capacity * 2;
+    struct sampled_thread **grown = reallocarray(roster->threads, larger, sizeof *grown);
+    if (grown == NULL)
+        return false;
+    roster->threads = grown;
+    roster->capacity = larger;
+    return true;
+}
+
+static struct spprof_error *add(struct roster *roster, const struct thread_state *state, struct sampled_thread **added)
+{
+    struct sampled_thread *thread = calloc(1, sizeof *thread);
+    if (thread == NULL || !grow(roster)) {
+        free(thread);
+        return spprof_error_no_memory();
+    }
+    thread->activity.state_file = thread->activity.time_file = -1;
+    struct spprof_error *error = capture_init(&thread->capture, roster->target, &roster->chosen->layout, state->address);
+    if (error != NULL) {
+        thread_free(thread);
+        return error;
+    }
+    thread->address = state->address;
+    thread->unique_id = state->unique_id;
+    thread->thread_id = state->thread_id;
+    thread->profile_thread = SPPROF_NONE;
+    roster->threads[roster->count++] = thread;
+    roster->seen++;
+    *added = thread;
+    return NULL;
+}
+
+static void describe(const struct roster *roster, struct sampled_thread *thread, const struct spprof_native_thread *native)
+{
+    if (native == NULL || thread->tid == native->tid)
+        return;
+    thread->tid = native->tid;
+    memcpy(thread->os_name, native->name, sizeof thread->os_name);
+    activity_close(&thread->activity);
+    if (roster->target->local)
+        activity_open(&thread->activity, roster->target->pid, native->tid);
+}
+
+static void drop_ended(struct roster *roster)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < roster->count; i++) {
+        if (roster->threads[i]->listed)
+            roster->threads[kept++] = roster->threads[i];
+        else
+            thread_free(roster->threads[i]);
+    }
+    roster->count = kept;
+}
+
+static struct spprof_error *take_threads(struct roster *roster, const struct thread_list *list, struct kernel_threads *kernel)
+{
+    for (size_t i = 0; i < roster->count; i++)
+        roster->threads[i]->listed = false;
+    for (size_t i = 0; i < list->count; i++) {
+        const struct interpreter *interpreter = list->interpreters[i];
+        for (size_t j = 0; j < interpreter->thread_count; j++) {
+            const struct thread_state *state = interpreter->threads[j];
+            struct sampled_thread *thread = find(roster, state);
+            if (thread == NULL)
+                TRY(add(roster, state, &thread));
+            thread->listed = true;
+            thread->interpreter = interpreter->address;
+            thread->main = interpreter->is_main && state->thread_id == list->main_thread;
+            describe(roster, thread, kernel_threads_find(kernel, state));
+        }
+    }
+    drop_ended(roster);
+    return NULL;
+}
+
+/* New interpreters and new threads are put at the head of their lists: new_interpreter and add_threadstate, Python/pystate.c. */
+static struct spprof_error *watch(struct roster *roster, const struct thread_list *list)
+{
+    const struct layout *layout = &roster->chosen->layout;
+    free(roster->watched);
+    roster->watched_count = 0;
+    roster->watched = calloc(list->count + 1, sizeof *roster->watched);
+    if (roster->watched == NULL)
+        return spprof_error_no_memory();
+    uint64_t head = list->count > 0 ? list->interpreters[0]->address : 0;
+    roster->watched[roster->watched_count++] =
+        (struct watched){roster->chosen->runtime.address + (uint64_t)LAYOUT(layout, runtime, interpreters_head), head};
+    for (size_t i = 0; i < list->count; i++) {
+        const struct interpreter *interpreter = list->interpreters[i];
+        uint64_t first = interpreter->thread_count > 0 ? interpreter->threads[0]->address : 0;
+        roster->watched[roster->watched_count++] =
+            (struct watched){interpreter->address + (uint64_t)LAYOUT(layout, interpreter, threads_head), first};
+    }
+    return NULL;
+}
+
+static struct spprof_error *list_kernel_threads(const struct roster *roster, const struct thread_list *list, struct kernel_threads *kernel)
+{
+    struct spprof_native_threads natives = {NULL, 0};
+    if (roster->target->ops->threads != NULL)
+        TRY(roster->target->ops->threads(roster->target, &natives));
+    TRY(kernel_threads_init(kernel, roster->target, natives));
+    if (LAYOUT(&roster->chosen->layout, thread_state, native_thread_id) == LAYOUT_ABSENT)
+        kernel_threads_learn_descriptors(kernel, list);
+    return NULL;
+}
+
+static void take_names(struct roster *roster, const struct thread_list *list)
+{
+    struct thread_names names = {NULL, 0, 0};
+    struct spprof_problems *problems = &roster->target->problems;
+    size_t told = problems->count;
+    struct spprof_error *error = thread_names_read(roster->target, &roster->chosen->layout, list, &names);
+    spprof_error_free(error);
+    while (problems->count > told) /* of a list that changes under the reading; it is read again */
+        free(problems->texts[--problems->count]);
+    for (size_t i = 0; i < list->count; i++) {
+        for (size_t j = 0; j < list->interpreters[i]->thread_count; j++) {
+            const struct thread_state *state = list->interpreters[i]->threads[j];
+            struct sampled_thread *thread = find(roster, state);
+            const struct thread_name *name = thread_names_find(&names, list->interpreters[i], state);
+            if (thread == NULL || name == NULL || thread->name.bytes != NULL)
+                continue;
+            thread->name.bytes = calloc(1, name->name.size + 1);
+            if (thread->name.bytes == NULL)
+                continue;
+            memcpy(thread->name.bytes, name->name.bytes, name->name.size);
+            thread->name.size = name->name.size;
+        }
+    }
+    thread_names_free(&names);
+    roster->named_at = clock_now();
+}
+
+static void free_list(struct thread_list *list)
+{
+    thread_list_free(list);
+}
+
+static struct spprof_error *read_list(const struct roster *roster, struct thread_list *list)
+{
+    struct reader reader = {.layout = &roster->chosen->layout};
+    TRY(copy_new(roster->target, &reader.copy));
+    do {
+        thread_list_step(list, &reader);
+    } while (copy_fetch(reader.copy));
+    copy_free(reader.copy);
+    if (list->count > 0)
+        return NULL;
+    return spprof_error_new(SPPROF_ERROR_UNREADABLE, "the list of Python's threads cannot be read: %s",
+                            list->truncated != NULL ? list->truncated : "it is empty");
+}
+
+struct spprof_error *roster_list(struct roster *roster)
+{
+    CLEANUP(free_list) struct thread_list list;
+    struct kernel_threads kernel = {.target = NULL};
+    thread_list_init(&list, roster->chosen->runtime.address);
+    roster->listed_at = clock_now();
+    TRY(read_list(roster, &list));
+    struct spprof_error *error = list_kernel_threads(roster, &list, &kernel);
+    if (error == NULL)
+        error = take_threads(roster, &list, &kernel);
+    kernel_threads_free(&kernel);
+    if (error != NULL)
+        return error;
+    take_names(roster, &list);
+    return watch(roster, &list);
+}
+
+void roster_name(struct roster *roster)
+{
+    CLEANUP(free_list) struct thread_list list;
+    thread_list_init(&list, roster->chosen->runtime.address);
+    struct spprof_error *error = read_list(roster, &list);
+    if (error == NULL)
+        take_names(roster, &list);
+    spprof_error_free(error);
+}

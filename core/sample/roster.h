@@ -1,0 +1,63 @@
+/* The threads that are sampled: listed anew when the target's own lists have changed. */
+#ifndef SPPROF_SAMPLE_ROSTER_H
+#define SPPROF_SAMPLE_ROSTER_H
+
+#include "sample/activity.h"
+#include "sample/capture.h"
+#include "walk/candidates.h"
+
+/* A node of the profile on the path of a thread's last sample. */
+struct path_step {
+    const struct code_entry *code;
+    int64_t offset;
+    uint32_t node;
+};
+
+struct sampled_thread {
+    uint64_t address;     /* of its thread state */
+    uint64_t interpreter; /* address */
+    uint64_t unique_id, thread_id;
+    int64_t tid;       /* as the user sees it; 0 unknown */
+    bool main;
+    bool listed;       /* in the last listing */
+    char os_name[64];
+    struct spprof_text name; /* bytes NULL: not known yet */
+    struct activity activity;
+    struct capture capture;
+    uint32_t profile_thread; /* SPPROF_NONE until its first sample is counted */
+    struct path_step *path;  /* of the last sample that was counted, oldest call first */
+    size_t path_count, path_capacity;
+};
+
+/* A pointer of the target that changes when a thread or an interpreter is added. */
+struct watched {
+    uint64_t address, value;
+};
+
+struct roster {
+    struct spprof_target *target;
+    const struct chosen *chosen;
+    struct sampled_thread **threads;
+    size_t count, capacity;
+    struct watched *watched;
+    size_t watched_count;
+    uint64_t listed_at; /* ns */
+    uint64_t named_at;
+    uint64_t seen;      /* threads that were ever listed */
+};
+
+void roster_init(struct roster *roster, struct spprof_target *target, const struct chosen *chosen);
+void roster_free(struct roster *roster);
+
+enum roster_state { ROSTER_CURRENT, ROSTER_CHANGED, ROSTER_GONE };
+
+/* Whether the lists are still what they were, by one batch of reads. GONE: the target has ended, or holds something else now. */
+enum roster_state roster_check(const struct roster *roster);
+
+/* Lists the threads anew. Those that have gone are freed: nothing may point to them. Errors: no thread list can be read. */
+struct spprof_error *roster_list(struct roster *roster);
+
+/* Looks up the names of threads that have none yet. */
+void roster_name(struct roster *roster);
+
+#endif

@@ -1,0 +1,385 @@
+#include "spprof/sample.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "sample/clock.h"
+#include "sample/tally.h"
+#include "target/target.h"
+#include "walk/session.h"
+
+enum {
+    MS = 1000000, /* ns */
+    COMMIT_NS = 20 * MS,
+    CHECK_NS = MS - MS / 8, /* not more often than this are new threads looked for, */
+    LIST_NS = 5 * MS,       /* and all of them listed anew */
+    NAME_NS = 50 * MS,
+    PROGRESS_NS = 100 * MS,
+    CODES_MAX = 1 << 16,   /* code objects that are remembered */
+};
+
+struct spprof_sampler {
+    struct spprof_target *target;
+    struct spprof_session *session;
+    struct spprof_sample_options options;
+    struct spprof_profile *profile;
+    struct capture_context context;
+    struct roster roster;
+    struct tally tally;
+    struct ticks ticks;
+    struct durations durations;
+    uint64_t began, ended, committed_at, checked_at, told_at; /* ns; began 0: not yet */
+    bool over;
+};
+
+static uint64_t dropped(const struct spprof_sample_counts *counts)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < SPPROF_DROP_REASONS; i++)
+        sum += counts->dropped[i];
+    return sum;
+}
+
+static void commit(struct spprof_sampler *sampler, bool still)
+{
+    tally_commit(&sampler->tally, still);
+    sampler->committed_at = clock_now();
+}
+
+static struct spprof_error *new_codes(struct spprof_sampler *sampler)
+{
+    TRY(code_table_new(&sampler->context.codes));
+    code_table_keep_ranges(sampler->context.codes);
+    return NULL;
+}
+
+/* Code objects that come and go would fill the memory: now and then all of them are forgotten. */
+static struct spprof_error *forget_codes(struct spprof_sampler *sampler)
+{
+    if (code_table_count(sampler->context.codes) < CODES_MAX)
+        return NULL;
+    tally_forget(&sampler->tally);
+    call_sites_clear(sampler->context.sites);
+    for (size_t i = 0; i < sampler->roster.count; i++) {
+        capture_forget(&sampler->roster.threads[i]->capture);
+        sampler->roster.threads[i]->path_count = 0;
+    }
+    code_table_free(sampler->context.codes);
+    sampler->context.codes = NULL;
+    return new_codes(sampler);
+}
+
+/* A list that cannot be read is that of an interpreter which begins or ends: it is tried again. */
+static void refresh(struct spprof_sampler *sampler, bool still)
+{
+    commit(sampler, still);
+    spprof_error_free(roster_list(&sampler->roster));
+    sampler->profile->counts.threads_seen = sampler->roster.seen;
+}
+
+static bool lacks_names(const struct roster *roster)
+{
+    for (size_t i = 0; i < roster->count; i++)
+        if (roster->threads[i]->name.bytes == NULL)
+            return true;
+    return false;
+}
+
+/* Brings the list of threads up to date. */
+static void look_around(struct spprof_sampler *sampler, uint64_t now, bool still)
+{
+    struct roster *roster = &sampler->roster;
+    if (sampler->checked_at != 0 && now - sampler->checked_at < CHECK_NS)
+        return;
+    sampler->checked_at = now;
+    enum roster_state state = roster_check(roster);
+    if (state == ROSTER_GONE) {
+        sampler->over = true;
+        return;
+    }
+    if (state == ROSTER_CHANGED && (roster->listed_at == 0 || now - roster->listed_at >= LIST_NS))
+        refresh(sampler, still);
+    else if (now - roster->named_at >= NAME_NS && lacks_names(roster))
+        roster_name(roster);
+}
+
+/* The thread state that holds the GIL; 0: none, or it cannot be told. */
+static uint64_t gil_holder(struct spprof_sampler *sampler, uint64_t interpreter)
+{
+    const struct chosen *chosen = &sampler->session->chosen;
+    const struct layout *layout = &chosen->layout;
+    uint64_t gil = chosen->runtime.address + (uint64_t)LAYOUT(layout, runtime, gil), holder = 0;
+    if (layout->rules->gil == GIL_BEHIND_INTERPRETER &&
+        target_try_read(sampler->target, interpreter + (uint64_t)LAYOUT(layout, interpreter, gil), &gil, 8) != SPPROF_READ_OK)
+        return 0;
+    int32_t locked = 0;
+    struct spprof_range ranges[] = {
+        {.address = gil + (uint64_t)LAYOUT(layout, gil, last_holder), .size = 8, .buffer = &holder},
+        {.address = gil + (uint64_t)LAYOUT(layout, gil, locked), .size = 4, .buffer = &locked},
+    };
+    target_read_many(sampler->target, ranges, 2);
+    return ranges[0].status == SPPROF_READ_OK && ranges[1].status == SPPROF_READ_OK && locked == 1 ? holder : 0;
+}
+
+/* 3.13 and later: whether the thread is attached to its interpreter; true where it cannot be told. */
+static bool is_attached(const struct spprof_sampler *sampler, const struct sampled_thread *thread)
+{
+    int32_t offset = LAYOUT(&sampler->session->chosen.layout, thread_state, attach_state), state = 1;
+    if (offset != LAYOUT_ABSENT &&
+        target_try_read(sampler->target, thread->address + (uint64_t)offset, &state, sizeof state) != SPPROF_READ_OK)
+        return false;
+    return state == 1;
+}
+
+static bool has_gil(struct spprof_sampler *sampler, const struct sampled_thread *thread)
+{
+    uint64_t holder = gil_holder(sampler, thread->interpreter);
+    return sampler->session->chosen.layout.free_threaded && holder == 0 ? is_attached(sampler, thread) : holder == thread->address;
+}
+
+/* Whether the thread counts at this moment. Where the kernel has no word, one that runs Python code is one that holds the GIL. */
+static bool counts_now(struct spprof_sampler *sampler, struct sampled_thread *thread, uint64_t now, bool still)
+{
+    const struct spprof_sample_options *options = &sampler->options;
+    if (options->gil)
+        return has_gil(sampler, thread);
+    if (options->idle)
+        return true;
+    /* One that stands still was asked before it was made to. */
+    switch (still ? thread->activity.state : activity_of(&thread->activity, now)) {
+    case SPPROF_ACTIVITY_RUNNING: return true;
+    case SPPROF_ACTIVITY_IDLE: return false;
+    default: return (still || thread->activity.state_file < 0) && has_gil(sampler, thread);
+    }
+}
+
+static void sample(struct spprof_sampler *sampler, struct sampled_thread *thread, bool still)
+{
+    struct spprof_sample_counts *counts = &sampler->profile->counts;
+    uint64_t start = clock_now();
+    struct capture_outcome outcome = capture_take(&thread->capture, &sampler->context, still);
+    durations_add(&sampler->durations, clock_now() - start);
+    if (outcome.result == CAPTURE_DROPPED)
+        counts->dropped[outcome.reason]++;
+    else if (!tally_add(&sampler->tally, thread, &outcome))
+        counts->dropped[SPPROF_DROP_UNREADABLE]++;
+}
+
+static struct spprof_error *look(struct spprof_sampler *sampler, bool still)
+{
+    uint64_t now = clock_now();
+    if (sampler->began == 0)
+        sampler->began = now;
+    look_around(sampler, now, still);
+    if (sampler->over)
+        return NULL;
+    sampler->profile->counts.ticks++;
+    for (size_t i = 0; i < sampler->roster.count; i++)
+        if (counts_now(sampler, sampler->roster.threads[i], now, still))
+            sample(sampler, sampler->roster.threads[i], still);
+    if (tally_is_full(&sampler->tally) || now - sampler->committed_at >= COMMIT_NS || still) {
+        commit(sampler, still);
+        TRY(forget_codes(sampler));
+    }
+    sampler->ended = clock_now();
+    return NULL;
+}
+
+static struct spprof_error *prepare(struct spprof_sampler *sampler)
+{
+    TRY(spprof_session_open(sampler->target, &sampler->session));
+    const struct chosen *chosen = &sampler->session->chosen;
+    sampler->context.layout = sampler->context.reader.layout = &chosen->layout;
+    TRY(copy_new(sampler->target, &sampler->context.reader.copy));
+    TRY(new_codes(sampler));
+    TRY(call_sites_new(&sampler->context.sites));
+    roster_init(&sampler->roster, sampler->target, chosen);
+    return NULL;
+}
+
+static struct spprof_error *describe(struct spprof_sampler *sampler)
+{
+    struct spprof_profile *profile = sampler->profile;
+    const struct chosen *chosen = &sampler->session->chosen;
+    profile->pid = sampler->target->pid;
+    profile->python = (struct spprof_python){
+        .version = chosen->layout.version,
+        .free_threaded = chosen->layout.free_threaded,
+        .debug = chosen->layout.debug,
+        .layout = chosen->layout.source,
+        .runtime = chosen->runtime.address,
+    };
+    if (sampler->target->executable != NULL && profile->executable == NULL) {
+        profile->executable = strdup(sampler->target->executable);
+        if (profile->executable == NULL)
+            return spprof_error_no_memory();
+    }
+    return NULL;
+}
+
+static struct spprof_error *start(struct spprof_sampler *sampler)
+{
+    TRY(prepare(sampler));
+    TRY(spprof_profile_new(&sampler->profile));
+    TRY(describe(sampler));
+    return tally_init(&sampler->tally, sampler->profile, &sampler->context);
+}
+
+struct spprof_error *spprof_sampler_new(struct spprof_target *target, const struct spprof_sample_options *options,
+                                        struct spprof_sampler **result)
+{
+    struct spprof_sampler *sampler = calloc(1, sizeof *sampler);
+    if (sampler == NULL)
+        return spprof_error_no_memory();
+    sampler->target = target;
+    sampler->options = *options;
+    if (sampler->options.rate_hz <= 0)
+        sampler->options.rate_hz = 100;
+    struct spprof_error *error = start(sampler);
+    if (error != NULL) {
+        spprof_sampler_free(sampler);
+        return error;
+    }
+    *result = sampler;
+    return NULL;
+}
+
+/* What belongs to the target, and not to the profile. */
+static void release(struct spprof_sampler *sampler)
+{
+    roster_free(&sampler->roster);
+    call_sites_free(sampler->context.sites);
+    code_table_free(sampler->context.codes);
+    copy_free(sampler->context.reader.copy);
+    spprof_session_close(sampler->session);
+    sampler->context = (struct capture_context){.codes = NULL};
+    sampler->session = NULL;
+}
+
+void spprof_sampler_free(struct spprof_sampler *sampler)
+{
+    if (sampler == NULL)
+        return;
+    release(sampler);
+    tally_free(&sampler->tally);
+    spprof_profile_free(sampler->profile);
+    free(sampler);
+}
+
+struct spprof_error *spprof_sampler_rebind(struct spprof_sampler *sampler, struct spprof_target *target)
+{
+    commit(sampler, true);
+    tally_forget(&sampler->tally);
+    release(sampler);
+    sampler->target = target;
+    TRY(prepare(sampler));
+    sampler->over = false;
+    sampler->checked_at = 0;
+    return describe(sampler);
+}
+
+bool spprof_sampler_is_over(const struct spprof_sampler *sampler)
+{
+    return sampler->over;
+}
+
+struct spprof_error *spprof_sampler_look(struct spprof_sampler *sampler)
+{
+    uint64_t now = clock_now();
+    for (size_t i = 0; i < sampler->roster.count; i++)
+        activity_since(&sampler->roster.threads[i]->activity, now);
+    return look(sampler, true);
+}
+
+double spprof_sampler_due(struct spprof_sampler *sampler)
+{
+    uint64_t now = clock_now();
+    if (sampler->ticks.period == 0)
+        ticks_start(&sampler->ticks, sampler->options.rate_hz);
+    else if (sampler->ticks.due <= now)
+        ticks_next(&sampler->ticks);
+    return sampler->ticks.due > now ? (double)(sampler->ticks.due - now) / 1e9 : 0;
+}
+
+static void tell(struct spprof_sampler *sampler, void (*progress)(void *context, const struct spprof_sample_progress *progress), void *context)
+{
+    uint64_t now = clock_now();
+    if (progress == NULL || now - sampler->told_at < PROGRESS_NS)
+        return;
+    sampler->told_at = now;
+    const struct spprof_sample_counts *counts = &sampler->profile->counts;
+    struct spprof_sample_progress now_told = {(double)(now - sampler->began) / 1e9, counts->captured, dropped(counts),
+                                              (uint32_t)sampler->roster.count};
+    progress(context, &now_told);
+}
+
+static bool is_time_over(const struct spprof_sampler *sampler)
+{
+    return sampler->options.duration_s > 0 && (double)(clock_now() - sampler->began) / 1e9 >= sampler->options.duration_s;
+}
+
+static bool stops(const struct spprof_sampler *sampler)
+{
+    return sampler->options.stop && sampler->target->ops->hold != NULL;
+}
+
+/* Who runs is asked before all stand. */
+static struct spprof_error *stopped_look(struct spprof_sampler *sampler)
+{
+    struct spprof_target *target = sampler->target;
+    if (!stops(sampler))
+        return look(sampler, target->ops->stop == NULL);
+    uint64_t now = clock_now();
+    for (size_t i = 0; i < sampler->roster.count; i++)
+        activity_ask(&sampler->roster.threads[i]->activity, now);
+    TRY(target->ops->stop(target));
+    struct spprof_error *error = look(sampler, true);
+    target->ops->resume(target);
+    return error;
+}
+
+static void wait(struct spprof_sampler *sampler, uint64_t until)
+{
+    if (stops(sampler))
+        sampler->target->ops->rest(sampler->target, sampler->ticks.due < until ? sampler->ticks.due : until);
+    else
+        ticks_wait(&sampler->ticks, until);
+}
+
+struct spprof_error *spprof_sampler_run(struct spprof_sampler *sampler, volatile int *ended,
+                                        void (*progress)(void *context, const struct spprof_sample_progress *progress), void *context)
+{
+    if (sampler->ticks.period == 0)
+        ticks_start(&sampler->ticks, sampler->options.rate_hz);
+    if (sampler->began == 0)
+        sampler->began = clock_now();
+    if (stops(sampler))
+        TRY(sampler->target->ops->hold(sampler->target));
+    while (*ended == 0 && !sampler->over && !is_time_over(sampler)) {
+        wait(sampler, clock_now() + PROGRESS_NS);
+        tell(sampler, progress, context);
+        if (clock_now() < sampler->ticks.due)
+            continue;
+        TRY(stopped_look(sampler));
+        ticks_next(&sampler->ticks);
+    }
+    commit(sampler, false);
+    return NULL;
+}
+
+struct spprof_error *spprof_sampler_finish(struct spprof_sampler *sampler, struct spprof_profile **profile)
+{
+    struct spprof_sample_counts *counts = &sampler->profile->counts;
+    commit(sampler, true);
+    counts->duration_s = sampler->began == 0 ? 0 : (double)(clock_now() - sampler->began) / 1e9;
+    counts->rate_hz = sampler->options.rate_hz;
+    counts->overruns = sampler->ticks.overruns;
+    counts->capture_p50_us = durations_quantile_us(&sampler->durations, 0.5);
+    counts->capture_p99_us = durations_quantile_us(&sampler->durations, 0.99);
+    counts->capture_max_us = (double)sampler->durations.longest / 1e3;
+    spprof_profile_finish(sampler->profile);
+    *profile = sampler->profile;
+    sampler->profile = NULL;
+    return NULL;
+}

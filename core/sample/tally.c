@@ -1,0 +1,181 @@
+#include "sample/tally.h"
+
+#include <stdlib.h>
+
+#include "cleanup.h"
+#include "target/target.h"
+#include "walk/position.h"
+
+enum { SAMPLES_MAX = 2048, FRAMES_MAX = 1 << 20, PLACES = 1 << 14 };
+
+struct spprof_error *tally_init(struct tally *tally, struct spprof_profile *profile, struct capture_context *context)
+{
+    *tally = (struct tally){.profile = profile, .context = context, .places = calloc(PLACES, sizeof *tally->places)};
+    return tally->places == NULL ? spprof_error_no_memory() : NULL;
+}
+
+void tally_free(struct tally *tally)
+{
+    free(tally->samples);
+    free(tally->frames);
+    free(tally->places);
+}
+
+static bool reserve(void *list, size_t size, size_t needed, size_t *capacity)
+{
+    void **items = list;
+    if (needed <= *capacity)
+        return true;
+    void *grown = reallocarray(*items, needed * 2, size);
+    if (grown == NULL)
+        return false;
+    *items = grown;
+    *capacity = needed * 2;
+    return true;
+}
+
+bool tally_add(struct tally *tally, struct sampled_thread *thread, const struct capture_outcome *outcome)
+{
+    const struct captured_frames *captured = &thread->capture.frames;
+    if (!reserve(&tally->samples, sizeof *tally->samples, tally->sample_count + 1, &tally->sample_capacity) ||
+        !reserve(&tally->frames, sizeof *tally->frames, tally->frame_count + captured->count, &tally->frame_capacity))
+        return false;
+    struct tally_sample *sample = &tally->samples[tally->sample_count++];
+    *sample = (struct tally_sample){thread, tally->frame_count, captured->count, outcome->result, outcome->retried};
+    for (size_t i = 0; i < captured->count; i++)
+        tally->frames[tally->frame_count++] = (struct tally_frame){captured->items[i].code, captured->items[i].offset, captured->items[i].incomplete};
+    return true;
+}
+
+bool tally_is_full(const struct tally *tally)
+{
+    return tally->sample_count >= SAMPLES_MAX || tally->frame_count >= FRAMES_MAX;
+}
+
+/* Every code object on a sample that waits, each once. */
+static size_t gather_codes(struct tally *tally, struct code_entry **codes)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < tally->frame_count; i++) {
+        struct code_entry *code = tally->frames[i].code;
+        if (!code->waits)
+            codes[count++] = code;
+        code->waits = true;
+    }
+    for (size_t i = 0; i < count; i++)
+        codes[i]->waits = false;
+    return count;
+}
+
+/* Retires the code objects whose addresses hold something else by now. */
+static void check_codes(struct tally *tally)
+{
+    const struct layout *layout = tally->context->layout;
+    size_t size = code_header_size(layout);
+    CLEANUP_FREE struct code_entry **codes = calloc(tally->frame_count + 1, sizeof *codes);
+    size_t count = codes == NULL ? 0 : gather_codes(tally, codes);
+    CLEANUP_FREE struct spprof_range *ranges = calloc(count + 1, sizeof *ranges);
+    CLEANUP_FREE uint8_t *headers = calloc(count + 1, size);
+    if (codes == NULL || ranges == NULL || headers == NULL)
+        return;
+    for (size_t i = 0; i < count; i++)
+        ranges[i] = (struct spprof_range){.address = codes[i]->code->address, .size = size, .buffer = headers + i * size};
+    target_read_many(copy_target(tally->context->reader.copy), ranges, count);
+    for (size_t i = 0; i < count; i++)
+        if (ranges[i].status != SPPROF_READ_OK || !code_entry_matches(codes[i], layout, headers + i * size))
+            code_table_retire(tally->context->codes, codes[i]);
+}
+
+static uint32_t place_of(struct tally *tally, const struct tally_frame *frame)
+{
+    size_t hash = (size_t)(((uint64_t)(uintptr_t)frame->code + (uint64_t)frame->offset * 8191) * UINT64_C(0x9e3779b97f4a7c15) >> 40);
+    struct place_slot *slot = &tally->places[hash & (PLACES - 1)];
+    if (slot->code == frame->code && slot->offset == frame->offset)
+        return slot->place;
+    const struct spprof_code *code = frame->code->code;
+    struct position position = position_find(tally->context->layout->rules->line_table, code->line_table, code->line_table_size,
+                                             code->first_line, frame->offset);
+    struct spprof_place place = {
+        .function = code->qualified_name.bytes != NULL ? code->qualified_name : code->name,
+        .file = code->file,
+        .first_line = code->first_line,
+        .line = position.line,
+    };
+    *slot = (struct place_slot){frame->code, frame->offset, spprof_profile_place(tally->profile, &place)};
+    return slot->place;
+}
+
+/* How many of the oldest frames the thread's last counted sample had, too: their nodes are known. */
+static size_t known_path(const struct sampled_thread *thread, const struct tally_frame *frames, size_t count)
+{
+    size_t known = 0;
+    while (known < count && known < thread->path_count && thread->path[known].code == frames[count - 1 - known].code &&
+           thread->path[known].offset == frames[count - 1 - known].offset)
+        known++;
+    return known;
+}
+
+static uint32_t node_of(struct tally *tally, struct sampled_thread *thread, const struct tally_frame *frames, size_t count)
+{
+    if (!reserve(&thread->path, sizeof *thread->path, count, &thread->path_capacity))
+        return SPPROF_NONE;
+    size_t known = known_path(thread, frames, count);
+    uint32_t node = known > 0 ? thread->path[known - 1].node : tally->profile->threads[thread->profile_thread].root;
+    thread->path_count = known;
+    for (size_t i = known; i < count && node != SPPROF_NONE; i++) {
+        const struct tally_frame *frame = &frames[count - 1 - i];
+        uint32_t place = frame->incomplete ? SPPROF_NONE : place_of(tally, frame);
+        if (!frame->incomplete)
+            node = place == SPPROF_NONE ? SPPROF_NONE : spprof_profile_child(tally->profile, node, place);
+        if (node != SPPROF_NONE)
+            thread->path[thread->path_count++] = (struct path_step){frame->code, frame->offset, node};
+    }
+    return node;
+}
+
+static bool all_live(const struct tally_frame *frames, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (frames[i].code->retired)
+            return false;
+    return true;
+}
+
+static void count_sample(struct tally *tally, const struct tally_sample *sample)
+{
+    struct spprof_profile *profile = tally->profile;
+    struct spprof_sample_counts *counts = &profile->counts;
+    struct sampled_thread *thread = sample->thread;
+    const struct tally_frame *frames = &tally->frames[sample->first];
+    if (!all_live(frames, sample->count)) {
+        thread->path_count = 0;
+        counts->dropped[SPPROF_DROP_CHANGED]++;
+        return;
+    }
+    if (thread->profile_thread == SPPROF_NONE)
+        thread->profile_thread = spprof_profile_thread(profile, thread->tid, &thread->name, thread->os_name, thread->main);
+    uint32_t node = thread->profile_thread == SPPROF_NONE ? SPPROF_NONE : node_of(tally, thread, frames, sample->count);
+    if (node == SPPROF_NONE) {
+        counts->dropped[SPPROF_DROP_UNREADABLE]++;
+        return;
+    }
+    spprof_profile_count(profile, thread->profile_thread, node, 1);
+    counts->captured++;
+    counts->recovered += sample->result == CAPTURE_RECOVERED;
+    counts->cut_to_caller += sample->result == CAPTURE_CUT;
+    counts->retried += sample->retried;
+}
+
+void tally_commit(struct tally *tally, bool still)
+{
+    if (!still && tally->frame_count > 0)
+        check_codes(tally);
+    for (size_t i = 0; i < tally->sample_count; i++)
+        count_sample(tally, &tally->samples[i]);
+    tally->sample_count = tally->frame_count = 0;
+}
+
+void tally_forget(struct tally *tally)
+{
+    memset(tally->places, 0, PLACES * sizeof *tally->places);
+}

@@ -1,0 +1,54 @@
+/*
+ * Samples on their way into the profile. They wait for a moment until it is sure that every code object on them has lived on: one that
+ * died, and whose address was used again, would give its name to another's samples.
+ */
+#ifndef SPPROF_SAMPLE_TALLY_H
+#define SPPROF_SAMPLE_TALLY_H
+
+#include "sample/roster.h"
+
+struct tally_frame {
+    struct code_entry *code;
+    int64_t offset;
+    bool incomplete;
+};
+
+struct tally_sample {
+    struct sampled_thread *thread;
+    size_t first, count; /* of the frames; newest first */
+    enum capture_result result;
+    bool retried;
+};
+
+struct place_slot {
+    const struct code_entry *code;
+    int64_t offset;
+    uint32_t place;
+};
+
+struct tally {
+    struct spprof_profile *profile;
+    struct capture_context *context;
+    struct tally_sample *samples;
+    size_t sample_count, sample_capacity;
+    struct tally_frame *frames;
+    size_t frame_count, frame_capacity;
+    struct place_slot *places; /* by code object and offset; a newer one takes an older one's slot */
+};
+
+struct spprof_error *tally_init(struct tally *tally, struct spprof_profile *profile, struct capture_context *context);
+void tally_free(struct tally *tally);
+
+/* Adds what capture_take has put into thread->capture.frames. False: no memory, the sample is lost. */
+bool tally_add(struct tally *tally, struct sampled_thread *thread, const struct capture_outcome *outcome);
+
+/* Whether enough wait to be counted. */
+bool tally_is_full(const struct tally *tally);
+
+/* Counts all samples that wait. Must be called before a thread is freed. still: the target stands still, no code object can have died. */
+void tally_commit(struct tally *tally, bool still);
+
+/* Code entries are about to be freed: forgets those that it knows. Only after tally_commit. */
+void tally_forget(struct tally *tally);
+
+#endif

@@ -1,0 +1,61 @@
+"""Reads what `spprof sample` writes, and judges it by what a program is known to do."""
+import collections
+import json
+import re
+
+FRAME = re.compile(r"(.*) \((.*?)(?::(\d+))?\)$")
+
+
+def folded(text):
+    """[((function, file, line), ...), count] for each line of a collapsed profile, oldest call first."""
+    for line in text.splitlines():
+        stack, _, count = line.rpartition(" ")
+        frames = [FRAME.match(frame) for frame in stack.split(";")]
+        yield tuple((match[1], match[2], int(match[3] or 0)) for match in frames if match), int(count)
+
+
+def fault(frames, functions):
+    """Why a stack of paths.py never stood, or None: each function has one caller, which names it in one line."""
+    expected = "f"
+    for name, _, line in frames:
+        if name != expected:
+            return "%s instead of %s" % (name, expected)
+        if not functions[name]["first"] <= line <= functions[name]["last"]:
+            return "%s in line %d" % (name, line)
+        expected = functions[name]["calls"].get(str(line), "nothing below %s:%d" % (name, line))
+    return None
+
+
+def judge_paths(text, truth):
+    """How many samples of paths.py there are, and the faults among them."""
+    samples, faults = 0, collections.Counter()
+    for frames, count in folded(text):
+        samples += count
+        reason = fault([frame for frame in frames if frame[1].endswith(".source.py")], truth["functions"])
+        if reason:
+            faults[reason] += count
+    return samples, faults
+
+
+class Sampled:
+    """What one run of `spprof sample` has told."""
+
+    def __init__(self, folder):
+        self.text = (folder / "profile.folded").read_text("utf-8")
+        self.stats = json.loads((folder / "stats.json").read_text())
+
+    @property
+    def samples(self):
+        return sum(count for _, count in folded(self.text))
+
+    @property
+    def dropped(self):
+        return sum(self.stats["dropped"].values())
+
+    def functions(self):
+        """How many samples each function stood on."""
+        found = collections.Counter()
+        for frames, count in folded(self.text):
+            for name in {frame[0] for frame in frames}:
+                found[name] += count
+        return found

@@ -1,0 +1,223 @@
+"""`spprof sample`: no stack that never stood, nothing lost without being counted, on every interpreter."""
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from harness import wait_for
+from profiles import Sampled, folded, judge_paths
+
+matrix = pytest.mark.matrix
+
+
+@pytest.fixture
+def sample(spprof, tmp_path):
+    """sample(*arguments): what a run has told; it must end well."""
+    def run(*arguments):
+        done = spprof.run("sample", "-q", "-o", tmp_path / "profile.folded", "--json-stats", tmp_path / "stats.json", *arguments)
+        assert done.returncode == 0, done.stderr
+        return Sampled(tmp_path)
+    return run
+
+
+def check_counts(sampled):
+    """Every sample is accounted for, and all numbers are there."""
+    stats = sampled.stats
+    assert (stats["format"], stats["version"]) == ("spprof-sample-stats", 1)
+    assert stats["captured"] == sampled.samples
+    assert stats["recovered"] + stats["cut_to_caller"] <= stats["captured"]
+    assert set(stats["dropped"]) == {"changed", "bad-pointer", "not-code", "bad-instruction", "cycle", "unreadable"}
+    assert 0 < stats["capture_us"]["p50"] <= stats["capture_us"]["p99"] <= stats["capture_us"]["max"] * 1.07
+
+
+@matrix
+@pytest.mark.native
+@pytest.mark.parametrize("how", ["--no-stop", "--stop"])
+def test_no_impossible_stack(start, sample, interpreter, how):
+    target = start("paths.py", 8 if interpreter.free_threaded else 1, 60)
+    sampled = sample("-d", "1.5s", "-r", "20000" if how == "--no-stop" else "1000", how, target.pid)
+    samples, faults = judge_paths(sampled.text, target.truth)
+    assert faults == {} and samples > 50
+    check_counts(sampled)
+    target.kill()
+
+
+@matrix
+@pytest.mark.parametrize("how", ["--no-stop", "--stop"])
+def test_threads_that_wait_are_where_the_program_says(parked, sample, how):
+    target = parked("functions.py")
+    sampled = sample("-d", "300ms", "-r", "50", "--idle", "--threads", how, target.pid)
+    stacks = {tuple((name.rpartition(".")[2], file, line) for name, file, line in frames) for frames, _ in folded(sampled.text)}
+    for thread in target.truth["threads"].values():
+        expected = tuple((frame["function"], frame["file"], frame["line"]) for frame in reversed(thread["frames"]))
+        assert any(same_places(expected, stack) for stack in stacks), expected
+    assert sampled.dropped == 0 and sampled.stats["threads_seen"] >= len(target.truth["threads"])
+
+
+def same_places(expected, stack):
+    """Names that hold what a reader of collapsed stacks could not bear are written in another way: lines tell enough of them."""
+    return len(expected) == len(stack) and all(left[2] == right[2] for left, right in zip(expected, stack))
+
+
+@matrix
+@pytest.mark.native
+def test_code_and_threads_that_come_and_go(start, sample):
+    target = start("comings.py", 60)
+    sampled = sample("-d", "1.5s", "-r", "5000", target.pid)
+    for frames, _ in folded(sampled.text):
+        generations = {re.sub(r"\D", "", name) for name, _, _ in frames if name.startswith(("outer_", "inner_"))}
+        files = {re.sub(r"\D", "", file) for name, file, _ in frames if name.startswith(("outer_", "inner_"))}
+        assert len(generations) <= 1 and files == generations, frames
+    assert sampled.stats["threads_seen"] > 3
+    check_counts(sampled)
+    target.kill()
+
+
+@pytest.fixture
+def python():
+    return sys.executable
+
+
+@pytest.fixture
+def script(tmp_path):
+    def write(text):
+        path = tmp_path / "script.py"
+        path.write_text(text)
+        return path
+    return write
+
+
+BURN = """
+import sys, time
+def burn(seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        sum(range(1000))
+"""
+
+
+def test_a_command_from_its_start_to_its_end(sample, spprof, script, python):
+    path = script(BURN + "burn(0.5)\nsys.exit(7)\n")
+    done = spprof.run("sample", "-r", "1000", "--", python, path)
+    assert done.returncode == 7
+    text = done.stdout.decode()
+    assert "burn" in text and "captured" in text and "Hottest stack" in text
+
+
+@pytest.mark.parametrize("how", ["--stop", "--no-stop"])
+def test_the_exit_status_of_a_command(spprof, script, python, how):
+    assert spprof.run("sample", "-q", how, "--", python, script(BURN + "burn(0.2)\nimport os\nos.kill(os.getpid(), 15)\n")).returncode == 143
+    assert spprof.run("sample", "-q", how, "--", python, script(BURN + "burn(0.2)\n")).returncode == 0
+
+
+def test_a_process_that_becomes_another(sample, script, python):
+    path = script(BURN + """
+import os
+def first(): burn(0.5)
+def second(): burn(0.5)
+if len(sys.argv) == 1:
+    first()
+    if os.fork() == 0:
+        os._exit(0)
+    os.wait()
+    os.execv(sys.executable, [sys.executable, __file__, "again"])
+second()
+""")
+    found = sample("-r", "500", "--", python, path).functions()
+    assert found["first"] > 20 and found["second"] > 20
+
+
+def test_commands_that_are_no_python(spprof):
+    done = spprof.run("sample", "--", "/bin/true")
+    assert done.returncode == 1 and b"no Python interpreter was found" in done.stderr
+    done = spprof.run("sample", "--", "/nowhere/python")
+    assert done.returncode == 1 and b"No such file" in done.stderr
+
+
+@pytest.mark.parametrize("arguments, words", [
+    ([], b"needs a process id"), (["1", "2"], b"one process id"), (["-d", "soon", "1"], b"--duration"), (["-r", "0", "1"], b"--rate"),
+    (["--stop", "--no-stop", "1"], b"exclude"), (["-o", "x.unknown", "1"], b"--format"), (["--format", "x", "1"], b"--format"),
+])
+def test_wrong_usage(spprof, arguments, words):
+    done = spprof.run("sample", *arguments)
+    assert done.returncode == 2 and words in done.stderr and done.stdout == b""
+
+
+@pytest.fixture
+def burning(script, python):
+    process = subprocess.Popen([python, script(BURN + "burn(60)\n")])
+    time.sleep(0.3)
+    yield process
+    process.kill()
+    process.wait()
+
+
+@pytest.mark.parametrize("name", ["p.txt", "p.folded", "p.speedscope.json", "p.html", "p.pb.gz", "p.gecko.json"])
+def test_the_format_follows_the_name(spprof, burning, tmp_path, name):
+    done = spprof.run("sample", "-d", "0.3", "-o", tmp_path / name, burning.pid)
+    assert done.returncode == 0 and b"samples written" in done.stderr
+    beginnings = {"p.html": b"<!DOCTYPE html>", "p.pb.gz": b"\x1f\x8b", "p.speedscope.json": b"{", "p.gecko.json": b"{"}
+    assert (tmp_path / name).read_bytes().startswith(beginnings.get(name, b"<module>"))
+
+
+def test_ctrl_c_ends_with_the_result(spprof, burning):
+    process = subprocess.Popen([spprof.path, "sample", "-d", "60", str(burning.pid)], stdout=subprocess.PIPE)
+    time.sleep(0.7)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=10)
+    assert process.returncode == 0 and b"burn" in output
+
+
+@pytest.mark.parametrize("how", ["--stop", "--no-stop"])
+def test_killed_while_sampling(spprof, burning, how):
+    """The process goes on unharmed, whatever happens to spprof."""
+    process = subprocess.Popen([spprof.path, "sample", "-q", how, "-r", "1000", "-d", "60", str(burning.pid)], stdout=subprocess.DEVNULL)
+    time.sleep(0.5)
+    process.kill()
+    process.wait()
+    stat = "/proc/%d/stat" % burning.pid
+    before = int(open(stat).read().split()[13])
+    wait_for(lambda: int(open(stat).read().split()[13]) > before + 5, "the process to go on")
+
+
+def test_signals_reach_a_process_that_is_stopped_again_and_again(spprof, script, python):
+    """A timer's signals, a child that ends, job control: all of it comes through between the stops."""
+    path = script(BURN + """
+import os, signal
+ticks = []
+signal.signal(signal.SIGALRM, lambda *_: ticks.append(1))
+signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
+burn(1.0)
+child = os.fork()
+if child == 0: os._exit(5)
+assert os.waitpid(child, 0)[1] >> 8 == 5
+print(len(ticks))
+""")
+    done = spprof.run("sample", "--stop", "-q", "-r", "500", "--", python, path)
+    assert done.returncode == 0 and int(done.stdout.split()[0]) > 50
+
+
+def test_the_process_ends_while_it_is_sampled(spprof, script, python):
+    process = subprocess.Popen([python, script(BURN + "burn(0.6)\n")])
+    time.sleep(0.2)
+    done = spprof.run("sample", "-d", "30", process.pid, timeout=20)
+    assert process.wait() == 0 and done.returncode == 0 and b"burn" in done.stdout
+
+
+def test_only_who_has_the_gil_and_who_runs_counts(sample, script, python):
+    path = script(BURN + """
+import threading
+threading.Thread(target=time.sleep, args=(60,), daemon=True, name="sleeper").start()
+def busy(): burn(1.0)
+busy()
+""")
+    for how in [], ["--gil"], ["--idle"]:
+        counts = {"sleeper": 0, "busy": 0}
+        for line in sample("-r", "300", *how, "--threads", "--", python, path).text.splitlines():
+            for name in counts:
+                counts[name] += int(line.rpartition(" ")[2]) if name in line else 0
+        assert counts["busy"] > 50
+        assert counts["sleeper"] > 50 if how == ["--idle"] else counts["sleeper"] < 10  # it runs until it sleeps
