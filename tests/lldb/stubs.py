@@ -1,6 +1,8 @@
 """Servers that lldb reaches a process by."""
+import re
 import socket
 import subprocess
+from pathlib import Path
 
 from harness import wait_for
 
@@ -9,6 +11,11 @@ def free_port():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
+
+
+def listens(port):
+    """Asked of the kernel: a stub takes one connection only."""
+    return re.search(r" \w+:%04X \w+:\w+ 0A " % port, Path("/proc/net/tcp").read_text() + Path("/proc/net/tcp6").read_text())
 
 
 def connect(lldb, port):

@@ -71,7 +71,8 @@ def check_process(lldb, target):
     assert differences(all_threads(report), truth) == []
     numbers = numbers_of(lldb)
     check_selected_thread(lldb, truth, numbers)
-    labels = {int(tid): int(number) for tid, number in re.findall(r"^Thread (\d+) .*\[lldb thread (\d+)\]", lldb.output("py-bt-all"), re.MULTILINE)}
+    labels = re.findall(r"^Thread (\d+) .*\[lldb thread (\d+)\]", lldb.output("py-bt-all"), re.MULTILINE)
+    labels = {int(tid): int(number) for tid, number in labels}
     assert labels == {tid: numbers[tid] for tid in labels} and labels.keys() >= {int(tid) for tid in truth["threads"]}
     assert target.process.poll() is None
 
