@@ -17,9 +17,8 @@ struct spprof_error *capture_init(struct capture *capture, struct spprof_target 
     *capture = (struct capture){.reader = {.layout = layout}};
     stack_init(&capture->stack, thread_state);
     capture->stack.reads_ahead = true;
-    capture->stack.speculative = true;
     capture->stack.memory = &capture->memory;
-    capture->links = capture->stack.links = calloc(FRAME_LINKS, sizeof *capture->links);
+    capture->links = calloc(FRAME_LINKS, sizeof *capture->links);
     if (capture->links == NULL)
         return spprof_error_no_memory();
     return copy_new(target, &capture->reader.copy);
@@ -263,9 +262,12 @@ static bool root_is_right(struct capture *capture, struct capture_context *conte
     return true;
 }
 
+/* Nothing is speculative of a target that stands still. */
 static struct capture_outcome take_still(struct capture *capture, struct capture_context *context)
 {
     uint64_t head;
+    capture->stack.speculative = false;
+    capture->stack.links = NULL;
     struct verdict verdict = {.sound = true};
     read_once(capture, context, &head);
     if (capture->stack.truncated != NULL)
@@ -281,6 +283,8 @@ struct capture_outcome capture_take(struct capture *capture, struct capture_cont
     struct verdict verdict = {.sound = false};
     if (still)
         return take_still(capture, context);
+    capture->stack.speculative = true;
+    capture->stack.links = capture->links;
     for (int try = 0, planning = 0; try < TRIES; try++) {
         uint64_t head_after;
         if (!read_once(capture, context, &head_after) && planning++ < PLANNING_ROUNDS) {

@@ -30,6 +30,7 @@ struct spprof_sampler {
     struct tally tally;
     struct ticks ticks;
     struct durations durations;
+    uint64_t seen_before; /* threads, until the target was another */
     uint64_t now; /* when something was last seen to end */
     uint64_t began, committed_at, checked_at, told_at; /* ns; began 0: not yet */
     bool over;
@@ -72,12 +73,17 @@ static struct spprof_error *forget_codes(struct spprof_sampler *sampler)
     return new_codes(sampler);
 }
 
+static bool stops(const struct spprof_sampler *sampler)
+{
+    return sampler->options.stop && sampler->target->ops->hold != NULL;
+}
+
 /* A list that cannot be read is that of an interpreter which begins or ends: it is tried again. */
 static void refresh(struct spprof_sampler *sampler, bool still)
 {
-    commit(sampler, still);
+    commit(sampler, still && !stops(sampler));
     spprof_error_free(roster_list(&sampler->roster));
-    sampler->profile->counts.threads_seen = sampler->roster.seen;
+    sampler->profile->counts.threads_seen = sampler->seen_before + sampler->roster.seen;
 }
 
 static bool lacks_names(const struct roster *roster)
@@ -181,11 +187,16 @@ static struct spprof_error *look(struct spprof_sampler *sampler, bool still)
     for (size_t i = 0; i < sampler->roster.count; i++)
         if (counts_now(sampler, sampler->roster.threads[i], now, still))
             sample(sampler, sampler->roster.threads[i], still);
-    if (tally_is_full(&sampler->tally) || now - sampler->committed_at >= COMMIT_NS || still) {
-        commit(sampler, still);
-        TRY(forget_codes(sampler));
-    }
     return NULL;
+}
+
+/* Counts what waits, if it has waited long enough. */
+static struct spprof_error *settle(struct spprof_sampler *sampler, bool still)
+{
+    if (!tally_is_full(&sampler->tally) && sampler->now - sampler->committed_at < COMMIT_NS && !still)
+        return NULL;
+    commit(sampler, still);
+    return forget_codes(sampler);
 }
 
 static struct spprof_error *prepare(struct spprof_sampler *sampler)
@@ -277,6 +288,7 @@ struct spprof_error *spprof_sampler_rebind(struct spprof_sampler *sampler, struc
 {
     commit(sampler, true);
     tally_forget(&sampler->tally);
+    sampler->seen_before += sampler->roster.seen;
     release(sampler);
     sampler->target = target;
     TRY(prepare(sampler));
@@ -295,7 +307,8 @@ struct spprof_error *spprof_sampler_look(struct spprof_sampler *sampler)
     uint64_t now = sampler->now = clock_now();
     for (size_t i = 0; i < sampler->roster.count; i++)
         activity_since(&sampler->roster.threads[i]->activity, now);
-    return look(sampler, true);
+    TRY(look(sampler, true));
+    return settle(sampler, true);
 }
 
 double spprof_sampler_due(struct spprof_sampler *sampler)
@@ -325,23 +338,20 @@ static bool is_time_over(const struct spprof_sampler *sampler)
     return sampler->options.duration_s > 0 && (double)(sampler->now - sampler->began) / 1e9 >= sampler->options.duration_s;
 }
 
-static bool stops(const struct spprof_sampler *sampler)
-{
-    return sampler->options.stop && sampler->target->ops->hold != NULL;
-}
-
 /* Who runs is asked before all stand. */
 static struct spprof_error *stopped_look(struct spprof_sampler *sampler)
 {
     struct spprof_target *target = sampler->target;
-    if (!stops(sampler))
-        return look(sampler, target->ops->stop == NULL);
+    if (!stops(sampler)) {
+        TRY(look(sampler, target->ops->stop == NULL));
+        return settle(sampler, false);
+    }
     for (size_t i = 0; i < sampler->roster.count; i++)
         activity_ask(&sampler->roster.threads[i]->activity, sampler->now);
     TRY(target->ops->stop(target));
     struct spprof_error *error = look(sampler, true);
     target->ops->resume(target);
-    return error;
+    return error != NULL ? error : settle(sampler, false);
 }
 
 static void wait(struct spprof_sampler *sampler, uint64_t until)
