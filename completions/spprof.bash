@@ -6,7 +6,7 @@ _spprof()
     local common='--color --verbose --quiet --help --version' command='' word
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $word in
-            bt|doctor) command=$word; break ;;
+            bt|sample|doctor) command=$word; break ;;
         esac
     done
 
@@ -14,12 +14,16 @@ _spprof()
     case $previous in
         --color) mapfile -t COMPREPLY < <(compgen -W 'auto always never' -- "$current"); return ;;
         --sysroot) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
-        --thread|--value-length) return ;;
+        --format) mapfile -t COMPREPLY < <(compgen -W 'table collapsed speedscope html pprof gecko' -- "$current"); return ;;
+        -o|--output|--json-stats) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        --thread|--value-length|-d|--duration|-r|--rate) return ;;
     esac
     case $command:$current in
         :-*) mapfile -t COMPREPLY < <(compgen -W "$common" -- "$current") ;;
-        :*) mapfile -t COMPREPLY < <(compgen -W 'bt doctor' -- "$current") ;;
+        :*) mapfile -t COMPREPLY < <(compgen -W 'bt sample doctor' -- "$current") ;;
         bt:-*) mapfile -t COMPREPLY < <(compgen -W "--json --locals --value-length --no-source --thread --sysroot --no-stop $common" -- "$current") ;;
+        sample:-*) mapfile -t COMPREPLY < <(compgen -W "--duration --rate --output --format --stop --no-stop --idle --gil --threads --json-stats $common" -- "$current") ;;
+        sample:*) mapfile -t COMPREPLY < <(compgen -W "$(cd /proc && echo [0-9]*)" -- "$current") ;;
         doctor:-*) mapfile -t COMPREPLY < <(compgen -W "--sysroot $common" -- "$current") ;;
         *)
             # a process or a core file

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "frame_filter.h"
 #include "gdb.h"
 #include "inferior.h"
 #include "show.h"
@@ -221,7 +222,7 @@ bool commands_define(void)
         if (error != NULL)
             return PyErr_NoMemory() != NULL;
     }
-    return define_prefix() && define_all() && define_info();
+    return define_prefix() && define_all() && define_info() && frame_filter_define(console);
 }
 
 bool commands_defend(void)

@@ -1,5 +1,6 @@
 #include "gdb.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static PyObject *gdb;
@@ -86,4 +87,28 @@ char *gdb_execute(const char *command)
     if (result == NULL)
         gdb_forget_error();
     return gdb_text(result);
+}
+
+/* gdb tells its extensions nowhere; its arguments are in /proc, each ended by NUL: "-i=mi", "--interpreter", "mi3". */
+bool gdb_speaks_mi(void)
+{
+    static int speaks = -1;
+    char arguments[4096];
+    if (speaks >= 0)
+        return speaks;
+    FILE *file = fopen("/proc/self/cmdline", "re");
+    size_t size = file != NULL ? fread(arguments, 1, sizeof arguments - 1, file) : 0;
+    if (file != NULL)
+        fclose(file);
+    arguments[size] = '\0';
+    speaks = 0;
+    for (size_t i = 0; i < size; i += strlen(arguments + i) + 1) {
+        const char *argument = arguments + i + strspn(arguments + i, "-");
+        bool names_one = strncmp(argument, "i=", 2) == 0 || strncmp(argument, "interp", 6) == 0 || strcmp(argument, "i") == 0;
+        const char *equals = strchr(argument, '=');
+        const char *value = equals != NULL ? equals + 1 : argument + strlen(argument) + 1;
+        if (names_one && value < arguments + size && strncmp(value, "mi", 2) == 0)
+            speaks = 1;
+    }
+    return speaks;
 }

@@ -26,6 +26,9 @@ int64_t gdb_number(PyObject *object, int64_t fallback);
 /* Clears the exception that is set. */
 void gdb_forget_error(void);
 
+/* Whether gdb was started to be driven by another program, through its machine interface. */
+bool gdb_speaks_mi(void);
+
 /* Whether the user has pressed Ctrl-C since gdb_begin. */
 bool gdb_interrupted(void);
 void gdb_begin(void);

@@ -1,6 +1,7 @@
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -16,7 +17,7 @@
 #include "terminal.h"
 #include "verb.h"
 
-enum { DEFAULT_SECONDS = 10, START_POLL_US = 2000, EXEC_SECONDS = 5 };
+enum { DEFAULT_SECONDS = 10, START_POLL_US = 2000, EXEC_SECONDS = 5, COMMAND_MAX = 1 << 16 };
 
 /* What one run of the command holds. */
 struct sampling {
@@ -25,6 +26,7 @@ struct sampling {
     pid_t child; /* 0: the process was there before */
     struct spprof_target *target;
     struct spprof_sampler *sampler;
+    char *command; /* owned; what is sampled, for the profile */
 };
 
 static volatile int ended;
@@ -148,13 +150,35 @@ static char *joined(char **words, int count)
     return text;
 }
 
-static enum exit_status write_profile(const struct sampling *sampling)
+/* The command line of a process that was there before, its arguments joined by blanks; NULL where it is not told. */
+static char *command_of(int64_t pid)
+{
+    char path[64], *text = NULL;
+    size_t size = 0;
+    snprintf(path, sizeof path, "/proc/%" PRId64 "/cmdline", pid);
+    FILE *file = fopen(path, "rbe");
+    FILE *stream = file != NULL ? open_memstream(&text, &size) : NULL;
+    if (stream != NULL) {
+        for (int c = getc(file), next; c != EOF && size < COMMAND_MAX; c = next) {
+            next = getc(file);
+            if (c != '\0' || next != EOF)
+                putc(c != '\0' ? c : ' ', stream);
+        }
+        fclose(stream);
+    }
+    if (file != NULL)
+        fclose(file);
+    return text;
+}
+
+static enum exit_status write_profile(struct sampling *sampling)
 {
     const struct options *options = sampling->options;
     struct spprof_profile *profile;
     struct spprof_error *error = spprof_sampler_finish(sampling->sampler, &profile);
-    if (error == NULL && sampling->child != 0 && profile->command == NULL)
-        profile->command = joined(options->operands, options->operand_count);
+    if (error == NULL)
+        profile->command = sampling->command;
+    sampling->command = NULL;
     if (error == NULL)
         error = profile_output_write(options, profile, stdout, terminal_wants_color(options->color), terminal_width());
     if (error == NULL && options->output != NULL && !options->quiet)
@@ -169,6 +193,8 @@ static enum exit_status write_profile(const struct sampling *sampling)
 
 static enum exit_status sample(struct sampling *sampling)
 {
+    const struct options *options = sampling->options;
+    sampling->command = sampling->child != 0 ? joined(options->operands, options->operand_count) : command_of(sampling->pid);
     catch_signals();
     prctl(PR_SET_TIMERSLACK, 1UL);
     struct spprof_error *error = sampling->child != 0 ? attach_soon(sampling, 0) : attach(sampling);
@@ -180,6 +206,7 @@ static enum exit_status sample(struct sampling *sampling)
         status = write_profile(sampling);
     else
         complain_error(error);
+    free(sampling->command);
     spprof_sampler_free(sampling->sampler);
     spprof_target_close(sampling->target);
     return status;

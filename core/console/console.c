@@ -16,6 +16,7 @@ struct spprof_error *spprof_console_new(const struct spprof_debugger_ops *target
     (*console)->target_ops = target_ops;
     (*console)->ops = ops;
     (*console)->debugger = debugger;
+    (*console)->python = SPPROF_UNKNOWN;
     return NULL;
 }
 
@@ -55,6 +56,7 @@ void spprof_console_changed(struct spprof_console *console)
     console->target = NULL;
     console->selected_tid = 0;
     console->selected_frame = 0;
+    console->python = SPPROF_UNKNOWN;
     inferior_free(&console->inferior);
 }
 
@@ -100,7 +102,7 @@ struct spprof_error *console_open_session(struct spprof_console *console)
 struct spprof_error *console_stacks(struct spprof_console *console, const struct spprof_snapshot **snapshot)
 {
     TRY(console_open_session(console));
-    const struct spprof_snapshot_options wanted = {.no_stop = console->inferior.running};
+    const struct spprof_snapshot_options wanted = {.no_stop = console->inferior.running, .entries = true};
     if (console->stacks == NULL)
         TRY(spprof_snapshot_take(console->session, &wanted, &console->stacks));
     *snapshot = console->stacks;

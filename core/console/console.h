@@ -22,6 +22,7 @@ struct spprof_console {
     struct spprof_snapshot *stacks; /* every thread, without values */
     struct spprof_snapshot *values; /* with the values of one thread */
     uint64_t values_of;             /* its address */
+    enum spprof_truth python;       /* whether it seems to hold any; UNKNOWN: not yet asked */
 
     /* The Python frame that was gone to: its place in the stack of a thread. */
     int64_t selected_tid;

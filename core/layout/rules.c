@@ -60,7 +60,7 @@
     .frames = FRAME_INTERPRETER, .line_table = LINE_TABLE_PEP657, .dict_keys = DICT_KEYS_LOG2, .has_qualified_names = true
 
 #define RULES_3_13                                                                                                                         \
-    RULES_3_11, .position = POSITION_INSTR_PTR, .gil = GIL_BEHIND_INTERPRETER, .instance_dict = INSTANCE_DICT_INLINE
+    RULES_3_11, .position = POSITION_INSTR_PTR, .entry = ENTRY_BY_SHIM, .gil = GIL_BEHIND_INTERPRETER, .instance_dict = INSTANCE_DICT_INLINE
 
 static const struct layout_rules all_rules[] = {
     {
@@ -70,6 +70,7 @@ static const struct layout_rules all_rules[] = {
         .frames = FRAME_OBJECTS,
         .position = POSITION_LASTI_BYTES,
         .line_table = LINE_TABLE_LNOTAB,
+        .entry = ENTRY_UNTOLD,
         .gil = GIL_IN_RUNTIME,
         .dict_keys = DICT_KEYS_LOOKUP,
         .instance_dict = INSTANCE_DICT_OFFSET,
@@ -87,6 +88,7 @@ static const struct layout_rules all_rules[] = {
         .frames = FRAME_OBJECTS,
         .position = POSITION_LASTI_UNITS, /* PyFrame_GetLineNumber, Objects/frameobject.c of 3.10.0: f_lasti*sizeof(_Py_CODEUNIT) */
         .line_table = LINE_TABLE_PEP626,
+        .entry = ENTRY_BY_COUNT,
         .gil = GIL_IN_RUNTIME,
         .dict_keys = DICT_KEYS_LOOKUP,
         .instance_dict = INSTANCE_DICT_OFFSET,
@@ -102,6 +104,7 @@ static const struct layout_rules all_rules[] = {
         TEXT_3_11,
         .generator_states = STATES_3_10,
         RULES_3_11,
+        .entry = ENTRY_BY_CFRAME,
         .position = POSITION_PREV_INSTR,
         .gil = GIL_IN_RUNTIME,
         .instance_dict = INSTANCE_DICT_VALUES_BEFORE,
@@ -119,6 +122,7 @@ static const struct layout_rules all_rules[] = {
         TEXT_3_12,
         .generator_states = STATES_3_10,
         RULES_3_11,
+        .entry = ENTRY_BY_SHIM,
         .position = POSITION_PREV_INSTR,
         .gil = GIL_BEHIND_INTERPRETER,
         .instance_dict = INSTANCE_DICT_TAGGED,

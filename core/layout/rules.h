@@ -43,6 +43,14 @@ enum instance_dict_style {
     INSTANCE_DICT_INLINE,        /* 3.13 and later: dict pointer at instance_dict_offset, inline values at tp_basicsize */
 };
 
+/* What on the C stack tells which C frame runs a Python frame: a local variable of _PyEval_EvalFrameDefault, Python/ceval.c. */
+enum entry_style {
+    ENTRY_UNTOLD,    /* 3.9: nothing does */
+    ENTRY_BY_COUNT,  /* 3.10: a CFrame; there are as many as frames that run, in the same order */
+    ENTRY_BY_CFRAME, /* 3.11: a _PyCFrame, which names the newest frame that its C frame runs */
+    ENTRY_BY_SHIM,   /* 3.12 and later: the frame of the interpreter's own that ends what its C frame runs (entry_frame, entry) */
+};
+
 enum frame_owner { FRAME_OWNER_THREAD, FRAME_OWNER_GENERATOR, FRAME_OWNER_FRAME_OBJECT, FRAME_OWNER_INTERPRETER, FRAME_OWNER_INVALID };
 
 /* What the state of a generator's frame means; states begin at -GENERATOR_STATE_LOWEST. */
@@ -63,6 +71,7 @@ struct layout_rules {
     enum frame_style frames;
     enum position_style position;
     enum line_table_style line_table;
+    enum entry_style entry;
     enum gil_place gil;
     enum dict_keys_style dict_keys;
     enum instance_dict_style instance_dict;

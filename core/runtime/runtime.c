@@ -265,3 +265,18 @@ struct spprof_error *runtime_find(struct spprof_target *target, const struct run
         TRY(search_all(&search, modules, OTHERS));
     return runtimes->count > 0 ? NULL : not_python(target, modules);
 }
+
+bool runtime_is_named(struct spprof_target *target)
+{
+    const struct spprof_modules *modules;
+    struct runtimes runtimes = {NULL, 0};
+    struct spprof_error *error = target_modules(target, &modules);
+    if (error == NULL)
+        error = look_up_all(target, modules, NAMED_PYTHON, &runtimes);
+    if (error == NULL && runtimes.count == 0)
+        error = look_up_all(target, modules, OTHERS, &runtimes);
+    bool found = runtimes.count > 0;
+    spprof_error_free(error);
+    runtimes_free(&runtimes);
+    return found;
+}

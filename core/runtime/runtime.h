@@ -39,6 +39,9 @@ struct runtime_shape {
 /* Every candidate, best first. NOT_PYTHON where there is none: the message says what was looked at. */
 struct spprof_error *runtime_find(struct spprof_target *target, const struct runtime_shape *shapes, size_t shape_count,
                                   struct runtimes *runtimes);
+/* Whether any module has the symbol or the section: no memory is searched. */
+bool runtime_is_named(struct spprof_target *target);
+
 void runtimes_free(struct runtimes *runtimes);
 
 #endif

@@ -18,6 +18,7 @@ struct spprof_error *capture_init(struct capture *capture, struct spprof_target 
     stack_init(&capture->stack, thread_state);
     capture->stack.reads_ahead = true;
     capture->stack.speculative = true;
+    capture->stack.memory = &capture->memory;
     capture->links = capture->stack.links = calloc(FRAME_LINKS, sizeof *capture->links);
     if (capture->links == NULL)
         return spprof_error_no_memory();
@@ -28,6 +29,7 @@ void capture_free(struct capture *capture)
 {
     copy_free(capture->reader.copy);
     stack_free(&capture->stack);
+    stack_memory_free(&capture->memory);
     free(capture->links);
     free(capture->frames.items);
     free(capture->accepted.items);
@@ -37,6 +39,7 @@ void capture_forget(struct capture *capture)
 {
     capture->frames.count = capture->accepted.count = 0;
     capture->stack.frame_count = 0;
+    capture->memory.count = capture->memory.next = 0;
 }
 
 /* New code objects are read, and what proves to be none is forgotten at once: a real one may stand there a moment later. */

@@ -11,7 +11,7 @@
 
 #include "sample/call_sites.h"
 #include "spprof/profile.h"
-#include "walk/stack.h"
+#include "walk/stack_memory.h"
 
 /* What all captures of a sampler share. */
 struct capture_context {
@@ -39,6 +39,7 @@ struct capture {
     struct reader reader;
     struct stack stack;
     struct frame_link *links;
+    struct stack_memory memory;
     struct captured_frames frames;   /* of the sample that was taken */
     struct captured_frames accepted; /* of the one before */
     uint64_t root;                   /* address of the oldest frame; 0: not known yet */

@@ -19,8 +19,8 @@ uint64_t clock_now(void); /* CLOCK_MONOTONIC, ns */
 
 void ticks_start(struct ticks *ticks, double rate_hz);
 
-/* After a look: when the next one is due. Periods that have gone by meanwhile are overruns. */
-void ticks_next(struct ticks *ticks);
+/* After a look, which ended now: when the next one is due. Periods that have gone by meanwhile are overruns. */
+void ticks_next(struct ticks *ticks, uint64_t now);
 
 /* Sleeps until the next look is due, or until a moment (0: none) if that comes first. */
 void ticks_wait(const struct ticks *ticks, uint64_t until);

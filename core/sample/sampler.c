@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "cleanup.h"
 #include "sample/clock.h"
@@ -29,7 +30,8 @@ struct spprof_sampler {
     struct tally tally;
     struct ticks ticks;
     struct durations durations;
-    uint64_t began, ended, committed_at, checked_at, told_at; /* ns; began 0: not yet */
+    uint64_t now; /* when something was last seen to end */
+    uint64_t began, committed_at, checked_at, told_at; /* ns; began 0: not yet */
     bool over;
 };
 
@@ -44,7 +46,7 @@ static uint64_t dropped(const struct spprof_sample_counts *counts)
 static void commit(struct spprof_sampler *sampler, bool still)
 {
     tally_commit(&sampler->tally, still);
-    sampler->committed_at = clock_now();
+    sampler->committed_at = sampler->now;
 }
 
 static struct spprof_error *new_codes(struct spprof_sampler *sampler)
@@ -157,9 +159,10 @@ static bool counts_now(struct spprof_sampler *sampler, struct sampled_thread *th
 static void sample(struct spprof_sampler *sampler, struct sampled_thread *thread, bool still)
 {
     struct spprof_sample_counts *counts = &sampler->profile->counts;
-    uint64_t start = clock_now();
+    uint64_t start = sampler->now;
     struct capture_outcome outcome = capture_take(&thread->capture, &sampler->context, still);
-    durations_add(&sampler->durations, clock_now() - start);
+    sampler->now = clock_now();
+    durations_add(&sampler->durations, sampler->now - start);
     if (outcome.result == CAPTURE_DROPPED)
         counts->dropped[outcome.reason]++;
     else if (!tally_add(&sampler->tally, thread, &outcome))
@@ -168,7 +171,7 @@ static void sample(struct spprof_sampler *sampler, struct sampled_thread *thread
 
 static struct spprof_error *look(struct spprof_sampler *sampler, bool still)
 {
-    uint64_t now = clock_now();
+    uint64_t now = sampler->now;
     if (sampler->began == 0)
         sampler->began = now;
     look_around(sampler, now, still);
@@ -182,7 +185,6 @@ static struct spprof_error *look(struct spprof_sampler *sampler, bool still)
         commit(sampler, still);
         TRY(forget_codes(sampler));
     }
-    sampler->ended = clock_now();
     return NULL;
 }
 
@@ -202,6 +204,10 @@ static struct spprof_error *describe(struct spprof_sampler *sampler)
 {
     struct spprof_profile *profile = sampler->profile;
     const struct chosen *chosen = &sampler->session->chosen;
+    struct timespec time;
+    clock_gettime(CLOCK_REALTIME, &time);
+    if (profile->started_at == 0)
+        profile->started_at = (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
     profile->pid = sampler->target->pid;
     profile->python = (struct spprof_python){
         .version = chosen->layout.version,
@@ -286,7 +292,7 @@ bool spprof_sampler_is_over(const struct spprof_sampler *sampler)
 
 struct spprof_error *spprof_sampler_look(struct spprof_sampler *sampler)
 {
-    uint64_t now = clock_now();
+    uint64_t now = sampler->now = clock_now();
     for (size_t i = 0; i < sampler->roster.count; i++)
         activity_since(&sampler->roster.threads[i]->activity, now);
     return look(sampler, true);
@@ -298,13 +304,13 @@ double spprof_sampler_due(struct spprof_sampler *sampler)
     if (sampler->ticks.period == 0)
         ticks_start(&sampler->ticks, sampler->options.rate_hz);
     else if (sampler->ticks.due <= now)
-        ticks_next(&sampler->ticks);
+        ticks_next(&sampler->ticks, now);
     return sampler->ticks.due > now ? (double)(sampler->ticks.due - now) / 1e9 : 0;
 }
 
 static void tell(struct spprof_sampler *sampler, void (*progress)(void *context, const struct spprof_sample_progress *progress), void *context)
 {
-    uint64_t now = clock_now();
+    uint64_t now = sampler->now;
     if (progress == NULL || now - sampler->told_at < PROGRESS_NS)
         return;
     sampler->told_at = now;
@@ -316,7 +322,7 @@ static void tell(struct spprof_sampler *sampler, void (*progress)(void *context,
 
 static bool is_time_over(const struct spprof_sampler *sampler)
 {
-    return sampler->options.duration_s > 0 && (double)(clock_now() - sampler->began) / 1e9 >= sampler->options.duration_s;
+    return sampler->options.duration_s > 0 && (double)(sampler->now - sampler->began) / 1e9 >= sampler->options.duration_s;
 }
 
 static bool stops(const struct spprof_sampler *sampler)
@@ -330,9 +336,8 @@ static struct spprof_error *stopped_look(struct spprof_sampler *sampler)
     struct spprof_target *target = sampler->target;
     if (!stops(sampler))
         return look(sampler, target->ops->stop == NULL);
-    uint64_t now = clock_now();
     for (size_t i = 0; i < sampler->roster.count; i++)
-        activity_ask(&sampler->roster.threads[i]->activity, now);
+        activity_ask(&sampler->roster.threads[i]->activity, sampler->now);
     TRY(target->ops->stop(target));
     struct spprof_error *error = look(sampler, true);
     target->ops->resume(target);
@@ -352,17 +357,22 @@ struct spprof_error *spprof_sampler_run(struct spprof_sampler *sampler, volatile
 {
     if (sampler->ticks.period == 0)
         ticks_start(&sampler->ticks, sampler->options.rate_hz);
+    sampler->now = clock_now();
     if (sampler->began == 0)
-        sampler->began = clock_now();
+        sampler->began = sampler->now;
     if (stops(sampler))
         TRY(sampler->target->ops->hold(sampler->target));
     while (*ended == 0 && !sampler->over && !is_time_over(sampler)) {
-        wait(sampler, clock_now() + PROGRESS_NS);
         tell(sampler, progress, context);
-        if (clock_now() < sampler->ticks.due)
+        if (sampler->now < sampler->ticks.due) {
+            wait(sampler, sampler->now + PROGRESS_NS);
+            sampler->now = clock_now();
             continue;
+        }
         TRY(stopped_look(sampler));
-        ticks_next(&sampler->ticks);
+        ticks_next(&sampler->ticks, sampler->now);
+        if (sampler->roster.count == 0)
+            sampler->now = clock_now();
     }
     commit(sampler, false);
     return NULL;

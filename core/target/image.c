@@ -23,6 +23,16 @@ static const struct spprof_image_range *range_at(const struct spprof_image *imag
     return NULL;
 }
 
+/* How many bytes from an address on are those of a range: an earlier one that begins in it counts first. */
+static size_t piece_of(const struct spprof_image *image, const struct spprof_image_range *range, uint64_t address)
+{
+    size_t piece = range->size - (size_t)(address - range->address);
+    for (const struct spprof_image_range *earlier = image->ranges; earlier < range; earlier++)
+        if (earlier->size > 0 && earlier->address > address && earlier->address - address < piece)
+            piece = (size_t)(earlier->address - address);
+    return piece;
+}
+
 static enum spprof_read_status read_range(const struct spprof_image *image, uint64_t address, uint8_t *buffer, size_t size)
 {
     while (size > 0) {
@@ -32,7 +42,9 @@ static enum spprof_read_status read_range(const struct spprof_image *image, uint
         if (range->bytes == NULL)
             return range->status;
         size_t within = (size_t)(address - range->address);
-        size_t piece = range->size - within < size ? range->size - within : size;
+        size_t piece = piece_of(image, range, address);
+        if (piece > size)
+            piece = size;
         memcpy(buffer, (const uint8_t *)range->bytes + within, piece);
         address += piece;
         buffer += piece;

@@ -16,6 +16,8 @@ enum {
     GIL_SIZE = 256,
 };
 
+#define SEARCHED_MAX (UINT64_C(1) << 33)
+
 /* Deep recursion asks for the same positions over and over. */
 struct cached_position {
     const struct code_entry *code;
@@ -28,6 +30,7 @@ struct context {
     const struct layout *layout;
     struct spprof_snapshot *snapshot;
     struct cached_position *positions;
+    uint64_t searched; /* bytes of line tables */
 };
 
 static char *words(const char *text)
@@ -36,16 +39,29 @@ static char *words(const char *text)
     return text == NULL || asprintf(&copy, "%s", text) < 0 ? NULL : copy;
 }
 
+/* No program's stacks need so much; a core made by a stranger may ask for a long table to be searched for each of millions of frames. */
+static bool may_search(struct context *context, size_t size)
+{
+    context->searched += size;
+    if (context->searched <= SEARCHED_MAX)
+        return true;
+    spprof_problems_add(&context->snapshot->problems, "the line tables are too large to be searched for every frame: the lines of some are left out");
+    return false;
+}
+
 static struct position cached_position(struct context *context, const struct code_entry *entry, int64_t offset)
 {
     size_t slot = (size_t)((entry->code->address >> 4) ^ (uint64_t)(offset * 31)) & (POSITION_CACHE - 1);
     struct cached_position *cached = &context->positions[slot];
-    if (cached->code != entry || cached->offset != offset) {
-        const struct spprof_code *code = entry->code;
-        *cached = (struct cached_position){entry, offset,
-                                           position_find(context->layout->rules->line_table, code->line_table, code->line_table_size,
-                                                         code->first_line, offset)};
-    }
+    const struct spprof_code *code = entry->code;
+    const struct position none = {SPPROF_NO_POSITION, SPPROF_NO_POSITION, SPPROF_NO_POSITION, SPPROF_NO_POSITION};
+    if (cached->code == entry && cached->offset == offset)
+        return cached->position;
+    if (!may_search(context, code->line_table_size))
+        return none;
+    *cached = (struct cached_position){
+        entry, offset,
+        position_find(context->layout->rules->line_table, code->line_table, code->line_table_size, code->first_line, offset)};
     return cached->position;
 }
 
@@ -72,6 +88,8 @@ static struct spprof_frame build_frame(struct context *context, const struct raw
         .column = position.column,
         .end_column = position.end_column,
         .owner = public_owner(context, raw->owner),
+        .entry = raw->entry,
+        .delegates = raw->delegates,
     };
 }
 
@@ -293,6 +311,10 @@ static void describe_target(struct context *context)
         .layout = context->layout->source,
         .runtime = build->chosen->runtime.address,
     };
+    if (build->chosen->runtime.module != NULL) {
+        snapshot->python.file_start = build->chosen->runtime.module->start;
+        snapshot->python.file_end = build->chosen->runtime.module->end;
+    }
     if (build->walk->list.truncated != NULL)
         spprof_problems_add(&snapshot->problems, "the list of interpreters ends early: %s", build->walk->list.truncated);
 }

@@ -71,6 +71,8 @@ static struct spprof_error *read_values(struct taking *taking)
 static struct spprof_error *walk_with_values(struct taking *taking)
 {
     TRY(walk_again(taking));
+    if (taking->options->entries)
+        walk_entries(taking->walk);
     return read_values(taking);
 }
 

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "walk/stack_memory.h"
+
 enum { CHUNK_MAX = 1 << 27 };
 
 void stack_init(struct stack *stack, uint64_t thread_state)
@@ -13,6 +15,8 @@ void stack_init(struct stack *stack, uint64_t thread_state)
 
 void stack_restart(struct stack *stack)
 {
+    if (stack->memory != NULL)
+        stack_memory_take(stack->memory, stack);
     free(stack->truncated);
     *stack = (struct stack){
         .thread_state = stack->thread_state,
@@ -20,7 +24,10 @@ void stack_restart(struct stack *stack)
         .frames = stack->frames,
         .frame_capacity = stack->frame_capacity,
         .speculative = stack->speculative,
+        .memory = stack->memory,
         .links = stack->links,
+        .c_frames = stack->c_frames,
+        .c_frame_capacity = stack->c_frame_capacity,
         .reads_ahead = stack->reads_ahead,
     };
 }
@@ -28,7 +35,18 @@ void stack_restart(struct stack *stack)
 void stack_free(struct stack *stack)
 {
     free(stack->frames);
+    free(stack->c_frames);
     free(stack->truncated);
+}
+
+/* Where the last of some fields ends, none being longer than a pointer. */
+static size_t end_of_fields(const struct layout *layout, const enum layout_field *fields, size_t count)
+{
+    int32_t end = 0;
+    for (size_t i = 0; i < count; i++)
+        if (layout->offset[fields[i]] + 8 > end)
+            end = layout->offset[fields[i]] + 8;
+    return (size_t)end;
 }
 
 size_t stack_thread_state_size(const struct layout *layout)
@@ -39,11 +57,7 @@ size_t stack_thread_state_size(const struct layout *layout)
         FIELD_thread_state_id,             FIELD_thread_state_attach_state,   FIELD_thread_state_gil_requested,   FIELD_thread_state_datastack_chunk,
         FIELD_thread_state_datastack_top,  FIELD_thread_state_datastack_limit,
     };
-    int32_t end = 0;
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-        if (layout->offset[fields[i]] + 8 > end)
-            end = layout->offset[fields[i]] + 8;
-    return (size_t)end;
+    return end_of_fields(layout, fields, sizeof fields / sizeof *fields);
 }
 
 static enum copy_status finish(struct stack *stack, const char *reason)
@@ -62,6 +76,7 @@ static void enter_chunk(struct stack *stack, uint64_t chunk, uint64_t end)
     bool sane = chunk != 0 && chunk % 8 == 0 && end > chunk && end - chunk <= CHUNK_MAX;
     stack->chunk = sane ? chunk : 0;
     stack->chunk_used = sane ? end - chunk : 0;
+    stack->chunk_data = NULL;
     stack->older_chunk = 0;
     stack->lowest_in_chunk = UINT64_MAX;
 }
@@ -77,12 +92,12 @@ static size_t chunk_reading_size(const struct stack *stack)
 /* Whether the piece of data stack can be had at all; where not, frames are read one by one. */
 static enum copy_status load_chunk(struct stack *stack, struct reader *reader)
 {
-    const uint8_t *data;
-    if (stack->chunk == 0)
+    if (stack->chunk == 0 || stack->chunk_data != NULL)
         return COPY_READY;
-    enum copy_status status = reader_struct(reader, stack->chunk, chunk_reading_size(stack), "data stack", &data);
+    size_t size = chunk_reading_size(stack);
+    enum copy_status status = reader_struct(reader, stack->chunk, size, "data stack", &stack->chunk_data);
     if (status == COPY_READY && stack->chunk_used >= 8)
-        stack->older_chunk = field_u64(data, LAYOUT(reader->layout, stack_chunk, previous));
+        stack->older_chunk = field_u64(stack->chunk_data, LAYOUT(reader->layout, stack_chunk, previous));
     if (status == COPY_FAILED)
         stack->chunk = stack->chunk_used = 0;
     return status == COPY_PENDING ? status : COPY_READY;
@@ -139,7 +154,7 @@ static enum copy_status enter(struct stack *stack, struct reader *reader)
 static void reject_trial(struct stack *stack)
 {
     stack->on_trial = false;
-    stack->frame_count = stack->trial_count = stack->steps = stack->behind = 0;
+    stack->frame_count = stack->trial_count = stack->entered_count = stack->steps = stack->behind = 0;
     stack->remembered = 0;
     stack->power = 1;
     stack->lowest_in_chunk = UINT64_MAX;
@@ -192,8 +207,7 @@ static enum copy_status frame_bytes(struct stack *stack, struct reader *reader, 
         return reader_struct(reader, stack->cursor, size, "frame", data);
     if (stack->cursor >= stack->lowest_in_chunk)
         return reader_fail(reader, "frame at 0x%" PRIx64 " lies above the frame that it called", stack->cursor);
-    STEP(reader_struct(reader, stack->chunk, (size_t)stack->chunk_used, "data stack", data));
-    *data += stack->cursor - stack->chunk;
+    *data = stack->chunk_data + (stack->cursor - stack->chunk);
     return COPY_READY;
 }
 
@@ -273,15 +287,41 @@ static bool advance(struct stack *stack, uint64_t previous)
     return true;
 }
 
+/* How many bytes of a frame object walking needs. */
+static size_t frame_object_size(const struct layout *layout)
+{
+    static const enum layout_field fields[] = {
+        FIELD_frame_object_back,      FIELD_frame_object_code,     FIELD_frame_object_lasti,
+        FIELD_frame_object_generator, FIELD_frame_object_stacktop, FIELD_frame_object_stackdepth,
+    };
+    return end_of_fields(layout, fields, sizeof fields / sizeof *fields);
+}
+
+/*
+ * Whether a generator's frame only waits for the one that it handed throw() or close() on to: _gen_throw of 3.9 and 3.10 makes it the current
+ * frame without running it. What runs has no value stack in its frame.
+ */
+static bool frame_delegates(const struct layout *layout, const uint8_t *data)
+{
+    int32_t generator = LAYOUT(layout, frame_object, generator), top = LAYOUT(layout, frame_object, stacktop);
+    int32_t depth = LAYOUT(layout, frame_object, stackdepth);
+    if (generator == LAYOUT_ABSENT || field_u64(data, generator) == 0)
+        return false;
+    if (depth != LAYOUT_ABSENT)
+        return field_i32(data, depth) > 0;
+    return top != LAYOUT_ABSENT && field_u64(data, top) != 0;
+}
+
 static enum copy_status read_frame_object(struct stack *stack, struct reader *reader, struct raw_frame *frame, uint64_t *code, uint64_t *previous)
 {
     const struct layout *layout = reader->layout;
     const uint8_t *data;
-    STEP(frame_bytes(stack, reader, (size_t)LAYOUT(layout, frame_object, lasti) + 4, &data));
+    STEP(frame_bytes(stack, reader, frame_object_size(layout), &data));
     *previous = field_u64(data, LAYOUT(layout, frame_object, back));
     *code = field_u64(data, LAYOUT(layout, frame_object, code));
     frame->instruction = (uint64_t)(int64_t)field_i32(data, LAYOUT(layout, frame_object, lasti));
     frame->owner = FRAME_OWNER_THREAD;
+    frame->delegates = frame_delegates(layout, data);
     return COPY_READY;
 }
 
@@ -325,6 +365,13 @@ static uint64_t remember_link(struct stack *stack, uint64_t code, uint64_t previ
     return previous;
 }
 
+/* The shim lies in the C frame that runs every frame since the last one. */
+static void enter_by_shim(struct stack *stack)
+{
+    for (; stack->entered_count < stack->frame_count; stack->entered_count++)
+        stack->frames[stack->entered_count].entry = stack->cursor;
+}
+
 static enum copy_status walk_frame(struct stack *stack, struct reader *reader, struct code_table *codes)
 {
     struct raw_frame frame = {.address = stack->cursor};
@@ -353,24 +400,47 @@ static enum copy_status walk_frame(struct stack *stack, struct reader *reader, s
         stack->trial_count += was_on_trial;
         if (frame.owner == FRAME_OWNER_GENERATOR || reader->layout->rules->frames == FRAME_OBJECTS)
             previous = remember_link(stack, code, previous);
+    } else if (reader->layout->rules->entry == ENTRY_BY_SHIM) {
+        enter_by_shim(stack);
     }
     advance(stack, previous);
     return COPY_READY;
 }
 
+/* Ends the walk at a frame from which on the stack is what the walk before has found. */
+static bool recall(struct stack *stack, const struct reader *reader)
+{
+    size_t count;
+    const struct raw_frame *known = stack_memory_find(stack->memory, stack, (size_t)LAYOUT(reader->layout, frame, localsplus), &count);
+    for (size_t i = 0; i < count; i++)
+        if (known[i].code->retired)
+            return false;
+    for (size_t i = 0; i < count; i++)
+        if (!push_frame(stack, &known[i]))
+            return false;
+    if (count > 0)
+        finish(stack, NULL);
+    return count > 0;
+}
+
 void stack_step(struct stack *stack, struct reader *reader, struct code_table *codes)
 {
     enum copy_status status = COPY_READY;
+    stack->chunk_data = NULL; /* what was fetched since may have moved it */
     if (stack->progress == STACK_NEW) {
         status = enter(stack, reader);
         if (status == COPY_FAILED)
             stack->fault = STACK_UNREADABLE;
+        if (status == COPY_READY && stack->memory != NULL)
+            stack_memory_compare(stack->memory, stack, chunk_reading_size(stack));
     }
     while (status == COPY_READY && stack->progress == STACK_ENTERED) {
         if (stack->cursor == 0) {
             finish(stack, NULL);
             return;
         }
+        if (stack->memory != NULL && recall(stack, reader))
+            return;
         status = walk_frame(stack, reader, codes);
         if (status == COPY_FAILED && stack->on_trial) {
             reject_trial(stack);

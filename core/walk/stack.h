@@ -16,6 +16,13 @@ struct raw_frame {
     int32_t thread_bytecode; /* which copy of the bytecode runs; 0: the main one */
     enum frame_owner owner;
     bool entered; /* the interpreter was entered from C with this frame */
+    uint64_t entry; /* on the C stack, in the C frame that runs this one; 0 unknown: see enum entry_style */
+    bool delegates; /* a generator of 3.9 or 3.10 that waits for another, to which it handed throw() or close() on: no C frame runs it */
+};
+
+/* A CFrame of 3.10, a _PyCFrame of 3.11. */
+struct c_frame {
+    uint64_t address, newest; /* newest: the newest Python frame that it runs; 0 in 3.10, which does not say */
 };
 
 enum { STACK_FRAMES_MAX = 2 * 1000 * 1000 };
@@ -32,6 +39,8 @@ enum { FRAME_LINKS = 1 << 10 };
 struct frame_link {
     uint64_t address, code, previous;
 };
+
+struct stack_memory;
 
 struct stack {
     uint64_t thread_state;
@@ -56,13 +65,20 @@ struct stack {
      * it is, and whether it can be is for others to judge.
      */
     bool speculative;
+    struct stack_memory *memory; /* of the walk before, borrowed; NULL: each walk is whole */
     struct frame_link *links; /* FRAME_LINKS of them, borrowed; NULL: none are kept */
     bool reads_ahead; /* chunks are read to the end of their page, so that the next reading finds them large enough */
+    size_t entered_count; /* frames whose entry is known: those behind are run by the C frame whose shim comes next */
+    struct c_frame *c_frames; /* newest first, by entries.h */
+    size_t c_frame_count, c_frame_capacity;
+    enum { ENTRIES_NEW, ENTRIES_READ, ENTRIES_SETTLED } entries;
+    uint64_t next_c_frame;
     size_t steps; /* frames gone by, shown or not */
     char *truncated; /* why the stack ends early; owned */
     enum stack_fault fault;
     /* The piece of the data stack that the cursor is in: [chunk, chunk + chunk_used). */
     uint64_t chunk, chunk_used, older_chunk;
+    const uint8_t *chunk_data; /* in the copy, for the time of one step; NULL: not looked up yet */
     uint64_t lowest_in_chunk; /* frames of a chunk are pushed upwards: each older one lies lower */
     /* Brent's search for a cycle: a remembered frame, how far it is behind, and when the next is remembered. */
     uint64_t remembered;
@@ -73,7 +89,7 @@ struct stack {
 size_t stack_thread_state_size(const struct layout *layout);
 
 void stack_init(struct stack *stack, uint64_t thread_state);
-void stack_restart(struct stack *stack); /* to be walked anew */
+void stack_restart(struct stack *stack); /* to be walked anew; what was walked goes to its memory */
 void stack_free(struct stack *stack); /* its contents */
 
 /* Walks as far as memory is there. The stack is whole, or truncated says why not, when progress is DONE. */

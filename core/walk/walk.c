@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "cleanup.h"
+#include "walk/entries.h"
 
 struct spprof_error *walk_new(struct copy *copy, const struct layout *layout, uint64_t runtime, struct walk **result)
 {
@@ -45,6 +46,15 @@ void walk_run(struct walk *walk)
         thread_list_step(&walk->list, &walk->reader);
         step_stacks(walk);
         code_table_step(walk->codes, &walk->reader);
+    } while (copy_fetch(walk->reader.copy));
+}
+
+void walk_entries(struct walk *walk)
+{
+    do {
+        for (size_t i = 0; i < walk->list.count; i++)
+            for (size_t j = 0; j < walk->list.interpreters[i]->thread_count; j++)
+                entries_step(&walk->list.interpreters[i]->threads[j]->stack, &walk->reader);
     } while (copy_fetch(walk->reader.copy));
 }
 

@@ -23,6 +23,9 @@ void walk_free(struct walk *walk); /* NULL is allowed */
 /* Walks until everything is settled. What the copy holds already is not read again. */
 void walk_run(struct walk *walk);
 
+/* Finds the entry of every frame, where walk_run has not. What the copy holds already is not read again. */
+void walk_entries(struct walk *walk);
+
 /*
  * Makes the exceptions of all threads text, and with locals the variables of all frames; with only_thread (the address of a thread state,
  * 0: none) those of this thread. What the copy holds already is not read again.

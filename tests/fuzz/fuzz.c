@@ -313,7 +313,7 @@ static void look(const struct recording *recording, struct spprof_target *target
     struct spprof_snapshot *snapshot;
     struct spprof_error *error = spprof_session_open(target, &session);
     if (error == NULL) {
-        error = spprof_snapshot_take(session, &(struct spprof_snapshot_options){.no_stop = false}, &snapshot);
+        error = spprof_snapshot_take(session, &(struct spprof_snapshot_options){.entries = true}, &snapshot);
         if (error == NULL) {
             check_snapshot(recording, snapshot);
             if (!changed)

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "spprof/error.h"
+#include "spprof/snapshot.h"
 #include "spprof/target.h"
 
 #ifdef __cplusplus
@@ -144,6 +145,19 @@ struct spprof_console_result {
 struct spprof_error *spprof_console_run(struct spprof_console *console, const char *command, const char *arguments,
                                         struct spprof_console_result *result);
 void spprof_console_result_free(struct spprof_console_result *result);
+
+/*
+ * For what a debugger shows in a way of its own. The stacks of all threads, with what native.h needs, read once while nothing changes;
+ * tid is the debugger's selected thread. The snapshot is the console's, until the next call of any of these functions.
+ */
+struct spprof_error *spprof_console_stacks(struct spprof_console *console, const struct spprof_snapshot **snapshot, int64_t *tid);
+
+/* The same with the values of the variables of one Python thread: that of the selected thread which runs code now. */
+struct spprof_error *spprof_console_values(struct spprof_console *console, const struct spprof_snapshot **snapshot,
+                                           const struct spprof_thread **thread);
+
+/* Whether the inferior seems to be Python: cheap, by symbols alone, so that it can be asked about any program. False where that fails. */
+bool spprof_console_has_python(struct spprof_console *console);
 
 /* Words that may stand next: options, and the names of the selected frame's variables. word is what was typed of the last word. */
 void spprof_console_complete(struct spprof_console *console, const char *command, const char *text, const char *word,

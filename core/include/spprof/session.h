@@ -21,6 +21,7 @@ struct spprof_snapshot_options {
     uint64_t values_of; /* address of a thread state, as an earlier snapshot told it: values of this thread only; 0: of all */
     bool locals;      /* the variables of every frame */
     bool exceptions;  /* what every thread raises or handles */
+    bool entries;     /* every frame's entry, for native.h; in 3.10 and 3.11 that takes more reads, and is not done with no_stop */
     struct spprof_value_limits limits;
 };
 

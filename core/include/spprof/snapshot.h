@@ -67,6 +67,8 @@ struct spprof_frame {
     int32_t line, end_line;               /* counted from 1; SPPROF_NO_POSITION: CPython has none for this instruction */
     int32_t column, end_column;           /* counted from 0, in UTF-8 bytes; SPPROF_NO_POSITION: none, always so before 3.11 */
     enum spprof_owner owner;              /* UNKNOWN before 3.11 */
+    uint64_t entry;                       /* lies on the C stack, in the C frame that runs this frame; 0: not known, always so in 3.9 */
+    bool delegates;                       /* a generator that waits for another: no C frame runs it. Told in 3.9 and 3.10 only */
     struct spprof_variable *variables;    /* in the order of the source; NULL: not asked for, or it has none */
     size_t variable_count;
 };
@@ -118,6 +120,7 @@ struct spprof_python {
     bool debug;
     enum spprof_layout_source layout;
     uint64_t runtime; /* address of _PyRuntime */
+    uint64_t file_start, file_end; /* where the file that holds it, the executable or libpython, is mapped; end 0: unknown */
 };
 
 struct spprof_snapshot {

@@ -1,0 +1,29 @@
+/* What a debugger shows in a way of its own: stacks beside its C frames. */
+#include "console/console.h"
+#include "runtime/runtime.h"
+
+struct spprof_error *spprof_console_stacks(struct spprof_console *console, const struct spprof_snapshot **snapshot, int64_t *tid)
+{
+    struct spprof_error *error = console_stacks(console, snapshot);
+    *tid = error == NULL ? console->ops->selected_thread(console->debugger) : 0;
+    return error;
+}
+
+struct spprof_error *spprof_console_values(struct spprof_console *console, const struct spprof_snapshot **snapshot,
+                                           const struct spprof_thread **thread)
+{
+    return console_selected_values(console, snapshot, thread);
+}
+
+bool spprof_console_has_python(struct spprof_console *console)
+{
+    struct spprof_error *error = console_open_target(console);
+    spprof_error_free(error);
+    if (error != NULL)
+        return false;
+    if (console->session != NULL)
+        return true;
+    if (console->python == SPPROF_UNKNOWN)
+        console->python = runtime_is_named(console->target) ? SPPROF_TRUE : SPPROF_FALSE;
+    return console->python == SPPROF_TRUE;
+}

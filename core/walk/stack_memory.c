@@ -1,0 +1,81 @@
+#include "walk/stack_memory.h"
+
+#include <stdlib.h>
+
+void stack_memory_free(struct stack_memory *memory)
+{
+    free(memory->bytes);
+    free(memory->frames);
+    *memory = (struct stack_memory){.chunk = 0};
+}
+
+/* The newest frame from which on all lie in the chunk. */
+static size_t first_in_chunk(const struct raw_frame *frames, size_t count, uint64_t chunk)
+{
+    while (count > 0 && frames[count - 1].chunk == chunk)
+        count--;
+    return count;
+}
+
+void stack_memory_take(struct stack_memory *memory, struct stack *stack)
+{
+    struct raw_frame *frames = memory->frames;
+    size_t capacity = memory->frame_capacity;
+    bool whole = stack->progress == STACK_DONE && stack->truncated == NULL;
+    memory->frames = stack->frames;
+    memory->frame_capacity = stack->frame_capacity;
+    memory->count = whole ? stack->frame_count : 0;
+    memory->next = first_in_chunk(memory->frames, memory->count, memory->chunk);
+    stack->frames = frames;
+    stack->frame_capacity = capacity;
+}
+
+static uint64_t common(const uint8_t *a, const uint8_t *b, size_t size)
+{
+    enum { BLOCK = 128 };
+    size_t at = 0;
+    while (at + BLOCK <= size && memcmp(a + at, b + at, BLOCK) == 0)
+        at += BLOCK;
+    while (at < size && a[at] == b[at])
+        at++;
+    return at;
+}
+
+void stack_memory_compare(struct stack_memory *memory, const struct stack *stack, size_t size)
+{
+    memory->same = 0;
+    if (stack->chunk == 0 || stack->chunk_data == NULL) {
+        memory->chunk = 0;
+        return;
+    }
+    if (size > memory->capacity) {
+        uint8_t *grown = realloc(memory->bytes, size);
+        if (grown == NULL) {
+            memory->chunk = 0;
+            return;
+        }
+        memory->bytes = grown;
+        memory->capacity = size;
+    }
+    if (stack->chunk == memory->chunk)
+        memory->same = common(memory->bytes, stack->chunk_data, size < memory->size ? size : memory->size);
+    else
+        memory->count = memory->next = 0;
+    memcpy(memory->bytes + memory->same, stack->chunk_data + memory->same, size - memory->same);
+    memory->chunk = stack->chunk;
+    memory->size = size;
+}
+
+const struct raw_frame *stack_memory_find(struct stack_memory *memory, const struct stack *stack, size_t size, size_t *count)
+{
+    uint64_t cursor = stack->cursor;
+    *count = 0;
+    if (cursor < memory->chunk || cursor - memory->chunk + size > memory->same)
+        return NULL;
+    while (memory->next < memory->count && memory->frames[memory->next].address > cursor)
+        memory->next++;
+    if (memory->next == memory->count || memory->frames[memory->next].address != cursor)
+        return NULL;
+    *count = memory->count - memory->next;
+    return &memory->frames[memory->next];
+}

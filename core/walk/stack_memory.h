@@ -1,0 +1,31 @@
+/*
+ * For a stack that is walked again and again: what the walk before has found in the newest chunk of the data stack. Frames whose bytes,
+ * and all bytes below them, are as they were need not be walked again.
+ */
+#ifndef SPPROF_WALK_STACK_MEMORY_H
+#define SPPROF_WALK_STACK_MEMORY_H
+
+#include "walk/stack.h"
+
+struct stack_memory {
+    uint64_t chunk;
+    uint8_t *bytes; /* of the chunk when it was last read; owned */
+    size_t size, capacity;
+    uint64_t same;  /* so many, from its beginning, are as they were */
+    struct raw_frame *frames; /* newest first; owned */
+    size_t count, frame_capacity;
+    size_t next; /* the newest of them that may still be met */
+};
+
+void stack_memory_free(struct stack_memory *memory); /* its contents */
+
+/* Takes over the frames of a walk that has ended well; the stack gets another array for its next ones. */
+void stack_memory_take(struct stack_memory *memory, struct stack *stack);
+
+/* Compares the stack's newest chunk, size bytes of which are at hand, with what it was. */
+void stack_memory_compare(struct stack_memory *memory, const struct stack *stack, size_t size);
+
+/* The known frames from the stack's cursor on to the oldest; *count is 0 where they must be walked. A frame's header has size bytes. */
+const struct raw_frame *stack_memory_find(struct stack_memory *memory, const struct stack *stack, size_t size, size_t *count);
+
+#endif

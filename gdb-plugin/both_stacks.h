@@ -1,0 +1,39 @@
+/* The C stack and the Python stack of gdb's selected thread, side by side. Owns all it holds: what the console has read may change. */
+#ifndef SPPROF_GDB_BOTH_STACKS_H
+#define SPPROF_GDB_BOTH_STACKS_H
+
+#include "python.h"
+#include "spprof/debugger.h"
+#include "spprof/native.h"
+
+/* A Python frame, escaped: ready for a terminal. */
+struct python_frame {
+    char *function, *file;
+    int32_t line;            /* below 1: not known */
+    uint64_t thread, address; /* of the thread state and of the frame */
+    size_t depth;            /* in its thread; 0: newest */
+};
+
+struct both_stacks {
+    size_t references;
+    PyObject *c_frames;              /* list of gdb.Frame, newest first */
+    struct spprof_native_run *runs;  /* one for each; first counts in python_frames */
+    struct python_frame *python_frames;
+    size_t python_frame_count;
+    size_t *apart;                   /* of python_frames: those without a C frame */
+    size_t apart_count;
+    size_t numbered_level;           /* of the C frame whose number gdb printed last, and the line that got it; NULL: none yet */
+    const struct python_frame *numbered_frame;
+    char *truncated;                 /* why a Python stack ends early, escaped; NULL: it does not */
+};
+
+/* Reads both, and pairs them. *stacks is NULL where the thread runs no Python, or Ctrl-C came. One reference is the caller's. */
+struct spprof_error *both_stacks_read(struct spprof_console *console, struct both_stacks **stacks);
+
+struct both_stacks *both_stacks_keep(struct both_stacks *stacks);
+void both_stacks_release(struct both_stacks *stacks); /* NULL is allowed */
+
+/* Text of the target made safe, owned by the caller; NULL where memory has run out, or the text is not known. */
+char *both_stacks_escaped(const char *bytes, size_t size);
+
+#endif
