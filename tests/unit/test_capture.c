@@ -34,6 +34,8 @@ struct running {
     uint64_t code[FUNCTIONS];
     int64_t unit_of_line[SILENT + 1];
     uint64_t chunk, head_address;
+    uint64_t c_frames[DEPTH_MAX]; /* 3.11 and 3.12; who is called from C has one of its own */
+    size_t c_levels[DEPTH_MAX];   /* which of them runs the function of this depth */
     uint64_t objects[DEPTH_MAX][FUNCTIONS]; /* frame objects, 3.9 and 3.10 */
     struct calls calls;
     struct capture_context context;
@@ -119,7 +121,13 @@ static uint64_t frame_at(const struct running *running, size_t depth)
 
 static void set_head(struct running *running, uint64_t frame)
 {
-    put_u64(running->memory, running->head_address, frame);
+    struct memory *memory = running->memory;
+    if (memory->layout.rules->has_cframe) {
+        uint64_t c_frame = running->c_frames[running->c_levels[running->calls.depth - 1]];
+        running->head_address = FIELD_AT(memory, c_frame, cframe, current_frame);
+        put_u64(memory, FIELD_AT(memory, running->program.thread, thread_state, cframe), c_frame);
+    }
+    put_u64(memory, running->head_address, frame);
     if (!frames_are_objects(&running->program))
         set_chunk(&running->program, running->chunk, frame_in_chunk(running->chunk, running->calls.depth));
 }
@@ -144,6 +152,7 @@ static void call(struct running *running, int32_t line, enum function function)
     struct calls *calls = &running->calls;
     assert_true(calls->depth < DEPTH_MAX);
     if (calls->depth > 0) {
+        running->c_levels[calls->depth] = running->c_levels[calls->depth - 1] + (line == SILENT);
         calls->items[calls->depth - 1].line = line;
         write_frame(running, calls->depth - 1);
     }
@@ -183,12 +192,12 @@ static int setup(void **state)
     for (size_t depth = 0; depth < DEPTH_MAX; depth++)
         for (enum function function = 0; function < FUNCTIONS; function++)
             running->objects[depth][function] = place(memory, 512);
+    if (!frames_are_objects(&running->program))
+        put_u64(memory, FIELD_AT(memory, running->program.thread, thread_state, datastack_limit),
+                frame_in_chunk(running->chunk, DEPTH_MAX + 1));
     running->head_address = FIELD_AT(memory, running->program.thread, thread_state, current_frame);
-    if (memory->layout.rules->has_cframe) {
-        uint64_t cframe = place_apart(memory, 64);
-        put_u64(memory, FIELD_AT(memory, running->program.thread, thread_state, cframe), cframe);
-        running->head_address = FIELD_AT(memory, cframe, cframe, current_frame);
-    }
+    for (size_t level = 0; level < DEPTH_MAX; level++)
+        running->c_frames[level] = place_apart(memory, 64);
     running->image_ops = memory->target->ops;
     running->ops = *running->image_ops;
     running->ops.read_many = read_one_by_one;
