@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "cleanup.h"
+#include "target/target.h"
 #include "walk/frame_check.h"
 
 enum {
@@ -79,7 +80,9 @@ static bool read_once(struct capture *capture, struct capture_context *context, 
         stack_step(stack, &capture->reader, context->codes);
     }
     load_codes(context, known);
-    *head_after = last.status == SPPROF_READ_OK && stack->head_address == expected ? last_head : 0;
+    if (stack->head_address != expected) /* it was asked for where it is no longer kept */
+        last.status = target_try_read(copy_target(capture->reader.copy), stack->head_address, &last_head, sizeof last_head);
+    *head_after = last.status == SPPROF_READ_OK ? last_head : 0;
     return at_once;
 }
 

@@ -646,8 +646,6 @@ static void test_dropped_for_unreadable(void **state)
     struct spprof_image_range *hole = make_hole(running->memory, running->program.thread, 256, SPPROF_READ_UNMAPPED);
     assert_dropped(running, SPPROF_DROP_UNREADABLE);
     hole->bytes = at(running->memory, running->program.thread); /* it comes back */
-    assert_int_not_equal(take(running).result, CAPTURE_DROPPED);
-    assert_stack(running, &running->calls);
     assert_whole(running);
 }
 
