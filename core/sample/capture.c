@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "cleanup.h"
+#include "target/target.h"
 #include "walk/frame_check.h"
 
 enum {
@@ -78,7 +79,9 @@ static bool read_once(struct capture *capture, struct capture_context *context, 
         stack_step(stack, &capture->reader, context->codes);
     }
     load_codes(context, known);
-    *head_after = last.status == SPPROF_READ_OK && stack->head_address == expected ? last_head : 0;
+    if (stack->head_address != expected) /* it was asked for where it is no longer kept */
+        last.status = target_try_read(copy_target(capture->reader.copy), stack->head_address, &last_head, sizeof last_head);
+    *head_after = last.status == SPPROF_READ_OK ? last_head : 0;
     return at_once;
 }
 
@@ -170,10 +173,25 @@ static void judge_pairs(const struct capture *capture, struct capture_context *c
     }
 }
 
+/*
+ * 3.11 and 3.12 have the newest frame's address outside the thread state, and so it is read after the data stack. A frame that was
+ * pushed in between may have been read before that, as what it was in an earlier call.
+ */
+static bool is_from_before(const struct capture *capture, const struct layout_rules *rules)
+{
+    const struct stack *stack = &capture->stack;
+    return rules->has_cframe && stack->head >= stack->top && stack->head < stack->limit;
+}
+
 static void judge(struct capture *capture, struct capture_context *context, struct verdict *verdict)
 {
     const struct stack *stack = &capture->stack;
     *verdict = (struct verdict){.sound = true};
+    if (is_from_before(capture, context->layout->rules)) {
+        *verdict = (struct verdict){.reason = SPPROF_DROP_CHANGED};
+        capture->frames.count = 0;
+        return;
+    }
     if (stack->truncated != NULL) {
         *verdict = (struct verdict){.reason = reason_of(stack)};
         capture->frames.count = 0;

@@ -5,7 +5,13 @@
 #include "object/string.h"
 #include "walk/position.h"
 
-enum { NAMES_MAX = 1 << 14, WANTED_MAX = 8, BYTECODE_MAX = 1 << 24, CODE_UNIT = 2 };
+enum {
+    NAMES_MAX = 1 << 14,
+    NAME_LENGTH_MAX = 1 << 10, /* code points; a longer one is not looked for: many that claim to be long would fill the memory */
+    WANTED_MAX = 8,
+    BYTECODE_MAX = 1 << 24,
+    CODE_UNIT = 2,
+};
 
 /* Indices into co_names of the names that are looked for. */
 struct wanted {
@@ -51,6 +57,15 @@ static bool is_wanted(const struct spprof_text *used, const struct spprof_code *
     return equal(used, &callee->name) || is_mangled(used, &callee->name) || equal(used, &class);
 }
 
+/* Makes sure that a name is in the copy; one that is too long only as far as it is looked at. */
+static enum copy_status want_name(struct reader *reader, uint64_t object, bool *too_long)
+{
+    const uint8_t *characters;
+    size_t length;
+    unsigned width;
+    return string_peek(reader, object, "a name", NAME_LENGTH_MAX, &characters, &length, &width, too_long);
+}
+
 static enum copy_status want_names(struct reader *reader, const struct code_entry *caller, const struct spprof_code *callee, struct wanted *wanted)
 {
     const struct layout *layout = reader->layout;
@@ -65,13 +80,17 @@ static enum copy_status want_names(struct reader *reader, const struct code_entr
         return reader_fail(reader, "co_names has too many items");
     STEP(reader_struct(reader, tuple, header + (size_t)count * 8, "co_names", &data));
     enum copy_status status = COPY_READY;
+    bool too_long;
     for (uint64_t i = 0; i < count; i++)
-        if (string_load(reader, field_u64(data, (int32_t)(header + i * 8)), "a name") == COPY_PENDING)
+        if (want_name(reader, field_u64(data, (int32_t)(header + i * 8)), &too_long) == COPY_PENDING)
             status = COPY_PENDING;
     STEP(status);
     wanted->count = 0;
     for (uint64_t i = 0; i < count && wanted->count < WANTED_MAX; i++) {
         struct spprof_text used = {NULL, 0};
+        STEP(want_name(reader, field_u64(data, (int32_t)(header + i * 8)), &too_long));
+        if (too_long)
+            continue;
         STEP(string_read(reader, field_u64(data, (int32_t)(header + i * 8)), "a name", &used));
         if (is_wanted(&used, callee))
             wanted->index[wanted->count++] = (uint32_t)i;

@@ -75,6 +75,7 @@ void copy_clear(struct copy *copy)
         free_entry(copy->entries[i]);
     copy->entry_count = 0;
     copy->pending_count = 0;
+    copy->sorted_count = 0;
     memset(copy->buckets, 0, copy->bucket_count * sizeof *copy->buckets);
 }
 
@@ -217,7 +218,7 @@ static size_t run_length(struct entry *const *entries, size_t first, size_t coun
     for (; next < count; next++) {
         const struct entry *entry = entries[next];
         uint64_t entry_end = entry->address + entry->size;
-        bool near = entry->address <= *end || (entry->address - *end < MERGE_GAP && entry->address / PAGE == (*end - 1) / PAGE);
+        bool near = entry->address < *end || (entry->address - *end < MERGE_GAP && entry->address / PAGE == (*end - 1) / PAGE);
         if (!near || entry_end - start > MERGED_MAX)
             break;
         if (entry_end > *end)

@@ -341,6 +341,222 @@ static void test_cleared(void **state)
     assert_ready(memory, address, 8);
 }
 
+/* What copy_reread asks for, in its order. */
+struct asked {
+    struct memory *memory;
+    uint64_t addresses[64];
+    size_t sizes[64];
+    size_t count, batches;
+};
+
+static void note_asked(void *context, const struct spprof_range *ranges, size_t count)
+{
+    struct asked *asked = context;
+    asked->count = 0;
+    asked->batches++;
+    for (size_t i = 0; i < count && i < 64; i++, asked->count++) {
+        asked->addresses[i] = ranges[i].address;
+        asked->sizes[i] = ranges[i].size;
+    }
+}
+
+static void reread(struct memory *memory, struct asked *asked, uint64_t last_at, bool merged)
+{
+    uint64_t value = 0;
+    struct spprof_range last = {.address = last_at, .size = sizeof value, .buffer = &value};
+    asked->memory = memory;
+    asked->batches = 0;
+    memory->image.before_read = note_asked;
+    memory->image.context = asked;
+    copy_reread(memory->reader.copy, &last, merged);
+    memory->image.before_read = count_reads;
+    memory->image.context = memory;
+    assert_int_equal(asked->batches, 1);
+    assert_int_equal(last.status, SPPROF_READ_OK);
+    assert_memory_equal(&value, at(memory, last_at), sizeof value);
+    assert_int_equal(asked->addresses[asked->count - 1], last_at);
+}
+
+static void assert_asked(const struct asked *asked, size_t index, uint64_t address, size_t size)
+{
+    assert_true(index < asked->count);
+    assert_int_equal(asked->addresses[index], address);
+    assert_int_equal(asked->sizes[index], size);
+}
+
+static void test_reread_in_the_order_of_wanting(void **state)
+{
+    struct memory *memory = *state;
+    struct asked asked;
+    uint64_t start = place_pattern(memory, PAGE_SIZE), places[] = {start + 64, start, start + 128, start + 96};
+    for (size_t i = 0; i < 4; i++) {
+        assert_pending(memory, places[i], 8);
+        if (i % 2 == 1)
+            fetch(memory);
+    }
+    for (uint64_t value = 1; value < 3; value++) {
+        for (size_t i = 0; i < 4; i++)
+            put_u64(memory, places[i], value << i);
+        reread(memory, &asked, places[0], false);
+        assert_int_equal(asked.count, 5);
+        for (size_t i = 0; i < 4; i++) {
+            assert_asked(&asked, i, places[i], 8);
+            assert_ready(memory, places[i], 8);
+        }
+    }
+    assert_false(copy_fetch(memory->reader.copy));
+}
+
+static void test_reread_without_ranges(void **state)
+{
+    struct memory *memory = *state;
+    struct asked asked;
+    uint64_t start = place_pattern(memory, 64);
+    reread(memory, &asked, start, false);
+    assert_int_equal(asked.count, 1);
+    reread(memory, &asked, start, true);
+    assert_int_equal(asked.count, 1);
+}
+
+static void test_reread_takes_what_is_pending(void **state)
+{
+    struct memory *memory = *state;
+    struct asked asked;
+    for (int merged = 0; merged < 2; merged++) {
+        uint64_t start = place_pattern(memory, 64);
+        assert_pending(memory, start, 8);
+        reread(memory, &asked, start, merged);
+        assert_ready(memory, start, 8);
+        assert_false(copy_fetch(memory->reader.copy));
+    }
+}
+
+/* The first range apart, the others in the order of their addresses, close ones as one. */
+static void test_reread_merged(void **state)
+{
+    struct memory *memory = *state;
+    struct asked asked;
+    uint64_t start = place_pattern(memory, PAGE_SIZE), other = place_pattern(memory, PAGE_SIZE);
+    const uint64_t places[] = {start + 80, other + 100, start + 200, start + 16, other + 90, start};
+    for (size_t i = 0; i < 6; i++)
+        assert_pending(memory, places[i], 16);
+    fetch(memory);
+    for (uint64_t value = 1; value < 3; value++) {
+        for (size_t i = 0; i < 6; i++)
+            put_u64(memory, places[i], value << i);
+        reread(memory, &asked, start, true);
+        assert_int_equal(asked.count, 4);
+        assert_asked(&asked, 0, places[0], 16);
+        assert_asked(&asked, 1, start, 216);
+        assert_asked(&asked, 2, other + 90, 26);
+        for (size_t i = 0; i < 6; i++)
+            assert_ready(memory, places[i], 16);
+    }
+    assert_pending(memory, start + 8, 200); /* one more, and it overlaps others */
+    fetch(memory);
+    memset(at(memory, start), 7, PAGE_SIZE);
+    reread(memory, &asked, start, true);
+    assert_asked(&asked, 1, start, 216);
+    assert_ready(memory, start + 8, 200);
+    for (size_t i = 0; i < 6; i++)
+        assert_ready(memory, places[i], 16);
+}
+
+static void test_reread_merged_after_clearing(void **state)
+{
+    struct memory *memory = *state;
+    struct asked asked;
+    uint64_t start = place_pattern(memory, PAGE_SIZE);
+    for (size_t i = 0; i < 3; i++)
+        assert_pending(memory, start + i * 64, 16);
+    reread(memory, &asked, start, true);
+    copy_clear(memory->reader.copy);
+    assert_pending(memory, start, 16);
+    assert_pending(memory, start + 1200, 400);
+    assert_pending(memory, start + 1100, 300);
+    reread(memory, &asked, start, true);
+    assert_asked(&asked, 1, start + 1100, 500);
+    assert_ready(memory, start + 1100, 300);
+    assert_ready(memory, start + 1200, 400);
+}
+
+static void test_reread_drops_the_unwanted(void **state)
+{
+    struct memory *memory = *state;
+    struct asked asked;
+    const uint8_t *data;
+    enum { SOON = 32, LONG = 200 };
+    for (int merged = 0; merged < 2; merged++) {
+        uint64_t start = place_pattern(memory, PAGE_SIZE), wanted = start + 2048, unwanted = start;
+        copy_clear(memory->reader.copy);
+        assert_pending(memory, wanted, 8);
+        assert_pending(memory, unwanted, 8);
+        fetch(memory);
+        for (int round = 0; round < LONG; round++) {
+            reread(memory, &asked, start, merged);
+            assert_ready(memory, wanted, 8);
+            assert_true(round > SOON || asked.count == 3);
+        }
+        assert_int_equal(asked.count, 2);
+        assert_asked(&asked, 0, wanted, 8);
+        assert_int_equal(copy_want(memory->reader.copy, unwanted, 8, &data), COPY_PENDING);
+        fetch(memory);
+        assert_ready(memory, unwanted, 8);
+    }
+}
+
+static void test_reread_of_ranges_that_fail(void **state)
+{
+    struct memory *memory = *state;
+    struct asked asked;
+    for (int merged = 0; merged < 2; merged++) {
+        uint64_t first = place_pattern(memory, PAGE_SIZE), gone = place_pattern(memory, PAGE_SIZE), kept = place_pattern(memory, PAGE_SIZE);
+        copy_clear(memory->reader.copy);
+        assert_pending(memory, first, 8);
+        assert_pending(memory, gone, 8);
+        assert_pending(memory, kept, 8);
+        fetch(memory);
+        struct spprof_image_range *hole = make_hole(memory, gone, PAGE_SIZE, SPPROF_READ_DENIED);
+        reread(memory, &asked, first, merged);
+        assert_ready(memory, first, 8);
+        assert_ready(memory, kept, 8);
+        assert_failed(memory, gone, 8, SPPROF_READ_DENIED);
+        hole->bytes = at(memory, gone);
+        reread(memory, &asked, first, merged);
+        assert_ready(memory, gone, 8);
+    }
+}
+
+/* Two that touch where one page ends and another, which is unmapped, begins. */
+static void test_reread_merged_beside_a_failing_range(void **state)
+{
+    struct memory *memory = *state;
+    struct asked asked;
+    uint64_t start = place_pattern(memory, 2 * PAGE_SIZE), gone = ((start + PAGE_SIZE) & ~(uint64_t)(PAGE_SIZE - 1));
+    assert_pending(memory, start, 8);
+    assert_pending(memory, gone - 64, 64);
+    assert_pending(memory, gone, 64);
+    fetch(memory);
+    make_hole(memory, gone, PAGE_SIZE, SPPROF_READ_UNMAPPED);
+    reread(memory, &asked, start, true);
+    assert_ready(memory, gone - 64, 64);
+    assert_failed(memory, gone, 64, SPPROF_READ_UNMAPPED);
+}
+
+static void test_reread_tells_that_the_last_failed(void **state)
+{
+    struct memory *memory = *state;
+    uint64_t start = place_pattern(memory, PAGE_SIZE), value;
+    for (int merged = 0; merged < 2; merged++) {
+        struct spprof_range last = {.address = NOWHERE, .size = sizeof value, .buffer = &value};
+        copy_clear(memory->reader.copy);
+        assert_pending(memory, start, 8);
+        copy_reread(memory->reader.copy, &last, merged);
+        assert_int_equal(last.status, SPPROF_READ_UNMAPPED);
+        assert_ready(memory, start, 8);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -364,6 +580,15 @@ int main(void)
         ANY_VERSION(test_very_many_ranges),
         ANY_VERSION(test_sizes_that_cannot_be),
         ANY_VERSION(test_cleared),
+        ANY_VERSION(test_reread_in_the_order_of_wanting),
+        ANY_VERSION(test_reread_without_ranges),
+        ANY_VERSION(test_reread_takes_what_is_pending),
+        ANY_VERSION(test_reread_merged),
+        ANY_VERSION(test_reread_merged_after_clearing),
+        ANY_VERSION(test_reread_drops_the_unwanted),
+        ANY_VERSION(test_reread_of_ranges_that_fail),
+        ANY_VERSION(test_reread_merged_beside_a_failing_range),
+        ANY_VERSION(test_reread_tells_that_the_last_failed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
