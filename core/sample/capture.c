@@ -173,25 +173,10 @@ static void judge_pairs(const struct capture *capture, struct capture_context *c
     }
 }
 
-/*
- * 3.11 and 3.12 have the newest frame's address outside the thread state, and so it is read after the data stack. A frame that was
- * pushed in between may have been read before that, as what it was in an earlier call.
- */
-static bool is_from_before(const struct capture *capture, const struct layout_rules *rules)
-{
-    const struct stack *stack = &capture->stack;
-    return rules->has_cframe && stack->head >= stack->top && stack->head < stack->limit;
-}
-
 static void judge(struct capture *capture, struct capture_context *context, struct verdict *verdict)
 {
     const struct stack *stack = &capture->stack;
     *verdict = (struct verdict){.sound = true};
-    if (is_from_before(capture, context->layout->rules)) {
-        *verdict = (struct verdict){.reason = SPPROF_DROP_CHANGED};
-        capture->frames.count = 0;
-        return;
-    }
     if (stack->truncated != NULL) {
         *verdict = (struct verdict){.reason = reason_of(stack)};
         capture->frames.count = 0;

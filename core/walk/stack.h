@@ -67,7 +67,7 @@ struct stack {
     bool speculative;
     struct stack_memory *memory; /* of the walk before, borrowed; NULL: each walk is whole */
     struct frame_link *links; /* FRAME_LINKS of them, borrowed; NULL: none are kept */
-    bool reads_ahead; /* chunks are read to the end of their page, so that the next reading finds them large enough */
+    bool reads_ahead; /* chunks are read to the end of their page: what is pushed meanwhile, and the next reading, find room there */
     size_t entered_count; /* frames whose entry is known: those behind are run by the C frame whose shim comes next */
     struct c_frame *c_frames; /* newest first, by entries.h */
     size_t c_frame_count, c_frame_capacity;
