@@ -405,8 +405,8 @@ static void distribute_merged(struct copy *copy, size_t ranges)
         const struct spprof_range *range = &copy->ranges[i];
         for (bool first = true; next < copy->entry_count; next++, first = false) {
             struct entry *entry = copy->entries[next];
-            bool inside = entry->address >= range->address && entry->address - range->address + entry->size <= range->size;
-            if (!first && (i == 0 || !inside))
+            bool later = i + 1 < ranges && entry->address >= copy->ranges[i + 1].address;
+            if (!first && (i == 0 || later))
                 break;
             entry->status = range->status;
             if (range->status == SPPROF_READ_OK)
