@@ -209,8 +209,11 @@ static int by_address(const void *left, const void *right)
     return (a->address > b->address) - (a->address < b->address);
 }
 
-/* How many entries from first on lie so close that one read serves them; *end is where that read ends. */
-static size_t run_length(struct entry *const *entries, size_t first, size_t count, uint64_t *end)
+/*
+ * How many entries from first on lie so close that one read serves them; *end is where that read ends. pages_apart: two that touch where
+ * a page ends are no neighbours, since the next page may be gone, and what fails is not read again one by one.
+ */
+static size_t run_length(struct entry *const *entries, size_t first, size_t count, bool pages_apart, uint64_t *end)
 {
     uint64_t start = entries[first]->address;
     *end = start + entries[first]->size;
@@ -218,7 +221,8 @@ static size_t run_length(struct entry *const *entries, size_t first, size_t coun
     for (; next < count; next++) {
         const struct entry *entry = entries[next];
         uint64_t entry_end = entry->address + entry->size;
-        bool near = entry->address <= *end || (entry->address - *end < MERGE_GAP && entry->address / PAGE == (*end - 1) / PAGE);
+        bool overlaps = entry->address < *end || (!pages_apart && entry->address == *end);
+        bool near = overlaps || (entry->address - *end < MERGE_GAP && entry->address / PAGE == (*end - 1) / PAGE);
         if (!near || entry_end - start > MERGED_MAX)
             break;
         if (entry_end > *end)
@@ -276,7 +280,7 @@ static void read_entries(struct copy *copy, struct entry **entries, size_t count
     size_t range_count = 0;
     for (size_t first = 0; first < count; first += runs[range_count++].count) {
         uint64_t end;
-        size_t length = run_length(entries, first, count, &end);
+        size_t length = run_length(entries, first, count, false, &end);
         void *buffer = length == 1 ? entries[first]->data : malloc((size_t)(end - entries[first]->address));
         if (buffer == NULL) {
             length = 1;
@@ -399,7 +403,7 @@ static size_t plan_merged(struct copy *copy)
         qsort(entries + 1, count - 1, sizeof *entries, by_address);
     copy->sorted_count = count;
     for (size_t first = 0, length; first < count; first += length) {
-        length = first == 0 ? 1 : run_length(entries, first, count, &end);
+        length = first == 0 ? 1 : run_length(entries, first, count, true, &end);
         size_t needed = first == 0 ? entries[0]->size : (size_t)(end - entries[first]->address);
         copy->ranges[ranges++] = (struct spprof_range){.address = entries[first]->address, .size = needed};
         size += needed;
@@ -418,8 +422,8 @@ static void distribute_merged(struct copy *copy, size_t ranges)
         const struct spprof_range *range = &copy->ranges[i];
         for (bool first = true; next < copy->entry_count; next++, first = false) {
             struct entry *entry = copy->entries[next];
-            bool inside = entry->address >= range->address && entry->address - range->address + entry->size <= range->size;
-            if (!first && (i == 0 || !inside))
+            bool later = i + 1 < ranges && entry->address >= copy->ranges[i + 1].address;
+            if (!first && (i == 0 || later))
                 break;
             entry->status = range->status;
             if (range->status == SPPROF_READ_OK)

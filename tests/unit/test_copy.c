@@ -480,6 +480,29 @@ static void test_reread_merged_after_clearing(void **state)
     assert_ready(memory, start + 1200, 400);
 }
 
+/* One is longer than ranges are merged to; others lie in it. */
+static void test_reread_merged_inside_a_large_range(void **state)
+{
+    struct memory *memory = *state;
+    struct asked asked;
+    uint64_t first = place_pattern(memory, 64), start = place_pattern(memory, 8 * RUN_MAX);
+    const struct {
+        uint64_t offset;
+        size_t size;
+    } pieces[] = {{0, 2 * RUN_MAX}, {RUN_MAX + 100, 8}, {RUN_MAX + 200, 8}, {4 * RUN_MAX, 8}, {RUN_MAX + 100, 2 * RUN_MAX}, {6 * RUN_MAX, 8}};
+    enum { COUNT = sizeof pieces / sizeof *pieces };
+    assert_pending(memory, first, 8);
+    for (size_t i = 0; i < COUNT; i++)
+        assert_pending(memory, start + pieces[i].offset, pieces[i].size);
+    for (uint8_t value = 1; value < 3; value++) {
+        for (size_t i = 0; i < 8 * RUN_MAX; i++)
+            *at(memory, start + i) = (uint8_t)(i % 251 * value);
+        reread(memory, &asked, first, true);
+        for (size_t i = 0; i < COUNT; i++)
+            assert_ready(memory, start + pieces[i].offset, pieces[i].size);
+    }
+}
+
 static void test_reread_drops_the_unwanted(void **state)
 {
     struct memory *memory = *state;
@@ -585,6 +608,7 @@ int main(void)
         ANY_VERSION(test_reread_takes_what_is_pending),
         ANY_VERSION(test_reread_merged),
         ANY_VERSION(test_reread_merged_after_clearing),
+        ANY_VERSION(test_reread_merged_inside_a_large_range),
         ANY_VERSION(test_reread_drops_the_unwanted),
         ANY_VERSION(test_reread_of_ranges_that_fail),
         ANY_VERSION(test_reread_merged_beside_a_failing_range),
