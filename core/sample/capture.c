@@ -19,9 +19,6 @@ struct spprof_error *capture_init(struct capture *capture, struct spprof_target 
     stack_init(&capture->stack, thread_state);
     capture->stack.reads_ahead = true;
     capture->stack.memory = &capture->memory;
-    capture->links = calloc(FRAME_LINKS, sizeof *capture->links);
-    if (capture->links == NULL)
-        return spprof_error_no_memory();
     return copy_new(target, &capture->reader.copy);
 }
 
@@ -166,7 +163,7 @@ static void judge_pairs(const struct capture *capture, struct capture_context *c
 {
     for (size_t i = last; i-- > verdict->first;) {
         const struct captured_frame *callee = &capture->frames.items[i], *caller = callee + 1;
-        if (callee->fits && call_sites_allow(context->sites, &context->reader, caller->code, caller->offset, callee->code))
+        if (callee->fits && call_sites_allow(context->sites, &context->mentions, caller->code, caller->offset, callee->code))
             continue;
         *verdict = (struct verdict){.unproven = callee->fits, .reason = SPPROF_DROP_CHANGED, .first = i + 1};
         return;
@@ -187,7 +184,6 @@ static void judge(struct capture *capture, struct capture_context *context, stru
     size_t known = known_part(capture);
     if (verdict->first < count)
         judge_pairs(capture, context, count - (known > 0 ? known : 1), verdict);
-    copy_clear(context->reader.copy);
 }
 
 /* Whether the frames from first on, to the oldest, are the ones that were taken over. */
@@ -231,7 +227,6 @@ static bool prove(struct capture *capture, struct capture_context *context, stru
         *verdict = (struct verdict){.sound = true};
         judge_pairs(capture, context, callee, verdict);
     }
-    copy_clear(context->reader.copy);
     return verdict->sound;
 }
 
@@ -286,6 +281,8 @@ struct capture_outcome capture_take(struct capture *capture, struct capture_cont
     struct verdict verdict = {.sound = false};
     if (still)
         return take_still(capture, context);
+    if (capture->links == NULL) /* threads that never run need none; without memory there are none */
+        capture->links = calloc(FRAME_LINKS, sizeof *capture->links);
     capture->stack.speculative = true;
     capture->stack.links = capture->links;
     for (int try = 0, planning = 0; try < TRIES; try++) {

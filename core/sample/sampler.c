@@ -64,6 +64,7 @@ static struct spprof_error *forget_codes(struct spprof_sampler *sampler)
         return NULL;
     tally_forget(&sampler->tally);
     call_sites_clear(sampler->context.sites);
+    copy_clear(sampler->context.mentions.copy);
     for (size_t i = 0; i < sampler->roster.count; i++) {
         capture_forget(&sampler->roster.threads[i]->capture);
         sampler->roster.threads[i]->path_count = 0;
@@ -203,8 +204,9 @@ static struct spprof_error *prepare(struct spprof_sampler *sampler)
 {
     TRY(spprof_session_open(sampler->target, &sampler->session));
     const struct chosen *chosen = &sampler->session->chosen;
-    sampler->context.layout = sampler->context.reader.layout = &chosen->layout;
+    sampler->context.layout = sampler->context.reader.layout = sampler->context.mentions.layout = &chosen->layout;
     TRY(copy_new(sampler->target, &sampler->context.reader.copy));
+    TRY(copy_new(sampler->target, &sampler->context.mentions.copy));
     TRY(new_codes(sampler));
     TRY(call_sites_new(&sampler->context.sites));
     roster_init(&sampler->roster, sampler->target, chosen);
@@ -269,6 +271,7 @@ static void release(struct spprof_sampler *sampler)
     call_sites_free(sampler->context.sites);
     code_table_free(sampler->context.codes);
     copy_free(sampler->context.reader.copy);
+    copy_free(sampler->context.mentions.copy);
     spprof_session_close(sampler->session);
     sampler->context = (struct capture_context){.codes = NULL};
     sampler->session = NULL;

@@ -6,7 +6,7 @@
 #include "target/target.h"
 #include "walk/position.h"
 
-enum { SAMPLES_MAX = 2048, FRAMES_MAX = 1 << 20, PLACES = 1 << 14, THREADS_MAX = 1024 };
+enum { SAMPLES_MAX = 2048, FRAMES_MAX = 1 << 20, PLACES = 1 << 14, THREADS_MAX = 1024, MENTIONS_MAX = 1 << 17 };
 
 struct spprof_error *tally_init(struct tally *tally, struct spprof_profile *profile, struct capture_context *context)
 {
@@ -81,9 +81,15 @@ static void check_codes(struct tally *tally)
     for (size_t i = 0; i < count; i++)
         ranges[i] = (struct spprof_range){.address = codes[i]->code->address, .size = size, .buffer = headers + i * size};
     target_read_many(copy_target(tally->context->reader.copy), ranges, count);
-    for (size_t i = 0; i < count; i++)
-        if (ranges[i].status != SPPROF_READ_OK || !code_entry_matches(codes[i], layout, headers + i * size))
-            code_table_retire(tally->context->codes, codes[i]);
+    bool retired = false;
+    for (size_t i = 0; i < count; i++) {
+        if (ranges[i].status == SPPROF_READ_OK && code_entry_matches(codes[i], layout, headers + i * size))
+            continue;
+        code_table_retire(tally->context->codes, codes[i]);
+        retired = true;
+    }
+    if (retired || copy_count(tally->context->mentions.copy) > MENTIONS_MAX)
+        copy_clear(tally->context->mentions.copy);
 }
 
 static uint32_t place_of(struct tally *tally, const struct tally_frame *frame)

@@ -79,6 +79,11 @@ void copy_clear(struct copy *copy)
     memset(copy->buckets, 0, copy->bucket_count * sizeof *copy->buckets);
 }
 
+size_t copy_count(const struct copy *copy)
+{
+    return copy->entry_count;
+}
+
 void copy_free(struct copy *copy)
 {
     if (copy == NULL)

@@ -48,6 +48,8 @@ void copy_refresh(struct copy *copy);
  */
 void copy_reread(struct copy *copy, struct spprof_range *last, bool merged);
 
+size_t copy_count(const struct copy *copy); /* ranges */
+
 /* Forgets every range. */
 void copy_clear(struct copy *copy);
 

@@ -355,7 +355,7 @@ static uint64_t remember_link(struct stack *stack, uint64_t code, uint64_t previ
 {
     if (stack->links == NULL)
         return previous;
-    struct frame_link *link = &stack->links[(stack->cursor * UINT64_C(0x9e3779b97f4a7c15)) >> 54];
+    struct frame_link *link = &stack->links[(stack->cursor * UINT64_C(0x9e3779b97f4a7c15)) >> 52];
     if (previous != 0)
         *link = (struct frame_link){stack->cursor, code, previous};
     else if (link->address == stack->cursor && link->code == code)

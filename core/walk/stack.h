@@ -34,7 +34,7 @@ enum stack_fault { STACK_SOUND, STACK_BAD_POINTER, STACK_NOT_CODE, STACK_CYCLE, 
  * Of a target that runs: which frame a frame was called by when that was last seen, by address and code object. A generator that has
  * yielded since, and a frame object that has returned (3.9, 3.10), have forgotten it.
  */
-enum { FRAME_LINKS = 1 << 10 };
+enum { FRAME_LINKS = 1 << 12 };
 
 struct frame_link {
     uint64_t address, code, previous;
