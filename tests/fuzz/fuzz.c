@@ -5,7 +5,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "check.h"
 #include "cleanup.h"
+#include "sampling.h"
 #include "spprof/report.h"
 #include "spprof/session.h"
 
@@ -13,19 +15,10 @@ enum {
     SECONDS_MAX = 60, /* for one input, with sanitizers, on a machine that does other things, too */
     THREADS_MAX = 1 << 18,
     FRAMES_MAX = 2 * 1000 * 1000,
-    TEXT_MAX = 4 << 20,
 };
 
-#define REQUIRE(condition)                                                                                                                 \
-    do {                                                                                                                                   \
-        if (!(condition)) {                                                                                                                \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);                                                        \
-            abort();                                                                                                                       \
-        }                                                                                                                                  \
-    } while (0)
-
 /* splitmix64 */
-static uint64_t next_random(uint64_t *state)
+uint64_t fuzz_random(uint64_t *state)
 {
     uint64_t value = *state += UINT64_C(0x9e3779b97f4a7c15);
     value = (value ^ value >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
@@ -35,7 +28,7 @@ static uint64_t next_random(uint64_t *state)
 
 static uint64_t below(uint64_t *state, uint64_t limit)
 {
-    return next_random(state) % limit;
+    return fuzz_random(state) % limit;
 }
 
 static uint64_t hot_size(const struct recording *recording)
@@ -96,7 +89,7 @@ static uint64_t any_word(const struct recording *recording, uint64_t *state, uin
     case 0: return below(state, 64) * 8;
     case 1: return now + step;
     case 2: return now - step;
-    case 3: return next_random(state) >> below(state, 64);
+    case 3: return fuzz_random(state) >> below(state, 64);
     case 4: return (UINT64_C(1) << below(state, 64)) - below(state, 2);
     case 5: return address_of(recording, any_position(recording, state)) & ~UINT64_C(7);
     default: return word_at(recording, any_position(recording, state) & ~UINT64_C(7));
@@ -128,41 +121,13 @@ size_t fuzz_make(const struct recording *recording, uint64_t seed, uint8_t *inpu
     return count * sizeof(struct patch);
 }
 
-/* Made twice, all is as it was. */
-static void apply(struct recording *recording, const uint8_t *input, size_t size)
+void fuzz_apply(struct recording *recording, const uint8_t *input, size_t size)
 {
     for (struct patch patch; size >= sizeof patch; input += sizeof patch, size -= sizeof patch) {
         memcpy(&patch, input, sizeof patch);
         uint8_t *bytes = recording_bytes(recording, address_of(recording, patch.position), (patch.size & 7u) + 1);
         for (size_t i = 0; bytes != NULL && i <= (patch.size & 7u); i++)
             bytes[i] ^= patch.bytes[i];
-    }
-}
-
-/* The length of the code point that begins here, surrogates allowed; 0: it is none. */
-static size_t code_point(const uint8_t *bytes, size_t size)
-{
-    static const uint32_t lowest[] = {0, 0, 0x80, 0x800, 0x10000};
-    size_t length = bytes[0] < 0x80 ? 1 : bytes[0] >> 5 == 6 ? 2 : bytes[0] >> 4 == 14 ? 3 : bytes[0] >> 3 == 30 ? 4 : 0;
-    uint32_t value = length == 1 ? bytes[0] : bytes[0] & (0x7fu >> length);
-    if (length == 0 || length > size)
-        return 0;
-    for (size_t i = 1; i < length; i++) {
-        if (bytes[i] >> 6 != 2)
-            return 0;
-        value = value << 6 | (bytes[i] & 63u);
-    }
-    return value >= lowest[length] && value <= 0x10ffff ? length : 0;
-}
-
-static void check_text(const struct spprof_text *text)
-{
-    if (text->bytes == NULL)
-        return;
-    REQUIRE(text->size <= TEXT_MAX && text->bytes[text->size] == '\0');
-    for (size_t i = 0, length; i < text->size; i += length) {
-        length = code_point((const uint8_t *)text->bytes + i, text->size - i);
-        REQUIRE(length > 0);
     }
 }
 
@@ -242,46 +207,15 @@ static void check_snapshot(const struct recording *recording, const struct sppro
         check_interpreter(recording, snapshot, &snapshot->interpreters[i]);
 }
 
-/* What reaches a terminal or a file: whole UTF-8 without surrogates, and no control character but the end of a line. */
-static void check_printed(const char *bytes, size_t size)
-{
-    for (size_t i = 0, length; i < size; i += length) {
-        const uint8_t *at = (const uint8_t *)bytes + i;
-        length = code_point(at, size - i);
-        REQUIRE(length > 0 && (at[0] >= 0x20 || at[0] == '\n') && at[0] != 0x7f);
-        REQUIRE(!(length == 2 && at[0] == 0xc2 && at[1] < 0xa0) && !(at[0] == 0xed && at[1] >= 0xa0));
-    }
-}
-
-struct printed {
-    char *bytes;
-    size_t size;
-    FILE *stream;
-};
-
-static void open_print(struct printed *printed)
-{
-    printed->stream = open_memstream(&printed->bytes, &printed->size);
-    REQUIRE(printed->stream != NULL);
-}
-
-static void close_print(struct printed *printed)
-{
-    REQUIRE(!ferror(printed->stream));
-    fclose(printed->stream);
-    check_printed(printed->bytes, printed->size);
-    free(printed->bytes);
-}
-
 static void print(const struct spprof_snapshot *snapshot)
 {
     struct printed text, json;
     open_print(&text);
     spprof_report_text(text.stream, snapshot, &(struct spprof_report_options){.color = false});
-    close_print(&text);
+    close_print(&text, true);
     open_print(&json);
     spprof_report_json(json.stream, snapshot);
-    close_print(&json);
+    close_print(&json, true);
 }
 
 static void diagnose(struct spprof_target *target)
@@ -291,7 +225,7 @@ static void diagnose(struct spprof_target *target)
     spprof_error_free(spprof_diagnose(target, &diagnosis));
     open_print(&text);
     spprof_report_diagnosis(text.stream, &diagnosis, &(struct spprof_report_options){.color = false});
-    close_print(&text);
+    close_print(&text, true);
     spprof_diagnosis_free(&diagnosis);
 }
 
@@ -325,20 +259,21 @@ static void look(const struct recording *recording, struct spprof_target *target
     }
     REQUIRE(error == NULL || changed);
     if (error != NULL)
-        check_printed(error->message, strlen(error->message));
+        check_message(error->message);
     spprof_error_free(error);
 }
 
 void fuzz_run(struct recording *recording, const uint8_t *input, size_t size)
 {
     struct spprof_target *target;
-    apply(recording, input, size);
+    fuzz_apply(recording, input, size);
     alarm(SECONDS_MAX);
     REQUIRE(spprof_image_open(&recording->image, &target) == NULL);
     look(recording, target, size > 0);
     if (size > 0 && input[0] % 8 == 0) /* the doctor is slow, and reads the same things */
         diagnose(target);
     spprof_target_close(target);
+    fuzz_apply(recording, input, size);
+    sample_running(recording, input, size);
     alarm(0);
-    apply(recording, input, size);
 }

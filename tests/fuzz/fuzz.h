@@ -16,7 +16,12 @@ enum { PATCHES_MAX = 32, INPUT_MAX = PATCHES_MAX * sizeof(struct patch) };
 /* Makes the input of a seed: a few changes that are likely to mislead a reader, pointers exchanged above all. Gives its size. */
 size_t fuzz_make(const struct recording *recording, uint64_t seed, uint8_t *input);
 
-/* Takes a snapshot of the changed recording; aborts, with words on stderr, where it is not what it should be. */
+/* Makes the changes in the recording. Made twice, all is as it was. */
+void fuzz_apply(struct recording *recording, const uint8_t *input, size_t size);
+
+uint64_t fuzz_random(uint64_t *state);
+
+/* Takes a snapshot of the changed recording, and samples it while it changes; aborts, with words on stderr, where it is not what it should be. */
 void fuzz_run(struct recording *recording, const uint8_t *input, size_t size);
 
 #endif

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "spprof/sample.h"
 #include "spprof/session.h"
 #include "target/target.h"
 
@@ -102,6 +103,29 @@ static struct spprof_error *take(struct spprof_target *target, struct spprof_sna
     TRY(spprof_session_open(target, &session));
     struct spprof_error *error = spprof_snapshot_take(session, &(struct spprof_snapshot_options){.entries = true}, snapshot);
     spprof_session_close(session);
+    return error;
+}
+
+static struct spprof_error *never_stop(struct spprof_target *target)
+{
+    (void)target;
+    return NULL;
+}
+
+/* Samples it as if it ran: a sampler reads more than a snapshot does, names and bytecode above all. */
+static struct spprof_error *sample(struct spprof_target *target)
+{
+    static const struct spprof_sample_options options = {.duration_s = 0.02, .rate_hz = 1000, .idle = true};
+    const struct spprof_target_ops *ops = target->ops;
+    struct spprof_target_ops running = *ops;
+    struct spprof_sampler *sampler;
+    volatile int ended = 0;
+    TRY(spprof_sampler_new(target, &options, &sampler));
+    running.stop = never_stop;
+    target->ops = &running;
+    struct spprof_error *error = spprof_sampler_run(sampler, &ended, NULL, NULL);
+    spprof_sampler_free(sampler);
+    target->ops = ops;
     return error;
 }
 
@@ -229,11 +253,13 @@ struct spprof_error *recording_write(struct spprof_target *target, const char *p
     recorder.target.problems = (struct spprof_problems){0};
     TRY(find_runtime(target, &recorder.runtime));
     struct spprof_error *error = take(&recorder.target, &snapshot);
-    spprof_problems_free(&recorder.target.problems);
     if (error == NULL) {
         spprof_snapshot_free(snapshot);
-        error = write_recording(&recorder, path);
+        error = sample(&recorder.target);
     }
+    spprof_problems_free(&recorder.target.problems);
+    if (error == NULL)
+        error = write_recording(&recorder, path);
     free(recorder.hot);
     return error;
 }

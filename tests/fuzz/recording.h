@@ -1,5 +1,5 @@
 /*
- * What a target holds, as far as taking one snapshot of it looks: whole pages, so that a pointer gone wrong meets real memory, and which
+ * What a target holds, as far as a snapshot of it and a sampler look: whole pages, so that a pointer gone wrong meets real memory, and which
  * bytes of them were read, so that the fuzzer changes bytes that matter. Files are for the program that was built with the one that
  * wrote them.
  */
@@ -19,7 +19,7 @@ struct recording {
     size_t hot_count;
 };
 
-/* Takes a snapshot of the target, which must stand still, and writes down what that reads. */
+/* Takes a snapshot of the target, which must stand still, samples it, and writes down what that reads. */
 struct spprof_error *recording_write(struct spprof_target *target, const char *path);
 
 /* The recording lives as long as the process. */
