@@ -32,24 +32,30 @@ void quiet_forget(const struct quiet *quiet)
         lseek(quiet->kept, 0, SEEK_SET);
 }
 
-static void copy(int from, int to)
-{
-    char piece[4096];
-    lseek(from, 0, SEEK_SET);
-    for (ssize_t size = read(from, piece, sizeof piece); size > 0; size = read(from, piece, sizeof piece))
-        for (ssize_t done = 0, written = 1; done < size && written > 0; done += written)
-            written = write(to, piece + done, (size_t)(size - done));
-}
-
-void quiet_end(struct quiet *quiet, bool show)
+void quiet_end(struct quiet *quiet)
 {
     if (quiet->kept < 0)
         return;
     flush();
     dup2(quiet->output, STDOUT_FILENO);
-    if (show)
-        copy(quiet->kept, STDOUT_FILENO);
     close(quiet->output);
-    close(quiet->kept);
+}
+
+void quiet_show(const struct quiet *quiet)
+{
+    char piece[4096];
+    off_t at = 0;
+    flush();
+    for (ssize_t size = 1; quiet->kept >= 0 && size > 0; at += size) {
+        size = pread(quiet->kept, piece, sizeof piece, at);
+        for (ssize_t done = 0, written = 1; done < size && written > 0; done += written)
+            written = write(STDOUT_FILENO, piece + done, (size_t)(size - done));
+    }
+}
+
+void quiet_free(struct quiet *quiet)
+{
+    if (quiet->kept >= 0)
+        close(quiet->kept);
     quiet->kept = -1;
 }

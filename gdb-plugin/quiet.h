@@ -5,8 +5,6 @@
 #ifndef SPPROF_GDB_QUIET_H
 #define SPPROF_GDB_QUIET_H
 
-#include <stdbool.h>
-
 struct quiet {
     int output; /* standard output as it was */
     int kept;   /* what was printed since; -1: nothing is kept back */
@@ -18,7 +16,11 @@ void quiet_begin(struct quiet *quiet);
 /* What was printed so far will not be shown. */
 void quiet_forget(const struct quiet *quiet);
 
-/* Standard output is again as it was; shows what was kept back. */
-void quiet_end(struct quiet *quiet, bool show);
+/* Standard output is again as it was. */
+void quiet_end(struct quiet *quiet);
+
+/* After that: shows what was kept back, or does away with it. */
+void quiet_show(const struct quiet *quiet);
+void quiet_free(struct quiet *quiet);
 
 #endif

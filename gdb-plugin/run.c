@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "control_c.h"
 #include "gdb.h"
@@ -13,6 +12,7 @@
 #include "inferior.h"
 #include "quiet.h"
 #include "settings.h"
+#include "show.h"
 #include "stop.h"
 #include "tracee.h"
 
@@ -23,7 +23,6 @@
 static struct {
     bool active;
     bool native;      /* gdb traces the process itself */
-    bool runs_anyhow; /* in the background: nothing is resumed, and nothing stopped */
     int64_t pid;
     struct settings settings;
     struct quiet quiet;
@@ -32,6 +31,7 @@ static struct {
     /* Of the latest run. */
     struct helper *helper; /* NULL: it is over */
     struct stop stop;
+    char *said;        /* owned; what gdb has said of it, besides what is kept quiet */
     int64_t signalled; /* the thread that the signal was sent to; 0: none yet */
     bool as_before;    /* it stands as if it had been interrupted: what the user had selected is selected again */
     bool marked;       /* the thread that gdb has selected has stopped by a signal that was never meant for it */
@@ -98,9 +98,12 @@ static void run_command(const char *command)
 static char *resume(const char *command)
 {
     OWNED execute = gdb_get("execute");
-    OWNED done = execute != NULL ? PyObject_CallFunction(execute, "sOO", command, Py_False, Py_False) : NULL;
-    if (done != NULL)
+    OWNED done = execute != NULL ? PyObject_CallFunction(execute, "sOO", command, Py_False, Py_True) : NULL;
+    if (done != NULL) {
+        free(now.said);
+        now.said = gdb_text(done);
         return NULL;
+    }
     PyObject *type, *value, *trace;
     PyErr_Fetch(&type, &value, &trace);
     OWNED text = value != NULL ? PyObject_Str(value) : NULL;
@@ -230,20 +233,6 @@ static struct spprof_error *run_resumed(struct spprof_run *run)
     return error;
 }
 
-static struct spprof_error *run_beside(struct spprof_run *run)
-{
-    enum { MOMENT_NS = 10000000 };
-    const struct timespec moment = {.tv_nsec = MOMENT_NS};
-    struct helper helper;
-    struct spprof_error *error = helper_start(&helper, run, NULL);
-    if (error != NULL)
-        return error;
-    while (!helper_has_worked(&helper) && !gdb_interrupted())
-        nanosleep(&moment, NULL);
-    run->end = helper_end(&helper) ? SPPROF_RUN_DONE : SPPROF_RUN_INTERRUPTED;
-    return NULL;
-}
-
 struct spprof_error *run_once(void *debugger, struct spprof_run *run)
 {
     (void)debugger;
@@ -251,22 +240,24 @@ struct spprof_error *run_once(void *debugger, struct spprof_run *run)
     run->why[0] = '\0';
     if (gdb_interrupted())
         return NULL;
-    return now.runs_anyhow ? run_beside(run) : run_resumed(run);
+    return run_resumed(run);
 }
 
 /* Only a program that stands still as a whole can be resumed as a whole, and only one that hears the signal can be stopped again. */
-static struct spprof_error *check(void)
+static struct spprof_error *check(bool running)
 {
     char *non_stop = settings_value("non-stop");
-    bool refused = non_stop != NULL && strcmp(non_stop, "on") == 0;
+    bool refused = running || (non_stop != NULL && strcmp(non_stop, "on") == 0);
     free(non_stop);
     if (refused)
-        return spprof_error_new(SPPROF_ERROR_USAGE, "in non-stop mode no command can let the program run and stop it again: let it run by "
-                                                    "'continue -a &' and sample it while it does");
+        return spprof_error_new(SPPROF_ERROR_USAGE, "%s: while a command samples, gdb does not attend to %s. Sample it from a shell: "
+                                                    "spprof sample %" PRId64,
+                                running ? "the program runs in the background" : "this is non-stop mode",
+                                running ? "it, and its first signal would halt it; 'interrupt' it before" : "threads one by one", now.pid);
     if (now.native && tracee_for_signal(now.pid, SIGURG) == 0)
         return spprof_error_new(SPPROF_ERROR_UNSUPPORTED, "every thread of process %" PRId64 " blocks SIGURG, by which it would be stopped "
-                                                          "again: detach, and sample it from a shell by 'spprof sample'",
-                                now.pid);
+                                                          "again. Sample it from a shell: spprof sample %" PRId64,
+                                now.pid, now.pid);
     return NULL;
 }
 
@@ -279,11 +270,10 @@ struct spprof_error *run_begin(void *debugger)
     memset(&now, 0, sizeof now);
     now.pid = inferior.pid;
     now.native = inferior.local;
-    now.runs_anyhow = inferior.running;
     now.as_before = true;
-    error = now.runs_anyhow ? NULL : check();
+    error = check(inferior.running);
     now.active = error == NULL;
-    if (now.runs_anyhow || error != NULL)
+    if (error != NULL)
         return error;
     now.thread = gdb_call("selected_thread");
     now.frame = gdb_call("selected_frame");
@@ -306,20 +296,38 @@ static void select_as_before(void)
     OWNED selected = is_valid(now.frame) ? gdb_call_of(now.frame, "select") : NULL;
 }
 
+static void show(const char *text)
+{
+    if (text != NULL && !show_text(text, strlen(text)))
+        gdb_forget_error();
+}
+
+/* What gdb would have shown where the program stopped; it was kept from printing the line of the source. */
+static void show_stop(void)
+{
+    char *frame = now.stop.kind != STOP_EXIT ? gdb_execute("frame") : NULL;
+    show(now.said);
+    quiet_show(&now.quiet);
+    show(frame);
+    free(frame);
+}
+
 void run_end(void *debugger)
 {
     (void)debugger;
-    if (!now.runs_anyhow) {
-        if (now.native && now.marked)
-            take_signal_back();
-        if (now.marked)
-            run_command("queue-signal 0");
-        if (now.as_before)
-            select_as_before();
-        quiet_end(&now.quiet, !now.as_before);
-        if (!settings_restore(&now.settings))
-            PySys_WriteStderr("spprof: gdb refuses to set scheduler-locking as it was: it does so only while a program lives\n");
-    }
+    if (now.native && now.marked)
+        take_signal_back();
+    if (now.marked)
+        run_command("queue-signal 0");
+    if (now.as_before)
+        select_as_before();
+    if (!settings_restore(&now.settings))
+        PySys_WriteStderr("spprof: gdb refuses to set scheduler-locking as it was: it does so only while a program lives\n");
+    quiet_end(&now.quiet);
+    if (!now.as_before)
+        show_stop();
+    quiet_free(&now.quiet);
+    free(now.said);
     Py_CLEAR(now.thread);
     Py_CLEAR(now.frame);
     now.active = false;

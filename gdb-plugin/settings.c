@@ -6,13 +6,14 @@
 
 #include "gdb.h"
 
-/* A setting that has the unwanted value gets the wanted one. */
+/* A setting that has the unwanted value, NULL: any, gets the wanted one. */
 static const struct change {
     const char *name, *unwanted, *wanted;
 } changes[SETTINGS] = {
     {"pagination", "on", "off"}, /* a full screen of what is not shown would wait for a key */
     {"confirm", "on", "off"},
     {"scheduler-locking", "on", "replay"}, /* all threads are to run */
+    {"print frame-info", NULL, "short-location"}, /* no look for a source file at each stop */
 };
 
 char *settings_value(const char *name)
@@ -56,7 +57,7 @@ void settings_change(struct settings *settings, const char *signal)
     *settings = (struct settings){0};
     for (size_t i = 0; i < SETTINGS; i++) {
         char *value = settings_value(changes[i].name);
-        if (value != NULL && strcmp(value, changes[i].unwanted) == 0 && set(changes[i].name, changes[i].wanted))
+        if (value != NULL && (changes[i].unwanted == NULL || strcmp(value, changes[i].unwanted) == 0) && set(changes[i].name, changes[i].wanted))
             settings->before[i] = value;
         else
             free(value);

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-enum { SETTINGS = 3 };
+enum { SETTINGS = 4 };
 
 struct settings {
     char *before[SETTINGS]; /* owned; NULL: not changed */
