@@ -246,17 +246,17 @@ struct spprof_error *run_once(void *debugger, struct spprof_run *run)
 /* Only a program that stands still as a whole can be resumed as a whole, and only one that hears the signal can be stopped again. */
 static struct spprof_error *check(bool running)
 {
-    char *non_stop = settings_value("non-stop");
-    bool refused = running || (non_stop != NULL && strcmp(non_stop, "on") == 0);
-    free(non_stop);
-    if (refused)
-        return spprof_error_new(SPPROF_ERROR_USAGE, "%s: while a command samples, gdb does not attend to %s. Sample it from a shell: "
-                                                    "spprof sample %" PRId64,
-                                running ? "the program runs in the background" : "this is non-stop mode",
-                                running ? "it, and its first signal would halt it; 'interrupt' it before" : "threads one by one", now.pid);
+    char *value = settings_value("non-stop");
+    bool non_stop = value != NULL && strcmp(value, "on") == 0;
+    free(value);
+    if (running || non_stop)
+        return spprof_error_new(SPPROF_ERROR_USAGE, "%s, where gdb cannot attend to the program while a command samples it: sample it from a "
+                                                    "shell, by 'spprof sample %" PRId64 "'%s",
+                                non_stop ? "this is non-stop mode" : "the program runs in the background", now.pid,
+                                non_stop ? "" : ", or stop it first, by 'interrupt'");
     if (now.native && tracee_for_signal(now.pid, SIGURG) == 0)
         return spprof_error_new(SPPROF_ERROR_UNSUPPORTED, "every thread of process %" PRId64 " blocks SIGURG, by which it would be stopped "
-                                                          "again. Sample it from a shell: spprof sample %" PRId64,
+                                                          "again: sample it from a shell, by 'spprof sample %" PRId64 "'",
                                 now.pid, now.pid);
     return NULL;
 }

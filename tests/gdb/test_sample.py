@@ -165,13 +165,14 @@ def test_a_breakpoint_is_shown_as_ever(terminal, programs):  # noqa: F811
     one = terminal(attach(target), "catch syscall getpgid")
     said = one.command("spprof sample 20s")
     assert re.search(r'Thread 1 "\S+" hit Catchpoint 1 \(.*syscall getpgid', said) and EARLY in said, said
+    one.command("detach")
     target.kill()
 
 
 def test_where_it_cannot_be_done(gdb, programs):  # noqa: F811
     target = programs.parked("functions.py")
     sample = "spprof sample 1s"
-    runs, stands = gdb.run(sample, sample, before=["set non-stop on", attach(target), "continue -a &"])[0], gdb.run(
-        sample, before=["set non-stop on", attach(target)])[0]
-    for answer, words in (runs, "the program runs in the background"), (stands, "this is non-stop mode"):
+    non_stop, = gdb.run(sample, before=["set non-stop on", attach(target)])
+    runs, _ = gdb.run(sample, "interrupt", before=[attach(target), "continue &"])
+    for answer, words in (runs, "the program runs in the background"), (non_stop, "this is non-stop mode"):
         assert words in answer.error and "spprof sample %d" % target.pid in answer.error
