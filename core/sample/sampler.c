@@ -365,6 +365,7 @@ struct spprof_error *spprof_sampler_run(struct spprof_sampler *sampler, volatile
         ticks_next(&sampler->ticks);
     }
     commit(sampler, false);
+    sampler->ended = clock_now();
     return NULL;
 }
 
@@ -372,7 +373,7 @@ struct spprof_error *spprof_sampler_finish(struct spprof_sampler *sampler, struc
 {
     struct spprof_sample_counts *counts = &sampler->profile->counts;
     commit(sampler, true);
-    counts->duration_s = sampler->began == 0 ? 0 : (double)(clock_now() - sampler->began) / 1e9;
+    counts->duration_s = sampler->ended == 0 ? 0 : (double)(sampler->ended - sampler->began) / 1e9;
     counts->rate_hz = sampler->options.rate_hz;
     counts->overruns = sampler->ticks.overruns;
     counts->capture_p50_us = durations_quantile_us(&sampler->durations, 0.5);
