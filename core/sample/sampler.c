@@ -17,6 +17,7 @@ enum {
     NAME_NS = 50 * MS,
     PROGRESS_NS = 100 * MS,
     CODES_MAX = 1 << 16,   /* code objects that are remembered */
+    GO_PART = 5,           /* of a period, which a target that is stopped for each look runs at least */
 };
 
 struct spprof_sampler {
@@ -29,6 +30,7 @@ struct spprof_sampler {
     struct tally tally;
     struct ticks ticks;
     struct durations durations;
+    uint64_t goes;          /* ns that the target runs before the next look; UINT64_MAX: not known */
     uint64_t began, ended, committed_at, checked_at, told_at; /* ns; began 0: not yet */
     bool over;
 };
@@ -234,6 +236,7 @@ struct spprof_error *spprof_sampler_new(struct spprof_target *target, const stru
         return spprof_error_no_memory();
     sampler->target = target;
     sampler->options = *options;
+    sampler->goes = UINT64_MAX;
     if (sampler->options.rate_hz <= 0)
         sampler->options.rate_hz = 100;
     struct spprof_error *error = start(sampler);
@@ -288,7 +291,7 @@ struct spprof_error *spprof_sampler_look(struct spprof_sampler *sampler)
 {
     uint64_t now = clock_now();
     for (size_t i = 0; i < sampler->roster.count; i++)
-        activity_since(&sampler->roster.threads[i]->activity, now);
+        activity_since(&sampler->roster.threads[i]->activity, now, sampler->goes);
     return look(sampler, true);
 }
 
@@ -299,7 +302,10 @@ double spprof_sampler_due(struct spprof_sampler *sampler)
         ticks_start(&sampler->ticks, sampler->options.rate_hz);
     else if (sampler->ticks.due <= now)
         ticks_next(&sampler->ticks);
-    return sampler->ticks.due > now ? (double)(sampler->ticks.due - now) / 1e9 : 0;
+    sampler->goes = sampler->ticks.due > now ? sampler->ticks.due - now : 0;
+    if (sampler->goes < sampler->ticks.period / GO_PART)
+        sampler->goes = sampler->ticks.period / GO_PART;
+    return (double)sampler->goes / 1e9;
 }
 
 static void tell(struct spprof_sampler *sampler, void (*progress)(void *context, const struct spprof_sample_progress *progress), void *context)
