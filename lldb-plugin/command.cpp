@@ -116,7 +116,8 @@ template <typename Place> bool add_command(Registration &registration, Place pla
                                            const struct spprof_console_command &command)
 {
     std::string syntax = start + name + (*command.usage != '\0' ? " " : "") + command.usage;
-    lldb::SBCommand added = place.AddCommand(name.c_str(), new Command(registration.console, command.name), command.summary, syntax.c_str());
+    auto *run = new Command(registration.console, command.name); /* lldb's from here on */
+    lldb::SBCommand added = place.AddCommand(name.c_str(), run, command.summary, syntax.c_str());
     added.SetHelpLong(paragraphs(command.help).c_str());
     return added.IsValid();
 }
@@ -125,7 +126,7 @@ template <typename Place> bool add_command(Registration &registration, Place pla
 bool add_everywhere(Registration &registration, const struct spprof_console_command &command)
 {
     const std::string prefix = "spprof ", name = command.name;
-    if (name == prefix + "bt")
+    if (name == prefix + "bt" || (name == prefix + "sample" && console_ops.run == nullptr))
         return true;
     if (name.compare(0, prefix.size(), prefix) == 0)
         return add_command(registration, registration.group, prefix, name.substr(prefix.size()), command);

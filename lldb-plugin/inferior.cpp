@@ -45,11 +45,13 @@ struct spprof_error *check_state(Debugger &state)
     case lldb::eStateSuspended: return nullptr;
     case lldb::eStateRunning:
     case lldb::eStateStepping:
-        return spprof_error_new(SPPROF_ERROR_USAGE, "cannot look at process %" PRIu64 " while it runs: stop it (process interrupt) and try again",
+        return spprof_error_new(SPPROF_ERROR_USAGE,
+                                "cannot look at process %" PRIu64 " while it runs: stop it (process interrupt) and try again",
                                 state.process.GetProcessID());
     default:
-        return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "there is no process to look at: attach to one (process attach --pid PID), launch one "
-                                                        "(process launch), or open a core file (target create --core FILE)");
+        return spprof_error_new(SPPROF_ERROR_NOT_FOUND,
+                                "there is no process to look at: attach to one (process attach --pid PID), launch one (process launch), "
+                                "or open a core file (target create --core FILE)");
     }
 }
 

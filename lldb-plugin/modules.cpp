@@ -42,7 +42,7 @@ std::vector<spprof_mapping> mappings_of(Debugger &state, lldb::SBModule module)
     return mappings;
 }
 
-/* Whether a core has other bytes at the head of the module than the file that lldb found for it. Such a file must not speak for the core. */
+/* Whether a core has other bytes at the head of the module than the file that lldb found: such a file must not speak for the core. */
 bool is_another_file(Debugger &state, lldb::SBModule module)
 {
     char in_core[HEADER_SIZE], in_file[HEADER_SIZE];
@@ -86,7 +86,8 @@ std::vector<spprof_mapping> regions_of(Debugger &state)
         if (!regions.GetMemoryRegionAtIndex(i, region) || !region.IsMapped() || region.GetRegionBase() >= region.GetRegionEnd())
             continue;
         known = known || region.IsWritable();
-        mappings.push_back({region.GetRegionBase(), region.GetRegionEnd(), 0, region.IsReadable(), region.IsWritable(), region.IsExecutable(), true});
+        mappings.push_back({region.GetRegionBase(), region.GetRegionEnd(), 0, region.IsReadable(), region.IsWritable(),
+                            region.IsExecutable(), true});
     }
     for (spprof_mapping &mapping : mappings)
         mapping.writable = mapping.writable || !known;

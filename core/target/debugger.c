@@ -23,6 +23,7 @@ struct debugger_target {
     struct spprof_target *direct; /* the same process or core past the debugger; NULL: not at hand, or it shows something else */
     struct debugger_pages pages;
     bool listed, modules_known, interrupted;
+    bool trusts_files; /* of a core: the debugger has the executable that the core names, and fills in what the core leaves out */
     struct debugger_module_list list;
     struct spprof_modules modules; /* unused where direct serves them */
 };
@@ -77,7 +78,7 @@ static void debugger_read_many(struct spprof_target *target, struct spprof_range
     } else if (self->direct != NULL) {
         target_read_many(self->direct, ranges, count);
         take_problems(self);
-        if (self->direct->kind == SPPROF_TARGET_CORE)
+        if (self->trusts_files)
             retry_failed(self, ranges, count);
     } else {
         debugger_pages_read(&self->pages, ranges, count);
@@ -119,12 +120,25 @@ static struct spprof_error *debugger_modules(struct spprof_target *target, const
     return NULL;
 }
 
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? slash + 1 : path;
+}
+
+/* A debugger keeps the executable of the core before, where the user names no other: a file of another name is not the one. */
+static bool may_be_same_file(const char *left, const char *right)
+{
+    return left[0] == '\0' || right[0] == '\0' || strcmp(base_name(left), base_name(right)) == 0;
+}
+
 /* The debugger's own idea of a module; NULL where it has none. */
 static const struct spprof_debugger_module *listed_module(struct debugger_target *self, const struct spprof_module *module)
 {
     struct spprof_error *error = list_modules(self);
+    const struct spprof_debugger_module *listed = error == NULL ? debugger_modules_at(&self->list, module->start) : NULL;
     spprof_error_free(error);
-    return error == NULL ? debugger_modules_at(&self->list, module->start) : NULL;
+    return listed != NULL && may_be_same_file(listed->path, module->path) ? listed : NULL;
 }
 
 static bool find_in_memory(struct spprof_target *target, const struct spprof_module *module, const char *name, uint64_t *address)
@@ -261,18 +275,28 @@ static bool shows_the_same(struct debugger_target *self)
     return equal > 0;
 }
 
+static bool has_executable_of(const struct spprof_debugger_inferior *inferior, const struct spprof_target *core)
+{
+    return inferior->executable != NULL && may_be_same_file(inferior->executable, core->executable != NULL ? core->executable : "");
+}
+
 static struct spprof_error *open_direct(const struct spprof_debugger_inferior *inferior, struct spprof_target **direct)
 {
-    const struct spprof_core_options options = {.executable = inferior->executable};
     *direct = NULL;
     if (inferior->kind == SPPROF_TARGET_PROCESS)
         return inferior->local && inferior->pid > 0 ? spprof_process_open(inferior->pid, direct) : NULL;
     if (inferior->core == NULL)
         return NULL;
-    struct spprof_error *error = inferior->executable != NULL ? spprof_core_open(inferior->core, &options, direct) : NULL;
-    bool opened = inferior->executable != NULL && error == NULL;
-    spprof_error_free(error); /* an executable that cannot be used is as good as none */
-    return opened ? NULL : spprof_core_open(inferior->core, NULL, direct);
+    TRY(spprof_core_open(inferior->core, NULL, direct));
+    const struct spprof_core_options options = {.executable = inferior->executable};
+    struct spprof_target *with_executable = NULL;
+    if (has_executable_of(inferior, *direct))
+        spprof_error_free(spprof_core_open(inferior->core, &options, &with_executable));
+    if (with_executable != NULL) { /* else it cannot be used */
+        spprof_target_close(*direct);
+        *direct = with_executable;
+    }
+    return NULL;
 }
 
 /* Takes the direct path where there is one and it can be trusted. */
@@ -287,6 +311,7 @@ static void choose_path(struct debugger_target *self, const struct spprof_debugg
         refused = true;
     }
     self->pages.zeros_are_holes = self->direct != NULL;
+    self->trusts_files = self->direct != NULL && self->direct->kind == SPPROF_TARGET_CORE && has_executable_of(inferior, self->direct);
     if (self->direct != NULL)
         self->target.access = inferior->kind == SPPROF_TARGET_CORE ? "read directly from the core file, past the debugger"
                                                                    : "read directly from the process, past the debugger";

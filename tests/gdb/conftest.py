@@ -1,25 +1,21 @@
-"""The fixtures of the integration tests, and gdb."""
-import importlib.util
+"""The interpreters of the machine, and gdb."""
 import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
-INTEGRATION = Path(__file__).resolve().parents[1] / "integration"
-sys.path.insert(0, str(INTEGRATION))
-specification = importlib.util.spec_from_file_location("integration_conftest", INTEGRATION / "conftest.py")
-integration = importlib.util.module_from_spec(specification)
-specification.loader.exec_module(integration)
-globals().update({name: value for name, value in vars(integration).items() if not name.startswith("_") and name != "pytest_addoption"})
-
+TESTS = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(TESTS / "integration"))
+import matrix
+from matrix import *
 from session import Gdb
 
 
 def pytest_addoption(parser):
-    integration.pytest_addoption(parser)
+    matrix.pytest_addoption(parser)
     parser.addoption("--gdb", default="gdb", help="the gdb to test with")
-    parser.addoption("--loader", default=str(INTEGRATION.parents[1] / "build/spprof-gdb.py"), help="spprof-gdb.py beside the extension")
+    parser.addoption("--loader", default=str(TESTS.parent / "build/spprof-gdb.py"), help="spprof-gdb.py beside the extension")
 
 
 @pytest.fixture(scope="session")

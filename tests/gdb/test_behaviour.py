@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 
-from harness import Interpreter, Launcher
+from harness import Launcher
+from matrix import interpreters
 from session import ALL, gdbserver, select, shown_places, thread_named, true_places
 from stacks import all_threads, differences
 from test_containers import host_pid
@@ -25,9 +26,7 @@ outer()
 @pytest.fixture(scope="module")
 def machine(pytestconfig):
     """One interpreter of this machine."""
-    path = pytestconfig.getoption("pythons")
-    found = [Interpreter.parse(line) for line in open(path)]
-    return next(one for one in found if one.id == "3.11-system" or not one.root and not one.emulated)
+    return next(one for one in interpreters(pytestconfig) if not one.root and not one.emulated)
 
 
 @pytest.fixture(scope="module")

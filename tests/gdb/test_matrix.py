@@ -13,9 +13,10 @@ from session import ALL, gdbserver, select, shown_places, thread_named, true_pla
 from stacks import all_threads, differences
 
 
+@pytest.mark.native
 def test_attached(gdb, launcher):
     """Two inferiors in one session: all shapes of frames, then the frames that a user walks through."""
-    shapes, walked = launcher.start("functions.py"), launcher.start("debugged.py")
+    shapes, walked = launcher.parked("functions.py"), launcher.parked("debugged.py")
     tid, thread = thread_named(walked.truth, "worker walked")
     places = true_places(thread)
     last = len(places) - 1
@@ -41,7 +42,6 @@ def test_attached(gdb, launcher):
     assert "      held = [1, 2]\n" in full and "      depth = 3\n" in full
     for target in (shapes, walked):
         assert target.process.poll() is None
-        target.kill()
 
 
 def summary(index, place):

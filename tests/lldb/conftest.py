@@ -13,7 +13,7 @@ from lldbs import Lldb, find
 
 def pytest_addoption(parser):
     add_matrix_options(parser)
-    parser.addoption("--lldb", default="14", metavar="VERSION", help="the lldb to test")
+    parser.addoption("--lldb", default="system", metavar="VERSION", help="the lldb to test: system, or one that was fetched")
     parser.addoption("--plugin", default=str(TESTS.parent / "build/lldb-plugin/spprof_lldb.so"), help="the plugin to load")
 
 
@@ -22,7 +22,7 @@ def installation(request):
     version = request.config.getoption("lldb")
     found = find(version)
     if not found:
-        pytest.skip("lldb %s is missing: tests/debuggers/fetch_lldb tells why" % version)
+        pytest.skip("lldb (%s) is missing: tests/debuggers/fetch_lldb tells why" % version)
     return found
 
 

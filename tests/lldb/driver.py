@@ -9,7 +9,8 @@ import os
 import sys
 
 if len(sys.argv) > 1:
-    spec = importlib.util.spec_from_file_location("_lldb", sys.argv[1], loader=importlib.machinery.ExtensionFileLoader("_lldb", sys.argv[1]))
+    loader = importlib.machinery.ExtensionFileLoader("_lldb", sys.argv[1])
+    spec = importlib.util.spec_from_file_location("_lldb", sys.argv[1], loader=loader)
     sys.modules["_lldb"] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(sys.modules["_lldb"])
 import lldb

@@ -33,7 +33,8 @@ def system():
     if not modules:
         return None
     python = ["/usr/bin/python3", str(TESTS / "lldb/driver.py"), str(folder / "lib/liblldb.so.1")]
-    return Installation(version, "lldb", python, {"PYTHONPATH": str(modules.parents[1]), "LLDB_DEBUGSERVER_PATH": str(folder / "bin/lldb-server")})
+    environment = {"PYTHONPATH": str(modules.parents[1]), "LLDB_DEBUGSERVER_PATH": str(folder / "bin/lldb-server")}
+    return Installation(version, "lldb", python, environment)
 
 
 def fetched(version):
@@ -46,9 +47,9 @@ def fetched(version):
 
 
 def find(version):
-    """The lldb of this version, or None."""
+    """The lldb of this version, or "system"; None where it is missing."""
     own = system()
-    return own if own and own.version == version else fetched(version)
+    return own if version == "system" or own and own.version == version else fetched(version)
 
 
 class Failed(AssertionError):

@@ -33,7 +33,8 @@ def executable(path, text, runtime, size, symbol):
     commands = [
         segment(b"__PAGEZERO", 0, 0x1000, 0, 0, 0),
         segment(b"__TEXT", text, PAGE, 0, PAGE, READ | EXECUTE),
-        segment(b"__DATA", data, data_size, PAGE, PAGE, READ | WRITE, section(b"PyRuntime", b"__DATA", runtime, size, PAGE + runtime - data), 1),
+        segment(b"__DATA", data, data_size, PAGE, PAGE, READ | WRITE,
+                section(b"PyRuntime", b"__DATA", runtime, size, PAGE + runtime - data), 1),
         segment(b"__LINKEDIT", data + data_size, PAGE, tail, len(symbols) + len(names), READ),
         struct.pack("<6I", LC_SYMTAB, 24, tail, len(symbols) // 16, tail + len(symbols), len(names)),
         struct.pack("<2I16s", LC_UUID, 24, b"spprof's own UUID"[:16]),
@@ -46,7 +47,8 @@ def executable(path, text, runtime, size, symbol):
 def core(path, ranges, tids):
     """ranges: (address, bytes). tids: the threads, whose registers are 0."""
     note = json.dumps({"threads": [{"thread_id": tid} for tid in tids]}).encode()
-    thread = struct.pack("<4I", LC_THREAD, 16 + 4 * THREAD_STATE_64_WORDS, THREAD_STATE_64, THREAD_STATE_64_WORDS) + bytes(4 * THREAD_STATE_64_WORDS)
+    registers = bytes(4 * THREAD_STATE_64_WORDS)
+    thread = struct.pack("<4I", LC_THREAD, 16 + len(registers), THREAD_STATE_64, THREAD_STATE_64_WORDS) + registers
     commands = [thread] * len(tids)
     size = 32 + sum(map(len, commands)) + 72 * len(ranges) + 40
     offset = note_at = (size + PAGE - 1) & ~(PAGE - 1)

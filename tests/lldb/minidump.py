@@ -13,7 +13,7 @@ def section(name, size, address, raw_size, raw, flags):
 
 
 def dll(path, base, runtime, size):
-    """Maps its headers at base and a section PyRuntim, as long as names can be, at runtime; gives the headers' page and the image's size."""
+    """Maps its headers at base and a section PyRuntim, a name of full length, at runtime; gives the headers' page and the image's size."""
     place = runtime - base
     image_size = (place + size + PAGE - 1) & ~(PAGE - 1)
     sections = section(b".text", PAGE, PAGE, FILE_ALIGNMENT, 0x400, CODE | EXECUTE | READ)

@@ -30,23 +30,27 @@ class Terminal:
     def interrupt(self):
         self.type("\x03")
 
-    def wait(self, *texts, timeout=int(os.environ.get("TT",60))):
-        """What is shown until the texts have been, in this order, raw."""
+    def wait(self, *texts, timeout=60):
+        """What is shown until the texts have been, in this order, raw. What comes behind is for the next call."""
         end = time.monotonic() + timeout
-        while not (found := find_in_order(CONTROL.sub("", self.seen), texts)):
+        while not (place := place_behind(self.seen, texts)):
             ready, _, _ = select.select([self.terminal], [], [], max(0, end - time.monotonic()))
             if not ready:
                 raise TimeoutError("waited for %r in:\n%s" % (texts, CONTROL.sub("", self.seen)))
             self.seen += os.read(self.terminal, 65536).decode("utf-8", "replace")
-        shown, self.seen = self.seen, ""
+        shown, self.seen = self.seen[:place], self.seen[place:]
         return shown
 
-    def wait_for_prompt(self, *texts):
-        """What is shown until lldb reads keys again, each as it is typed."""
-        shown = self.wait(*texts, PROMPT)
+    def wait_until_reading(self, reading):
+        """lldb takes each key as it is typed while it reads a command, and none while it runs one."""
         end = time.monotonic() + 10
-        while termios.tcgetattr(self.terminal)[3] & termios.ICANON and time.monotonic() < end:
+        while bool(termios.tcgetattr(self.terminal)[3] & termios.ICANON) == reading and time.monotonic() < end:
             time.sleep(0.005)
+
+    def wait_for_prompt(self, *texts):
+        """What is shown until lldb reads the next command."""
+        shown = self.wait(*texts, PROMPT)
+        self.wait_until_reading(True)
         return shown
 
     def command(self, text, *texts):
@@ -60,11 +64,11 @@ class Terminal:
         os.close(self.terminal)
 
 
-def find_in_order(text, parts):
-    place = 0
-    for part in parts:
-        place = text.find(part, place)
-        if place < 0:
-            return False
-        place += len(part)
-    return True
+def place_behind(raw, texts):
+    """Where the last of the texts ends that stand in this order in what a terminal shows; 0: they do not yet."""
+    place = -1
+    while (place := raw.find(texts[-1], place + 1)) >= 0:
+        end = place + len(texts[-1])
+        if re.search(".*?".join(map(re.escape, texts)), CONTROL.sub("", raw[:end]), re.DOTALL):
+            return end
+    return 0

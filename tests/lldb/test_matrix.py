@@ -1,12 +1,10 @@
 """The commands say in lldb what the interpreter says of itself: of a process, of its core, and through a stub."""
 import re
 import signal
-import socket
-import subprocess
 
 import pytest
 
-from harness import wait_for
+from stubs import connect, free_port, start_stub
 from stacks import all_threads, differences
 from test_cores import core_of, kernel_cores_or_skip
 
@@ -73,7 +71,8 @@ def check_process(lldb, target):
     assert differences(all_threads(report), truth) == []
     numbers = numbers_of(lldb)
     check_selected_thread(lldb, truth, numbers)
-    labels = {int(tid): int(number) for tid, number in re.findall(r"^Thread (\d+) .*\[lldb thread (\d+)\]", lldb.output("py-bt-all"), re.MULTILINE)}
+    labels = re.findall(r"^Thread (\d+) .*\[lldb thread (\d+)\]", lldb.output("py-bt-all"), re.MULTILINE)
+    labels = {int(tid): int(number) for tid, number in labels}
     assert labels == {tid: numbers[tid] for tid in labels} and labels.keys() >= {int(tid) for tid in truth["threads"]}
     assert target.process.poll() is None
 
@@ -105,22 +104,9 @@ def test_a_core(lldb, launcher, interpreter):
     check_selected_thread(lldb, truth, numbers_of(lldb))
 
 
-def free_port():
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
-
-
-def connect(lldb, port):
-    """A stub listens a little after it was started."""
-    def connected():
-        return lldb.run("gdb-remote 127.0.0.1:%d" % port)[0]
-    wait_for(connected, "the stub at port %d" % port)
-
-
 def test_qemus_stub(lldb, launcher, interpreter):
-    if not interpreter.emulated:
-        pytest.skip("%s runs without qemu" % interpreter.id)
+    if not interpreter.emulated or interpreter.minor != "3.14":
+        pytest.skip("one that runs under qemu is enough")
     port = free_port()
     target = launcher.launch("crash.py", "wait", "worker", QEMU_GDB=str(port))
     lldb.output("target create --arch aarch64-unknown-linux-gnu " + interpreter.executable)
@@ -143,9 +129,7 @@ def test_a_stub(lldb, launcher, interpreter, server):
     if interpreter.minor not in ("3.9", "3.12", "3.15"):
         pytest.skip("three versions are enough")
     target = launcher.start("crash.py", "wait", "worker")
-    port = free_port()
-    arguments = [":%d" % port] if server == "gdbserver" else ["gdbserver", "127.0.0.1:%d" % port]
-    stub = subprocess.Popen([server, *arguments, "--attach", str(target.pid)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    port, stub = start_stub(server, target.pid)
     try:
         lldb.output("target create " + interpreter.executable)
         connect(lldb, port)
