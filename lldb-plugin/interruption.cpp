@@ -7,6 +7,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "ctrl_c.h"
+
 enum {
     LOOK_MS = 10,   /* how often it is asked whether the user has pressed Ctrl-C */
     AGAIN_MS = 200, /* an interrupt may be lost where it comes before lldb has resumed the inferior, a signal where all threads block it */
@@ -84,9 +86,11 @@ void Interruption::wait(long milliseconds)
 
 void Interruption::wait_for_reason()
 {
-    while (!over && !work_done && !by_user) {
+    for (;;) {
+        by_user = CtrlC::was_pressed() || interpreter.WasInterrupted();
+        if (over || work_done || by_user)
+            return;
         wait(LOOK_MS);
-        by_user = interpreter.WasInterrupted();
     }
 }
 

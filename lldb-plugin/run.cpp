@@ -223,6 +223,7 @@ void Runs::begin(Debugger &state)
     remember_selection(state);
     was_async = state.debugger.GetAsync();
     state.debugger.SetAsync(false);
+    ctrl_c.begin();
     elsewhere = false;
     process = state.is_local() && !altered ? static_cast<int>(syscall(SYS_pidfd_open, state.process.GetProcessID(), 0)) : -1;
 }
@@ -282,6 +283,7 @@ void Runs::end(Debugger &state)
     }
     if (!elsewhere && !is_over(state.process))
         select_as_before(state);
+    ctrl_c.end();
     state.debugger.SetAsync(was_async);
 }
 

@@ -6,6 +6,7 @@
 
 #include <lldb/API/LLDB.h>
 
+#include "ctrl_c.h"
 #include "spprof/debugger.h"
 
 struct Debugger;
@@ -24,6 +25,7 @@ struct Handling {
 struct Runs {
     int process = -1;           /* a descriptor of it, where it can be sent signals */
     bool was_async = false;     /* lldb's mode */
+    CtrlC ctrl_c;
     lldb::SBUnixSignals signals;
     Handling before = {};       /* of SIGURG */
     bool altered = false;       /* SIGURG is not handled as before */

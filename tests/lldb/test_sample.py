@@ -175,7 +175,7 @@ def test_a_stub(lldb, target):
 @BOTH
 def test_interrupt_in_a_terminal(installation, plugin, target, way):
     """Ctrl-C ends sampling with its result; lldb is as before."""
-    terminal = Terminal(installation.program)
+    terminal = Terminal(installation.program, environment=installation.environment)
     try:
         terminal.wait_for_prompt()
         terminal.command("plugin load " + plugin)
@@ -189,5 +189,23 @@ def test_interrupt_in_a_terminal(installation, plugin, target, way):
         terminal.command("continue", "resuming")
         wait_for(lambda: state_of(target.pid) != "t", "the process to go on")
         check_unharmed(target)
+    finally:
+        terminal.close()
+
+
+def test_interrupt_of_a_launched_program(installation, plugin, own_launcher, tmp_path):
+    """It shares lldb's terminal, and Ctrl-C is meant for it at other times."""
+    terminal = Terminal(installation.program, environment=installation.environment)
+    try:
+        terminal.wait_for_prompt()
+        terminal.command("plugin load " + plugin)
+        terminal.command("target create " + own_launcher.interpreter.executable, "Current executable set")
+        terminal.command("breakpoint set --name getppid", "Breakpoint 1")
+        terminal.command("process launch -- %s %s break" % (own_launcher.programs / PROGRAM, tmp_path / "truth.json"), "stop reason = breakpoint")
+        terminal.type("spprof sample 20s\n")
+        time.sleep(1)  # for a look or two
+        terminal.interrupt()
+        check_table(terminal.wait_for_prompt("Sampling ended early: interrupted", "captured"))
+        terminal.command("process kill", "exited")
     finally:
         terminal.close()
