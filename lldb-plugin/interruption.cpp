@@ -2,6 +2,8 @@
 
 #include <cerrno>
 #include <csignal>
+#include <cinttypes>
+#include <cstdio>
 #include <cstring>
 #include <ctime>
 #include <sys/syscall.h>
@@ -10,12 +12,13 @@
 #include "ctrl_c.h"
 
 enum {
+    SOON_MS = 1,
     LOOK_MS = 10,   /* how often it is asked whether the user has pressed Ctrl-C */
     AGAIN_MS = 200, /* an interrupt may be lost where it comes before lldb has resumed the inferior, a signal where all threads block it */
 };
 
 Interruption::Interruption(lldb::SBDebugger debugger, lldb::SBProcess stopped, int descriptor, struct spprof_run &wanted)
-    : interpreter(debugger.GetCommandInterpreter()), inferior(stopped), process(descriptor), run(wanted)
+    : interpreter(debugger.GetCommandInterpreter()), inferior(stopped), inferior_pid(inferior.GetProcessID()), process(descriptor), run(wanted)
 {
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
@@ -43,12 +46,12 @@ bool Interruption::start(pthread_t *thread, void *(*function)(void *self))
 struct spprof_error *Interruption::begin()
 {
     if (!start(&worker, do_work))
-        return spprof_error_new(SPPROF_ERROR_NO_MEMORY, "cannot start a thread that samples while the program runs: %s", std::strerror(EAGAIN));
+        return spprof_error_new(SPPROF_ERROR_NO_MEMORY, "cannot sample: no thread can be started beside lldb's: %s", std::strerror(EAGAIN));
     if (start(&watcher, watch))
         return nullptr;
     run.cancel(run.context);
     pthread_join(worker, nullptr);
-    return spprof_error_new(SPPROF_ERROR_NO_MEMORY, "cannot start a thread that stops the program again: %s", std::strerror(EAGAIN));
+    return spprof_error_new(SPPROF_ERROR_NO_MEMORY, "cannot sample: no thread can be started beside lldb's: %s", std::strerror(EAGAIN));
 }
 
 void Interruption::end()
@@ -94,6 +97,21 @@ void Interruption::wait_for_reason()
     }
 }
 
+/* Whether the process stands already: lldb needs some milliseconds to say so, and a signal that comes in that time is left over. */
+bool Interruption::stands() const
+{
+    char path[64], stat[256];
+    std::snprintf(path, sizeof path, "/proc/%" PRIu64 "/stat", inferior_pid);
+    FILE *file = process >= 0 && !by_signal ? std::fopen(path, "re") : nullptr;
+    if (file == nullptr)
+        return false;
+    size_t size = std::fread(stat, 1, sizeof stat - 1, file);
+    std::fclose(file);
+    stat[size] = '\0';
+    const char *name_end = std::strrchr(stat, ')');
+    return name_end != nullptr && std::strncmp(name_end, ") t", 3) == 0;
+}
+
 /* A signal by descriptor cannot meet another process of the same id. */
 void Interruption::interrupt()
 {
@@ -112,8 +130,10 @@ void *Interruption::watch(void *context)
     pthread_mutex_lock(&self->mutex);
     self->wait_for_reason();
     while (!self->over) {
-        self->interrupt();
-        self->wait(AGAIN_MS);
+        bool stands = self->stands();
+        if (!stands)
+            self->interrupt();
+        self->wait(stands ? SOON_MS : AGAIN_MS);
     }
     pthread_mutex_unlock(&self->mutex);
     return nullptr;

@@ -31,10 +31,12 @@ private:
     bool start(pthread_t *thread, void *(*function)(void *self));
     void wait(long milliseconds);
     void wait_for_reason();
+    bool stands() const;
     void interrupt();
 
     lldb::SBCommandInterpreter interpreter;
     lldb::SBProcess inferior;
+    lldb::pid_t inferior_pid;
     int process;
     struct spprof_run &run;
     bool over = false;

@@ -56,6 +56,11 @@ Origin origin_of(lldb::SBThread thread, const Interruption &interruption, lldb::
     }
 }
 
+bool stands_at_signal(lldb::SBThread thread)
+{
+    return thread.GetStopReason() == lldb::eStopReasonSignal && thread.GetStopReasonDataAtIndex(0) == SIGURG;
+}
+
 /* Any thread may have met something while our signal was under way. */
 Stop look_at_stop(lldb::SBProcess process, const Interruption &interruption)
 {
@@ -63,7 +68,7 @@ Stop look_at_stop(lldb::SBProcess process, const Interruption &interruption)
     for (uint32_t i = 0; i < process.GetNumThreads(); i++) {
         lldb::SBThread thread = process.GetThreadAtIndex(i);
         Origin origin = origin_of(thread, interruption, process);
-        stop.has_signal = stop.has_signal || (thread.GetStopReason() == lldb::eStopReasonSignal && thread.GetStopReasonDataAtIndex(0) == SIGURG);
+        stop.has_signal = stop.has_signal || stands_at_signal(thread);
         if (origin > stop.origin) {
             stop.origin = origin;
             stop.thread = thread;
@@ -142,8 +147,7 @@ bool goes_on(Debugger &state, const Interruption &interruption)
     if (state.process.GetState() != lldb::eStateStopped || interruption.by_signal || state.runs.before.stop)
         return false;
     Stop stop = look_at_stop(state.process, interruption);
-    return stop.origin == Origin::other && stop.has_signal && stop.thread.GetStopReason() == lldb::eStopReasonSignal &&
-           stop.thread.GetStopReasonDataAtIndex(0) == SIGURG;
+    return stop.origin == Origin::other && stands_at_signal(stop.thread);
 }
 
 lldb::SBError resume(Debugger &state, const Interruption &interruption)
@@ -271,13 +275,23 @@ void Runs::release_held(Debugger &state)
     spprof_error_free(run_once(state, -1, &run));
 }
 
+static void tell_owed(Debugger &state)
+{
+    const char text[] = "spprof: a SIGURG that was to stop the program is still under way. lldb keeps it from the program; how lldb handles SIGURG "
+                        "is put back by the next command of spprof after the program has gone on.\n";
+    size_t written;
+    state.debugger.GetErrorFile().Write(reinterpret_cast<const uint8_t *>(text), sizeof text - 1, &written);
+}
+
 void Runs::end(Debugger &state)
 {
     close_process();
     if (on_hold)
         release_held(state);
     on_hold = false;
-    if (owed_at == 0 && altered) {
+    if (owed_at != 0) {
+        tell_owed(state);
+    } else if (altered) {
         before.set(signals, SIGURG);
         altered = false;
     }

@@ -41,7 +41,8 @@ def state_of(pid):
 
 def pending(pid):
     """The signals that wait for the process or for a thread of it."""
-    return {word for path in Path("/proc/%d/task" % pid).glob("*/status") for word in re.findall(r"^S\w+Pnd:\s+(\w+)", path.read_text(), re.MULTILINE)}
+    told = "".join(path.read_text() for path in Path("/proc/%d/task" % pid).glob("*/status"))
+    return set(re.findall(r"^S\w+Pnd:\s+(\w+)", told, re.MULTILINE))
 
 
 def disturb(target, how):
@@ -201,7 +202,7 @@ def test_interrupt_of_a_launched_program(installation, plugin, own_launcher, tmp
         terminal.command("plugin load " + plugin)
         terminal.command("target create " + own_launcher.interpreter.executable, "Current executable set")
         terminal.command("breakpoint set --name getppid", "Breakpoint 1")
-        terminal.command("process launch -- %s %s break" % (own_launcher.programs / PROGRAM, tmp_path / "truth.json"), "stop reason = breakpoint")
+        terminal.command("process launch -- %s %s break" % (own_launcher.programs / PROGRAM, tmp_path / "truth.json"), "stop reason")
         terminal.type("spprof sample 20s\n")
         time.sleep(1)  # for a look or two
         terminal.interrupt()

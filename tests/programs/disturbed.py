@@ -1,7 +1,7 @@
 """disturbed.py TRUTH [break|block]: computes in outer > middle > inner until it is disturbed; two threads sleep.
 
-A file TRUTH.break makes it call getppid, TRUTH.exit end with status 3, TRUTH.crash die of SIGSEGV, TRUTH.raise send itself SIGURG; the file
-is removed when it is seen. TRUTH.caught gets a line for each SIGURG that comes. With break it calls getppid at once, with block it blocks SIGURG.
+A file TRUTH.break makes it call getppid, TRUTH.exit end with status 3, TRUTH.crash die of SIGSEGV, TRUTH.raise send itself SIGURG; the
+file is removed when it is seen. TRUTH.caught gets a line for each SIGURG that comes. With break it calls getppid at once, with block it blocks SIGURG.
 """
 import ctypes
 import json
