@@ -17,8 +17,8 @@ enum {
     AGAIN_MS = 200, /* an interrupt may be lost where it comes before lldb has resumed the inferior, a signal where all threads block it */
 };
 
-Interruption::Interruption(lldb::SBDebugger debugger, lldb::SBProcess stopped, int descriptor, struct spprof_run &wanted)
-    : interpreter(debugger.GetCommandInterpreter()), inferior(stopped), inferior_pid(inferior.GetProcessID()), process(descriptor), run(wanted)
+Interruption::Interruption(lldb::SBDebugger debugger, lldb::SBProcess stopped, lldb::pid_t pid, int descriptor, struct spprof_run &wanted)
+    : interpreter(debugger.GetCommandInterpreter()), inferior(stopped), local_pid(pid), process(descriptor), run(wanted)
 {
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
@@ -84,7 +84,8 @@ void Interruption::wait(long milliseconds)
     until.tv_nsec += milliseconds * 1000000;
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
-    pthread_cond_timedwait(&changed, &mutex, &until);
+    if (!over)
+        pthread_cond_timedwait(&changed, &mutex, &until);
 }
 
 void Interruption::wait_for_reason()
@@ -97,19 +98,31 @@ void Interruption::wait_for_reason()
     }
 }
 
-/* Whether the process stands already: lldb needs some milliseconds to say so, and a signal that comes in that time is left over. */
-bool Interruption::stands() const
+/*
+ * Whether the process has stopped or ended already: lldb needs some milliseconds to say so. A signal that comes in that time is left over, an
+ * interrupt makes lldb lose the server.
+ */
+bool Interruption::has_stopped() const
 {
     char path[64], stat[256];
-    std::snprintf(path, sizeof path, "/proc/%" PRIu64 "/stat", inferior_pid);
-    FILE *file = process >= 0 && !by_signal ? std::fopen(path, "re") : nullptr;
-    if (file == nullptr)
+    if (local_pid == 0)
         return false;
+    std::snprintf(path, sizeof path, "/proc/%" PRIu64 "/stat", local_pid);
+    FILE *file = std::fopen(path, "re");
+    if (file == nullptr)
+        return true;
     size_t size = std::fread(stat, 1, sizeof stat - 1, file);
     std::fclose(file);
     stat[size] = '\0';
     const char *name_end = std::strrchr(stat, ')');
-    return name_end != nullptr && std::strncmp(name_end, ") t", 3) == 0;
+    return name_end == nullptr || std::strcspn(name_end, "tZX") == std::strlen(") ");
+}
+
+/* A main thread that has ended while others run looks like a process that has: the wait has an end. */
+void Interruption::wait_for_lldb()
+{
+    for (int i = 0; i < AGAIN_MS && !over && has_stopped(); i++)
+        wait(SOON_MS);
 }
 
 /* A signal by descriptor cannot meet another process of the same id. */
@@ -130,10 +143,10 @@ void *Interruption::watch(void *context)
     pthread_mutex_lock(&self->mutex);
     self->wait_for_reason();
     while (!self->over) {
-        bool stands = self->stands();
-        if (!stands)
+        self->wait_for_lldb();
+        if (!self->over)
             self->interrupt();
-        self->wait(stands ? SOON_MS : AGAIN_MS);
+        self->wait(AGAIN_MS);
     }
     pthread_mutex_unlock(&self->mutex);
     return nullptr;

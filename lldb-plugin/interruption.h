@@ -10,8 +10,8 @@
 
 class Interruption {
 public:
-    /* process: a descriptor of the inferior, to stop it by SIGURG; -1: by lldb's own interrupt. */
-    Interruption(lldb::SBDebugger debugger, lldb::SBProcess inferior, int process, struct spprof_run &run);
+    /* local_pid: 0 where it is of another machine. process: a descriptor of it, to stop it by SIGURG; -1: by lldb's own interrupt. */
+    Interruption(lldb::SBDebugger debugger, lldb::SBProcess inferior, lldb::pid_t local_pid, int process, struct spprof_run &run);
     ~Interruption();
     Interruption(const Interruption &) = delete;
     Interruption &operator=(const Interruption &) = delete;
@@ -31,12 +31,13 @@ private:
     bool start(pthread_t *thread, void *(*function)(void *self));
     void wait(long milliseconds);
     void wait_for_reason();
-    bool stands() const;
+    bool has_stopped() const;
+    void wait_for_lldb();
     void interrupt();
 
     lldb::SBCommandInterpreter interpreter;
     lldb::SBProcess inferior;
-    lldb::pid_t inferior_pid;
+    lldb::pid_t local_pid;
     int process;
     struct spprof_run &run;
     bool over = false;

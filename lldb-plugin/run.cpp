@@ -165,7 +165,7 @@ lldb::SBError resume(Debugger &state, const Interruption &interruption)
 /* One run, ended by SIGURG, or by lldb's own interrupt where process is -1. */
 struct spprof_error *run_once(Debugger &state, int process, struct spprof_run *run)
 {
-    Interruption interruption(state.debugger, state.process, process, *run);
+    Interruption interruption(state.debugger, state.process, state.runs.local_pid, process, *run);
     struct spprof_error *error = interruption.begin();
     if (error != nullptr)
         return error;
@@ -229,7 +229,8 @@ void Runs::begin(Debugger &state)
     state.debugger.SetAsync(false);
     ctrl_c.begin();
     elsewhere = false;
-    process = state.is_local() && !altered ? static_cast<int>(syscall(SYS_pidfd_open, state.process.GetProcessID(), 0)) : -1;
+    local_pid = state.is_local() ? state.process.GetProcessID() : 0;
+    process = local_pid != 0 && !altered ? static_cast<int>(syscall(SYS_pidfd_open, state.process.GetProcessID(), 0)) : -1;
 }
 
 void Runs::use_signal(Debugger &state)

@@ -13,6 +13,7 @@ from stubs import connect, start_stub
 from terminal import CONTROL, Terminal
 
 PROGRAM = "disturbed.py"
+CLEAN_ENVIRONMENT = "settings set target.unset-env-vars PYTHONHOME PYTHONPATH"  # lldb's own
 WHILE_RUNNING, STOPPED = "", "--stop"
 BOTH = pytest.mark.parametrize("way", [WHILE_RUNNING, STOPPED])
 
@@ -94,7 +95,7 @@ def test_a_process(lldb, target, tmp_path, way):
     samples = check_folded(profile)
     assert samples > 0 and "%d samples written to %s" % (samples, profile) in text and "ended early" not in text
     counted = json.loads(stats.read_text())
-    assert counted["captured"] + counted["recovered"] + counted["cut_to_caller"] == samples
+    assert counted["captured"] == samples
     assert selected(lldb) == "2" and handling(lldb) == before
     assert state_of(target.pid) == "t", "the process was not put back"
     lldb.output("spprof sample 0.2 %s -o %s" % (way, speedscope))
@@ -153,6 +154,7 @@ def test_a_launched_program(lldb, own_launcher, tmp_path, way):
     interpreter = own_launcher.interpreter
     lldb.output("target create %s" % interpreter.executable)
     lldb.output("breakpoint set --name getppid")
+    lldb.output(CLEAN_ENVIRONMENT)
     lldb.output("process launch --stdout /dev/null -- %s %s break" % (own_launcher.programs / PROGRAM, truth))
     check_table(lldb.output("spprof sample 0.5 " + way))
     lldb.output("process kill")
@@ -202,6 +204,7 @@ def test_interrupt_of_a_launched_program(installation, plugin, own_launcher, tmp
         terminal.command("plugin load " + plugin)
         terminal.command("target create " + own_launcher.interpreter.executable, "Current executable set")
         terminal.command("breakpoint set --name getppid", "Breakpoint 1")
+        terminal.command(CLEAN_ENVIRONMENT)
         terminal.command("process launch -- %s %s break" % (own_launcher.programs / PROGRAM, tmp_path / "truth.json"), "stop reason")
         terminal.type("spprof sample 20s\n")
         time.sleep(1)  # for a look or two
