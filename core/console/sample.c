@@ -61,7 +61,7 @@ static struct spprof_error *sample_running(struct sampling *sampling, const stru
     const struct spprof_console *console = sampling->console;
     TRY(spprof_process_open(console->inferior.pid, target));
     TRY(spprof_sampler_new(*target, wanted, &sampling->sampler));
-    *run = (struct spprof_run){.work = run_sampler, .cancel = cancel, .context = sampling};
+    *run = (struct spprof_run){.work = run_sampler, .cancel = cancel, .context = sampling, .last = true};
     TRY(console->ops->run(console->debugger, run));
     return sampling->error;
 }

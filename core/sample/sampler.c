@@ -18,6 +18,7 @@ enum {
     NAME_NS = 50 * MS,
     PROGRESS_NS = 100 * MS,
     CODES_MAX = 1 << 16,   /* code objects that are remembered */
+    GO_PART = 5,           /* of a period, which a target that is stopped for each look runs at least */
 };
 
 struct spprof_sampler {
@@ -31,8 +32,9 @@ struct spprof_sampler {
     struct ticks ticks;
     struct durations durations;
     uint64_t seen_before; /* threads, until the target was another */
-    uint64_t now; /* when something was last seen to end */
-    uint64_t began, committed_at, checked_at, told_at; /* ns; began 0: not yet */
+    uint64_t goes;        /* ns that the target runs before the next look; UINT64_MAX: not known */
+    uint64_t now;         /* when something was last seen to end */
+    uint64_t began, ended, committed_at, checked_at, told_at; /* ns; began 0: not yet */
     bool over;
 };
 
@@ -253,6 +255,7 @@ struct spprof_error *spprof_sampler_new(struct spprof_target *target, const stru
         return spprof_error_no_memory();
     sampler->target = target;
     sampler->options = *options;
+    sampler->goes = UINT64_MAX;
     if (sampler->options.rate_hz <= 0)
         sampler->options.rate_hz = 100;
     struct spprof_error *error = start(sampler);
@@ -309,8 +312,9 @@ struct spprof_error *spprof_sampler_look(struct spprof_sampler *sampler)
 {
     uint64_t now = sampler->now = clock_now();
     for (size_t i = 0; i < sampler->roster.count; i++)
-        activity_since(&sampler->roster.threads[i]->activity, now);
+        activity_since(&sampler->roster.threads[i]->activity, now, sampler->goes);
     TRY(look(sampler, true));
+    sampler->ended = sampler->now;
     return settle(sampler, true);
 }
 
@@ -321,7 +325,10 @@ double spprof_sampler_due(struct spprof_sampler *sampler)
         ticks_start(&sampler->ticks, sampler->options.rate_hz);
     else if (sampler->ticks.due <= now)
         ticks_next(&sampler->ticks, now);
-    return sampler->ticks.due > now ? (double)(sampler->ticks.due - now) / 1e9 : 0;
+    sampler->goes = sampler->ticks.due > now ? sampler->ticks.due - now : 0;
+    if (sampler->goes < sampler->ticks.period / GO_PART)
+        sampler->goes = sampler->ticks.period / GO_PART;
+    return (double)sampler->goes / 1e9;
 }
 
 static void tell(struct spprof_sampler *sampler, void (*progress)(void *context, const struct spprof_sample_progress *progress), void *context)
@@ -388,6 +395,7 @@ struct spprof_error *spprof_sampler_run(struct spprof_sampler *sampler, volatile
             sampler->now = clock_now();
     }
     commit(sampler, false);
+    sampler->ended = clock_now();
     return NULL;
 }
 
@@ -395,7 +403,7 @@ struct spprof_error *spprof_sampler_finish(struct spprof_sampler *sampler, struc
 {
     struct spprof_sample_counts *counts = &sampler->profile->counts;
     commit(sampler, true);
-    counts->duration_s = sampler->began == 0 ? 0 : (double)(clock_now() - sampler->began) / 1e9;
+    counts->duration_s = sampler->ended == 0 ? 0 : (double)(sampler->ended - sampler->began) / 1e9;
     counts->rate_hz = sampler->options.rate_hz;
     counts->overruns = sampler->ticks.overruns;
     counts->capture_p50_us = durations_quantile_us(&sampler->durations, 0.5);
