@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { SECOND_NS = 1000000000, SOON_NS = SECOND_NS / 1000, AGAIN_NS = SECOND_NS / 4 };
+enum { SECOND_NS = 1000000000, SOON_NS = SECOND_NS / 1000, AGAIN_NS = SECOND_NS / 20 };
 
 static void wait_for(struct helper *helper, long time_ns)
 {

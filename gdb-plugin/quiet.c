@@ -8,7 +8,7 @@
 
 static void flush(void)
 {
-    OWNED done = gdb_call("flush");
+    Py_XDECREF(gdb_call("flush"));
     fflush(stdout);
 }
 

@@ -292,8 +292,9 @@ static void select_as_before(void)
 {
     if (!is_valid(now.thread))
         return;
-    OWNED switched = gdb_call_of(now.thread, "switch");
-    OWNED selected = is_valid(now.frame) ? gdb_call_of(now.frame, "select") : NULL;
+    Py_XDECREF(gdb_call_of(now.thread, "switch"));
+    if (is_valid(now.frame))
+        Py_XDECREF(gdb_call_of(now.frame, "select"));
 }
 
 static void show(const char *text)
