@@ -129,11 +129,15 @@ static bool line_loads(const struct reader *reader, const struct spprof_code *co
                        const struct wanted *wanted)
 {
     const struct layout_bytecode *rules = reader->layout->rules->bytecode;
+    struct position_range range = {.line = code->first_line};
     uint32_t argument = 0;
     for (size_t at = 0; at + CODE_UNIT <= size; at += CODE_UNIT * (1u + rules->caches[bytecode[at]])) {
         uint8_t opcode = bytecode[at], shift = rules->name_shift[opcode];
         argument = argument << 8 | bytecode[at + 1];
-        if (shift > 0 && holds(wanted, argument >> (shift - 1)) && line_at(reader, code, (int64_t)at) == line)
+        while (range.end <= (int64_t)at)
+            if (!position_next(reader->layout->rules->line_table, code->line_table, code->line_table_size, &range))
+                return false;
+        if (shift > 0 && range.position.line == line && holds(wanted, argument >> (shift - 1)))
             return true;
         if (opcode != rules->extended_arg)
             argument = 0;

@@ -1,7 +1,5 @@
 #include "walk/position.h"
 
-#include <stdbool.h>
-
 #include "spprof/snapshot.h"
 
 static const struct position nowhere = {SPPROF_NO_POSITION, SPPROF_NO_POSITION, SPPROF_NO_POSITION, SPPROF_NO_POSITION};
@@ -14,32 +12,33 @@ static struct position line_only(int64_t line)
     return position;
 }
 
-/* Pairs of address delta (unsigned) and line delta (signed): Objects/lnotab_notes.txt of 3.9. */
-static struct position find_in_lnotab(const uint8_t *table, size_t size, int64_t line, int64_t offset)
+/* Pairs of address delta (unsigned) and line delta (signed): Objects/lnotab_notes.txt of 3.9. The last line has no end. */
+static bool next_in_lnotab(const uint8_t *table, size_t size, struct position_range *range)
 {
-    int64_t address = 0;
-    for (size_t i = 0; i + 1 < size; i += 2) {
-        address += table[i];
-        if (address > offset)
-            break;
-        line += (int8_t)table[i + 1];
-    }
-    return line_only(line);
+    if (range->end == INT64_MAX)
+        return false;
+    if (range->at > 0)
+        range->line += (int8_t)table[range->at - 1];
+    range->start = range->end;
+    range->end = range->at + 1 < size ? range->end + table[range->at] : INT64_MAX;
+    range->at += 2;
+    range->position = line_only(range->line);
+    return true;
 }
 
 /* Pairs of range length (unsigned) and line delta (signed, -128: no line): Objects/lnotab_notes.txt of 3.10. */
-static struct position find_in_pep626(const uint8_t *table, size_t size, int64_t line, int64_t offset)
+static bool next_in_pep626(const uint8_t *table, size_t size, struct position_range *range)
 {
-    int64_t end = 0;
-    for (size_t i = 0; i + 1 < size; i += 2) {
-        int8_t delta = (int8_t)table[i + 1];
-        end += table[i];
-        if (delta != INT8_MIN)
-            line += delta;
-        if (offset < end)
-            return delta == INT8_MIN ? nowhere : line_only(line);
-    }
-    return nowhere;
+    if (range->at + 1 >= size)
+        return false;
+    int8_t delta = (int8_t)table[range->at + 1];
+    if (delta != INT8_MIN)
+        range->line += delta;
+    range->start = range->end;
+    range->end += table[range->at];
+    range->at += 2;
+    range->position = delta == INT8_MIN ? nowhere : line_only(range->line);
+    return true;
 }
 
 struct cursor {
@@ -111,32 +110,38 @@ static struct position next_position(struct cursor *cursor, unsigned kind, int64
     return position;
 }
 
-static struct position find_in_pep657(const uint8_t *table, size_t size, int64_t line, int64_t offset)
+static bool next_in_pep657(const uint8_t *table, size_t size, struct position_range *range)
 {
-    struct cursor cursor = {table, table + size, false};
-    int64_t end = 0;
-    while (cursor.at < cursor.end) {
-        uint8_t first = next_byte(&cursor);
-        end += ((first & 7) + 1) * 2;
-        struct position position = next_position(&cursor, first >> 3 & 15, &line);
-        if (cursor.damaged || (first & 128) == 0)
-            return nowhere;
-        if (offset < end)
-            return position;
+    struct cursor cursor = {table + range->at, table + size, false};
+    if (range->at >= size)
+        return false;
+    uint8_t first = next_byte(&cursor);
+    range->start = range->end;
+    range->end += ((first & 7) + 1) * 2;
+    range->position = next_position(&cursor, first >> 3 & 15, &range->line);
+    range->at = (size_t)(cursor.at - table);
+    return !cursor.damaged && (first & 128) != 0;
+}
+
+bool position_next(enum line_table_style style, const uint8_t *table, size_t size, struct position_range *range)
+{
+    if (table == NULL) /* it could not be read; an empty one of 3.9 says that all is on the first line */
+        return false;
+    switch (style) {
+    case LINE_TABLE_LNOTAB: return next_in_lnotab(table, size, range);
+    case LINE_TABLE_PEP626: return next_in_pep626(table, size, range);
+    case LINE_TABLE_PEP657: return next_in_pep657(table, size, range);
     }
-    return nowhere;
+    return false;
 }
 
 struct position position_find(enum line_table_style style, const uint8_t *table, size_t size, int32_t first_line, int64_t offset)
 {
+    struct position_range range = {.line = first_line};
     if (offset < 0)
         return line_only(first_line);
-    if (table == NULL) /* it could not be read; an empty one of 3.9 says that all is on the first line */
-        return nowhere;
-    switch (style) {
-    case LINE_TABLE_LNOTAB: return find_in_lnotab(table, size, first_line, offset);
-    case LINE_TABLE_PEP626: return find_in_pep626(table, size, first_line, offset);
-    case LINE_TABLE_PEP657: return find_in_pep657(table, size, first_line, offset);
-    }
+    while (position_next(style, table, size, &range))
+        if (offset < range.end)
+            return range.position;
     return nowhere;
 }

@@ -2,6 +2,7 @@
 #ifndef SPPROF_WALK_POSITION_H
 #define SPPROF_WALK_POSITION_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,5 +17,16 @@ struct position {
  * first line of its function (PyCode_Addr2Line, Objects/codeobject.c, 3.9 to 3.15). A damaged table gives no position; size bounds it.
  */
 struct position position_find(enum line_table_style style, const uint8_t *table, size_t size, int32_t first_line, int64_t offset);
+
+/* What a line table says of one range of the bytecode, half-open, in bytes; and where the next one begins. */
+struct position_range {
+    int64_t start, end;
+    struct position position;
+    int64_t line; /* so far; to be set to the function's first line */
+    size_t at;    /* in the table */
+};
+
+/* The range behind range, the first one where that holds nothing but the line. False: there is none, or the table is damaged. */
+bool position_next(enum line_table_style style, const uint8_t *table, size_t size, struct position_range *range);
 
 #endif

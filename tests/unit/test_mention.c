@@ -360,6 +360,31 @@ static void test_unreadable_bytecode(void **state)
     assert_false(mentions_at(program, caller, 2, callee));
 }
 
+/* A module that somebody has generated: each of its lines calls the same function. */
+static void test_very_many_lines(void **state)
+{
+    struct program *program = *state;
+    struct memory *memory = program->memory;
+    enum { COUNT = 400 * 1000, LAST = COUNT * 2 - 2 };
+    static uint8_t bytecode[COUNT * 2], table[COUNT * 3];
+    bool wide = memory->layout.rules->line_table == LINE_TABLE_PEP657;
+    for (size_t i = 0; i < COUNT; i++) {
+        static const uint8_t one_unit[] = {0x80 | 13 << 3, 2}; /* without columns, a line further */
+        bytecode[i * 2] = opcode_of(memory, LOAD_NAME)->number;
+        table[i * 2] = wide ? one_unit[0] : 2;
+        table[i * 2 + 1] = wide ? one_unit[1] : 1;
+    }
+    const uint64_t name = make_ascii(memory, "callee");
+    uint64_t code = make_code(memory, &(struct code){"module", 0, table, COUNT * 2, COUNT});
+    put_bytes(memory, bytecode_address(memory, code), bytecode, sizeof bytecode);
+    put_u64(memory, FIELD_AT(memory, code, code, names), make_tuple(memory, &name, 1));
+    const struct code_entry *caller = entry_of(program, code), *callee = callee_named(program, "callee");
+    assert_true(mentions_at(program, caller, LAST, callee));
+    bytecode[LAST] = opcode_of(memory, NO_OPERATION)->number;
+    put_bytes(memory, bytecode_address(memory, code), bytecode, sizeof bytecode);
+    assert_false(mentions_at(program, caller, LAST, callee));
+}
+
 static void test_call_sites_ask_once(void **state)
 {
     struct program *program = *state;
@@ -421,6 +446,7 @@ int main(void)
         EACH(test_hostile_names),
         EACH(test_names_of_insane_length),
         EACH(test_unreadable_bytecode),
+        EACH(test_very_many_lines),
         EACH(test_call_sites_ask_once),
         MENTION_TEST(test_very_many_call_sites, 3, "3.12"),
     };
