@@ -98,6 +98,26 @@ static enum copy_status load_chunk(struct stack *stack, struct reader *reader)
     return status == COPY_PENDING ? status : COPY_READY;
 }
 
+static struct frame_link *link_of(const struct stack *stack, uint64_t address)
+{
+    return &stack->links[(address * UINT64_C(0x9e3779b97f4a7c15)) >> 52];
+}
+
+/*
+ * 3.12: when the last frame of a C frame has returned, or a generator yielded, the shim beside it on the C stack stands as its newest
+ * frame, until the C frame itself returns. Of a target that runs the C frame was the current one a moment ago: what it ran then is what
+ * it was last seen to run.
+ */
+static uint64_t newest_of_cframe(struct stack *stack, uint64_t cframe, uint64_t newest)
+{
+    enum { ON_THE_SAME_STACK = 1 << 16 };
+    bool is_shim = newest + ON_THE_SAME_STACK - cframe < 2 * ON_THE_SAME_STACK;
+    struct frame_link *link = stack->links != NULL ? link_of(stack, cframe) : NULL;
+    if (link != NULL && !is_shim)
+        *link = (struct frame_link){.address = cframe, .previous = newest};
+    return link != NULL && is_shim && link->address == cframe && link->code == 0 ? link->previous : newest;
+}
+
 /* The newest frame by the current C frame, and by the one before it. */
 static enum copy_status enter_cframe(struct stack *stack, struct reader *reader, uint64_t cframe)
 {
@@ -109,7 +129,7 @@ static enum copy_status enter_cframe(struct stack *stack, struct reader *reader,
     stack->head_address = cframe + (uint64_t)LAYOUT(layout, cframe, current_frame);
     if (stack->speculative) {
         STEP(first);
-        stack->head = newest;
+        stack->head = newest_of_cframe(stack, cframe, newest);
         return COPY_READY;
     }
     STEP(reader_pointer(reader, cframe + (uint64_t)LAYOUT(layout, cframe, previous), "C frame", &before));
@@ -355,7 +375,7 @@ static uint64_t remember_link(struct stack *stack, uint64_t code, uint64_t previ
 {
     if (stack->links == NULL)
         return previous;
-    struct frame_link *link = &stack->links[(stack->cursor * UINT64_C(0x9e3779b97f4a7c15)) >> 52];
+    struct frame_link *link = link_of(stack, stack->cursor);
     if (previous != 0)
         *link = (struct frame_link){stack->cursor, code, previous};
     else if (link->address == stack->cursor && link->code == code)

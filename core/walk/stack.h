@@ -32,7 +32,8 @@ enum stack_fault { STACK_SOUND, STACK_BAD_POINTER, STACK_NOT_CODE, STACK_CYCLE, 
 
 /*
  * Of a target that runs: which frame a frame was called by when that was last seen, by address and code object. A generator that has
- * yielded since, and a frame object that has returned (3.9, 3.10), have forgotten it.
+ * yielded since, and a frame object that has returned (3.9, 3.10), have forgotten it. With code 0: the newest frame that a C frame was
+ * last seen to run.
  */
 enum { FRAME_LINKS = 1 << 12 };
 
