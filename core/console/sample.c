@@ -2,7 +2,6 @@
  * Sampling from a debugger: the inferior runs for that time and is then put back. A process of this machine is read while it runs, by a
  * thread of ours past the debugger; any other, or with --stop, is stopped for each look.
  */
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -75,7 +74,8 @@ static struct spprof_error *sample_stopped(struct sampling *sampling, const stru
     double end = seconds_now() + wanted->duration_s;
     while (seconds_now() < end) {
         *run = (struct spprof_run){.work = rest, .cancel = cancel, .context = sampling};
-        sampling->rest_s = fmin(spprof_sampler_due(sampling->sampler), end - seconds_now());
+        double due = spprof_sampler_due(sampling->sampler), left = end - seconds_now();
+        sampling->rest_s = due < left ? due : left;
         TRY(console->ops->run(console->debugger, run));
         spprof_debugger_target_resumed(console->target);
         if (run->end != SPPROF_RUN_DONE)
