@@ -3,46 +3,101 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <unistd.h>
+#include <time.h>
 
-static pthread_t gdb_thread;
-static struct sigaction gdbs_own;
-static atomic_bool sent, pressed;
+enum { LOOK_NS = 10000000 };
 
-/* gdb then does what it always does. */
-static void on_signal(int signal, siginfo_t *info, void *context)
+static pthread_t gdb_thread, waiting_thread;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static bool running;
+static atomic_bool sent, pressed, over;
+static sigset_t mask_before;
+static struct sigaction urgent_before;
+
+/* On gdb's thread: what gdb has installed for Ctrl-C at this moment. */
+static void call_gdbs_handler(int signal)
 {
-    if (info->si_code != SI_TKILL || info->si_pid != getpid())
-        pressed = true;
-    if ((gdbs_own.sa_flags & SA_SIGINFO) != 0)
-        gdbs_own.sa_sigaction(signal, info, context);
-    else if (gdbs_own.sa_handler != SIG_DFL && gdbs_own.sa_handler != SIG_IGN)
-        gdbs_own.sa_handler(signal);
-}
-
-void control_c_watch(void)
-{
-    gdb_thread = pthread_self();
-    sent = pressed = false;
+    struct sigaction gdbs_own;
+    (void)signal;
     sigaction(SIGINT, NULL, &gdbs_own);
-    struct sigaction ours = {.sa_sigaction = on_signal, .sa_mask = gdbs_own.sa_mask, .sa_flags = gdbs_own.sa_flags | SA_SIGINFO};
-    sigaction(SIGINT, &ours, NULL);
-}
-
-void control_c_unwatch(void)
-{
-    struct sigaction now;
-    sigaction(SIGINT, NULL, &now);
-    if ((now.sa_flags & SA_SIGINFO) != 0 && now.sa_sigaction == on_signal)
-        sigaction(SIGINT, &gdbs_own, NULL);
+    if ((gdbs_own.sa_flags & SA_SIGINFO) == 0 && gdbs_own.sa_handler != SIG_DFL && gdbs_own.sa_handler != SIG_IGN)
+        gdbs_own.sa_handler(SIGINT);
 }
 
 void control_c_send(void)
 {
-    if (sent)
-        return;
-    sent = true;
-    pthread_kill(gdb_thread, SIGINT);
+    pthread_mutex_lock(&lock);
+    if (running && !sent) {
+        sent = true;
+        pthread_kill(gdb_thread, SIGURG);
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+static sigset_t only(int signal)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, signal);
+    return set;
+}
+
+/* SIGINT is blocked in every thread: it waits here. */
+static void *wait_for_user(void *unused)
+{
+    const struct timespec look = {.tv_nsec = LOOK_NS};
+    sigset_t interrupt = only(SIGINT);
+    while (!over) {
+        if (sigtimedwait(&interrupt, NULL, &look) == SIGINT)
+            pressed = true;
+        if (pressed)
+            control_c_send();
+    }
+    return unused;
+}
+
+bool control_c_begin(void)
+{
+    sigset_t all, with_interrupt = only(SIGINT);
+    gdb_thread = pthread_self();
+    sent = pressed = over = running = false;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &mask_before);
+    bool started = pthread_create(&waiting_thread, NULL, wait_for_user, NULL) == 0;
+    pthread_sigmask(SIG_SETMASK, &mask_before, NULL);
+    if (!started)
+        return false;
+    struct sigaction urgent = {.sa_handler = call_gdbs_handler};
+    sigaction(SIGURG, &urgent, &urgent_before);
+    pthread_sigmask(SIG_BLOCK, &with_interrupt, NULL);
+    return true;
+}
+
+void control_c_end(void)
+{
+    over = true;
+    pthread_join(waiting_thread, NULL);
+    sigaction(SIGURG, &urgent_before, NULL);
+    pthread_sigmask(SIG_SETMASK, &mask_before, NULL);
+}
+
+static void set_running(bool value)
+{
+    pthread_mutex_lock(&lock);
+    if (value && !running)
+        sent = false;
+    running = value;
+    pthread_mutex_unlock(&lock);
+}
+
+void control_c_resumed(void)
+{
+    set_running(true);
+}
+
+void control_c_stopped(void)
+{
+    set_running(false);
 }
 
 bool control_c_was_sent(void)

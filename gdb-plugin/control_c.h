@@ -1,18 +1,25 @@
-/* Ctrl-C by the user, told apart from the same signal when the helper sends it to gdb, whose way to interrupt a remote target it is. */
+/*
+ * Ctrl-C while a remote target runs. The only way to stop one is what gdb does at Ctrl-C, and gdb takes a second one, before the stub has
+ * answered, for a wish to leave. So the user's is kept from gdb, and what gdb does is caused once for each run, whoever wants it.
+ */
 #ifndef SPPROF_GDB_CONTROL_C_H
 #define SPPROF_GDB_CONTROL_C_H
 
 #include <stdbool.h>
 
-/* From now on it is told apart. To be called on gdb's own thread. */
-void control_c_watch(void);
-void control_c_unwatch(void);
+/* All but control_c_send are to be called on gdb's own thread. False: no thread can be made that waits for the user. */
+bool control_c_begin(void);
+void control_c_end(void);
 
-/* Sends it, once for each control_c_watch. May be called on any thread. */
+/* The target runs, and has stopped: only in between it can be interrupted. */
+void control_c_resumed(void);
+void control_c_stopped(void);
+
+/* Lets gdb interrupt the target, once for each run. May be called on any thread. */
 void control_c_send(void);
-bool control_c_was_sent(void);
 
-/* Whether somebody else has since control_c_watch. */
+/* Whether it has been interrupted in the latest run; whether the user has pressed Ctrl-C since control_c_begin. */
+bool control_c_was_sent(void);
 bool control_c_was_pressed(void);
 
 #endif

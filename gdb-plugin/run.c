@@ -50,8 +50,11 @@ bool run_heard(PyObject *event)
     stop_read(event, &stop);
     if (stop.kind != STOP_NONE)
         now.stop = stop;
-    if (stop.kind == STOP_RESUMED && now.helper != NULL)
+    if (stop.kind == STOP_RESUMED && now.helper != NULL) {
+        if (!now.native)
+            control_c_resumed();
         helper_resumed(now.helper);
+    }
     return true;
 }
 
@@ -109,7 +112,7 @@ static char *resume(const char *command)
     OWNED text = value != NULL ? PyObject_Str(value) : NULL;
     char *complaint = gdb_text(text);
     PyErr_Restore(type, value, trace);
-    if (control_c_was_sent() && !control_c_was_pressed())
+    if (!now.native && control_c_was_sent())
         PyErr_Clear();
     gdb_forget_error();
     return complaint != NULL ? complaint : strdup("interrupted");
@@ -147,7 +150,7 @@ static bool is_our_stop(void)
 
 static bool is_users_stop(void)
 {
-    return strcmp(now.stop.signal, "SIGINT") == 0 && (!now.native || tracee_stopped_by(selected_tid(), SIGINT) != SENDER_OTHERS);
+    return now.native && strcmp(now.stop.signal, "SIGINT") == 0 && tracee_stopped_by(selected_tid(), SIGINT) != SENDER_OTHERS;
 }
 
 static enum spprof_run_end how_it_ended(void)
@@ -189,7 +192,7 @@ static void take_signal_back(void)
 /* A Ctrl-C of ours that gdb has heard of too late would end what the user does next. */
 static void forget_late_interrupt(void)
 {
-    if (control_c_was_sent() && !control_c_was_pressed() && PyErr_CheckSignals() != 0)
+    if (!now.native && control_c_was_sent() && PyErr_CheckSignals() != 0)
         PyErr_Clear();
 }
 
@@ -222,12 +225,12 @@ static struct spprof_error *run_resumed(struct spprof_run *run)
     if (error != NULL)
         return error;
     now.helper = &helper;
-    control_c_watch();
     char *complaint = resume_until_stop();
     helper_end(&helper);
+    if (!now.native)
+        control_c_stopped();
     now.helper = NULL;
     forget_late_interrupt();
-    control_c_unwatch();
     error = judge(run, complaint);
     free(complaint);
     return error;
@@ -238,7 +241,7 @@ struct spprof_error *run_once(void *debugger, struct spprof_run *run)
     (void)debugger;
     run->end = SPPROF_RUN_INTERRUPTED;
     run->why[0] = '\0';
-    if (gdb_interrupted())
+    if (gdb_interrupted() || (!now.native && control_c_was_pressed()))
         return NULL;
     return run_resumed(run);
 }
@@ -272,6 +275,8 @@ struct spprof_error *run_begin(void *debugger)
     now.native = inferior.local;
     now.as_before = true;
     error = check(inferior.running);
+    if (error == NULL && !now.native && !control_c_begin())
+        error = spprof_error_new(SPPROF_ERROR_NO_MEMORY, "cannot start the thread that waits for Ctrl-C");
     now.active = error == NULL;
     if (error != NULL)
         return error;
@@ -316,6 +321,8 @@ static void show_stop(void)
 void run_end(void *debugger)
 {
     (void)debugger;
+    if (!now.native)
+        control_c_end();
     if (now.native && now.marked)
         take_signal_back();
     if (now.marked)
