@@ -692,6 +692,7 @@ static void test_generator_that_yields(void **state)
         struct capture_outcome outcome = take(running);
         assert_true(outcome.result == CAPTURE_RECOVERED || outcome.result == CAPTURE_WHOLE);
         assert_int_equal(running->capture.frames.count, outcome.result == CAPTURE_RECOVERED ? 3 : 2);
+        assert_false(outcome.retried);
         was_recovered = was_recovered || outcome.result == CAPTURE_RECOVERED;
         if (moment == 0)
             moments = running->ranges;
