@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "gdb.h"
+#include "run.h"
 #include "sections.h"
 
 enum { AT_PHDR = 3, PAGE = 4096 };
@@ -75,8 +76,8 @@ static Py_ssize_t thread_count(void)
     return threads != NULL ? PyTuple_Size(threads) : 0;
 }
 
-/* The kernel's id, of (process, light-weight process, thread); a target without such ids numbers its threads itself. */
-static int64_t thread_tid(PyObject *thread)
+/* Of gdb's (process, light-weight process, thread); a target without such ids numbers its threads itself. */
+int64_t inferior_thread_tid(PyObject *thread)
 {
     OWNED ptid = gdb_get_of(thread, "ptid");
     if (ptid == NULL || !PyTuple_Check(ptid) || PyTuple_Size(ptid) != 3)
@@ -97,7 +98,7 @@ static struct spprof_error *list_threads(void *debugger, struct spprof_native_th
         struct spprof_native_thread *native = &threads->items[threads->count++];
         OWNED name = gdb_get_of(thread, "name");
         char *text = gdb_text(name);
-        native->tid = native->target_tid = thread_tid(thread);
+        native->tid = native->target_tid = inferior_thread_tid(thread);
         if (text != NULL)
             snprintf(native->name, sizeof native->name, "%s", text);
         free(text);
@@ -291,7 +292,7 @@ static int64_t selected_thread(void *debugger)
 {
     (void)debugger;
     OWNED thread = gdb_call("selected_thread");
-    return thread != NULL && thread != Py_None ? thread_tid(thread) : 0;
+    return thread != NULL && thread != Py_None ? inferior_thread_tid(thread) : 0;
 }
 
 static const struct label *labels(void)
@@ -303,7 +304,7 @@ static const struct label *labels(void)
     for (Py_ssize_t i = 0; asked.labels != NULL && i < thread_count(); i++) {
         PyObject *thread = PyTuple_GetItem(all_threads(), i);
         OWNED number = gdb_get_of(thread, "num");
-        asked.labels[i] = (struct label){.tid = thread_tid(thread), .number = gdb_number(number, 0)};
+        asked.labels[i] = (struct label){.tid = inferior_thread_tid(thread), .number = gdb_number(number, 0)};
     }
     return asked.labels;
 }
@@ -329,4 +330,7 @@ const struct spprof_console_ops inferior_console_ops = {
     .selected_thread = selected_thread,
     .thread_label = thread_label,
     .debugger_name = "gdb",
+    .run_begin = run_begin,
+    .run = run_once,
+    .run_end = run_end,
 };

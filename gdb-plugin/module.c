@@ -1,12 +1,13 @@
 /* The extension that spprof-gdb.py loads. */
 #include "commands.h"
 #include "gdb.h"
+#include "run.h"
 
 static PyObject *forget(PyObject *self, PyObject *event)
 {
     (void)self;
-    (void)event;
-    commands_forget();
+    if (!run_heard(event))
+        commands_forget();
     Py_RETURN_NONE;
 }
 
@@ -15,7 +16,7 @@ static PyObject *defend(PyObject *self, PyObject *arguments)
 {
     (void)self;
     (void)arguments;
-    if (!commands_defend())
+    if (!run_is_active() && !commands_defend())
         return NULL;
     Py_RETURN_NONE;
 }

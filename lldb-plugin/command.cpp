@@ -20,7 +20,7 @@ bool wants_color(void *debugger)
 
 const struct spprof_debugger_ops target_ops = {lldb_read, lldb_threads, lldb_modules, lldb_find_symbol, lldb_find_section, interrupted};
 const struct spprof_console_ops console_ops = {lldb_inferior, lldb_selected_thread, lldb_thread_label, wants_color, "lldb",
-                                               nullptr,       nullptr,              nullptr};
+                                              lldb_run_begin, lldb_run, lldb_run_end};
 
 /* One console for each lldb::SBDebugger, shared by its commands. */
 struct Console {
@@ -36,6 +36,7 @@ struct Console {
     void enter(const lldb::SBDebugger &current)
     {
         debugger.select(current);
+        debugger.runs.settle(debugger);
         Moment now = debugger.moment();
         if (now != last)
             spprof_console_changed(console);
@@ -59,7 +60,7 @@ void show(lldb::SBDebugger debugger, const struct spprof_console_result &shown, 
     size_t written;
     if (shown.size == 0)
         return;
-    if (shown.interrupted) { /* lldb drops the output of an interrupted command */
+    if (debugger.GetCommandInterpreter().WasInterrupted()) { /* lldb drops the output of an interrupted command */
         debugger.GetOutputFile().Write(reinterpret_cast<const uint8_t *>(shown.text), shown.size, &written);
         return;
     }

@@ -7,6 +7,7 @@
 
 #include <lldb/API/LLDB.h>
 
+#include "run.h"
 #include "spprof/debugger.h"
 
 /* A module whose file is the one that ran, and where it lies. */
@@ -29,15 +30,20 @@ struct Debugger {
     lldb::SBProcess process;
     std::vector<Module> modules; /* their handles are pointers into it */
     char executable[4096];       /* what lldb_inferior said last */
+    Runs runs;
 
     void select(const lldb::SBDebugger &current);
     void release();
     Moment moment();
     bool is_core();
+    bool is_local(); /* a process of this machine, which a server traces that this lldb has started */
 };
 
 /* inferior.cpp */
 struct spprof_error *lldb_inferior(void *debugger, struct spprof_debugger_inferior *inferior);
+
+/* A number of /proc/PID/status, by scanf's format of its line; 0 where there is no such process, or no /proc. */
+int64_t lldb_status(int64_t pid, const char *format);
 
 /* memory.cpp */
 

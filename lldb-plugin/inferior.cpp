@@ -26,28 +26,6 @@ unsigned long_size_of(const char *triple, unsigned pointer_size)
     return std::strstr(triple, "-windows") != nullptr ? 4 : pointer_size;
 }
 
-/* A number of /proc/PID/status; 0 where there is no such process, or no /proc. */
-int64_t status_of(int64_t pid, const char *format)
-{
-    char path[64], line[256];
-    int64_t value = 0;
-    std::snprintf(path, sizeof path, "/proc/%" PRId64 "/status", pid);
-    FILE *file = std::fopen(path, "re");
-    if (file == nullptr)
-        return 0;
-    while (std::fgets(line, sizeof line, file) != nullptr && std::sscanf(line, format, &value) != 1)
-        continue;
-    std::fclose(file);
-    return value;
-}
-
-/* Whether the process of this id is one of this machine, and the very one: then a server that this lldb has started traces it. */
-bool is_local(int64_t pid)
-{
-    int64_t tracer = status_of(pid, "TracerPid: %" SCNd64);
-    return tracer > 0 && (tracer == getpid() || status_of(tracer, "PPid: %" SCNd64) == getpid());
-}
-
 int signal_of_core(Debugger &state)
 {
     struct spprof_native_threads threads = {nullptr, 0};
@@ -79,6 +57,26 @@ struct spprof_error *check_state(Debugger &state)
 
 } // namespace
 
+int64_t lldb_status(int64_t pid, const char *format)
+{
+    char path[64], line[256];
+    int64_t value = 0;
+    std::snprintf(path, sizeof path, "/proc/%" PRId64 "/status", pid);
+    FILE *file = std::fopen(path, "re");
+    if (file == nullptr)
+        return 0;
+    while (std::fgets(line, sizeof line, file) != nullptr && std::sscanf(line, format, &value) != 1)
+        continue;
+    std::fclose(file);
+    return value;
+}
+
+bool Debugger::is_local()
+{
+    int64_t tracer = is_core() ? 0 : lldb_status(static_cast<int64_t>(process.GetProcessID()), "TracerPid: %" SCNd64);
+    return tracer > 0 && (tracer == getpid() || lldb_status(tracer, "PPid: %" SCNd64) == getpid());
+}
+
 struct spprof_error *lldb_inferior(void *debugger, struct spprof_debugger_inferior *inferior)
 {
     Debugger &state = *static_cast<Debugger *>(debugger);
@@ -94,7 +92,7 @@ struct spprof_error *lldb_inferior(void *debugger, struct spprof_debugger_inferi
     inferior->pointer_size = state.process.GetAddressByteSize();
     inferior->long_size = long_size_of(triple, inferior->pointer_size);
     inferior->pid = static_cast<int64_t>(state.process.GetProcessID());
-    inferior->local = !state.is_core() && is_local(inferior->pid);
+    inferior->local = state.is_local();
     inferior->signal = state.is_core() ? signal_of_core(state) : 0;
     inferior->executable = state.executable[0] != '\0' ? state.executable : nullptr;
     return nullptr;

@@ -88,6 +88,7 @@ struct spprof_error *console_open_target(struct spprof_console *console)
         spprof_console_changed(console);
     if (console->target != NULL)
         return NULL;
+    inferior_free(&console->inferior); /* of one that could not be opened */
     TRY(inferior_copy(&inferior, &console->inferior));
     return spprof_debugger_target_open(console->target_ops, console->debugger, &console->inferior, &console->target);
 }

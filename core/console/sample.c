@@ -2,7 +2,6 @@
  * Sampling from a debugger: the inferior runs for that time and is then put back. A process of this machine is read while it runs, by a
  * thread of ours past the debugger; any other, or with --stop, is stopped for each look.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -13,6 +12,7 @@
 #include "options/profile_output.h"
 
 enum { DEFAULT_SECONDS = 10 };
+#define LONGEST_PIECE_S 0.02
 
 struct sampling {
     struct spprof_console *console;
@@ -22,6 +22,13 @@ struct sampling {
     volatile int ended;
 };
 
+static double seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
 static void run_sampler(void *context)
 {
     struct sampling *sampling = context;
@@ -29,13 +36,16 @@ static void run_sampler(void *context)
     sampling->error = spprof_sampler_run(sampling->sampler, &sampling->ended, NULL, NULL);
 }
 
+/* In pieces, since it may be cancelled. */
 static void rest(void *context)
 {
     struct sampling *sampling = context;
-    struct timespec left = {(time_t)sampling->rest_s, (long)((sampling->rest_s - (double)(time_t)sampling->rest_s) * 1e9)};
     prctl(PR_SET_TIMERSLACK, 1UL);
-    while (!sampling->ended && nanosleep(&left, &left) != 0 && errno == EINTR)
-        ;
+    double end = seconds_now() + sampling->rest_s;
+    for (double left = sampling->rest_s; !sampling->ended && left > 0; left = end - seconds_now()) {
+        double piece = left < LONGEST_PIECE_S ? left : LONGEST_PIECE_S;
+        nanosleep(&(struct timespec){.tv_nsec = (long)(piece * 1e9)}, NULL);
+    }
 }
 
 static void cancel(void *context)
@@ -51,16 +61,9 @@ static struct spprof_error *sample_running(struct sampling *sampling, const stru
     const struct spprof_console *console = sampling->console;
     TRY(spprof_process_open(console->inferior.pid, target));
     TRY(spprof_sampler_new(*target, wanted, &sampling->sampler));
-    *run = (struct spprof_run){.work = run_sampler, .cancel = cancel, .context = sampling};
+    *run = (struct spprof_run){.work = run_sampler, .cancel = cancel, .context = sampling, .last = true};
     TRY(console->ops->run(console->debugger, run));
     return sampling->error;
-}
-
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
 /* A run for each look. */
@@ -71,7 +74,8 @@ static struct spprof_error *sample_stopped(struct sampling *sampling, const stru
     double end = seconds_now() + wanted->duration_s;
     while (seconds_now() < end) {
         *run = (struct spprof_run){.work = rest, .cancel = cancel, .context = sampling};
-        sampling->rest_s = spprof_sampler_due(sampling->sampler);
+        double left = end - seconds_now(), due = spprof_sampler_due(sampling->sampler);
+        sampling->rest_s = due < left ? due : left;
         TRY(console->ops->run(console->debugger, run));
         spprof_debugger_target_resumed(console->target);
         if (run->end != SPPROF_RUN_DONE)

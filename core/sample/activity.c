@@ -69,9 +69,9 @@ enum spprof_activity activity_of(struct activity *activity, uint64_t now)
     return fresh ? activity->state : activity_ask(activity, now);
 }
 
-enum spprof_activity activity_since(struct activity *activity, uint64_t now)
+enum spprof_activity activity_since(struct activity *activity, uint64_t now, uint64_t went)
 {
-    enum { PART = 5 }; /* of the time in between; a thread that waits runs for a moment when it is stopped, too */
+    enum { PART = 5 }; /* of the time that it could run; a thread that waits runs for a moment when it is stopped, too */
     char text[96];
     uint64_t before = activity->asked_at, ran_before = activity->ran;
     activity->state = SPPROF_ACTIVITY_UNKNOWN;
@@ -79,7 +79,9 @@ enum spprof_activity activity_since(struct activity *activity, uint64_t now)
         return SPPROF_ACTIVITY_UNKNOWN;
     activity->ran = strtoull(text, NULL, 10); /* the first number: Documentation/scheduler/sched-stats.rst of Linux */
     activity->asked_at = now;
+    if (now - before < went)
+        went = now - before;
     if (before != 0)
-        activity->state = (activity->ran - ran_before) * PART >= now - before ? SPPROF_ACTIVITY_RUNNING : SPPROF_ACTIVITY_IDLE;
+        activity->state = (activity->ran - ran_before) * PART >= went ? SPPROF_ACTIVITY_RUNNING : SPPROF_ACTIVITY_IDLE;
     return activity->state;
 }

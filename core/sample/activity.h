@@ -23,7 +23,7 @@ enum spprof_activity activity_ask(struct activity *activity, uint64_t now);
 /* Its last word, where that is not older than a millisecond; else asks. */
 enum spprof_activity activity_of(struct activity *activity, uint64_t now);
 
-/* Of a thread that a debugger has stopped: whether it ran since it was asked before. UNKNOWN the first time. */
-enum spprof_activity activity_since(struct activity *activity, uint64_t now);
+/* Of a thread that a debugger has stopped: whether it ran since it was asked before, went ns of which it could. UNKNOWN the first time. */
+enum spprof_activity activity_since(struct activity *activity, uint64_t now, uint64_t went);
 
 #endif

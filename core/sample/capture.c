@@ -18,11 +18,7 @@ struct spprof_error *capture_init(struct capture *capture, struct spprof_target 
     *capture = (struct capture){.reader = {.layout = layout}};
     stack_init(&capture->stack, thread_state);
     capture->stack.reads_ahead = true;
-    capture->stack.speculative = true;
     capture->stack.memory = &capture->memory;
-    capture->links = capture->stack.links = calloc(FRAME_LINKS, sizeof *capture->links);
-    if (capture->links == NULL)
-        return spprof_error_no_memory();
     return copy_new(target, &capture->reader.copy);
 }
 
@@ -167,32 +163,17 @@ static void judge_pairs(const struct capture *capture, struct capture_context *c
 {
     for (size_t i = last; i-- > verdict->first;) {
         const struct captured_frame *callee = &capture->frames.items[i], *caller = callee + 1;
-        if (callee->fits && call_sites_allow(context->sites, &context->reader, caller->code, caller->offset, callee->code))
+        if (callee->fits && call_sites_allow(context->sites, &context->mentions, caller->code, caller->offset, callee->code))
             continue;
         *verdict = (struct verdict){.unproven = callee->fits, .reason = SPPROF_DROP_CHANGED, .first = i + 1};
         return;
     }
 }
 
-/*
- * 3.11 and 3.12 have the newest frame's address outside the thread state, and so it is read after the data stack. A frame that was
- * pushed in between may have been read before that, as what it was in an earlier call.
- */
-static bool is_from_before(const struct capture *capture, const struct layout_rules *rules)
-{
-    const struct stack *stack = &capture->stack;
-    return rules->has_cframe && stack->head >= stack->top && stack->head < stack->limit;
-}
-
 static void judge(struct capture *capture, struct capture_context *context, struct verdict *verdict)
 {
     const struct stack *stack = &capture->stack;
     *verdict = (struct verdict){.sound = true};
-    if (is_from_before(capture, context->layout->rules)) {
-        *verdict = (struct verdict){.reason = SPPROF_DROP_CHANGED};
-        capture->frames.count = 0;
-        return;
-    }
     if (stack->truncated != NULL) {
         *verdict = (struct verdict){.reason = reason_of(stack)};
         capture->frames.count = 0;
@@ -203,7 +184,6 @@ static void judge(struct capture *capture, struct capture_context *context, stru
     size_t known = known_part(capture);
     if (verdict->first < count)
         judge_pairs(capture, context, count - (known > 0 ? known : 1), verdict);
-    copy_clear(context->reader.copy);
 }
 
 /* Whether the frames from first on, to the oldest, are the ones that were taken over. */
@@ -247,7 +227,6 @@ static bool prove(struct capture *capture, struct capture_context *context, stru
         *verdict = (struct verdict){.sound = true};
         judge_pairs(capture, context, callee, verdict);
     }
-    copy_clear(context->reader.copy);
     return verdict->sound;
 }
 
@@ -281,9 +260,12 @@ static bool root_is_right(struct capture *capture, struct capture_context *conte
     return true;
 }
 
+/* Nothing is speculative of a target that stands still. */
 static struct capture_outcome take_still(struct capture *capture, struct capture_context *context)
 {
     uint64_t head;
+    capture->stack.speculative = false;
+    capture->stack.links = NULL;
     struct verdict verdict = {.sound = true};
     read_once(capture, context, &head);
     if (capture->stack.truncated != NULL)
@@ -299,6 +281,10 @@ struct capture_outcome capture_take(struct capture *capture, struct capture_cont
     struct verdict verdict = {.sound = false};
     if (still)
         return take_still(capture, context);
+    if (capture->links == NULL) /* threads that never run need none; without memory there are none */
+        capture->links = calloc(FRAME_LINKS, sizeof *capture->links);
+    capture->stack.speculative = true;
+    capture->stack.links = capture->links;
     for (int try = 0, planning = 0; try < TRIES; try++) {
         uint64_t head_after;
         if (!read_once(capture, context, &head_after) && planning++ < PLANNING_ROUNDS) {

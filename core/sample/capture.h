@@ -17,7 +17,8 @@
 struct capture_context {
     struct code_table *codes;
     struct call_sites *sites;
-    struct reader reader; /* for code objects; its copy is emptied when they are decoded */
+    struct reader reader;   /* for code objects; its copy is emptied when they are decoded */
+    struct reader mentions; /* for call sites; its copy keeps what was read until a code object dies */
     const struct layout *layout;
 };
 

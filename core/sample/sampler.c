@@ -18,6 +18,7 @@ enum {
     NAME_NS = 50 * MS,
     PROGRESS_NS = 100 * MS,
     CODES_MAX = 1 << 16,   /* code objects that are remembered */
+    GO_PART = 5,           /* of a period, which a target that is stopped for each look runs at least */
 };
 
 struct spprof_sampler {
@@ -30,8 +31,10 @@ struct spprof_sampler {
     struct tally tally;
     struct ticks ticks;
     struct durations durations;
-    uint64_t now; /* when something was last seen to end */
-    uint64_t began, committed_at, checked_at, told_at; /* ns; began 0: not yet */
+    uint64_t seen_before; /* threads, until the target was another */
+    uint64_t goes;        /* ns that the target runs before the next look; UINT64_MAX: not known */
+    uint64_t now;         /* when something was last seen to end */
+    uint64_t began, ended, committed_at, checked_at, told_at; /* ns; began 0: not yet */
     bool over;
 };
 
@@ -63,6 +66,7 @@ static struct spprof_error *forget_codes(struct spprof_sampler *sampler)
         return NULL;
     tally_forget(&sampler->tally);
     call_sites_clear(sampler->context.sites);
+    copy_clear(sampler->context.mentions.copy);
     for (size_t i = 0; i < sampler->roster.count; i++) {
         capture_forget(&sampler->roster.threads[i]->capture);
         sampler->roster.threads[i]->path_count = 0;
@@ -72,12 +76,17 @@ static struct spprof_error *forget_codes(struct spprof_sampler *sampler)
     return new_codes(sampler);
 }
 
+static bool stops(const struct spprof_sampler *sampler)
+{
+    return sampler->options.stop && sampler->target->ops->hold != NULL;
+}
+
 /* A list that cannot be read is that of an interpreter which begins or ends: it is tried again. */
 static void refresh(struct spprof_sampler *sampler, bool still)
 {
-    commit(sampler, still);
+    commit(sampler, still && !stops(sampler));
     spprof_error_free(roster_list(&sampler->roster));
-    sampler->profile->counts.threads_seen = sampler->roster.seen;
+    sampler->profile->counts.threads_seen = sampler->seen_before + sampler->roster.seen;
 }
 
 static bool lacks_names(const struct roster *roster)
@@ -181,19 +190,25 @@ static struct spprof_error *look(struct spprof_sampler *sampler, bool still)
     for (size_t i = 0; i < sampler->roster.count; i++)
         if (counts_now(sampler, sampler->roster.threads[i], now, still))
             sample(sampler, sampler->roster.threads[i], still);
-    if (tally_is_full(&sampler->tally) || now - sampler->committed_at >= COMMIT_NS || still) {
-        commit(sampler, still);
-        TRY(forget_codes(sampler));
-    }
     return NULL;
+}
+
+/* Counts what waits, if it has waited long enough. */
+static struct spprof_error *settle(struct spprof_sampler *sampler, bool still)
+{
+    if (!tally_is_full(&sampler->tally) && sampler->now - sampler->committed_at < COMMIT_NS && !still)
+        return NULL;
+    commit(sampler, still);
+    return forget_codes(sampler);
 }
 
 static struct spprof_error *prepare(struct spprof_sampler *sampler)
 {
     TRY(spprof_session_open(sampler->target, &sampler->session));
     const struct chosen *chosen = &sampler->session->chosen;
-    sampler->context.layout = sampler->context.reader.layout = &chosen->layout;
+    sampler->context.layout = sampler->context.reader.layout = sampler->context.mentions.layout = &chosen->layout;
     TRY(copy_new(sampler->target, &sampler->context.reader.copy));
+    TRY(copy_new(sampler->target, &sampler->context.mentions.copy));
     TRY(new_codes(sampler));
     TRY(call_sites_new(&sampler->context.sites));
     roster_init(&sampler->roster, sampler->target, chosen);
@@ -240,6 +255,7 @@ struct spprof_error *spprof_sampler_new(struct spprof_target *target, const stru
         return spprof_error_no_memory();
     sampler->target = target;
     sampler->options = *options;
+    sampler->goes = UINT64_MAX;
     if (sampler->options.rate_hz <= 0)
         sampler->options.rate_hz = 100;
     struct spprof_error *error = start(sampler);
@@ -258,6 +274,7 @@ static void release(struct spprof_sampler *sampler)
     call_sites_free(sampler->context.sites);
     code_table_free(sampler->context.codes);
     copy_free(sampler->context.reader.copy);
+    copy_free(sampler->context.mentions.copy);
     spprof_session_close(sampler->session);
     sampler->context = (struct capture_context){.codes = NULL};
     sampler->session = NULL;
@@ -277,6 +294,7 @@ struct spprof_error *spprof_sampler_rebind(struct spprof_sampler *sampler, struc
 {
     commit(sampler, true);
     tally_forget(&sampler->tally);
+    sampler->seen_before += sampler->roster.seen;
     release(sampler);
     sampler->target = target;
     TRY(prepare(sampler));
@@ -294,8 +312,10 @@ struct spprof_error *spprof_sampler_look(struct spprof_sampler *sampler)
 {
     uint64_t now = sampler->now = clock_now();
     for (size_t i = 0; i < sampler->roster.count; i++)
-        activity_since(&sampler->roster.threads[i]->activity, now);
-    return look(sampler, true);
+        activity_since(&sampler->roster.threads[i]->activity, now, sampler->goes);
+    TRY(look(sampler, true));
+    sampler->ended = sampler->now;
+    return settle(sampler, true);
 }
 
 double spprof_sampler_due(struct spprof_sampler *sampler)
@@ -305,7 +325,10 @@ double spprof_sampler_due(struct spprof_sampler *sampler)
         ticks_start(&sampler->ticks, sampler->options.rate_hz);
     else if (sampler->ticks.due <= now)
         ticks_next(&sampler->ticks, now);
-    return sampler->ticks.due > now ? (double)(sampler->ticks.due - now) / 1e9 : 0;
+    sampler->goes = sampler->ticks.due > now ? sampler->ticks.due - now : 0;
+    if (sampler->goes < sampler->ticks.period / GO_PART)
+        sampler->goes = sampler->ticks.period / GO_PART;
+    return (double)sampler->goes / 1e9;
 }
 
 static void tell(struct spprof_sampler *sampler, void (*progress)(void *context, const struct spprof_sample_progress *progress), void *context)
@@ -325,23 +348,20 @@ static bool is_time_over(const struct spprof_sampler *sampler)
     return sampler->options.duration_s > 0 && (double)(sampler->now - sampler->began) / 1e9 >= sampler->options.duration_s;
 }
 
-static bool stops(const struct spprof_sampler *sampler)
-{
-    return sampler->options.stop && sampler->target->ops->hold != NULL;
-}
-
 /* Who runs is asked before all stand. */
 static struct spprof_error *stopped_look(struct spprof_sampler *sampler)
 {
     struct spprof_target *target = sampler->target;
-    if (!stops(sampler))
-        return look(sampler, target->ops->stop == NULL);
+    if (!stops(sampler)) {
+        TRY(look(sampler, target->ops->stop == NULL));
+        return settle(sampler, false);
+    }
     for (size_t i = 0; i < sampler->roster.count; i++)
         activity_ask(&sampler->roster.threads[i]->activity, sampler->now);
     TRY(target->ops->stop(target));
     struct spprof_error *error = look(sampler, true);
     target->ops->resume(target);
-    return error;
+    return error != NULL ? error : settle(sampler, false);
 }
 
 static void wait(struct spprof_sampler *sampler, uint64_t until)
@@ -375,6 +395,7 @@ struct spprof_error *spprof_sampler_run(struct spprof_sampler *sampler, volatile
             sampler->now = clock_now();
     }
     commit(sampler, false);
+    sampler->ended = clock_now();
     return NULL;
 }
 
@@ -382,7 +403,7 @@ struct spprof_error *spprof_sampler_finish(struct spprof_sampler *sampler, struc
 {
     struct spprof_sample_counts *counts = &sampler->profile->counts;
     commit(sampler, true);
-    counts->duration_s = sampler->began == 0 ? 0 : (double)(clock_now() - sampler->began) / 1e9;
+    counts->duration_s = sampler->ended == 0 ? 0 : (double)(sampler->ended - sampler->began) / 1e9;
     counts->rate_hz = sampler->options.rate_hz;
     counts->overruns = sampler->ticks.overruns;
     counts->capture_p50_us = durations_quantile_us(&sampler->durations, 0.5);

@@ -6,7 +6,7 @@
 #include "target/target.h"
 #include "walk/position.h"
 
-enum { SAMPLES_MAX = 2048, FRAMES_MAX = 1 << 20, PLACES = 1 << 14 };
+enum { SAMPLES_MAX = 2048, FRAMES_MAX = 1 << 20, PLACES = 1 << 14, THREADS_MAX = 1024, MENTIONS_MAX = 1 << 17 };
 
 struct spprof_error *tally_init(struct tally *tally, struct spprof_profile *profile, struct capture_context *context)
 {
@@ -81,9 +81,15 @@ static void check_codes(struct tally *tally)
     for (size_t i = 0; i < count; i++)
         ranges[i] = (struct spprof_range){.address = codes[i]->code->address, .size = size, .buffer = headers + i * size};
     target_read_many(copy_target(tally->context->reader.copy), ranges, count);
-    for (size_t i = 0; i < count; i++)
-        if (ranges[i].status != SPPROF_READ_OK || !code_entry_matches(codes[i], layout, headers + i * size))
-            code_table_retire(tally->context->codes, codes[i]);
+    bool retired = false;
+    for (size_t i = 0; i < count; i++) {
+        if (ranges[i].status == SPPROF_READ_OK && code_entry_matches(codes[i], layout, headers + i * size))
+            continue;
+        code_table_retire(tally->context->codes, codes[i]);
+        retired = true;
+    }
+    if (retired || copy_count(tally->context->mentions.copy) > MENTIONS_MAX)
+        copy_clear(tally->context->mentions.copy);
 }
 
 static uint32_t place_of(struct tally *tally, const struct tally_frame *frame)
@@ -141,6 +147,16 @@ static bool all_live(const struct tally_frame *frames, size_t count)
     return true;
 }
 
+/* A program that makes threads without end is told apart by its first ones; all others share one tree, so that memory has a bound. */
+static uint32_t profile_thread_of(struct tally *tally, struct sampled_thread *thread)
+{
+    static char others[] = "(other threads)";
+    const struct spprof_text name = {others, sizeof others - 1};
+    if (tally->profile->thread_count < THREADS_MAX)
+        return spprof_profile_thread(tally->profile, thread->tid, &thread->name, thread->os_name, thread->main);
+    return spprof_profile_thread(tally->profile, 0, &name, "", false);
+}
+
 static void count_sample(struct tally *tally, const struct tally_sample *sample)
 {
     struct spprof_profile *profile = tally->profile;
@@ -153,7 +169,7 @@ static void count_sample(struct tally *tally, const struct tally_sample *sample)
         return;
     }
     if (thread->profile_thread == SPPROF_NONE)
-        thread->profile_thread = spprof_profile_thread(profile, thread->tid, &thread->name, thread->os_name, thread->main);
+        thread->profile_thread = profile_thread_of(tally, thread);
     uint32_t node = thread->profile_thread == SPPROF_NONE ? SPPROF_NONE : node_of(tally, thread, frames, sample->count);
     if (node == SPPROF_NONE) {
         counts->dropped[SPPROF_DROP_UNREADABLE]++;

@@ -79,6 +79,11 @@ void copy_clear(struct copy *copy)
     memset(copy->buckets, 0, copy->bucket_count * sizeof *copy->buckets);
 }
 
+size_t copy_count(const struct copy *copy)
+{
+    return copy->entry_count;
+}
+
 void copy_free(struct copy *copy)
 {
     if (copy == NULL)
@@ -366,9 +371,26 @@ static bool grow_buffer(struct copy *copy, size_t size)
     return true;
 }
 
+/* Single words behind the first entry, which lead to the rest, come before it; each kind keeps its order. */
+static void put_words_first(struct copy *copy)
+{
+    struct entry **entries = copy->entries;
+    size_t words = 1;
+    for (size_t i = 1; i < copy->entry_count; i++) {
+        struct entry *entry = entries[i];
+        if (entry->size > sizeof(uint64_t))
+            continue;
+        memmove(entries + words + 1, entries + words, (i - words) * sizeof *entries);
+        entries[words++] = entry;
+    }
+}
+
 /* One range for each entry, read right into it. */
 static size_t plan_apart(struct copy *copy)
 {
+    if (copy->sorted_count != copy->entry_count)
+        put_words_first(copy);
+    copy->sorted_count = copy->entry_count;
     for (size_t i = 0; i < copy->entry_count; i++) {
         struct entry *entry = copy->entries[i];
         copy->ranges[i] = (struct spprof_range){.address = entry->address, .size = entry->size, .buffer = entry->data};
@@ -411,6 +433,8 @@ static void distribute_merged(struct copy *copy, size_t ranges)
             entry->status = range->status;
             if (range->status == SPPROF_READ_OK)
                 memcpy(entry->data, (const uint8_t *)range->buffer + (entry->address - range->address), entry->size);
+            else if (entry->size < range->size) /* a neighbour may have spoilt it */
+                entry->status = target_try_read(copy->target, entry->address, entry->data, entry->size);
         }
     }
 }

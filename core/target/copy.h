@@ -41,12 +41,14 @@ bool copy_fetch(struct copy *copy);
 void copy_refresh(struct copy *copy);
 
 /*
- * Reads every range again in one batch, in the order in which they were first wanted, and then *last, which the caller owns: for a
- * target that runs, where the order tells what was seen before what. Ranges that were not wanted for a while are dropped. merged: all
+ * Reads every range again in one batch, the first one first, then single words, then all others in the order in which they were first
+ * wanted, and then *last, which the caller owns: for a target that runs, where the order tells what was seen before what. Ranges that were not wanted for a while are dropped. merged: all
  * but the first range come in the order of their addresses, those that lie close together as one: where there are many of them the
  * whole is read in a shorter time.
  */
 void copy_reread(struct copy *copy, struct spprof_range *last, bool merged);
+
+size_t copy_count(const struct copy *copy); /* ranges */
 
 /* Forgets every range. */
 void copy_clear(struct copy *copy);

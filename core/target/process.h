@@ -49,6 +49,8 @@ struct spprof_error *process_find_section(struct spprof_target *target, const st
 
 /* process_threads.c: lists the threads and what /proc says of them; those already in the list are left as they are. */
 struct spprof_error *process_list_threads(const struct process *process, struct process_threads *threads);
+/* What the kernel says of a thread now: 'R', 'S', 'D', ...; '?' where it is gone. */
+char process_thread_state(const struct process *process, int64_t tid);
 struct spprof_error *process_threads(struct spprof_target *target, struct spprof_native_threads *threads);
 
 /* process_stop.c */

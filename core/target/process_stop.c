@@ -20,7 +20,8 @@
 
 enum {
     LISTINGS_MAX = 100, /* new threads may appear as fast as they are found; the last listing is then as good as any */
-    STOP_DEADLINE_MS = 500,
+    STOP_DEADLINE_MS = 500,   /* then it is asked again whether the thread sleeps so that it cannot be interrupted */
+    BUSY_DEADLINE_MS = 10000, /* for one that could stop, and only waits for a CPU */
     SLEEPER_DEADLINE_MS = 3, /* for one that slept uninterruptibly before: it runs no code, and all others wait for it */
     SPIN_MS = 2,
 };
@@ -145,6 +146,14 @@ bool process_settle(const struct process *process, struct process_thread *thread
     return true;
 }
 
+/* Whether a thread that has not stopped for so long never will. */
+static bool is_hopeless(const struct process *process, const struct process_thread *thread, uint64_t waited_ms)
+{
+    if (thread->state == 'D')
+        return waited_ms > SLEEPER_DEADLINE_MS;
+    return waited_ms > BUSY_DEADLINE_MS || (waited_ms > STOP_DEADLINE_MS && process_thread_state(process, thread->native.tid) == 'D');
+}
+
 static void wait_for_all(struct process *process, uint64_t began)
 {
     struct process_threads *threads = &process->threads;
@@ -154,8 +163,7 @@ static void wait_for_all(struct process *process, uint64_t began)
             continue;
         }
         uint64_t waited = now() - began;
-        uint64_t deadline = threads->items[i].state == 'D' ? SLEEPER_DEADLINE_MS : STOP_DEADLINE_MS;
-        if (waited > deadline * 1000000) {
+        if (is_hopeless(process, &threads->items[i], waited / 1000000)) {
             spprof_problems_add(&process->target.problems,
                                 "thread %" PRId64 " did not stop (it sleeps in the kernel and cannot be interrupted); its stack was read all "
                                 "the same",

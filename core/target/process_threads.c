@@ -38,6 +38,17 @@ static void parse_stat(struct process_thread *thread, const char *stat)
     thread->native.activity = thread->state == 'R' ? SPPROF_ACTIVITY_RUNNING : SPPROF_ACTIVITY_IDLE;
 }
 
+char process_thread_state(const struct process *process, int64_t tid)
+{
+    char name[64];
+    struct process_thread thread = {.state = '?'};
+    snprintf(name, sizeof name, "task/%" PRId64 "/stat", tid);
+    CLEANUP_FREE char *stat = process_read_file(process, name);
+    if (stat != NULL)
+        parse_stat(&thread, stat);
+    return thread.state;
+}
+
 /* "202 0x7f… …": a waiting thread's system call and its arguments; "running" for the others. */
 static void parse_system_call(struct process_thread *thread, const char *text)
 {

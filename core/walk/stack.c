@@ -73,6 +73,10 @@ static enum copy_status finish(struct stack *stack, const char *reason)
 /* Enters a chunk of the data stack; one that makes no sense is not used, its frames are then read one by one. */
 static void enter_chunk(struct stack *stack, uint64_t chunk, uint64_t end)
 {
+    /* Chunks are made of whole pages (_PyObject_VirtualAlloc in push_chunk, Python/pystate.c), so that the rest of a page is theirs. */
+    enum { PAGE = 4096 };
+    if (stack->reads_ahead && end < UINT64_MAX - PAGE)
+        end = (end + PAGE - 1) / PAGE * PAGE;
     bool sane = chunk != 0 && chunk % 8 == 0 && end > chunk && end - chunk <= CHUNK_MAX;
     stack->chunk = sane ? chunk : 0;
     stack->chunk_used = sane ? end - chunk : 0;
@@ -81,21 +85,12 @@ static void enter_chunk(struct stack *stack, uint64_t chunk, uint64_t end)
     stack->lowest_in_chunk = UINT64_MAX;
 }
 
-/* Chunks are made of whole pages (_PyObject_VirtualAlloc in push_chunk, Python/pystate.c), so that the rest of a page is theirs. */
-static size_t chunk_reading_size(const struct stack *stack)
-{
-    enum { PAGE = 4096 };
-    uint64_t end = stack->chunk + stack->chunk_used;
-    return (size_t)(stack->reads_ahead ? (end + PAGE - 1) / PAGE * PAGE - stack->chunk : stack->chunk_used);
-}
-
 /* Whether the piece of data stack can be had at all; where not, frames are read one by one. */
 static enum copy_status load_chunk(struct stack *stack, struct reader *reader)
 {
     if (stack->chunk == 0 || stack->chunk_data != NULL)
         return COPY_READY;
-    size_t size = chunk_reading_size(stack);
-    enum copy_status status = reader_struct(reader, stack->chunk, size, "data stack", &stack->chunk_data);
+    enum copy_status status = reader_struct(reader, stack->chunk, (size_t)stack->chunk_used, "data stack", &stack->chunk_data);
     if (status == COPY_READY && stack->chunk_used >= 8)
         stack->older_chunk = field_u64(stack->chunk_data, LAYOUT(reader->layout, stack_chunk, previous));
     if (status == COPY_FAILED)
@@ -139,8 +134,11 @@ static enum copy_status enter(struct stack *stack, struct reader *reader)
         stack->limit = field_u64(data, LAYOUT(layout, thread_state, datastack_limit));
         enter_chunk(stack, field_u64(data, LAYOUT(layout, thread_state, datastack_chunk)), stack->top);
     }
+    /* Of a target that runs the newest frame's address must be older than what it points to. */
+    if (layout->rules->has_cframe && stack->speculative)
+        STEP(enter_cframe(stack, reader, cframe));
     enum copy_status chunk = load_chunk(stack, reader);
-    if (layout->rules->has_cframe)
+    if (layout->rules->has_cframe && !stack->speculative)
         STEP(enter_cframe(stack, reader, cframe));
     STEP(chunk);
     if (stack->progress == STACK_DONE)
@@ -357,7 +355,7 @@ static uint64_t remember_link(struct stack *stack, uint64_t code, uint64_t previ
 {
     if (stack->links == NULL)
         return previous;
-    struct frame_link *link = &stack->links[(stack->cursor * UINT64_C(0x9e3779b97f4a7c15)) >> 54];
+    struct frame_link *link = &stack->links[(stack->cursor * UINT64_C(0x9e3779b97f4a7c15)) >> 52];
     if (previous != 0)
         *link = (struct frame_link){stack->cursor, code, previous};
     else if (link->address == stack->cursor && link->code == code)
@@ -432,7 +430,7 @@ void stack_step(struct stack *stack, struct reader *reader, struct code_table *c
         if (status == COPY_FAILED)
             stack->fault = STACK_UNREADABLE;
         if (status == COPY_READY && stack->memory != NULL)
-            stack_memory_compare(stack->memory, stack, chunk_reading_size(stack));
+            stack_memory_compare(stack->memory, stack, (size_t)stack->chunk_used);
     }
     while (status == COPY_READY && stack->progress == STACK_ENTERED) {
         if (stack->cursor == 0) {

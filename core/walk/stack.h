@@ -34,7 +34,7 @@ enum stack_fault { STACK_SOUND, STACK_BAD_POINTER, STACK_NOT_CODE, STACK_CYCLE, 
  * Of a target that runs: which frame a frame was called by when that was last seen, by address and code object. A generator that has
  * yielded since, and a frame object that has returned (3.9, 3.10), have forgotten it.
  */
-enum { FRAME_LINKS = 1 << 10 };
+enum { FRAME_LINKS = 1 << 12 };
 
 struct frame_link {
     uint64_t address, code, previous;
@@ -67,7 +67,7 @@ struct stack {
     bool speculative;
     struct stack_memory *memory; /* of the walk before, borrowed; NULL: each walk is whole */
     struct frame_link *links; /* FRAME_LINKS of them, borrowed; NULL: none are kept */
-    bool reads_ahead; /* chunks are read to the end of their page, so that the next reading finds them large enough */
+    bool reads_ahead; /* chunks are read to the end of their page: what is pushed meanwhile, and the next reading, find room there */
     size_t entered_count; /* frames whose entry is known: those behind are run by the C frame whose shim comes next */
     struct c_frame *c_frames; /* newest first, by entries.h */
     size_t c_frame_count, c_frame_capacity;

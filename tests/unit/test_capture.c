@@ -97,11 +97,12 @@ static uint64_t make_caller(struct running *running, enum function function)
 static void set_up_capture(struct running *running)
 {
     struct capture_context *context = &running->context;
-    context->layout = context->reader.layout = &running->memory->layout;
+    context->layout = context->reader.layout = context->mentions.layout = &running->memory->layout;
     assert_null(code_table_new(&context->codes));
     code_table_keep_ranges(context->codes);
     assert_null(call_sites_new(&context->sites));
     assert_null(copy_new(running->memory->target, &context->reader.copy));
+    assert_null(copy_new(running->memory->target, &context->mentions.copy));
     assert_null(capture_init(&running->capture, running->memory->target, context->layout, running->program.thread));
 }
 
@@ -111,6 +112,7 @@ static void tear_down_capture(struct running *running)
     call_sites_free(running->context.sites);
     code_table_free(running->context.codes);
     copy_free(running->context.reader.copy);
+    copy_free(running->context.mentions.copy);
 }
 
 static uint64_t frame_at(const struct running *running, size_t depth)

@@ -86,6 +86,7 @@ struct spprof_run {
     void (*work)(void *context);   /* called once, on a thread of its own whose signals are all blocked; calls nothing of the debugger's */
     void (*cancel)(void *context); /* called on the command's thread where the run ends before the work: that is to return soon */
     void *context;
+    bool last; /* no run follows: the stop behind it need not be fast */
     enum spprof_run_end end; /* set by the plugin */
     char why[256];           /* set by the plugin: what stopped it or how it ended, as one would say it; "" unknown */
 };

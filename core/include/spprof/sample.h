@@ -46,7 +46,10 @@ struct spprof_error *spprof_sampler_run(struct spprof_sampler *sampler, volatile
 /* One look at a target that stands still, as a debugger's does. For callers that stop and resume it themselves. */
 struct spprof_error *spprof_sampler_look(struct spprof_sampler *sampler);
 
-/* How long until the next look is due, in seconds, 0: now. Looks that came too late are counted as overruns. For the same callers. */
+/*
+ * How long the target is to run until the next look is due, in seconds. Looks that came too late are counted as overruns; behind them, too,
+ * it runs for a fifth of the period, or it would stand still for good. For the same callers.
+ */
 double spprof_sampler_due(struct spprof_sampler *sampler);
 
 /* Whether the target was gone at the last look. */

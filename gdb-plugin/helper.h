@@ -1,0 +1,31 @@
+/* A thread beside gdb's: it works while gdb's own thread is held by the running inferior, and then interrupts that. */
+#ifndef SPPROF_GDB_HELPER_H
+#define SPPROF_GDB_HELPER_H
+
+#include <pthread.h>
+#include <stdbool.h>
+
+#include "spprof/debugger.h"
+
+struct helper {
+    const struct spprof_run *run;
+    /* Interrupts the inferior, false: not now; called on the helper's thread, again and again until helper_end. NULL: nothing is interrupted. */
+    bool (*interrupt)(void);
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    bool resumed, worked, over;
+};
+
+/* Starts run->work on a thread that takes no signal and no part in Python. Errors: there can be no more threads. */
+struct spprof_error *helper_start(struct helper *helper, const struct spprof_run *run, bool (*interrupt)(void));
+
+/* The inferior runs: from now on it can be interrupted. */
+void helper_resumed(struct helper *helper);
+
+bool helper_has_worked(struct helper *helper);
+
+/* Ends the work where it has not ended, and the thread. True: the work had ended by itself. Nothing is interrupted after that. */
+bool helper_end(struct helper *helper);
+
+#endif

@@ -1,0 +1,178 @@
+"""`spprof sample` in gdb: the program runs meanwhile, and nothing of it stays behind."""
+import json
+import os
+import re
+import signal
+import time
+
+import pytest
+
+from harness import wait_for
+from profiles import folded
+from session import gdbserver, select
+from test_behaviour import attach, machine, programs  # noqa: F401: fixtures
+from test_terminal import terminal  # noqa: F401
+
+SETTINGS = ["info signals SIGURG", "info signals SIGINT", "show pagination", "show confirm", "show scheduler-locking", "show schedule-multiple", "show print frame-info",
+            "thread", "frame"]
+EARLY = "Sampling ended early: "
+ENDING = """
+import os, signal, sys, time
+def burn(seconds):
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        sum(range(1000))
+os.getppid()
+burn(0.3)
+os.getpgid(0)
+burn(0.3)
+if sys.argv[1] == "crash":
+    import ctypes
+    ctypes.string_at(0)
+sys.exit(3)
+"""
+
+
+def rounds(target):
+    return os.path.getsize(str(target.truth_path) + ".rounds")
+
+
+def check_unharmed(target, count=5):
+    """It goes on, has got each signal of its own once, and no other."""
+    before = rounds(target)
+    wait_for(lambda: rounds(target) >= before + count, "the program to go on")
+    faults = str(target.truth_path) + ".faults"
+    assert not os.path.exists(faults), open(faults).read()
+
+
+def ticks(path):
+    return json.loads(path.read_text())["ticks"]
+
+
+@pytest.mark.parametrize("how", ["", "--stop"])
+def test_attached(gdb, programs, tmp_path, how):  # noqa: F811
+    """The program's own SIGURGs come through, none of gdb's does, and everything in gdb is as before."""
+    target = programs.start("urgent.py")
+    names = ["p.folded", "p.speedscope.json", "p.html", "p.pb.gz", "p.gecko.json"]
+    sample = "spprof sample %s -r 200" % how
+    other = next(int(tid) for tid in os.listdir("/proc/%d/task" % target.pid) if int(tid) != target.pid)
+    before = [attach(target), select(other), "set scheduler-locking on", "handle SIGURG print"]
+    answers = gdb.run(*SETTINGS, sample + " 700ms --json-stats %s" % (tmp_path / "stats.json"), *SETTINGS,
+                      *["%s 100ms -o %s" % (sample, tmp_path / name) for name in names], "detach", before=before)
+    settings = len(SETTINGS)
+    shown = answers[settings]
+    assert shown.error == "" and EARLY not in shown.text and "Thread 1" not in shown.text
+    assert "Hottest stack" in shown.text and " work  " in shown.text
+    assert ticks(tmp_path / "stats.json") > 10
+    for first, second in zip(answers[:settings - 1], answers[settings + 1:2 * settings]):
+        assert (first.command, first.text, first.error) == (second.command, second.text, second.error)
+    for answer in answers[2 * settings + 1:-1]:
+        assert re.match(r"\d+ samples written to ", answer.text) and answer.error == ""
+    stacks = {frames[-1][0] for frames, _ in folded((tmp_path / "p.folded").read_text())}
+    assert "work" in stacks or "wait_for_signal" in stacks
+    check_unharmed(target)
+    target.kill()
+
+
+def test_stopped_at_the_same_moment(gdb, programs):  # noqa: F811
+    """A catchpoint is hit again and again while the signal is sent: it never reaches the program, which would notice."""
+    target = programs.start("urgent.py", "silent")
+    commands = ["spprof sample --stop -r 1000 200ms -o /dev/null --format collapsed"] * 40
+    *sampled, now = gdb.run(*commands, "py-bt", before=[attach(target), "catch syscall getpgid"])
+    ends = [re.search(EARLY + r"the program stopped \(catchpoint 1\)", answer.text) is not None for answer in sampled]
+    assert sum(ends) >= 20 and not any(answer.error for answer in sampled)
+    assert now.error == ""
+    check_unharmed(target)
+    target.kill()
+
+
+@pytest.mark.parametrize("how", ["", "--stop"])
+def test_started_and_ended_under_gdb(gdb, machine, tmp_path, how):  # noqa: F811
+    program = tmp_path / "ending.py"
+    program.write_text(ENDING)
+    start = ["file %s" % machine.executable, "set args -I %s exit" % program, "catch syscall getpgid", "tcatch syscall getppid", "run"]
+    stopped, stack, ended, after = gdb.run("spprof sample %s 20s" % how, "py-bt", "delete", "spprof sample %s 20s" % how, before=start)[:4]
+    assert EARLY + "the program stopped (catchpoint 1)\n" in stopped.text and " burn  " in stopped.text
+    assert 'line 9, in <module>' in stack.text
+    assert EARLY + "the program ended (exit code 3)\n" in after.text and " burn  " in after.text
+    assert (stopped.error, stack.error, after.error) == ("", "", "")
+
+
+@pytest.mark.parametrize("how", ["", "--stop"])
+def test_crash(gdb, machine, tmp_path, how):  # noqa: F811
+    program = tmp_path / "ending.py"
+    program.write_text(ENDING)
+    start = ["file %s" % machine.executable, "set args -I %s crash" % program, "tcatch syscall getpgid", "run"]
+    stopped, stack, info = gdb.run("spprof sample %s 20s" % how, "py-bt", "python print(gdb.parse_and_eval('$_siginfo.si_signo'))", before=start)
+    assert EARLY + "the program stopped (signal SIGSEGV)\n" in stopped.text and " burn  " in stopped.text
+    assert "in string_at" in stack.text and info.text == "%d\n" % signal.SIGSEGV
+
+
+def test_behind_gdbserver(gdb, programs, tmp_path):  # noqa: F811
+    target = programs.start("urgent.py", "silent")
+    with gdbserver(target.pid) as connect:
+        answers = gdb.run(*SETTINGS, "spprof sample 1s -r 50 --json-stats %s" % (tmp_path / "stats.json"), *SETTINGS, "detach", before=[connect])
+    shown = answers[len(SETTINGS)]
+    assert shown.error == "" and EARLY not in shown.text and " work  " in shown.text
+    assert ticks(tmp_path / "stats.json") > 5
+    for first, second in zip(answers[:len(SETTINGS) - 1], answers[len(SETTINGS) + 1:]):
+        assert (first.text, first.error) == (second.text, second.error)
+    check_unharmed(target)
+    target.kill()
+
+
+def press(one, command, wait=0.7):
+    one.type(command + "\n")
+    one.wait_for(re.escape(command) + r"\s*\n")
+    time.sleep(wait)
+    one.type("\x03")
+    return one.wait_for(r"\(gdb\) $")
+
+
+def test_control_c(terminal, programs, machine):  # noqa: F811
+    """The result comes at once, gdb does not tell of a signal, and the program has not seen it."""
+    target = programs.start("urgent.py")
+    one = terminal(attach(target))
+    for command in "spprof sample 60s", "spprof sample --stop 60s", "spprof sample --stop -r 0.1 60s":
+        said = press(one, command)
+        assert EARLY + "interrupted\n" in said and "received signal" not in said and "Quit" not in said, said
+        assert (" work  " in said or " wait_for_signal  " in said) or "0.1" in command
+    assert "is not being run" not in one.command("info threads")
+    one.command("detach")
+    check_unharmed(target)
+    with gdbserver(target.pid) as connect:
+        assert "SIGINT" not in one.command(connect)
+        said = press(one, "spprof sample 60s")
+        assert EARLY + "interrupted\n" in said and "received signal" not in said and "Quit" not in said, said
+        one.command("detach")
+    check_unharmed(target)
+    target.kill()
+
+
+def test_control_c_of_a_program_in_the_same_terminal(terminal, machine, tmp_path):  # noqa: F811
+    program = tmp_path / "urgent.py"
+    program.write_text("import os\nos.getpgid(0)\nwhile True: sum(range(1000))\n")
+    one = terminal("file %s" % machine.executable, "set args -I %s" % program, "tcatch syscall getpgid", "run")
+    for command in "spprof sample 60s", "spprof sample --stop 60s":
+        said = press(one, command)
+        assert EARLY + "interrupted\n" in said and "received signal" not in said and "<module>" in said, said
+    one.command("tcatch syscall getppid")
+    one.command("kill")
+
+
+def test_a_breakpoint_is_shown_as_ever(terminal, programs):  # noqa: F811
+    target = programs.start("urgent.py", "silent")
+    one = terminal(attach(target), "catch syscall getpgid")
+    said = one.command("spprof sample 20s")
+    assert re.search(r'Thread 1 "\S+" hit Catchpoint 1 \(.*syscall getpgid', said) and EARLY in said, said
+    one.command("detach")
+    target.kill()
+
+
+def test_where_it_cannot_be_done(gdb, programs):  # noqa: F811
+    target = programs.parked("functions.py")
+    sample = "spprof sample 1s"
+    non_stop, = gdb.run(sample, before=["set non-stop on", attach(target)])
+    runs, _ = gdb.run(sample, "interrupt", before=[attach(target), "continue &"])
+    for answer, words in (runs, "the program runs in the background"), (non_stop, "this is non-stop mode"):
+        assert words in answer.error and "spprof sample %d" % target.pid in answer.error
