@@ -21,7 +21,7 @@ void fuzz_apply(struct recording *recording, const uint8_t *input, size_t size);
 
 uint64_t fuzz_random(uint64_t *state);
 
-/* Takes a snapshot of the changed recording, and samples it while it changes; aborts, with words on stderr, where it is not what it should be. */
+/* Takes a snapshot of the changed recording, and samples it while it changes; aborts where one is not what it should be (check.h). */
 void fuzz_run(struct recording *recording, const uint8_t *input, size_t size);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * What a target holds, as far as a snapshot of it and a sampler look: whole pages, so that a pointer gone wrong meets real memory, and which
- * bytes of them were read, so that the fuzzer changes bytes that matter. Files are for the program that was built with the one that
- * wrote them.
+ * What a target holds, as far as a snapshot of it and a sampler look: whole pages, so that a pointer gone wrong meets real memory, and
+ * which bytes of them were read, so that the fuzzer changes bytes that matter. Files are for the program that was built with the one
+ * that wrote them.
  */
 #ifndef TESTS_FUZZ_RECORDING_H
 #define TESTS_FUZZ_RECORDING_H

@@ -86,7 +86,8 @@ static void write_all(const struct spprof_profile *profile)
     struct printed printed;
     for (enum spprof_profile_format format = 0; format < SPPROF_FORMATS; format++) {
         open_print(&printed);
-        REQUIRE(spprof_report_profile(printed.stream, profile, format, &(struct spprof_profile_report_options){.threads = format % 2}) == NULL);
+        const struct spprof_profile_report_options options = {.threads = format % 2};
+        REQUIRE(spprof_report_profile(printed.stream, profile, format, &options) == NULL);
         close_print(&printed, format != SPPROF_FORMAT_PPROF);
     }
     open_print(&printed);

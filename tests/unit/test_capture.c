@@ -582,16 +582,16 @@ static void set_code(struct running *running, size_t depth, uint64_t code)
 {
     struct memory *memory = running->memory;
     uint64_t frame = frame_at(running, depth);
-    put_u64(memory, frames_are_objects(&running->program) ? FIELD_AT(memory, frame, frame_object, code) : FIELD_AT(memory, frame, frame, executable),
-            code);
+    bool object = frames_are_objects(&running->program);
+    put_u64(memory, object ? FIELD_AT(memory, frame, frame_object, code) : FIELD_AT(memory, frame, frame, executable), code);
 }
 
 static void test_dropped_for_no_code(void **state)
 {
     struct running *running = *state;
     stand_in_leaf(running);
-    uint64_t text = make_ascii(running->memory, "a str where a code object should be, and long enough for one: 0123456789 0123456789 0123456789 "
-                                                "0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789 0123456789");
+    uint64_t text = make_ascii(running->memory, "a str where a code object should be");
+    place(running->memory, 512); /* it would not end here */
     const uint64_t objects[] = {text, NOWHERE, running->program.thread};
     for (size_t i = 0; i < sizeof objects / sizeof *objects; i++) {
         set_code(running, 0, objects[i]);
@@ -607,8 +607,8 @@ static void test_dropped_for_no_code(void **state)
 
 static void set_unit(struct running *running, size_t depth, int64_t unit)
 {
-    put_frame(&running->program, frame_at(running, depth),
-              &(struct frame){depth > 0 ? frame_at(running, depth - 1) : 0, running->code[running->calls.items[depth].function], unit, OWNER_THREAD});
+    uint64_t previous = depth > 0 ? frame_at(running, depth - 1) : 0, code = running->code[running->calls.items[depth].function];
+    put_frame(&running->program, frame_at(running, depth), &(struct frame){previous, code, unit, OWNER_THREAD});
 }
 
 static void test_dropped_for_bad_instruction(void **state)
@@ -694,6 +694,7 @@ static void test_generator_that_yields(void **state)
         struct capture_outcome outcome = take(running);
         assert_true(outcome.result == CAPTURE_RECOVERED || outcome.result == CAPTURE_WHOLE);
         assert_int_equal(running->capture.frames.count, outcome.result == CAPTURE_RECOVERED ? 3 : 2);
+        assert_false(outcome.retried);
         was_recovered = was_recovered || outcome.result == CAPTURE_RECOVERED;
         if (moment == 0)
             moments = running->ranges;

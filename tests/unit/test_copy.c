@@ -489,7 +489,9 @@ static void test_reread_merged_inside_a_large_range(void **state)
     const struct {
         uint64_t offset;
         size_t size;
-    } pieces[] = {{0, 2 * RUN_MAX}, {RUN_MAX + 100, 8}, {RUN_MAX + 200, 8}, {4 * RUN_MAX, 8}, {RUN_MAX + 100, 2 * RUN_MAX}, {6 * RUN_MAX, 8}};
+    } pieces[] = {
+        {0, 2 * RUN_MAX}, {RUN_MAX + 100, 8}, {RUN_MAX + 200, 8}, {4 * RUN_MAX, 8}, {RUN_MAX + 100, 2 * RUN_MAX}, {6 * RUN_MAX, 8},
+    };
     enum { COUNT = sizeof pieces / sizeof *pieces };
     assert_pending(memory, first, 8);
     for (size_t i = 0; i < COUNT; i++)
