@@ -70,7 +70,7 @@ static bool signal_process(void)
 static bool signal_gdb(void)
 {
     control_c_send();
-    return true;
+    return control_c_was_sent();
 }
 
 static int64_t selected_tid(void)
