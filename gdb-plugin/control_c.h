@@ -16,8 +16,8 @@ void control_c_resumed(void);
 void control_c_stopped(void);
 
 /*
- * Lets gdb interrupt the target, once for each run, not in its first moment. Where the user has pressed Ctrl-C and no stub answers, it is done
- * again: gdb then leaves the target. May be called on any thread, and again until it is done.
+ * Lets gdb interrupt the target, once for each run, not in its first moment. Where the user has pressed Ctrl-C and no stub answers, it is
+ * done again: gdb then leaves the target. May be called on any thread, and again until it is done.
  */
 void control_c_send(void);
 
