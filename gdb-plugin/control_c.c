@@ -7,9 +7,14 @@
 
 enum { LOOK_NS = 10000000 };
 
+/* gdbserver overlooks an interrupt that comes in one piece with the request to run; one that stays without an answer is tried again. */
+#define EARLIEST_S 0.01
+#define ANSWER_S 2.0
+
 static pthread_t gdb_thread, waiting_thread;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool running;
+static double resumed_at, sent_at; /* s */
 static atomic_bool sent, pressed, over;
 static sigset_t mask_before;
 static struct sigaction urgent_before;
@@ -24,11 +29,20 @@ static void call_gdbs_handler(int signal)
         gdbs_own.sa_handler(SIGINT);
 }
 
+static double seconds_now(void)
+{
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
 void control_c_send(void)
 {
     pthread_mutex_lock(&lock);
-    if (running && !sent) {
+    double at = seconds_now();
+    if (running && at - resumed_at >= EARLIEST_S && (!sent || (pressed && at - sent_at >= ANSWER_S))) {
         sent = true;
+        sent_at = at;
         pthread_kill(gdb_thread, SIGURG);
     }
     pthread_mutex_unlock(&lock);
@@ -84,8 +98,10 @@ void control_c_end(void)
 static void set_running(bool value)
 {
     pthread_mutex_lock(&lock);
-    if (value && !running)
+    if (value && !running) {
         sent = false;
+        resumed_at = seconds_now();
+    }
     running = value;
     pthread_mutex_unlock(&lock);
 }

@@ -15,7 +15,10 @@ void control_c_end(void);
 void control_c_resumed(void);
 void control_c_stopped(void);
 
-/* Lets gdb interrupt the target, once for each run. May be called on any thread. */
+/*
+ * Lets gdb interrupt the target, once for each run, not in its first moment. Where the user has pressed Ctrl-C and no stub answers, it is
+ * done again: gdb then leaves the target. May be called on any thread, and again until it is done.
+ */
 void control_c_send(void);
 
 /* Whether it has been interrupted in the latest run; whether the user has pressed Ctrl-C since control_c_begin. */

@@ -25,7 +25,7 @@ static void *help(void *argument)
     helper->worked = true;
     while (!helper->over && !helper->resumed)
         pthread_cond_wait(&helper->changed, &helper->lock);
-    while (!helper->over && helper->interrupt != NULL)
+    while (!helper->over)
         wait_for(helper, helper->interrupt() ? AGAIN_NS : SOON_NS);
     pthread_mutex_unlock(&helper->lock);
     return NULL;
@@ -68,7 +68,7 @@ void helper_resumed(struct helper *helper)
     tell(helper, &helper->resumed);
 }
 
-bool helper_has_worked(struct helper *helper)
+static bool has_worked(struct helper *helper)
 {
     pthread_mutex_lock(&helper->lock);
     bool worked = helper->worked;
@@ -78,7 +78,7 @@ bool helper_has_worked(struct helper *helper)
 
 bool helper_end(struct helper *helper)
 {
-    bool worked = helper_has_worked(helper);
+    bool worked = has_worked(helper);
     if (!worked)
         helper->run->cancel(helper->run->context);
     tell(helper, &helper->over);

@@ -9,7 +9,7 @@
 
 struct helper {
     const struct spprof_run *run;
-    /* Interrupts the inferior, false: not now; called on the helper's thread, again and again until helper_end. NULL: nothing is interrupted. */
+    /* Interrupts the inferior, false: not now; called on the helper's thread, again and again until helper_end. */
     bool (*interrupt)(void);
     pthread_t thread;
     pthread_mutex_t lock;
@@ -22,8 +22,6 @@ struct spprof_error *helper_start(struct helper *helper, const struct spprof_run
 
 /* The inferior runs: from now on it can be interrupted. */
 void helper_resumed(struct helper *helper);
-
-bool helper_has_worked(struct helper *helper);
 
 /* Ends the work where it has not ended, and the thread. True: the work had ended by itself. Nothing is interrupted after that. */
 bool helper_end(struct helper *helper);

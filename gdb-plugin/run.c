@@ -17,8 +17,8 @@
 #include "tracee.h"
 
 /*
- * gdb's own thread resumes the program by `continue`, and stands there until it stops. The helper does the work and then stops it: a process
- * of this machine by SIGURG, which means nothing to most programs and is not Ctrl-C; any other as Ctrl-C would.
+ * gdb's own thread resumes the program by `continue`, and stands there until it stops. The helper does the work and then stops it: a
+ * process of this machine by SIGURG, which means nothing to most programs and is not Ctrl-C; any other as Ctrl-C would.
  */
 static struct {
     bool active;
@@ -70,7 +70,7 @@ static bool signal_process(void)
 static bool signal_gdb(void)
 {
     control_c_send();
-    return true;
+    return control_c_was_sent();
 }
 
 static int64_t selected_tid(void)
@@ -253,8 +253,8 @@ static struct spprof_error *check(bool running)
     bool non_stop = value != NULL && strcmp(value, "on") == 0;
     free(value);
     if (running || non_stop)
-        return spprof_error_new(SPPROF_ERROR_USAGE, "%s, where gdb cannot attend to the program while a command samples it: sample it from a "
-                                                    "shell, by 'spprof sample %" PRId64 "'%s",
+        return spprof_error_new(SPPROF_ERROR_USAGE, "%s, where gdb cannot attend to the program while a command samples it: sample it "
+                                                    "from a shell, by 'spprof sample %" PRId64 "'%s",
                                 non_stop ? "this is non-stop mode" : "the program runs in the background", now.pid,
                                 non_stop ? "" : ", or stop it first, by 'interrupt'");
     if (now.native && tracee_for_signal(now.pid, SIGURG) == 0)

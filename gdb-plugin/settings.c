@@ -57,7 +57,8 @@ void settings_change(struct settings *settings, const char *signal)
     *settings = (struct settings){0};
     for (size_t i = 0; i < SETTINGS; i++) {
         char *value = settings_value(changes[i].name);
-        if (value != NULL && (changes[i].unwanted == NULL || strcmp(value, changes[i].unwanted) == 0) && set(changes[i].name, changes[i].wanted))
+        bool unwanted = value != NULL && (changes[i].unwanted == NULL || strcmp(value, changes[i].unwanted) == 0);
+        if (unwanted && set(changes[i].name, changes[i].wanted))
             settings->before[i] = value;
         else
             free(value);

@@ -13,8 +13,8 @@ from session import gdbserver, select
 from test_behaviour import attach, machine, programs  # noqa: F401: fixtures
 from test_terminal import terminal  # noqa: F401
 
-SETTINGS = ["info signals SIGURG", "info signals SIGINT", "show pagination", "show confirm", "show scheduler-locking", "show schedule-multiple", "show print frame-info",
-            "thread", "frame"]
+SETTINGS = ["info signals SIGURG", "info signals SIGINT", "show pagination", "show confirm", "show scheduler-locking", "show schedule-multiple",
+            "show print frame-info", "thread", "frame"]
 EARLY = "Sampling ended early: "
 ENDING = """
 import os, signal, sys, time
@@ -103,7 +103,8 @@ def test_crash(gdb, machine, tmp_path, how):  # noqa: F811
     program = tmp_path / "ending.py"
     program.write_text(ENDING)
     start = ["file %s" % machine.executable, "set args -I %s crash" % program, "tcatch syscall getpgid", "run"]
-    stopped, stack, info = gdb.run("spprof sample %s 20s" % how, "py-bt", "python print(gdb.parse_and_eval('$_siginfo.si_signo'))", before=start)
+    signal_number = "python print(gdb.parse_and_eval('$_siginfo.si_signo'))"
+    stopped, stack, info = gdb.run("spprof sample %s 20s" % how, "py-bt", signal_number, before=start)
     assert EARLY + "the program stopped (signal SIGSEGV)\n" in stopped.text and " burn  " in stopped.text
     assert "in string_at" in stack.text and info.text == "%d\n" % signal.SIGSEGV
 
@@ -111,7 +112,8 @@ def test_crash(gdb, machine, tmp_path, how):  # noqa: F811
 def test_behind_gdbserver(gdb, programs, tmp_path):  # noqa: F811
     target = programs.start("urgent.py", "silent")
     with gdbserver(target.pid) as connect:
-        answers = gdb.run(*SETTINGS, "spprof sample 1s -r 50 --json-stats %s" % (tmp_path / "stats.json"), *SETTINGS, "detach", before=[connect])
+        sample = "spprof sample 1s -r 50 --json-stats %s" % (tmp_path / "stats.json")
+        answers = gdb.run(*SETTINGS, sample, *SETTINGS, "detach", before=[connect])
     shown = answers[len(SETTINGS)]
     assert shown.error == "" and EARLY not in shown.text and " work  " in shown.text
     assert ticks(tmp_path / "stats.json") > 5
