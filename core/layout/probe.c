@@ -448,7 +448,7 @@ void probes_make(struct spprof_target *target, uint64_t runtime, const struct la
     probe_sys(&prober, interpreter);
 }
 
-enum { PATIENCE = 20 }; /* a running program may be caught in the middle of a call many times in a row */
+enum { PATIENCE = 300 }; /* a running program may be caught in the middle of a call many times in a row */
 
 void probes_make_patiently(struct spprof_target *target, uint64_t runtime, const struct layout *layout, struct probes *probes)
 {

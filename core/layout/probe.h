@@ -33,7 +33,7 @@ struct probes {
 /* Makes every probe, in about 18 reads. */
 void probes_make(struct spprof_target *target, uint64_t runtime, const struct layout *layout, struct probes *probes);
 
-/* The same up to twenty times for a live process, until none fails: what was read while it ran may have been changing. */
+/* The same up to 300 times for a live process, until none fails: what was read while it ran may have been changing. */
 void probes_make_patiently(struct spprof_target *target, uint64_t runtime, const struct layout *layout, struct probes *probes);
 
 /* None failed, and those passed without which nothing is proved. */

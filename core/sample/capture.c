@@ -3,11 +3,16 @@
 #include <stdlib.h>
 
 #include "cleanup.h"
+#include "sample/climb.h"
 #include "target/target.h"
 #include "walk/frame_check.h"
 
 enum {
-    TRIES = 8,
+    TRIES = 4,
+    FIRST_TRIES = 100, /* for the first sample of a thread, on which the next ones build */
+    ROOT_READINGS = 10,
+    ROOT_TRIES = 300,
+    ROOT_DOUBTS = 3,
     PLANNING_ROUNDS = 4, /* readings that find out where the pieces lie */
     /* Torn pairs are seen in less than a third of the readings at worst, so that one in four billion passes for one that stood. */
     PROOF_READINGS = 20,
@@ -53,6 +58,14 @@ static void load_codes(struct capture_context *context, size_t first)
     for (size_t i = first; i < code_table_count(codes); i++)
         if (code_table_at(codes, i)->status != COPY_READY)
             code_table_retire(codes, code_table_at(codes, i));
+}
+
+struct code_entry *capture_code(struct capture_context *context, uint64_t address)
+{
+    size_t known = code_table_count(context->codes);
+    struct code_entry *code = code_table_get(context->codes, address);
+    load_codes(context, known);
+    return code != NULL && code->status == COPY_READY && !code->retired ? code : NULL;
 }
 
 /* One reading, and what was the newest frame when it ended. True: all of it came in one call. */
@@ -130,7 +143,7 @@ static bool take_over(struct capture *capture, const struct layout_rules *rules,
     for (size_t i = stack->frame_count; i-- > 0;) {
         const struct raw_frame *raw = &stack->frames[i];
         struct captured_frame *frame = &frames->items[i];
-        *frame = (struct captured_frame){.code = raw->code, .address = raw->address, .instruction = raw->instruction};
+        *frame = (struct captured_frame){.code = raw->code, .address = raw->address, .previous = raw->previous, .instruction = raw->instruction};
         verdict->first = i + 1;
         if (raw->code->status != COPY_READY || raw->code->retired) {
             verdict->reason = SPPROF_DROP_NOT_CODE;
@@ -247,16 +260,35 @@ static void cut(struct captured_frames *frames, size_t first)
     frames->count -= first;
 }
 
-/* The oldest frame is where the thread began; another one is believed when it stands long. */
+/* Readings that break off say nothing of the oldest frame. */
+static bool root_stands(struct capture *capture, struct capture_context *context, const struct captured_frame *root)
+{
+    int agree = 0, disagree = 0;
+    uint64_t head;
+    for (int i = 0; i < ROOT_TRIES && agree < ROOT_READINGS && disagree <= ROOT_DOUBTS + agree / 4; i++) {
+        const struct stack *stack = &capture->stack;
+        read_once(capture, context, &head);
+        if (stack->truncated != NULL || stack->frame_count == 0)
+            continue;
+        const struct raw_frame *oldest = &stack->frames[stack->frame_count - 1];
+        if (oldest->address == root->address && oldest->code == root->code)
+            agree++;
+        else
+            disagree++;
+    }
+    return agree >= ROOT_READINGS;
+}
+
+/* The oldest frame is where the thread began; another one is believed when it is seen again and again. */
 static bool root_is_right(struct capture *capture, struct capture_context *context)
 {
     const struct captured_frames *frames = &capture->frames;
     if (frames->count == 0)
         return true;
-    uint64_t root = frames->items[frames->count - 1].address;
-    if (root != capture->root && !stands_long(capture, context, frames->count - 1))
+    struct captured_frame root = frames->items[frames->count - 1];
+    if (root.address != capture->root && !root_stands(capture, context, &root))
         return false;
-    capture->root = root;
+    capture->root = root.address;
     return true;
 }
 
@@ -276,6 +308,25 @@ static struct capture_outcome take_still(struct capture *capture, struct capture
     return (struct capture_outcome){.result = CAPTURE_WHOLE};
 }
 
+/* After all tries: the nearest callers that stand. */
+static struct capture_outcome take_callers(struct capture *capture, struct capture_context *context, const struct verdict *verdict)
+{
+    uint64_t head = capture->stack.head;
+    struct capture_outcome outcome = {.result = CAPTURE_CUT, .retried = true};
+    bool lower_part = !verdict->sound && verdict->first < capture->frames.count;
+    if (lower_part && root_is_right(capture, context)) {
+        cut(&capture->frames, verdict->first);
+    } else if (climb(capture, context, head)) {
+        if (capture->frames.items[0].address == head)
+            outcome.result = CAPTURE_RECOVERED;
+    } else {
+        return (struct capture_outcome){
+            .result = CAPTURE_DROPPED, .reason = verdict->sound ? SPPROF_DROP_CHANGED : verdict->reason, .retried = true};
+    }
+    accept(capture);
+    return outcome;
+}
+
 struct capture_outcome capture_take(struct capture *capture, struct capture_context *context, bool still)
 {
     struct verdict verdict = {.sound = false};
@@ -285,7 +336,8 @@ struct capture_outcome capture_take(struct capture *capture, struct capture_cont
         capture->links = calloc(FRAME_LINKS, sizeof *capture->links);
     capture->stack.speculative = true;
     capture->stack.links = capture->links;
-    for (int try = 0, planning = 0; try < TRIES; try++) {
+    int tries = capture->accepted.count > 0 ? TRIES : FIRST_TRIES;
+    for (int try = 0, planning = 0; try < tries; try++) {
         uint64_t head_after;
         if (!read_once(capture, context, &head_after) && planning++ < PLANNING_ROUNDS) {
             try--;
@@ -301,10 +353,5 @@ struct capture_outcome capture_take(struct capture *capture, struct capture_cont
         accept(capture);
         return (struct capture_outcome){.result = head_after == head ? CAPTURE_WHOLE : CAPTURE_RECOVERED, .retried = try > 0};
     }
-    if (!verdict.sound && verdict.first < capture->frames.count && root_is_right(capture, context)) {
-        cut(&capture->frames, verdict.first);
-        accept(capture);
-        return (struct capture_outcome){.result = CAPTURE_CUT, .retried = true};
-    }
-    return (struct capture_outcome){.result = CAPTURE_DROPPED, .reason = verdict.sound ? SPPROF_DROP_CHANGED : verdict.reason, .retried = true};
+    return take_callers(capture, context, &verdict);
 }

@@ -24,7 +24,7 @@ struct capture_context {
 
 struct captured_frame {
     struct code_entry *code;
-    uint64_t address;
+    uint64_t address, previous;
     uint64_t instruction;
     int64_t offset; /* of the instruction, in bytes; negative: nothing has run */
     bool incomplete; /* it is being made: CPython does not show such a frame */
@@ -59,6 +59,9 @@ void capture_free(struct capture *capture);
 
 /* Code entries are about to be freed: forgets those that it knows. */
 void capture_forget(struct capture *capture);
+
+/* The code object at an address, read if it is new; NULL: there is none. */
+struct code_entry *capture_code(struct capture_context *context, uint64_t address);
 
 /* Takes a sample into capture->frames. still: the target stands still, and everything it says is of one moment. */
 struct capture_outcome capture_take(struct capture *capture, struct capture_context *context, bool still);

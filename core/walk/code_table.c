@@ -167,6 +167,9 @@ static enum copy_status find_bytecode(struct code_entry *entry, struct reader *r
     entry->first_traceable = field_i32(header, LAYOUT(layout, code, firsttraceable));
     if (LAYOUT(layout, code, framesize) != LAYOUT_ABSENT)
         entry->frame_bytes = (uint64_t)field_u32(header, LAYOUT(layout, code, framesize)) * 8;
+    else /* 3.11: _PyEvalFramePushAndInit, Python/ceval.c */
+        entry->frame_bytes = (uint64_t)LAYOUT(layout, frame, localsplus) +
+                             8 * ((uint64_t)field_u32(header, LAYOUT(layout, code, nlocalsplus)) + field_u32(header, LAYOUT(layout, code, stacksize)));
     return COPY_READY;
 }
 

@@ -343,23 +343,29 @@ static enum copy_status read_frame_object(struct stack *stack, struct reader *re
     return COPY_READY;
 }
 
-static enum copy_status read_interpreter_frame(struct stack *stack, struct reader *reader, struct raw_frame *frame, uint64_t *code,
-                                               uint64_t *previous)
+bool stack_decode_frame(const struct layout *layout, const uint8_t *data, struct raw_frame *frame, uint64_t *code, uint64_t *previous)
 {
-    const struct layout *layout = reader->layout;
     const struct layout_rules *rules = layout->rules;
-    const uint8_t *data;
-    STEP(frame_bytes(stack, reader, (size_t)LAYOUT(layout, frame, localsplus), &data));
     uint8_t owner = data[LAYOUT(layout, frame, owner)];
     frame->owner = owner < sizeof rules->owners ? (enum frame_owner)rules->owners[owner] : FRAME_OWNER_INVALID;
-    if (frame->owner == FRAME_OWNER_INVALID)
-        return reader_fail(reader, "frame at 0x%" PRIx64 " has an owner that does not exist (%u)", stack->cursor, owner);
     *previous = field_u64(data, LAYOUT(layout, frame, previous));
     *code = field_u64(data, LAYOUT(layout, frame, executable)) & ~rules->reference_tag_mask;
     frame->instruction = field_u64(data, LAYOUT(layout, frame, instruction));
     frame->entered = is_entry(layout, frame, data);
     if (rules->has_thread_local_bytecode)
         frame->thread_bytecode = field_i32(data, LAYOUT(layout, frame, tlbc_index));
+    return frame->owner != FRAME_OWNER_INVALID;
+}
+
+static enum copy_status read_interpreter_frame(struct stack *stack, struct reader *reader, struct raw_frame *frame, uint64_t *code,
+                                               uint64_t *previous)
+{
+    const struct layout *layout = reader->layout;
+    const uint8_t *data;
+    STEP(frame_bytes(stack, reader, (size_t)LAYOUT(layout, frame, localsplus), &data));
+    if (!stack_decode_frame(layout, data, frame, code, previous))
+        return reader_fail(reader, "frame at 0x%" PRIx64 " has an owner that does not exist (%u)", stack->cursor,
+                           data[LAYOUT(layout, frame, owner)]);
     return COPY_READY;
 }
 
@@ -398,6 +404,7 @@ static enum copy_status walk_frame(struct stack *stack, struct reader *reader, s
         STEP(read_frame_object(stack, reader, &frame, &code, &previous));
     else
         STEP(read_interpreter_frame(stack, reader, &frame, &code, &previous));
+    frame.previous = previous;
     frame.chunk = in_chunk(stack, stack->cursor, 1) ? stack->chunk : 0;
     bool popped = stack->cursor >= stack->top && stack->cursor < stack->limit;
     if (stack->on_trial && (popped || (frame.entered && previous != stack->head_before))) {

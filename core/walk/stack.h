@@ -12,6 +12,7 @@ struct raw_frame {
     uint64_t address;
     uint64_t chunk; /* of the data stack that the frame lies in; 0: in none that was read */
     struct code_entry *code;
+    uint64_t previous; /* as it was read: the caller, or a frame of the interpreter's own between */
     uint64_t instruction; /* prev_instr or instr_ptr; before 3.11 f_lasti, sign-extended */
     int32_t thread_bytecode; /* which copy of the bytecode runs; 0: the main one */
     enum frame_owner owner;
@@ -92,6 +93,9 @@ size_t stack_thread_state_size(const struct layout *layout);
 void stack_init(struct stack *stack, uint64_t thread_state);
 void stack_restart(struct stack *stack); /* to be walked anew; what was walked goes to its memory */
 void stack_free(struct stack *stack); /* its contents */
+
+/* Takes a _PyInterpreterFrame at an address apart, from bytes up to its localsplus. False: it has an owner that does not exist. */
+bool stack_decode_frame(const struct layout *layout, const uint8_t *data, struct raw_frame *frame, uint64_t *code, uint64_t *previous);
 
 /* Walks as far as memory is there. The stack is whole, or truncated says why not, when progress is DONE. */
 void stack_step(struct stack *stack, struct reader *reader, struct code_table *codes);

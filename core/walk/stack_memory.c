@@ -21,6 +21,7 @@ void stack_memory_take(struct stack_memory *memory, struct stack *stack)
 {
     struct raw_frame *frames = memory->frames;
     size_t capacity = memory->frame_capacity;
+    memory->fresh = false;
     bool whole = stack->progress == STACK_DONE && stack->truncated == NULL;
     memory->frames = stack->frames;
     memory->frame_capacity = stack->frame_capacity;
@@ -64,6 +65,7 @@ void stack_memory_compare(struct stack_memory *memory, const struct stack *stack
     memcpy(memory->bytes + memory->same, stack->chunk_data + memory->same, size - memory->same);
     memory->chunk = stack->chunk;
     memory->size = size;
+    memory->fresh = true;
 }
 
 const struct raw_frame *stack_memory_find(struct stack_memory *memory, const struct stack *stack, size_t size, size_t *count)

@@ -14,6 +14,7 @@ struct stack_memory {
     uint64_t same;  /* so many, from its beginning, are as they were */
     struct raw_frame *frames; /* newest first; owned */
     size_t count, frame_capacity;
+    bool fresh; /* the bytes are of the walk that goes on, or has just ended */
     size_t next; /* the newest of them that may still be met */
 };
 
