@@ -9,6 +9,7 @@
 
 enum {
     TRIES = 4,
+    TRIES_APART = 12, /* where frames lie apart, reading them takes longer, and fails more often (3.9, 3.10) */
     FIRST_TRIES = 100, /* for the first sample of a thread, on which the next ones build */
     ROOT_READINGS = 10,
     ROOT_TRIES = 300,
@@ -336,7 +337,8 @@ struct capture_outcome capture_take(struct capture *capture, struct capture_cont
         capture->links = calloc(FRAME_LINKS, sizeof *capture->links);
     capture->stack.speculative = true;
     capture->stack.links = capture->links;
-    int tries = capture->accepted.count > 0 ? TRIES : FIRST_TRIES;
+    int usual = context->layout->rules->frames == FRAME_OBJECTS ? TRIES_APART : TRIES;
+    int tries = capture->accepted.count > 0 ? usual : FIRST_TRIES;
     for (int try = 0, planning = 0; try < tries; try++) {
         uint64_t head_after;
         if (!read_once(capture, context, &head_after) && planning++ < PLANNING_ROUNDS) {

@@ -13,6 +13,7 @@ enum {
     MERGED_MAX = 1 << 16,
     PAGE = 4096,
     UNWANTED_ROUNDS = 64,
+    UNWANTED_ROUNDS_MERGED = 8, /* where frames lie anywhere there would soon be too many */
 };
 
 /* One range. A longer range at the same address is an entry of its own: it may fail where the shorter one did not. */
@@ -328,13 +329,13 @@ void copy_refresh(struct copy *copy)
     read_entries(copy, copy->entries, copy->entry_count);
 }
 
-/* Drops the ranges that nobody has wanted for a while. */
-static void drop_unwanted(struct copy *copy)
+/* Drops the ranges that nobody has wanted for so many rounds. */
+static void drop_unwanted(struct copy *copy, uint32_t rounds)
 {
     size_t kept = 0;
     for (size_t i = 0; i < copy->entry_count; i++) {
         struct entry *entry = copy->entries[i];
-        if (copy->round - entry->wanted < UNWANTED_ROUNDS)
+        if (copy->round - entry->wanted < rounds)
             copy->entries[kept++] = entry;
         else
             free_entry(entry);
@@ -442,8 +443,9 @@ static void distribute_merged(struct copy *copy, size_t ranges)
 void copy_reread(struct copy *copy, struct spprof_range *last, bool merged)
 {
     copy->pending_count = 0;
-    if (++copy->round % UNWANTED_ROUNDS == 0)
-        drop_unwanted(copy);
+    uint32_t rounds = merged ? UNWANTED_ROUNDS_MERGED : UNWANTED_ROUNDS;
+    if (++copy->round % rounds == 0)
+        drop_unwanted(copy, rounds);
     size_t count = copy->entry_count, ranges = 0;
     if (grow_ranges(copy, count + 1))
         ranges = merged ? plan_merged(copy) : plan_apart(copy);
