@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "object/dict.h"
 #include "walk/frame_at.h"
 #include "walk/position.h"
 
@@ -285,23 +286,40 @@ static size_t list_chain(struct exceptions *exceptions, uint64_t first, struct r
     return count;
 }
 
+/* _PyErr_PrintEx, Python/pythonrun.c, keeps an exception that nobody caught in the sys module before it calls sys.excepthook. */
+static enum copy_status find_last(struct reader *reader, struct thread *thread, uint64_t sys)
+{
+    static const char *const names[] = {"last_exc", "last_value"};
+    for (size_t i = 0; i < sizeof names / sizeof *names && thread->exception == 0; i++) {
+        uint64_t object;
+        bool is;
+        STEP(dict_find(reader, sys, "the sys module's dict", names[i], &object));
+        STEP(is_exception(reader, object, &is));
+        thread->exception = is ? object : 0;
+        thread->raising = is;
+    }
+    return COPY_READY;
+}
+
 /* True when it is known which exception the thread has. */
-static bool find_exception(struct reader *reader, struct thread *thread)
+static bool find_exception(struct reader *reader, struct thread *thread, uint64_t sys)
 {
     enum copy_status status = find_raising(reader, thread);
     if (status != COPY_PENDING && thread->exception == 0)
         status = find_handled(reader, thread);
+    if (status != COPY_PENDING && thread->exception == 0 && sys != 0)
+        status = find_last(reader, thread, sys);
     return status != COPY_PENDING;
 }
 
-bool exceptions_step(struct exceptions *exceptions, struct reader *reader, uint64_t thread_state)
+bool exceptions_step(struct exceptions *exceptions, struct reader *reader, uint64_t thread_state, uint64_t sys)
 {
     struct raised *chain[CHAIN_MAX];
     struct thread *thread = thread_get(exceptions, thread_state);
     if (thread == NULL)
         return true;
     if (!thread->found)
-        thread->found = find_exception(reader, thread);
+        thread->found = find_exception(reader, thread, sys);
     if (!thread->found || thread->exception == 0)
         return thread->found;
     bool settled = true;

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 
 #include "cleanup.h"
+#include "object/string.h"
+#include "target/target.h"
 #include "walk/entries.h"
 
 struct spprof_error *walk_new(struct copy *copy, const struct layout *layout, uint64_t runtime, struct walk **result)
@@ -58,15 +60,39 @@ void walk_entries(struct walk *walk)
     } while (copy_fetch(walk->reader.copy));
 }
 
+/*
+ * The dict of the sys module, in a core whose main thread has left the program's own code: it was about to report an exception. Where the
+ * program still runs, sys.last_exc is of an earlier time (an interactive session). 0: none; true when that is known.
+ */
+static bool find_sys(struct walk *walk, const struct interpreter *interpreter, const struct thread_state *thread, uint64_t *sys)
+{
+    const struct stack *stack = &thread->stack;
+    bool in_module = false;
+    *sys = 0;
+    if (copy_target(walk->reader.copy)->kind != SPPROF_TARGET_CORE || !interpreter->is_main || thread->thread_id != walk->list.main_thread)
+        return true;
+    if (stack->frame_count > 0) {
+        const struct code_entry *oldest = stack->frames[stack->frame_count - 1].code;
+        enum copy_status status = oldest->status == COPY_READY ? string_equals(&walk->reader, oldest->name, "<module>", &in_module) : oldest->status;
+        if (status != COPY_READY || in_module)
+            return status != COPY_PENDING;
+    }
+    uint64_t place = interpreter->address + (uint64_t)LAYOUT(walk->reader.layout, interpreter, sysdict);
+    return reader_pointer(&walk->reader, place, "the sys module's dict", sys) != COPY_PENDING;
+}
+
 static bool step_values(struct walk *walk, bool locals, uint64_t only_thread)
 {
     bool settled = true;
     for (size_t i = 0; i < walk->list.count; i++) {
         for (size_t j = 0; j < walk->list.interpreters[i]->thread_count; j++) {
-            const struct stack *stack = &walk->list.interpreters[i]->threads[j]->stack;
+            const struct thread_state *thread = walk->list.interpreters[i]->threads[j];
+            const struct stack *stack = &thread->stack;
+            uint64_t sys;
             if (only_thread != 0 && stack->thread_state != only_thread)
                 continue;
-            bool exception = exceptions_step(walk->exceptions, &walk->reader, stack->thread_state);
+            bool exception = find_sys(walk, walk->list.interpreters[i], thread, &sys) &&
+                             exceptions_step(walk->exceptions, &walk->reader, stack->thread_state, sys);
             bool frames = !locals || locals_step(walk->locals, &walk->reader, stack);
             settled = settled && exception && frames;
         }

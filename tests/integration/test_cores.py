@@ -236,3 +236,16 @@ def test_doctor_of_a_core(spprof, crash, interpreter):
     text = done.stdout.decode("utf-8")
     assert interpreter.minor in text
     assert re.findall(r"[\x00-\x09\x0b-\x1f\x7f]", text) == []
+
+
+@pytest.mark.native
+def test_the_exception_that_nobody_caught(spprof, launcher, interpreter):
+    kernel_cores_or_skip()
+    target = launcher.start("uncaught.py")
+    truth, core = target.truth, core_of(target)
+    report = spprof.report("--locals", *arguments(interpreter), core, codes=(0, 3))
+    exceptions = [thread["exception"] for interpreter in report["interpreters"] for thread in interpreter["threads"] if thread["main"]]
+    assert [(one["type"], one["message"], one["cause"]["message"]) for one in exceptions] == [
+        ("RuntimeError", truth["message"], truth["cause"])]
+    frames = [[frame["file"], frame["line"], frame["function"]] for frame in exceptions[0]["traceback"]]
+    assert frames == truth["frames"]
