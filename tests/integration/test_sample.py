@@ -191,6 +191,7 @@ ticks = []
 signal.signal(signal.SIGALRM, lambda *_: ticks.append(1))
 signal.setitimer(signal.ITIMER_REAL, 0.01, 0.01)
 burn(1.0)
+signal.setitimer(signal.ITIMER_REAL, 0)  # at its end the interpreter no longer handles signals
 child = os.fork()
 if child == 0: os._exit(5)
 assert os.waitpid(child, 0)[1] >> 8 == 5
