@@ -200,47 +200,51 @@ static void judge(struct capture *capture, struct capture_context *context, stru
         judge_pairs(capture, context, count - (known > 0 ? known : 1), verdict);
 }
 
-/* Whether the frames from first on, to the oldest, are the ones that were taken over. */
-static bool still_stands(const struct capture *capture, size_t first)
+/* How many of the oldest frames are still the ones that were taken over; the newest of them may have run on. */
+static size_t still_standing(const struct capture *capture)
 {
     const struct captured_frames *frames = &capture->frames;
     const struct stack *stack = &capture->stack;
-    size_t height = frames->count - first;
-    if (stack->truncated != NULL || stack->frame_count < height)
-        return false;
-    for (size_t i = 0; i < height; i++) {
-        const struct captured_frame *then = &frames->items[first + i];
-        const struct raw_frame *now = &stack->frames[stack->frame_count - height + i];
-        if (then->address != now->address || then->code != now->code || (i > 0 && then->instruction != now->instruction))
-            return false;
+    size_t height = 0;
+    while (stack->truncated == NULL && height < frames->count && height < stack->frame_count) {
+        const struct captured_frame *then = &frames->items[frames->count - 1 - height];
+        const struct raw_frame *now = &stack->frames[stack->frame_count - 1 - height];
+        if (then->address != now->address || then->code != now->code)
+            break;
+        height++;
+        if (then->instruction != now->instruction)
+            break;
     }
-    return true;
+    return height;
 }
 
-/* Proves the pair of first and its caller, and the oldest frame, by seeing them again and again. */
-static bool stands_long(struct capture *capture, struct capture_context *context, size_t first)
+/* How many of the oldest frames are seen again and again; 0 where they are fewer than needed. */
+static size_t stands_long(struct capture *capture, struct capture_context *context, size_t needed)
 {
     uint64_t head;
-    for (int i = 0; i < PROOF_READINGS; i++) {
+    size_t height = capture->frames.count;
+    for (int i = 0; i < PROOF_READINGS && height >= needed; i++) {
         read_once(capture, context, &head);
-        if (!still_stands(capture, first))
-            return false;
+        size_t now = still_standing(capture);
+        height = now < height ? now : height;
     }
-    return true;
+    return height >= needed ? height : 0;
 }
 
-/* The frames that were read, with a pair in doubt, then pair by pair proven. False: they have changed. */
+/* The frames that were read, with a pair in doubt: it is proven, and all others that stand as long as it does. False: not all are. */
 static bool prove(struct capture *capture, struct capture_context *context, struct verdict *verdict)
 {
-    while (verdict->unproven) {
-        size_t callee = verdict->first - 1;
-        if (!stands_long(capture, context, callee))
-            return false;
-        const struct captured_frame *pair = &capture->frames.items[callee];
-        call_sites_prove(context->sites, pair[1].code, pair[1].offset, pair->code);
-        *verdict = (struct verdict){.sound = true};
-        judge_pairs(capture, context, callee, verdict);
+    size_t callee = verdict->first - 1, count = capture->frames.count;
+    size_t height = stands_long(capture, context, count - callee);
+    if (height == 0)
+        return false;
+    for (size_t i = callee + 1; i-- > count - height;) {
+        const struct captured_frame *pair = &capture->frames.items[i];
+        if (pair->fits)
+            call_sites_prove(context->sites, pair[1].code, pair[1].offset, pair->code);
     }
+    *verdict = (struct verdict){.sound = true};
+    judge_pairs(capture, context, callee, verdict);
     return verdict->sound;
 }
 
@@ -312,13 +316,12 @@ static struct capture_outcome take_still(struct capture *capture, struct capture
 /* After all tries: the nearest callers that stand. */
 static struct capture_outcome take_callers(struct capture *capture, struct capture_context *context, const struct verdict *verdict)
 {
-    uint64_t head = capture->stack.head;
     struct capture_outcome outcome = {.result = CAPTURE_CUT, .retried = true};
     bool lower_part = !verdict->sound && verdict->first < capture->frames.count;
     if (lower_part && root_is_right(capture, context)) {
         cut(&capture->frames, verdict->first);
-    } else if (climb(capture, context, head)) {
-        if (capture->frames.items[0].address == head)
+    } else if (climb(capture, context, capture->stack.head)) {
+        if (capture->frames.items[0].address == capture->stack.head)
             outcome.result = CAPTURE_RECOVERED;
     } else {
         return (struct capture_outcome){

@@ -9,7 +9,7 @@ enum {
     NAMES_MAX = 1 << 14,
     NAME_LENGTH_MAX = 1 << 10, /* code points; a longer one is not looked for: many that claim to be long would fill the memory */
     WANTED_MAX = 8,
-    BYTECODE_MAX = 1 << 24,
+    BYTECODE_MAX = 1 << 20,
     CODE_UNIT = 2,
 };
 

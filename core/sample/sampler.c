@@ -17,7 +17,7 @@ enum {
     LIST_NS = 5 * MS,       /* and all of them listed anew */
     NAME_NS = 50 * MS,
     PROGRESS_NS = 100 * MS,
-    CODES_MAX = 1 << 16,   /* code objects that are remembered */
+    CODES_MAX = 1 << 15,   /* code objects that are remembered */
     GO_PART = 5,           /* of a period, which a target that is stopped for each look runs at least */
 };
 

@@ -6,7 +6,7 @@
 #include "target/target.h"
 #include "walk/position.h"
 
-enum { SAMPLES_MAX = 2048, FRAMES_MAX = 1 << 20, PLACES = 1 << 14, THREADS_MAX = 1024, MENTIONS_MAX = 1 << 17 };
+enum { SAMPLES_MAX = 2048, FRAMES_MAX = 1 << 20, PLACES = 1 << 14, THREADS_MAX = 1024, MENTIONS_MAX = 1 << 25 /* bytes */ };
 
 struct spprof_error *tally_init(struct tally *tally, struct spprof_profile *profile, struct capture_context *context)
 {
@@ -67,8 +67,8 @@ static size_t gather_codes(struct tally *tally, struct code_entry **codes)
     return count;
 }
 
-/* Retires the code objects whose addresses hold something else by now. */
-static void check_codes(struct tally *tally)
+/* Retires the code objects whose addresses hold something else by now. False: there is no memory to tell. */
+static bool check_codes(struct tally *tally)
 {
     const struct layout *layout = tally->context->layout;
     size_t size = code_header_size(layout);
@@ -77,7 +77,7 @@ static void check_codes(struct tally *tally)
     CLEANUP_FREE struct spprof_range *ranges = calloc(count + 1, sizeof *ranges);
     CLEANUP_FREE uint8_t *headers = calloc(count + 1, size);
     if (codes == NULL || ranges == NULL || headers == NULL)
-        return;
+        return false;
     for (size_t i = 0; i < count; i++)
         ranges[i] = (struct spprof_range){.address = codes[i]->code->address, .size = size, .buffer = headers + i * size};
     target_read_many(copy_target(tally->context->reader.copy), ranges, count);
@@ -88,8 +88,9 @@ static void check_codes(struct tally *tally)
         code_table_retire(tally->context->codes, codes[i]);
         retired = true;
     }
-    if (retired || copy_count(tally->context->mentions.copy) > MENTIONS_MAX)
+    if (retired || copy_bytes(tally->context->mentions.copy) > MENTIONS_MAX)
         copy_clear(tally->context->mentions.copy);
+    return true;
 }
 
 static uint32_t place_of(struct tally *tally, const struct tally_frame *frame)
@@ -184,10 +185,11 @@ static void count_sample(struct tally *tally, const struct tally_sample *sample)
 
 void tally_commit(struct tally *tally, bool still)
 {
-    if (!still && tally->frame_count > 0)
-        check_codes(tally);
-    for (size_t i = 0; i < tally->sample_count; i++)
+    bool checked = still || tally->frame_count == 0 || check_codes(tally);
+    for (size_t i = 0; i < tally->sample_count && checked; i++)
         count_sample(tally, &tally->samples[i]);
+    if (!checked)
+        tally->profile->counts.dropped[SPPROF_DROP_UNREADABLE] += tally->sample_count;
     tally->sample_count = tally->frame_count = 0;
 }
 

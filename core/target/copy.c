@@ -39,6 +39,7 @@ struct copy {
     uint8_t *buffer; /* of merged ranges */
     size_t buffer_size;
     uint32_t round;
+    size_t bytes; /* of all entries */
     size_t sorted_count; /* entries that stood in order when they were last read merged */
 };
 
@@ -75,14 +76,15 @@ void copy_clear(struct copy *copy)
     for (size_t i = 0; i < copy->entry_count; i++)
         free_entry(copy->entries[i]);
     copy->entry_count = 0;
+    copy->bytes = 0;
     copy->pending_count = 0;
     copy->sorted_count = 0;
     memset(copy->buckets, 0, copy->bucket_count * sizeof *copy->buckets);
 }
 
-size_t copy_count(const struct copy *copy)
+size_t copy_bytes(const struct copy *copy)
 {
-    return copy->entry_count;
+    return copy->bytes;
 }
 
 void copy_free(struct copy *copy)
@@ -177,6 +179,7 @@ static struct entry *add(struct copy *copy, uint64_t address, size_t size)
         free_entry(entry);
         return NULL;
     }
+    copy->bytes += size;
     link_entry(copy, entry);
     if (copy->entry_count > copy->bucket_count * 2)
         grow_buckets(copy);
@@ -335,10 +338,12 @@ static void drop_unwanted(struct copy *copy, uint32_t rounds)
     size_t kept = 0;
     for (size_t i = 0; i < copy->entry_count; i++) {
         struct entry *entry = copy->entries[i];
-        if (copy->round - entry->wanted < rounds)
+        if (copy->round - entry->wanted < rounds) {
             copy->entries[kept++] = entry;
-        else
+        } else {
+            copy->bytes -= entry->size;
             free_entry(entry);
+        }
     }
     if (kept == copy->entry_count)
         return;

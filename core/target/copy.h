@@ -48,7 +48,7 @@ void copy_refresh(struct copy *copy);
  */
 void copy_reread(struct copy *copy, struct spprof_range *last, bool merged);
 
-size_t copy_count(const struct copy *copy); /* ranges */
+size_t copy_bytes(const struct copy *copy); /* of all ranges */
 
 /* Forgets every range. */
 void copy_clear(struct copy *copy);

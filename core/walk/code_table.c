@@ -10,6 +10,7 @@ enum {
     BUCKETS = 1 << 12,
     LINE_TABLE_MAX = 1 << 26,
     THREAD_BYTECODE_MAX = 1 << 16,
+    RANGES_MAX = 1 << 11, /* of one code object that are kept: each costs a shift of all behind it, and a count that was torn may be large */
     CODE_UNIT = 2,
 };
 
@@ -284,7 +285,7 @@ static void add_ranges(struct code_table *table, struct code_entry *entry)
     if (!table->keeps_ranges)
         return;
     add_range(table, entry, entry->bytecode);
-    for (size_t i = 0; i < entry->thread_bytecode_count; i++)
+    for (size_t i = 0; i < entry->thread_bytecode_count && i < RANGES_MAX; i++)
         add_range(table, entry, entry->thread_bytecode[i]);
 }
 
