@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes opcodes.inc: for each minor version which instructions load a name, and how many cache entries follow each.
+"""Makes opcodes.inc: for each minor version which instructions load a name, which call, leave or resume, and how many cache entries follow each.
 
 generate_opcodes.py --repository GIT     GIT: a clone of CPython with its tags; the newest release of each minor version is read
 """
@@ -14,6 +14,12 @@ NAME_SHIFTS = {
     9: {"LOAD_NAME": 0, "LOAD_GLOBAL": 0, "LOAD_ATTR": 0, "LOAD_METHOD": 0},
     11: {"LOAD_NAME": 0, "LOAD_GLOBAL": 1, "LOAD_ATTR": 0, "LOAD_METHOD": 0},
     12: {"LOAD_NAME": 0, "LOAD_GLOBAL": 1, "LOAD_ATTR": 1, "LOAD_SUPER_ATTR": 2, "LOAD_FROM_DICT_OR_GLOBALS": 0},
+}
+KINDS = {
+    "INSTRUCTION_LEAVES": {"RETURN_VALUE", "RETURN_CONST", "RETURN_GENERATOR", "YIELD_VALUE"},
+    "INSTRUCTION_RESUMES": {"FOR_ITER", "SEND", "YIELD_FROM"},
+    "INSTRUCTION_HIDDEN": {"INSTRUMENTED_LINE", "INSTRUMENTED_INSTRUCTION"},
+    "INSTRUCTION_CALLS": {"CALL", "CALL_KW", "CALL_FUNCTION_EX", "CALL_FUNCTION", "CALL_FUNCTION_KW", "CALL_METHOD"},
 }
 OPCODE_HEADERS = ["Include/opcode_ids.h", "Include/opcode.h"]
 METADATA_HEADERS = ["Include/internal/pycore_opcode_metadata.h", "Include/internal/pycore_opcode.h"]
@@ -45,15 +51,17 @@ def table(text, name):
 
 
 def instructions(repository, minor, tag):
-    """(number, name, cache entries, shift of the name or None) for each instruction, specialised ones included."""
+    """(number, name, cache entries, shift of the name or None, kind or None) for each instruction, specialised ones included."""
     header = next(read(repository, tag, OPCODE_HEADERS if minor >= 13 else OPCODE_HEADERS[1:]))
     numbers = {name: int(value) for name, value in re.findall(r"#define\s+([A-Z]\w+)\s+(\d+)\s*$", header, re.M) if int(value) < 256}
     metadata = "".join(read(repository, tag, METADATA_HEADERS)) if minor >= 11 else ""
     caches, bases = table(metadata, "_PyOpcode_Caches"), table(metadata, "_PyOpcode_Deopt")
     shifts = NAME_SHIFTS[max(version for version in NAME_SHIFTS if version <= minor)]
+    kinds = {name: kind for kind, names in KINDS.items() for name in names}
     for name, number in numbers.items():
         base = bases.get(name, name)
-        yield number, name, int(caches.get(base, 0)), shifts.get(base)
+        plain = base.removeprefix("INSTRUMENTED_")
+        yield number, name, int(caches.get(base, caches.get(plain, 0))), shifts.get(plain), kinds.get(base) or kinds.get(plain)
 
 
 def main():
@@ -63,12 +71,13 @@ def main():
     lines = ["/* Made by generate_opcodes.py from the headers of CPython. */", "/* clang-format off */"]
     for minor, tag in newest_tags(repository).items():
         found = sorted(instructions(repository, minor, tag))
-        extended = next(number for number, name, _, _ in found if name == "EXTENDED_ARG")
+        extended = next(number for number, name, *_ in found if name == "EXTENDED_ARG")
         lines.append(f"static const struct layout_bytecode bytecode_3_{minor} = {{ /* {tag} */")
         lines.append(f"    .extended_arg = {extended},")
-        if any(caches for _, _, caches, _ in found):
-            lines.append("    .caches = {" + ", ".join(f"[{number}] = {caches}" for number, _, caches, _ in found if caches) + "},")
-        lines.append("    .name_shift = {" + ", ".join(f"[{number}] = {shift + 1}" for number, _, _, shift in found if shift is not None) + "},")
+        if any(caches for _, _, caches, *_ in found):
+            lines.append("    .caches = {" + ", ".join(f"[{number}] = {caches}" for number, _, caches, *_ in found if caches) + "},")
+        lines.append("    .name_shift = {" + ", ".join(f"[{number}] = {shift + 1}" for number, _, _, shift, _ in found if shift is not None) + "},")
+        lines.append("    .kinds = {" + ", ".join(f"[{number}] = {kind}" for number, *_, kind in found if kind) + "},")
         lines.append("};")
     lines.append("/* clang-format on */")
     OUTPUT.write_text("\n".join(lines) + "\n")

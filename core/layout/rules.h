@@ -57,11 +57,21 @@ enum frame_owner { FRAME_OWNER_THREAD, FRAME_OWNER_GENERATOR, FRAME_OWNER_FRAME_
 enum generator_state { GENERATOR_CREATED, GENERATOR_SUSPENDED, GENERATOR_RUNNING, GENERATOR_FINISHED };
 enum { GENERATOR_STATE_LOWEST = 3, GENERATOR_STATES = 9 };
 
-/* What is to be known of the bytecode to see which names a line mentions: Include/opcode.h, Include/internal/pycore_opcode*.h. */
+/* What an instruction does to its frame. */
+enum instruction_kind {
+    INSTRUCTION_OTHER,
+    INSTRUCTION_LEAVES,  /* hands control back to the caller */
+    INSTRUCTION_CALLS,   /* pushes the frame of a function, or calls C code */
+    INSTRUCTION_HIDDEN,  /* a monitoring tool has put another one in its place */
+    INSTRUCTION_RESUMES, /* may go on with a generator, whose frame runs in place of this one */
+};
+
+/* What is to be known of the bytecode to see what a line calls: Include/opcode.h, Include/internal/pycore_opcode*.h. */
 struct layout_bytecode {
     uint8_t extended_arg;    /* the instruction that holds the higher bits of the next one's argument */
     uint8_t caches[256];     /* code units of inline cache behind an instruction, which may be a specialised one */
     uint8_t name_shift[256]; /* not 0: the argument, shifted right by one less than this, is an index into co_names */
+    uint8_t kinds[256];      /* enum instruction_kind */
 };
 
 struct layout_rules {
@@ -81,6 +91,11 @@ struct layout_rules {
     bool legacy_strings;            /* strings that are not compact, 3.9 to 3.11 */
     uint8_t owners[8];              /* enum frame_owner of each value of _PyInterpreterFrame.owner */
     uint64_t reference_tag_mask;    /* tag bits of a stack reference; 0: plain pointers */
+    /*
+     * How deep in the value stack of a frame the generator lies that runs in its place, 1 for the top: FOR_ITER_GEN and SEND_GEN in
+     * Python/generated_cases.c.h, as they leave the stack (3.15 keeps an index above the iterator). 0: none does, C code runs it.
+     */
+    uint8_t generator_depth;
     uint64_t integer_tag;           /* tag of an integer that stands in a stack reference; 0: none */
     int32_t instance_dict_offset;   /* INSTANCE_DICT_INLINE: of the dict pointer before the object */
     uint8_t unicode_kind_shift, unicode_compact_shift, unicode_ascii_shift; /* in the 32-bit state word of PyASCIIObject */

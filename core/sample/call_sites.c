@@ -6,10 +6,14 @@
 
 enum { FIRST_SLOTS = 1 << 12, SLOTS_MAX = 1 << 22 };
 
+/* In place of an offset: somewhere in the function. */
+static const int64_t anywhere = INT64_MIN;
+
+/* What is known of an instruction and a callee; callee NULL: of the instruction alone. */
 struct site {
     const struct code_entry *caller, *callee; /* caller NULL: a free slot */
     int64_t offset;
-    bool allowed;
+    uint32_t fact; /* whether it calls the callee; enum instruction_kind */
 };
 
 struct call_sites {
@@ -47,7 +51,7 @@ void call_sites_clear(struct call_sites *sites)
 
 static struct site *find(const struct call_sites *sites, const struct code_entry *caller, int64_t offset, const struct code_entry *callee)
 {
-    uint64_t hash = ((uint64_t)(uintptr_t)caller * 31 + (uint64_t)(uintptr_t)callee + (uint64_t)offset * 8191) * UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t hash = ((uint64_t)(uintptr_t)caller * 31 + (uint64_t)(uintptr_t)callee + (uint64_t)offset * UINT64_C(8191)) * UINT64_C(0x9e3779b97f4a7c15);
     for (size_t at = (size_t)(hash >> 32);; at++) {
         struct site *site = &sites->slots[at & (sites->slot_count - 1)];
         if (site->caller == NULL || (site->caller == caller && site->callee == callee && site->offset == offset))
@@ -76,12 +80,12 @@ static void make_room(struct call_sites *sites)
     *sites = grown;
 }
 
-static void remember(struct call_sites *sites, const struct code_entry *caller, int64_t offset, const struct code_entry *callee, bool allowed)
+static void remember(struct call_sites *sites, const struct code_entry *caller, int64_t offset, const struct code_entry *callee, uint32_t fact)
 {
     make_room(sites);
     struct site *site = find(sites, caller, offset, callee);
     sites->used += site->caller == NULL;
-    *site = (struct site){caller, callee, offset, allowed};
+    *site = (struct site){caller, callee, offset, fact};
 }
 
 bool call_sites_allow(struct call_sites *sites, struct reader *reader, const struct code_entry *caller, int64_t offset,
@@ -89,7 +93,7 @@ bool call_sites_allow(struct call_sites *sites, struct reader *reader, const str
 {
     const struct site *site = find(sites, caller, offset, callee);
     if (site->caller != NULL)
-        return site->allowed;
+        return site->fact != 0;
     bool allowed = line_mentions(reader, caller, offset, callee);
     remember(sites, caller, offset, callee, allowed);
     return allowed;
@@ -98,4 +102,24 @@ bool call_sites_allow(struct call_sites *sites, struct reader *reader, const str
 void call_sites_prove(struct call_sites *sites, const struct code_entry *caller, int64_t offset, const struct code_entry *callee)
 {
     remember(sites, caller, offset, callee, true);
+}
+
+bool call_sites_know(struct call_sites *sites, struct reader *reader, const struct code_entry *caller, const struct code_entry *callee)
+{
+    const struct site *site = find(sites, caller, anywhere, callee);
+    if (site->caller != NULL)
+        return site->fact != 0;
+    bool known = function_mentions(reader, caller, callee);
+    remember(sites, caller, anywhere, callee, known);
+    return known;
+}
+
+enum instruction_kind call_sites_kind(struct call_sites *sites, struct reader *reader, const struct code_entry *code, int64_t offset)
+{
+    const struct site *site = find(sites, code, offset, NULL);
+    if (site->caller != NULL)
+        return (enum instruction_kind)site->fact;
+    enum instruction_kind kind = instruction_kind(reader, code, offset);
+    remember(sites, code, offset, NULL, kind);
+    return kind;
 }

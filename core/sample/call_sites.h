@@ -22,4 +22,10 @@ bool call_sites_allow(struct call_sites *sites, struct reader *reader, const str
 /* Remembers that it does: the pair was seen to stand long enough. */
 void call_sites_prove(struct call_sites *sites, const struct code_entry *caller, int64_t offset, const struct code_entry *callee);
 
+/* Whether caller mentions callee, if not in this line, then in another one. */
+bool call_sites_know(struct call_sites *sites, struct reader *reader, const struct code_entry *caller, const struct code_entry *callee);
+
+/* What the instruction at a byte offset does; this is remembered, too. */
+enum instruction_kind call_sites_kind(struct call_sites *sites, struct reader *reader, const struct code_entry *code, int64_t offset);
+
 #endif

@@ -1,10 +1,9 @@
 /*
- * One stack of one thread of a target that runs: read in one call, checked frame by frame, read again where it contradicts itself.
+ * One stack of one thread of a target that runs: read in one call, and climbed from its oldest frame to its newest (climb.h).
  *
- * The instant of a sample is that at which the newest frame's address was read. The rest is read a moment later, when that frame may
- * have returned: its slot still tells what it was (a recovered sample). What is read piece by piece while the target runs may be of
- * different moments, so a caller and a callee count as a pair only where they are known to be one: the caller's line mentions the
- * callee (mention.h), or the pair was seen to stand through many readings, or it is part of the stack that was accepted before.
+ * The instant of a sample is that at which the newest piece of the data stack was copied. What is read piece by piece while the target
+ * runs may be of different moments, so a caller and a callee count as a pair only where they are known to be one: the caller's line
+ * mentions the callee (mention.h), or the pair was seen to stand through many readings, or it stands as it did in the sample before.
  */
 #ifndef SPPROF_SAMPLE_CAPTURE_H
 #define SPPROF_SAMPLE_CAPTURE_H
@@ -27,12 +26,14 @@ struct captured_frame {
     uint64_t address, previous;
     uint64_t instruction;
     int64_t offset; /* of the instruction, in bytes; negative: nothing has run */
+    bool generator;  /* it lies in a generator, and not on the data stack */
+    bool apart;      /* that is so, or one of its callers does */
+    uint64_t entered; /* the newest frame, this one or a caller of it, that C code has called */
     bool incomplete; /* it is being made: CPython does not show such a frame */
-    bool fits;       /* it lies where its caller pushed it, or that cannot be told */
 };
 
 struct captured_frames {
-    struct captured_frame *items; /* newest first; owned */
+    struct captured_frame *items; /* oldest first; owned */
     size_t count, capacity;
 };
 
@@ -41,9 +42,10 @@ struct capture {
     struct stack stack;
     struct frame_link *links;
     struct stack_memory memory;
-    struct captured_frames frames;   /* of the sample that was taken */
-    struct captured_frames accepted; /* of the one before */
-    uint64_t root;                   /* address of the oldest frame; 0: not known yet */
+    struct captured_frames frames; /* of the newest sample; of one that was dropped what still stands */
+    uint64_t steady;               /* so many bytes of the newest chunk are as they were when the frames were climbed */
+    uint64_t root;                 /* address of the oldest frame; 0: not known yet */
+    uint32_t strangers;            /* readings, one after the other, that have come to another oldest frame */
 };
 
 enum capture_result { CAPTURE_WHOLE, CAPTURE_RECOVERED, CAPTURE_CUT, CAPTURE_DROPPED };

@@ -1,16 +1,43 @@
 /*
- * Where the chain of frames that begins at the newest one cannot be followed, since that one has gone: the stack is climbed from its old end.
- * A frame lies right behind the one that pushed it, and names it, so the callers that still stand lead to those that they have called.
+ * A stack that was copied while its thread ran, put together from its oldest frame to its newest. The chain of frames that begins at the
+ * newest one was followed in the copy (walk/stack.h), but where that frame was, another one may stand by the time its memory is copied.
+ * The oldest frames are the steadiest: each says whether it runs, or waits for a frame that it has pushed, which then lies right behind it.
  */
 #ifndef SPPROF_SAMPLE_CLIMB_H
 #define SPPROF_SAMPLE_CLIMB_H
 
 #include "sample/capture.h"
 
+enum climb_end {
+    CLIMB_WHOLE,   /* the last frame is the newest */
+    CLIMB_DOUBT,   /* nobody knows whether the frame that comes next was called by the last one */
+    CLIMB_ELSEWHERE, /* the same, but the last one is known to call it from another line, so that it may have come, or gone, in between */
+    CLIMB_BROKEN,  /* what comes next is none, or no longer one */
+    CLIMB_NOTHING, /* not even the oldest frame is known */
+};
+
+struct climb {
+    enum climb_end end;
+    enum spprof_drop reason;     /* unless it is whole */
+    struct captured_frame doubt; /* CLIMB_DOUBT, CLIMB_ELSEWHERE: the frame that comes next */
+};
+
+/* Puts the frames of the reading that has just ended into capture->frames, in place of those that no longer stand. */
+struct climb climb(struct capture *capture, struct capture_context *context);
+
 /*
- * Puts into capture->frames what stands in the copy of the newest chunk: the callers of the sample before that are as they were, and
- * whoever was called above them, up to the frame at the address limit at most, pair by pair known to be one. False: nothing stands.
+ * The same before the chain was followed, where the newest chunk alone tells all: most stacks are plain, and only their top has changed.
+ * False: it does not.
  */
-bool climb(struct capture *capture, struct capture_context *context, uint64_t limit);
+bool climb_in_copy(struct capture *capture, struct capture_context *context);
+
+/* Whether all of capture->frames stand in the reading that has just ended as they did; the newest may have run on. */
+bool climb_stands(struct capture *capture, const struct layout *layout);
+
+/* Takes a frame over from a walk; SPPROF_DROP_REASONS: it is sound. */
+enum spprof_drop climb_take(const struct raw_frame *raw, const struct layout_rules *rules, struct captured_frame *frame);
+
+/* Appends a frame. False: no memory. */
+bool climb_push(struct captured_frames *frames, const struct captured_frame *frame);
 
 #endif

@@ -124,20 +124,74 @@ static bool holds(const struct wanted *wanted, uint32_t index)
     return false;
 }
 
-/* Whether an instruction of the line loads one of the names. */
+/* Steps through the instructions of a function. */
+struct instructions {
+    const struct layout_rules *rules;
+    const struct spprof_code *code;
+    const uint8_t *bytecode;
+    size_t size;
+    struct position_range range; /* of the line table, that the instruction begins in */
+    size_t at, next;             /* in bytes */
+};
+
+static struct instructions instructions_of(const struct reader *reader, const struct spprof_code *code, const uint8_t *bytecode, size_t size)
+{
+    return (struct instructions){.rules = reader->layout->rules, .code = code, .bytecode = bytecode, .size = size, .range.line = code->first_line};
+}
+
+static bool next_range(struct instructions *instructions)
+{
+    const struct spprof_code *code = instructions->code;
+    return position_next(instructions->rules->line_table, code->line_table, code->line_table_size, &instructions->range);
+}
+
+static enum instruction_kind kind_of(const struct instructions *instructions)
+{
+    return (enum instruction_kind)instructions->rules->bytecode->kinds[instructions->bytecode[instructions->at]];
+}
+
+/*
+ * Behind an instruction that a monitoring tool has hidden: how much of a cache it has is not known, but its part of the line table has a
+ * position of its own.
+ */
+static bool skip_hidden(struct instructions *instructions)
+{
+    const struct position hidden = instructions->range.position;
+    do {
+        if (!next_range(instructions))
+            return false;
+    } while (memcmp(&instructions->range.position, &hidden, sizeof hidden) == 0);
+    instructions->next = (size_t)instructions->range.start;
+    return true;
+}
+
+/* The next instruction; false: that was all. */
+static bool next_instruction(struct instructions *instructions)
+{
+    bool hidden = instructions->next > instructions->at && kind_of(instructions) == INSTRUCTION_HIDDEN;
+    if (hidden && !skip_hidden(instructions))
+        return false;
+    instructions->at = instructions->next;
+    while (instructions->range.end <= (int64_t)instructions->at)
+        if (!next_range(instructions))
+            return false;
+    if (instructions->at + CODE_UNIT > instructions->size)
+        return false;
+    instructions->next = instructions->at + CODE_UNIT * (1u + instructions->rules->bytecode->caches[instructions->bytecode[instructions->at]]);
+    return true;
+}
+
+/* Whether an instruction of the line loads one of the names; SPPROF_NO_POSITION: of any line. */
 static bool line_loads(const struct reader *reader, const struct spprof_code *code, const uint8_t *bytecode, size_t size, int32_t line,
                        const struct wanted *wanted)
 {
     const struct layout_bytecode *rules = reader->layout->rules->bytecode;
-    struct position_range range = {.line = code->first_line};
+    struct instructions each = instructions_of(reader, code, bytecode, size);
     uint32_t argument = 0;
-    for (size_t at = 0; at + CODE_UNIT <= size; at += CODE_UNIT * (1u + rules->caches[bytecode[at]])) {
-        uint8_t opcode = bytecode[at], shift = rules->name_shift[opcode];
-        argument = argument << 8 | bytecode[at + 1];
-        while (range.end <= (int64_t)at)
-            if (!position_next(reader->layout->rules->line_table, code->line_table, code->line_table_size, &range))
-                return false;
-        if (shift > 0 && range.position.line == line && holds(wanted, argument >> (shift - 1)))
+    while (next_instruction(&each)) {
+        uint8_t opcode = bytecode[each.at], shift = rules->name_shift[opcode];
+        argument = argument << 8 | bytecode[each.at + 1];
+        if (shift > 0 && (line == SPPROF_NO_POSITION || each.range.position.line == line) && holds(wanted, argument >> (shift - 1)))
             return true;
         if (opcode != rules->extended_arg)
             argument = 0;
@@ -151,13 +205,8 @@ static bool stands_in_line(const struct spprof_code *caller, const struct spprof
     return nameless && callee->first_line == line && equal(&caller->file, &callee->file);
 }
 
-bool line_mentions(struct reader *reader, const struct code_entry *caller, int64_t offset, const struct code_entry *callee)
+static bool loads(struct reader *reader, const struct code_entry *caller, int32_t line, const struct code_entry *callee)
 {
-    int32_t line = line_at(reader, caller->code, offset);
-    if (line == SPPROF_NO_POSITION || callee->code->name.bytes == NULL)
-        return false;
-    if (stands_in_line(caller->code, callee->code, line))
-        return true;
     if (LAYOUT(reader->layout, code, names) == LAYOUT_ABSENT || reader->layout->rules->bytecode == NULL)
         return false;
     struct wanted wanted = {.count = 0};
@@ -170,4 +219,36 @@ bool line_mentions(struct reader *reader, const struct code_entry *caller, int64
         status = names == COPY_READY ? status : names;
     } while (status == COPY_PENDING && copy_fetch(reader->copy));
     return status == COPY_READY && wanted.count > 0 && line_loads(reader, caller->code, bytecode, size, line, &wanted);
+}
+
+bool line_mentions(struct reader *reader, const struct code_entry *caller, int64_t offset, const struct code_entry *callee)
+{
+    int32_t line = line_at(reader, caller->code, offset);
+    if (line == SPPROF_NO_POSITION || callee->code->name.bytes == NULL)
+        return false;
+    return stands_in_line(caller->code, callee->code, line) || loads(reader, caller, line, callee);
+}
+
+bool function_mentions(struct reader *reader, const struct code_entry *caller, const struct code_entry *callee)
+{
+    return callee->code->name.bytes != NULL && loads(reader, caller, SPPROF_NO_POSITION, callee);
+}
+
+enum instruction_kind instruction_kind(struct reader *reader, const struct code_entry *code, int64_t offset)
+{
+    const uint8_t *bytecode = NULL;
+    size_t size = 0;
+    enum copy_status status;
+    if (reader->layout->rules->bytecode == NULL || offset < 0)
+        return INSTRUCTION_OTHER;
+    do {
+        status = want_bytecode(reader, code, &bytecode, &size);
+    } while (status == COPY_PENDING && copy_fetch(reader->copy));
+    if (status != COPY_READY)
+        return INSTRUCTION_OTHER;
+    struct instructions each = instructions_of(reader, code->code, bytecode, size);
+    while (next_instruction(&each) && each.at <= (uint64_t)offset)
+        if ((uint64_t)offset < each.next) /* 3.11 and 3.12 name the last unit of the cache of an instruction that calls */
+            return kind_of(&each);
+    return INSTRUCTION_OTHER;
 }

@@ -14,4 +14,10 @@
  */
 bool line_mentions(struct reader *reader, const struct code_entry *caller, int64_t offset, const struct code_entry *callee);
 
+/* Whether any line of the caller loads such a name. */
+bool function_mentions(struct reader *reader, const struct code_entry *caller, const struct code_entry *callee);
+
+/* Of the instruction at a byte offset, or in whose cache it lies; INSTRUCTION_OTHER, too, where the bytecode cannot be read. */
+enum instruction_kind instruction_kind(struct reader *reader, const struct code_entry *code, int64_t offset);
+
 #endif

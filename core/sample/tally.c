@@ -42,8 +42,10 @@ bool tally_add(struct tally *tally, struct sampled_thread *thread, const struct 
         return false;
     struct tally_sample *sample = &tally->samples[tally->sample_count++];
     *sample = (struct tally_sample){thread, tally->frame_count, captured->count, outcome->result, outcome->retried};
-    for (size_t i = 0; i < captured->count; i++)
-        tally->frames[tally->frame_count++] = (struct tally_frame){captured->items[i].code, captured->items[i].offset, captured->items[i].incomplete};
+    for (size_t i = 0; i < captured->count; i++) {
+        const struct captured_frame *frame = &captured->items[i];
+        tally->frames[tally->frame_count++] = (struct tally_frame){frame->code, frame->offset, frame->incomplete};
+    }
     return true;
 }
 
@@ -116,8 +118,8 @@ static uint32_t place_of(struct tally *tally, const struct tally_frame *frame)
 static size_t known_path(const struct sampled_thread *thread, const struct tally_frame *frames, size_t count)
 {
     size_t known = 0;
-    while (known < count && known < thread->path_count && thread->path[known].code == frames[count - 1 - known].code &&
-           thread->path[known].offset == frames[count - 1 - known].offset)
+    while (known < count && known < thread->path_count && thread->path[known].code == frames[known].code &&
+           thread->path[known].offset == frames[known].offset)
         known++;
     return known;
 }
@@ -130,7 +132,7 @@ static uint32_t node_of(struct tally *tally, struct sampled_thread *thread, cons
     uint32_t node = known > 0 ? thread->path[known - 1].node : tally->profile->threads[thread->profile_thread].root;
     thread->path_count = known;
     for (size_t i = known; i < count && node != SPPROF_NONE; i++) {
-        const struct tally_frame *frame = &frames[count - 1 - i];
+        const struct tally_frame *frame = &frames[i];
         uint32_t place = frame->incomplete ? SPPROF_NONE : place_of(tally, frame);
         if (!frame->incomplete)
             node = place == SPPROF_NONE ? SPPROF_NONE : spprof_profile_child(tally->profile, node, place);

@@ -445,23 +445,22 @@ static void distribute_merged(struct copy *copy, size_t ranges)
     }
 }
 
-void copy_reread(struct copy *copy, struct spprof_range *last, bool merged)
+void copy_reread(struct copy *copy, bool merged)
 {
     copy->pending_count = 0;
     uint32_t rounds = merged ? UNWANTED_ROUNDS_MERGED : UNWANTED_ROUNDS;
     if (++copy->round % rounds == 0)
         drop_unwanted(copy, rounds);
     size_t count = copy->entry_count, ranges = 0;
-    if (grow_ranges(copy, count + 1))
+    if (count == 0)
+        return;
+    if (grow_ranges(copy, count))
         ranges = merged ? plan_merged(copy) : plan_apart(copy);
-    if (ranges == 0 && count > 0) {
+    if (ranges == 0) {
         fail_all(copy->entries, count);
-        last->status = SPPROF_READ_UNMAPPED;
         return;
     }
-    copy->ranges[ranges] = *last;
-    target_read_many(copy->target, copy->ranges, ranges + 1);
-    last->status = copy->ranges[ranges].status;
+    target_read_many(copy->target, copy->ranges, ranges);
     if (merged)
         distribute_merged(copy, ranges);
     else

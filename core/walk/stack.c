@@ -389,6 +389,12 @@ static uint64_t remember_link(struct stack *stack, uint64_t code, uint64_t previ
     return previous;
 }
 
+const struct frame_link *stack_link(const struct stack *stack, uint64_t address)
+{
+    const struct frame_link *link = stack->links != NULL ? link_of(stack, address) : NULL;
+    return link != NULL && link->address == address && link->code != 0 ? link : NULL;
+}
+
 /* The shim lies in the C frame that runs every frame since the last one. */
 static void enter_by_shim(struct stack *stack)
 {
@@ -448,17 +454,24 @@ static bool recall(struct stack *stack, const struct reader *reader)
     return count > 0;
 }
 
+bool stack_enter(struct stack *stack, struct reader *reader)
+{
+    stack->chunk_data = NULL; /* what was fetched since may have moved it */
+    if (stack->progress != STACK_NEW)
+        return true;
+    enum copy_status status = enter(stack, reader);
+    if (status == COPY_FAILED) {
+        stack->fault = STACK_UNREADABLE;
+        finish(stack, reader->reason);
+    }
+    if (status == COPY_READY && stack->memory != NULL)
+        stack_memory_compare(stack->memory, stack, (size_t)stack->chunk_used);
+    return status != COPY_PENDING;
+}
+
 void stack_step(struct stack *stack, struct reader *reader, struct code_table *codes)
 {
-    enum copy_status status = COPY_READY;
-    stack->chunk_data = NULL; /* what was fetched since may have moved it */
-    if (stack->progress == STACK_NEW) {
-        status = enter(stack, reader);
-        if (status == COPY_FAILED)
-            stack->fault = STACK_UNREADABLE;
-        if (status == COPY_READY && stack->memory != NULL)
-            stack_memory_compare(stack->memory, stack, (size_t)stack->chunk_used);
-    }
+    enum copy_status status = stack_enter(stack, reader) ? COPY_READY : COPY_PENDING;
     while (status == COPY_READY && stack->progress == STACK_ENTERED) {
         if (stack->cursor == 0) {
             finish(stack, NULL);

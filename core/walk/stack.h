@@ -97,6 +97,12 @@ void stack_free(struct stack *stack); /* its contents */
 /* Takes a _PyInterpreterFrame at an address apart, from bytes up to its localsplus. False: it has an owner that does not exist. */
 bool stack_decode_frame(const struct layout *layout, const uint8_t *data, struct raw_frame *frame, uint64_t *code, uint64_t *previous);
 
+/* What is remembered of a generator's frame, or a frame object; NULL: nothing. */
+const struct frame_link *stack_link(const struct stack *stack, uint64_t address);
+
+/* The first part of a walk: the thread state, and the newest piece of the data stack. False: memory is to be fetched. */
+bool stack_enter(struct stack *stack, struct reader *reader);
+
 /* Walks as far as memory is there. The stack is whole, or truncated says why not, when progress is DONE. */
 void stack_step(struct stack *stack, struct reader *reader, struct code_table *codes);
 
