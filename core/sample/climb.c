@@ -213,16 +213,21 @@ static void follow_chain(struct climber *climber, uint64_t address)
     climber->spine.left = next != NULL && next->address == address ? climber->spine.left - 1 : 0;
 }
 
-/* Takes a frame apart; false: it is none, or has returned. Where its code object is none raw->code is NULL. */
-static bool decode(struct climber *climber, const uint8_t *data, uint64_t address, struct raw_frame *raw)
+/* Takes a frame apart; false: it is none, or has returned. Its code object is that of *code. */
+static bool decode(const struct climber *climber, const uint8_t *data, uint64_t address, struct raw_frame *raw, uint64_t *code)
 {
-    uint64_t code, previous;
+    uint64_t previous;
     *raw = (struct raw_frame){.address = address};
-    if (data == NULL || !stack_decode_frame(climber->layout, data, raw, &code, &previous) || code == 0)
+    if (data == NULL || !stack_decode_frame(climber->layout, data, raw, code, &previous) || *code == 0)
         return false;
     raw->previous = previous;
-    raw->code = code % 8 == 0 ? capture_code(climber->context, code) : NULL;
     return true;
+}
+
+/* The code object at an address; NULL: there is none. */
+static struct code_entry *code_at(const struct climber *climber, uint64_t address)
+{
+    return address % 8 == 0 ? capture_code(climber->context, address) : NULL;
 }
 
 /* Whether a frame of the chain was not pushed by its caller: C code lies between, or it is a generator's. */
@@ -274,8 +279,10 @@ static bool pushed(struct climber *climber, struct raw_frame *raw)
         return false;
     uint64_t address = frames->items[below - 1].address + frames->items[below - 1].code->frame_bytes;
     const uint8_t *data = copied(climber->capture, address, header_size(climber->layout));
-    if (!decode(climber, data, address, raw) || raw->previous != caller->address || raw->owner != FRAME_OWNER_THREAD || raw->entered)
+    uint64_t code;
+    if (!decode(climber, data, address, raw, &code) || is_apart(raw, caller->address))
         return false;
+    raw->code = code_at(climber, code);
     return !comes_or_goes(climber, raw);
 }
 
@@ -307,7 +314,11 @@ static bool resumed(struct climber *climber, struct raw_frame *raw)
     if (generator == 0 || generator % 8 != 0 || link == NULL)
         return false;
     const uint8_t *header = fetched(climber->capture, address, header_size(climber->layout));
-    if (!decode(climber, header, address, raw) || raw->code == NULL || raw->owner != FRAME_OWNER_GENERATOR)
+    uint64_t code;
+    if (!decode(climber, header, address, raw, &code) || raw->owner != FRAME_OWNER_GENERATOR)
+        return false;
+    raw->code = code_at(climber, code);
+    if (raw->code == NULL)
         return false;
     bool known = climber->work == WORK_WAITS || (link->previous == caller->address && link->code == raw->code->code->address);
     return raw->previous == caller->address || (raw->previous == 0 && known);
