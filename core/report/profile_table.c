@@ -281,8 +281,10 @@ static void write_counts(const struct table *table)
     uint64_t looks = counts->captured + counts_dropped(counts), due = counts->ticks + counts->overruns;
     write_heading(table, "Samples");
     fprintf(table->stream, "%10" PRIu64 " %5.1f%%  captured\n", counts->captured, percent(counts->captured, looks));
-    write_count(table, "recovered", counts->recovered, looks, "of them: their newest call had just returned");
-    write_count(table, "cut to caller", counts->cut_to_caller, looks, "of them: without their newest call");
+    write_count(table, "recovered", counts->recovered, looks, "of them: their newest call changed while they were read");
+    bool many = counts->cut_to_caller * 5 > counts->captured;
+    write_count(table, "cut to caller", counts->cut_to_caller, looks,
+                many ? "of them: without their newest calls, which --stop would show" : "of them: without their newest call");
     write_count(table, "retried", counts->retried, looks, "of them: took more than one try");
     write_drops(table, looks);
     char rate[80] = "";

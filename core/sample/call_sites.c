@@ -4,7 +4,7 @@
 
 #include "sample/mention.h"
 
-enum { FIRST_SLOTS = 1 << 12, SLOTS_MAX = 1 << 22 };
+enum { FIRST_SLOTS = 1 << 12, SLOTS_MAX = 1 << 22, WITNESSES = 16, SHARE = 4 /* of the instruction where the callee stands most often */ };
 
 /* In place of an offset: somewhere in the function. */
 static const int64_t anywhere = INT64_MIN;
@@ -13,7 +13,8 @@ static const int64_t anywhere = INT64_MIN;
 struct site {
     const struct code_entry *caller, *callee; /* caller NULL: a free slot */
     int64_t offset;
-    uint32_t fact; /* whether it calls the callee; enum instruction_kind */
+    uint32_t fact;      /* whether it calls the callee; enum instruction_kind */
+    uint32_t witnesses; /* stacks in which the callee stood there, and nothing says that it may; anywhere: on one instruction at most */
 };
 
 struct call_sites {
@@ -51,8 +52,8 @@ void call_sites_clear(struct call_sites *sites)
 
 static struct site *find(const struct call_sites *sites, const struct code_entry *caller, int64_t offset, const struct code_entry *callee)
 {
-    uint64_t hash = ((uint64_t)(uintptr_t)caller * 31 + (uint64_t)(uintptr_t)callee + (uint64_t)offset * UINT64_C(8191)) * UINT64_C(0x9e3779b97f4a7c15);
-    for (size_t at = (size_t)(hash >> 32);; at++) {
+    uint64_t sum = (uint64_t)(uintptr_t)caller * 31 + (uint64_t)(uintptr_t)callee + (uint64_t)offset * UINT64_C(8191);
+    for (size_t at = (size_t)(sum * UINT64_C(0x9e3779b97f4a7c15) >> 32);; at++) {
         struct site *site = &sites->slots[at & (sites->slot_count - 1)];
         if (site->caller == NULL || (site->caller == caller && site->callee == callee && site->offset == offset))
             return site;
@@ -80,28 +81,65 @@ static void make_room(struct call_sites *sites)
     *sites = grown;
 }
 
-static void remember(struct call_sites *sites, const struct code_entry *caller, int64_t offset, const struct code_entry *callee, uint32_t fact)
+static void remember(struct call_sites *sites, const struct code_entry *caller, int64_t offset, const struct code_entry *callee,
+                     uint32_t fact)
 {
     make_room(sites);
     struct site *site = find(sites, caller, offset, callee);
     sites->used += site->caller == NULL;
-    *site = (struct site){caller, callee, offset, fact};
+    *site = (struct site){caller, callee, offset, fact, 0};
+}
+
+static struct site *found(struct call_sites *sites, const struct code_entry *caller, int64_t offset, const struct code_entry *callee)
+{
+    if (find(sites, caller, offset, callee)->caller == NULL)
+        remember(sites, caller, offset, callee, false);
+    return find(sites, caller, offset, callee);
+}
+
+/* On which instruction the callee stands most often is kept with the function, and not for every stack. */
+static void count_witness(struct call_sites *sites, const struct site *site)
+{
+    enum { NOW_AND_THEN = 16 };
+    struct site known = *site; /* which may move */
+    if (known.witnesses % NOW_AND_THEN != 0)
+        return;
+    struct site *most = found(sites, known.caller, anywhere, known.callee);
+    if (known.witnesses > most->witnesses)
+        most->witnesses = known.witnesses;
 }
 
 bool call_sites_allow(struct call_sites *sites, struct reader *reader, const struct code_entry *caller, int64_t offset,
                       const struct code_entry *callee)
 {
-    const struct site *site = find(sites, caller, offset, callee);
-    if (site->caller != NULL)
-        return site->fact != 0;
-    bool allowed = line_mentions(reader, caller, offset, callee);
-    remember(sites, caller, offset, callee, allowed);
+    struct site *site = find(sites, caller, offset, callee);
+    if (site->caller == NULL) {
+        bool allowed = line_mentions(reader, caller, offset, callee);
+        remember(sites, caller, offset, callee, allowed);
+        return allowed;
+    }
+    bool allowed = site->fact != 0;
+    if (allowed && site->witnesses > 0 && site->witnesses < UINT32_MAX) {
+        site->witnesses++;
+        count_witness(sites, site);
+    }
     return allowed;
 }
 
 void call_sites_prove(struct call_sites *sites, const struct code_entry *caller, int64_t offset, const struct code_entry *callee)
 {
-    remember(sites, caller, offset, callee, true);
+    found(sites, caller, offset, callee)->fact = true;
+}
+
+bool call_sites_witness(struct call_sites *sites, const struct code_entry *caller, int64_t offset, const struct code_entry *callee)
+{
+    struct site *site = found(sites, caller, offset, callee);
+    uint32_t here = ++site->witnesses;
+    count_witness(sites, site);
+    uint32_t most = found(sites, caller, anywhere, callee)->witnesses;
+    site = found(sites, caller, offset, callee);
+    site->fact = here >= WITNESSES && here >= most / SHARE;
+    return site->fact;
 }
 
 bool call_sites_know(struct call_sites *sites, struct reader *reader, const struct code_entry *caller, const struct code_entry *callee)

@@ -22,6 +22,12 @@ bool call_sites_allow(struct call_sites *sites, struct reader *reader, const str
 /* Remembers that it does: the pair was seen to stand long enough. */
 void call_sites_prove(struct call_sites *sites, const struct code_entry *caller, int64_t offset, const struct code_entry *callee);
 
+/*
+ * Counts one more stack in which callee, whom no line of caller mentions, stands on this instruction. True: that is proof enough from now
+ * on. What was read a moment apart shows a callee on another instruction than that which calls it, but far less often than on the right one.
+ */
+bool call_sites_witness(struct call_sites *sites, const struct code_entry *caller, int64_t offset, const struct code_entry *callee);
+
 /* Whether caller mentions callee, if not in this line, then in another one. */
 bool call_sites_know(struct call_sites *sites, struct reader *reader, const struct code_entry *caller, const struct code_entry *callee);
 

@@ -4,6 +4,7 @@
 
 #include "cleanup.h"
 #include "sample/climb.h"
+#include "sample/standing.h"
 #include "target/target.h"
 
 enum {
@@ -119,7 +120,7 @@ static bool stand_long(struct capture *capture, struct capture_context *context)
     bool stand = true;
     for (int i = 0; i < PROOF_READINGS && stand; i++) {
         read_all(capture, context);
-        stand = climb_stands(capture, context->layout);
+        stand = standing_all(capture, context->layout);
     }
     return stand;
 }
@@ -128,7 +129,7 @@ static bool stand_long(struct capture *capture, struct capture_context *context)
 static bool prove(struct capture *capture, struct capture_context *context, const struct captured_frame *callee)
 {
     struct captured_frames *frames = &capture->frames;
-    if (frames->count == 0 || !climb_push(frames, callee))
+    if (frames->count == 0 || !captured_push(frames, callee))
         return false;
     bool proven = stand_long(capture, context);
     frames->count--;
@@ -183,20 +184,25 @@ static struct capture_outcome take_still(struct capture *capture, struct capture
         return (struct capture_outcome){.result = CAPTURE_DROPPED, .reason = reason_of(stack)};
     for (size_t i = stack->frame_count; i-- > 0;) {
         struct captured_frame frame;
-        enum spprof_drop reason = climb_take(&stack->frames[i], context->layout->rules, &frame);
+        enum spprof_drop reason = captured_take(&stack->frames[i], context->layout->rules, &frame);
         if (reason != SPPROF_DROP_REASONS)
             return (struct capture_outcome){.result = CAPTURE_DROPPED, .reason = reason};
-        if (!climb_push(frames, &frame))
+        if (!captured_push(frames, &frame))
             return (struct capture_outcome){.result = CAPTURE_DROPPED, .reason = SPPROF_DROP_UNREADABLE};
     }
     return (struct capture_outcome){.result = CAPTURE_WHOLE};
+}
+
+static bool is_unknown(enum climb_end end)
+{
+    return end == CLIMB_SILENT || end == CLIMB_DOUBT || end == CLIMB_ELSEWHERE;
 }
 
 /* Climbs what was read, and proves what is in doubt, as far as it stands. */
 static struct climb climb_and_prove(struct capture *capture, struct capture_context *context)
 {
     struct climb result = climb(capture, context);
-    for (int proofs = 0; proofs < PROOFS && (result.end == CLIMB_DOUBT || result.end == CLIMB_ELSEWHERE); proofs++) {
+    for (int proofs = 0; proofs < PROOFS && is_unknown(result.end); proofs++) {
         if (!prove(capture, context, &result.doubt))
             break;
         result = climb(capture, context);
@@ -249,6 +255,8 @@ struct capture_outcome capture_take(struct capture *capture, struct capture_cont
             capture->frames.count = 0;
         else if (result.end == CLIMB_WHOLE)
             return outcome_of(capture, head, try > 0);
+        else if (result.end == CLIMB_SILENT) /* to look again until somebody else is met would favour the others */
+            break;
     }
     return take_callers(capture, &result);
 }

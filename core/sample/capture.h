@@ -9,6 +9,7 @@
 #define SPPROF_SAMPLE_CAPTURE_H
 
 #include "sample/call_sites.h"
+#include "sample/captured.h"
 #include "spprof/profile.h"
 #include "walk/stack_memory.h"
 
@@ -19,22 +20,6 @@ struct capture_context {
     struct reader reader;   /* for code objects; its copy is emptied when they are decoded */
     struct reader mentions; /* for call sites; its copy keeps what was read until a code object dies */
     const struct layout *layout;
-};
-
-struct captured_frame {
-    struct code_entry *code;
-    uint64_t address, previous;
-    uint64_t instruction;
-    int64_t offset; /* of the instruction, in bytes; negative: nothing has run */
-    bool generator;  /* it lies in a generator, and not on the data stack */
-    bool apart;      /* that is so, or one of its callers does */
-    uint64_t entered; /* the newest frame, this one or a caller of it, that C code has called */
-    bool incomplete; /* it is being made: CPython does not show such a frame */
-};
-
-struct captured_frames {
-    struct captured_frame *items; /* oldest first; owned */
-    size_t count, capacity;
 };
 
 struct capture {

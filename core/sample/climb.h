@@ -10,8 +10,9 @@
 
 enum climb_end {
     CLIMB_WHOLE,   /* the last frame is the newest */
-    CLIMB_DOUBT,   /* nobody knows whether the frame that comes next was called by the last one */
-    CLIMB_ELSEWHERE, /* the same, but the last one is known to call it from another line, so that it may have come, or gone, in between */
+    CLIMB_SILENT,  /* the last one does not name the frame that comes next anywhere, so that nobody knows whether it has called it */
+    CLIMB_DOUBT,   /* the last one names the frame that comes next, but in another line, and seems to wait */
+    CLIMB_ELSEWHERE, /* the same, but does not seem to wait: the one that comes next has come, or gone, in between */
     CLIMB_BROKEN,  /* what comes next is none, or no longer one */
     CLIMB_NOTHING, /* not even the oldest frame is known */
 };
@@ -19,7 +20,7 @@ enum climb_end {
 struct climb {
     enum climb_end end;
     enum spprof_drop reason;     /* unless it is whole */
-    struct captured_frame doubt; /* CLIMB_DOUBT, CLIMB_ELSEWHERE: the frame that comes next */
+    struct captured_frame doubt; /* these three: the frame that comes next */
 };
 
 /* Puts the frames of the reading that has just ended into capture->frames, in place of those that no longer stand. */
@@ -30,14 +31,5 @@ struct climb climb(struct capture *capture, struct capture_context *context);
  * False: it does not.
  */
 bool climb_in_copy(struct capture *capture, struct capture_context *context);
-
-/* Whether all of capture->frames stand in the reading that has just ended as they did; the newest may have run on. */
-bool climb_stands(struct capture *capture, const struct layout *layout);
-
-/* Takes a frame over from a walk; SPPROF_DROP_REASONS: it is sound. */
-enum spprof_drop climb_take(const struct raw_frame *raw, const struct layout_rules *rules, struct captured_frame *frame);
-
-/* Appends a frame. False: no memory. */
-bool climb_push(struct captured_frames *frames, const struct captured_frame *frame);
 
 #endif

@@ -66,7 +66,8 @@ static enum copy_status want_name(struct reader *reader, uint64_t object, bool *
     return string_peek(reader, object, "a name", NAME_LENGTH_MAX, &characters, &length, &width, too_long);
 }
 
-static enum copy_status want_names(struct reader *reader, const struct code_entry *caller, const struct spprof_code *callee, struct wanted *wanted)
+static enum copy_status want_names(struct reader *reader, const struct code_entry *caller, const struct spprof_code *callee,
+                                   struct wanted *wanted)
 {
     const struct layout *layout = reader->layout;
     const uint8_t *data;
@@ -136,7 +137,8 @@ struct instructions {
 
 static struct instructions instructions_of(const struct reader *reader, const struct spprof_code *code, const uint8_t *bytecode, size_t size)
 {
-    return (struct instructions){.rules = reader->layout->rules, .code = code, .bytecode = bytecode, .size = size, .range.line = code->first_line};
+    const struct position_range nothing = {.line = code->first_line};
+    return (struct instructions){.rules = reader->layout->rules, .code = code, .bytecode = bytecode, .size = size, .range = nothing};
 }
 
 static bool next_range(struct instructions *instructions)
@@ -177,7 +179,8 @@ static bool next_instruction(struct instructions *instructions)
             return false;
     if (instructions->at + CODE_UNIT > instructions->size)
         return false;
-    instructions->next = instructions->at + CODE_UNIT * (1u + instructions->rules->bytecode->caches[instructions->bytecode[instructions->at]]);
+    uint8_t opcode = instructions->bytecode[instructions->at];
+    instructions->next = instructions->at + CODE_UNIT * (1u + instructions->rules->bytecode->caches[opcode]);
     return true;
 }
 

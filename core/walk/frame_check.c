@@ -61,6 +61,11 @@ bool frame_is_incomplete(const struct raw_frame *frame, const struct layout_rule
     return offset < (int64_t)frame->code->first_traceable * CODE_UNIT;
 }
 
+bool code_is_trampoline(const struct code_entry *code)
+{
+    return code->bytecode_size > 0 && (int64_t)code->first_traceable * CODE_UNIT >= (int64_t)code->bytecode_size;
+}
+
 bool frame_fits_caller(const struct raw_frame *callee, const struct raw_frame *caller)
 {
     uint64_t size = caller->code->frame_bytes;

@@ -20,4 +20,10 @@ bool frame_is_incomplete(const struct raw_frame *frame, const struct layout_rule
  */
 bool frame_fits_caller(const struct raw_frame *callee, const struct raw_frame *caller);
 
+/*
+ * Whether a function is one of the interpreter's own that only pushes another one: _Py_InitCleanup, Python/specialize.c of 3.13, which calls
+ * __init__ for a class. None of its instructions is traceable, so that its frames are never complete.
+ */
+bool code_is_trampoline(const struct code_entry *code);
+
 #endif

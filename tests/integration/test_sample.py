@@ -46,6 +46,17 @@ def test_no_impossible_stack(start, sample, interpreter, how):
 
 
 @matrix
+@pytest.mark.native
+def test_no_impossible_stack_of_functions_that_nobody_names(start, sample, interpreter):
+    target = start("paths.py", 8 if interpreter.free_threaded else 1, 60, "silent")
+    sampled = sample("-d", "1.5s", "-r", "20000", target.pid)
+    samples, faults = judge_paths(sampled.text, target.truth)
+    assert faults == {} and samples > 50
+    check_counts(sampled)
+    target.kill()
+
+
+@matrix
 @pytest.mark.parametrize("how", ["--no-stop", "--stop"])
 def test_threads_that_wait_are_where_the_program_says(parked, sample, how):
     target = parked("functions.py")

@@ -103,6 +103,7 @@ class Lldb:
         self.run("process detach")
         for _ in range(self.output("target list").count("target #")):
             self.output("target delete 0")
+        self.run("platform select host")  # an image or a core may have chosen another
 
     def close(self):
         self.process.stdin.close()

@@ -12,7 +12,8 @@
 
 /*
  * main, middle, other, leaf, hidden. In its first line a function calls nobody; in MENTIONS_* it calls the one that the line names, in
- * SILENT C code, which calls one that no line names (a callback); in LOOPS it goes through the generator that the line names. Frames keep the line of their last call.
+ * SILENT C code, which calls one that no line names (a callback); in LOOPS it goes through the generator that the line names. Frames keep
+ * the line of their last call.
  */
 enum function { MAIN, MIDDLE, OTHER, LEAF, HIDDEN, FUNCTIONS };
 enum { FIRST_LINE = 1, MENTIONS_A = 10, MENTIONS_B = 11, SILENT = 12, LOOPS = 13, RETURNS = 14 };

@@ -39,7 +39,8 @@ static int teardown(void **state)
 #define SINCE_3_13(test)                                                                                                                   \
     MENTION_TEST(test, 4, "3.13"), MENTION_TEST(test, 5, "3.13t"), MENTION_TEST(test, 6, "3.14"), MENTION_TEST(test, 7, "3.14t"),          \
         MENTION_TEST(test, 8, "3.15"), MENTION_TEST(test, 9, "3.15t")
-#define SINCE_3_11(test) MENTION_TEST(test, 2, "3.11"), MENTION_TEST(test, 3, "3.12"), SINCE_3_13(test)
+#define SINCE_3_12(test) MENTION_TEST(test, 3, "3.12"), SINCE_3_13(test)
+#define SINCE_3_11(test) MENTION_TEST(test, 2, "3.11"), SINCE_3_12(test)
 #define EACH(test) BEFORE_3_11(test), SINCE_3_11(test)
 
 static struct code_entry *entry_of(struct program *program, uint64_t code)
@@ -190,6 +191,76 @@ static void test_caches_that_look_like_instructions(void **state)
         const struct code_entry *caller = caller_of(program, &body, names, 2);
         assert_false(mentions(program, caller, &body, callee_named(program, "callee")));
         assert_true(mentions(program, caller, &body, callee_named(program, "first")));
+    }
+}
+
+/* The kind of an instruction at each of its units, whatever its cache looks like. */
+static void test_kinds_of_instructions(void **state)
+{
+    struct program *program = *state;
+    static const struct {
+        enum operation operation;
+        enum instruction_kind kind;
+    } each[] = {{NO_OPERATION, INSTRUCTION_OTHER}, {CALL, INSTRUCTION_CALLS}, {LOAD_GLOBAL, INSTRUCTION_OTHER},
+                {FOR_ITER, INSTRUCTION_RESUMES}, {RETURN, INSTRUCTION_LEAVES}, {CALL, INSTRUCTION_CALLS}};
+    struct body body = {.units = 0};
+    size_t starts[sizeof each / sizeof *each + 1];
+    for (size_t i = 0; i < sizeof each / sizeof *each; i++) {
+        starts[i] = body.units;
+        emit(program->memory, &body, each[i].operation, 0, LINE + (int32_t)i % 2);
+        for (size_t unit = starts[i] + 1; unit < body.units; unit++)
+            body.bytes[unit * 2] = opcode_of(program->memory, i % 2 == 0 ? RETURN : CALL)->number;
+    }
+    starts[sizeof each / sizeof *each] = body.units;
+    struct code_entry *code = caller_of(program, &body, NULL, 0);
+    struct reader *reader = &program->memory->reader;
+    for (size_t i = 0; i < sizeof each / sizeof *each; i++)
+        for (size_t unit = starts[i]; unit < starts[i + 1]; unit++) {
+            assert_int_equal(instruction_kind(reader, code, (int64_t)unit * 2), each[i].kind);
+            assert_int_equal(call_sites_kind(program->sites, reader, code, (int64_t)unit * 2), each[i].kind);
+        }
+    assert_int_equal(instruction_kind(reader, code, -2), INSTRUCTION_OTHER);
+    assert_int_equal(instruction_kind(reader, code, (int64_t)body.units * 2), INSTRUCTION_OTHER);
+    assert_int_equal(instruction_kind(reader, code, INT64_MAX), INSTRUCTION_OTHER);
+}
+
+/* INSTRUMENTED_LINE stands for an instruction with a cache: what lies in that is none, and what comes behind it is. */
+static void test_instructions_that_a_tool_hides(void **state)
+{
+    struct program *program = *state;
+    static const char *const names[] = {"first", "callee"};
+    const uint8_t hidden = program->memory->layout.rules->minor == 0x030f ? 253 : 254;
+    struct body body = one_load(program, LOAD_GLOBAL, 0);
+    body.bytes[2] = hidden;
+    for (size_t unit = 2; unit < body.units - 2; unit++) {
+        body.bytes[unit * 2] = opcode_of(program->memory, RETURN)->number;
+        body.bytes[unit * 2 + 1] = 1;
+    }
+    size_t behind = body.units;
+    emit(program->memory, &body, CALL, 0, LINE_BEHIND + 1);
+    emit_load(program->memory, &body, LOAD_GLOBAL, 1, LINE_BEHIND + 1);
+    struct code_entry *caller = caller_of(program, &body, names, 2), *callee = callee_named(program, "callee");
+    struct reader *reader = &program->memory->reader;
+    assert_int_equal(instruction_kind(reader, caller, 2), INSTRUCTION_HIDDEN);
+    for (size_t unit = 2; unit < behind - 2; unit++)
+        assert_int_equal(instruction_kind(reader, caller, (int64_t)unit * 2), INSTRUCTION_OTHER);
+    assert_int_equal(instruction_kind(reader, caller, (int64_t)behind * 2), INSTRUCTION_CALLS);
+    assert_true(mentions_at(program, caller, (int64_t)behind * 2, callee));
+    assert_false(mentions_at(program, caller, 2, callee));
+    assert_false(mentions_at(program, caller, 2, callee_named(program, "first")));
+}
+
+static void test_names_in_any_line(void **state)
+{
+    struct program *program = *state;
+    static const char *const names[] = {"first", "callee", "never loaded"};
+    struct body body = one_load(program, LOAD_GLOBAL, 1);
+    const struct code_entry *caller = caller_of(program, &body, names, 3);
+    struct reader *reader = &program->memory->reader;
+    for (int again = 0; again < 2; again++) {
+        assert_true(call_sites_know(program->sites, reader, caller, callee_named(program, "callee")));
+        assert_false(call_sites_know(program->sites, reader, caller, callee_named(program, "never loaded")));
+        assert_false(call_sites_know(program->sites, reader, caller, callee_named(program, "stranger")));
     }
 }
 
@@ -411,6 +482,25 @@ static void test_call_sites_ask_once(void **state)
 }
 
 /* However many there are, what is known stays true, and what is forgotten can be proven again. */
+/* A callee that no line names is believed where it is seen again and again, and not where it is seen now and then. */
+static void test_call_sites_by_witnesses(void **state)
+{
+    struct program *program = *state;
+    enum { OFTEN = 1000, RARELY = 20, OFFSET = 10, ASTRAY = 20 };
+    struct reader *reader = &program->memory->reader;
+    const struct code_entry *caller = callee_named(program, "caller"), *callee = callee_named(program, "callee");
+    assert_false(call_sites_witness(program->sites, caller, OFFSET, callee));
+    assert_false(call_sites_allow(program->sites, reader, caller, OFFSET, callee));
+    for (int i = 0; i < OFTEN; i++)
+        if (!call_sites_allow(program->sites, reader, caller, OFFSET, callee))
+            call_sites_witness(program->sites, caller, OFFSET, callee);
+    for (int i = 0; i < RARELY; i++)
+        assert_false(call_sites_witness(program->sites, caller, ASTRAY, callee));
+    assert_true(call_sites_allow(program->sites, reader, caller, OFFSET, callee));
+    assert_false(call_sites_allow(program->sites, reader, caller, ASTRAY, callee));
+    assert_false(call_sites_allow(program->sites, reader, caller, OFFSET, callee_named(program, "another")));
+}
+
 static void test_very_many_call_sites(void **state)
 {
     struct program *program = *state;
@@ -438,6 +528,9 @@ int main(void)
         EACH(test_many_names),
         EACH(test_extended_argument_ends),
         SINCE_3_11(test_caches_that_look_like_instructions),
+        EACH(test_kinds_of_instructions),
+        SINCE_3_12(test_instructions_that_a_tool_hides),
+        EACH(test_names_in_any_line),
         EACH(test_bytecode_that_ends_in_a_cache),
         EACH(test_private_names),
         EACH(test_classes),
@@ -448,6 +541,7 @@ int main(void)
         EACH(test_unreadable_bytecode),
         EACH(test_very_many_lines),
         EACH(test_call_sites_ask_once),
+        MENTION_TEST(test_call_sites_by_witnesses, 3, "3.12"),
         MENTION_TEST(test_very_many_call_sites, 3, "3.12"),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,8 +61,8 @@ struct spprof_sample_counts {
     double duration_s, rate_hz; /* sampled for; asked */
     uint64_t ticks, overruns;   /* looks made; looks that were due but could not be made in time */
     uint64_t captured;          /* samples that are in the profile, all of them */
-    uint64_t recovered;         /* of these: the newest frame was popped meanwhile, and read from what its slot still held */
-    uint64_t cut_to_caller;     /* of these: the newest frame could not be recovered, its caller stands for it */
+    uint64_t recovered;         /* of these: the newest frame is another one than the thread state named a moment before */
+    uint64_t cut_to_caller;     /* of these: what the newest frame is cannot be proven, its caller stands for it */
     uint64_t retried;           /* of these: it took more than one try */
     uint64_t dropped[SPPROF_DROP_REASONS];
     uint64_t threads_seen;

@@ -757,7 +757,7 @@ function showHeader() {
 
   const rows = [
     ["captured", counts.captured, looks, "samples in this graph"],
-    ["recovered", counts.recovered, looks, "of them: the newest call had just returned, and was still there"],
+    ["recovered", counts.recovered, looks, "of them: the newest call changed while they were read"],
     ["cut to caller", counts.cut_to_caller, looks, "of them: the newest call was gone, its caller stands for it"],
     ["retried", counts.retried, looks, "of them: it took more than one try"],
     ...Object.entries(counts.dropped).map(([reason, number]) => [`dropped: ${reason}`, number, looks, DROPS[reason] || ""]),

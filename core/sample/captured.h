@@ -1,0 +1,30 @@
+/* The frames of a stack that was captured. */
+#ifndef SPPROF_SAMPLE_CAPTURED_H
+#define SPPROF_SAMPLE_CAPTURED_H
+
+#include "spprof/profile.h"
+#include "walk/stack.h"
+
+struct captured_frame {
+    struct code_entry *code;
+    uint64_t address, previous;
+    uint64_t instruction;
+    int64_t offset; /* of the instruction, in bytes; negative: nothing has run */
+    bool generator;  /* it lies in a generator, and not on the data stack */
+    bool apart;      /* that is so, or one of its callers does */
+    uint64_t entered; /* the newest frame, this one or a caller of it, that C code has called */
+    bool incomplete; /* it is being made: CPython does not show such a frame */
+};
+
+struct captured_frames {
+    struct captured_frame *items; /* oldest first; owned */
+    size_t count, capacity;
+};
+
+/* Takes a frame over from a walk; SPPROF_DROP_REASONS: it is sound. */
+enum spprof_drop captured_take(const struct raw_frame *raw, const struct layout_rules *rules, struct captured_frame *frame);
+
+/* Appends a frame. False: no memory. */
+bool captured_push(struct captured_frames *frames, const struct captured_frame *frame);
+
+#endif

@@ -1,0 +1,115 @@
+#include "sample/standing.h"
+
+#include "sample/frame_bytes.h"
+
+enum { EMPTY_READINGS = 12 };
+
+/* Whether a frame stands in its bytes, at whatever instruction. */
+static bool is_there(const struct layout *layout, const uint8_t *data, const struct captured_frame *frame, uint64_t *instruction)
+{
+    struct raw_frame raw = {.address = frame->address};
+    uint64_t code, previous;
+    bool decoded = stack_decode_frame(layout, data, &raw, &code, &previous);
+    *instruction = raw.instruction;
+    return decoded && code == frame->code->code->address && previous == frame->previous && !frame->code->retired;
+}
+
+/*
+ * Whether a frame that C code has called may still be there: nobody but the thread state tells when it has returned. What it names is the
+ * newest frame, or lies beside the data stack, where it says nothing.
+ */
+static bool may_stand(const struct capture *capture, const struct captured_frame *frame)
+{
+    uint64_t head = capture->stack.head, chunk = capture->memory.chunk;
+    return head < chunk || head - chunk >= capture->memory.size || head >= frame->entered;
+}
+
+size_t standing_untouched(const struct capture *capture)
+{
+    const struct captured_frames *frames = &capture->frames;
+    uint64_t chunk = capture->memory.chunk;
+    if (frames->count == 0 || frames->items[0].address < chunk || frames->items[0].address - chunk >= capture->steady)
+        return 0; /* the oldest lie in other chunks */
+    for (size_t count = frames->count; count > 0; count--) {
+        const struct captured_frame *newest = &frames->items[count - 1];
+        bool sure = !newest->apart && !newest->code->retired && newest->code->frame_bytes != 0 && may_stand(capture, newest);
+        if (sure && newest->address >= chunk && newest->address - chunk + newest->code->frame_bytes <= capture->steady)
+            return count;
+    }
+    return 0;
+}
+
+/* How many of the oldest frames stand in what was read; still: as they did, or else the newest of them may have run on. */
+static size_t standing(struct capture *capture, const struct layout *layout, bool still)
+{
+    const struct captured_frames *frames = &capture->frames;
+    size_t height = still ? standing_untouched(capture) : 0;
+    bool same = true;
+    while (same && height < frames->count) {
+        const struct captured_frame *frame = &frames->items[height];
+        const uint8_t *data = frame_header(capture, layout, frame->address);
+        uint64_t instruction;
+        if (data == NULL || !is_there(layout, data, frame, &instruction) || !may_stand(capture, frame))
+            break;
+        same = instruction == frame->instruction;
+        if (same || !still)
+            height++;
+    }
+    return height;
+}
+
+size_t standing_frames(struct capture *capture, const struct layout *layout)
+{
+    return standing(capture, layout, true);
+}
+
+/* The same by the chain. */
+static size_t in_chain(const struct captured_frames *frames, const struct stack *stack, bool still)
+{
+    size_t height = 0;
+    bool same = true;
+    while (same && height < frames->count && height < stack->frame_count) {
+        const struct captured_frame *then = &frames->items[height];
+        const struct raw_frame *now = &stack->frames[stack->frame_count - 1 - height];
+        if (then->address != now->address || then->code != now->code || then->code->retired)
+            break;
+        same = then->instruction == now->instruction;
+        if (same || !still)
+            height++;
+    }
+    return height;
+}
+
+size_t standing_in_chain(const struct captured_frames *frames, const struct stack *stack)
+{
+    return in_chain(frames, stack, true);
+}
+
+bool standing_all(struct capture *capture, const struct layout *layout)
+{
+    const struct captured_frames *frames = &capture->frames;
+    const struct stack *stack = &capture->stack;
+    if (stack->truncated == NULL && in_chain(frames, stack, false) == frames->count)
+        return true;
+    if (layout->rules->frames == FRAME_OBJECTS || frames->count < 2)
+        return false;
+    const uint8_t *caller = frame_bytes_copied(capture, frames->items[frames->count - 2].address, frame_header_size(layout));
+    /* What a frame that runs has pushed before may still be seen where it lay. */
+    bool calls = caller != NULL && frame_work(layout, caller) != FRAME_RUNS;
+    return calls && standing(capture, layout, false) == frames->count;
+}
+
+bool standing_chain_is_right(struct capture *capture)
+{
+    const struct stack *stack = &capture->stack;
+    if (stack->truncated != NULL)
+        return false;
+    bool empty = stack->frame_count == 0;
+    if (empty && capture->frames.count > 0) { /* a C frame that is being made names none yet */
+        capture->strangers++;
+        return capture->strangers >= EMPTY_READINGS;
+    }
+    bool known = capture->root == 0 || empty || stack->frames[stack->frame_count - 1].address == capture->root;
+    capture->strangers = known ? 0 : capture->strangers + 1;
+    return known || (capture->strangers > 1 && (capture->strangers & (capture->strangers - 1)) == 0);
+}
