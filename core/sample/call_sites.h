@@ -24,7 +24,8 @@ void call_sites_prove(struct call_sites *sites, const struct code_entry *caller,
 
 /*
  * Counts one more stack in which callee, whom no line of caller mentions, stands on this instruction. True: that is proof enough from now
- * on. What was read a moment apart shows a callee on another instruction than that which calls it, but far less often than on the right one.
+ * on. What was read a moment apart shows a callee on another instruction than that which calls it, but far less often than on the right
+ * one.
  */
 bool call_sites_witness(struct call_sites *sites, const struct code_entry *caller, int64_t offset, const struct code_entry *callee);
 

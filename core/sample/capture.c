@@ -17,6 +17,7 @@ enum {
     PLANNING_ROUNDS = 4, /* readings that find out where the pieces lie */
     /* Torn pairs are seen in less than a third of the readings at worst, so that one in four billion passes for one that stood. */
     PROOF_READINGS = 20,
+    PROOF_TRIES = 80,
     PROOFS = 16, /* pairs that are proven for one sample */
 };
 
@@ -114,15 +115,18 @@ static enum spprof_drop reason_of(const struct stack *stack)
     }
 }
 
-/* Whether all frames that were climbed are seen again and again. */
+/* Whether all frames that were climbed are seen again and again. Readings that break off, as many do where frames lie apart, say nothing. */
 static bool stand_long(struct capture *capture, struct capture_context *context)
 {
-    bool stand = true;
-    for (int i = 0; i < PROOF_READINGS && stand; i++) {
+    int seen = 0;
+    for (int i = 0; i < PROOF_TRIES && seen < PROOF_READINGS; i++) {
         read_all(capture, context);
-        stand = standing_all(capture, context->layout);
+        if (standing_all(capture, context->layout))
+            seen++;
+        else if (capture->stack.truncated == NULL || context->layout->rules->frames == FRAME_INTERPRETER)
+            return false;
     }
-    return stand;
+    return seen == PROOF_READINGS;
 }
 
 /* The pair of the last frame that was climbed and the one that may come next: it is proven where it stands. */

@@ -41,7 +41,8 @@ struct capture_outcome {
     bool retried;
 };
 
-struct spprof_error *capture_init(struct capture *capture, struct spprof_target *target, const struct layout *layout, uint64_t thread_state);
+struct spprof_error *capture_init(struct capture *capture, struct spprof_target *target, const struct layout *layout,
+                                  uint64_t thread_state);
 void capture_free(struct capture *capture);
 
 /* Code entries are about to be freed: forgets those that it knows. */

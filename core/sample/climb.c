@@ -138,13 +138,13 @@ static bool pushed(struct climber *climber, const struct raw_frame *behind, uint
 static bool is_shim_of_last(struct climber *climber, uint64_t address)
 {
     enum { C_STACK_MAX = 1 << 26 };
-    uint64_t oldest = climber->capture->frames.items[0].previous, code;
-    struct raw_frame shim;
+    uint64_t oldest = climber->capture->frames.items[0].previous, code, previous;
+    struct raw_frame shim = {.address = address};
     if (address % 8 != 0 || address >= oldest || oldest - address > C_STACK_MAX)
         return false;
     const uint8_t *data = frame_bytes_beside(climber->capture, address, frame_header_size(climber->layout));
-    decode(climber, data, address, &shim, &code);
-    return data != NULL && shim.owner == FRAME_OWNER_INTERPRETER && shim.previous == last(climber)->address;
+    bool decoded = data != NULL && stack_decode_frame(climber->layout, data, &shim, &code, &previous);
+    return decoded && shim.owner == FRAME_OWNER_INTERPRETER && previous == last(climber)->address;
 }
 
 /* The frame that C code has pushed, which the last one has called. It says itself whether it runs. */
@@ -235,10 +235,11 @@ static bool has_left(struct climber *climber, const struct raw_frame *raw)
 /* A frame up to its local variables; NULL: it lies in an older chunk, and nothing but the chain tells of it. */
 static const uint8_t *header_of(struct climber *climber, const struct captured_frame *frame)
 {
-    uint64_t size = climber->layout->rules->frames == FRAME_INTERPRETER ? frame_header_size(climber->layout) : 0;
-    if (size == 0)
+    struct capture *capture = climber->capture;
+    if (climber->layout->rules->frames == FRAME_OBJECTS)
         return NULL;
-    return frame->generator ? frame_bytes_beside(climber->capture, frame->address, size) : frame_bytes_copied(climber->capture, frame->address, size);
+    uint64_t size = frame_header_size(climber->layout);
+    return frame->generator ? frame_bytes_beside(capture, frame->address, size) : frame_bytes_copied(capture, frame->address, size);
 }
 
 /* The frame that comes next. False: the last one is the newest. */

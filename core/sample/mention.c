@@ -135,7 +135,8 @@ struct instructions {
     size_t at, next;             /* in bytes */
 };
 
-static struct instructions instructions_of(const struct reader *reader, const struct spprof_code *code, const uint8_t *bytecode, size_t size)
+static struct instructions instructions_of(const struct reader *reader, const struct spprof_code *code, const uint8_t *bytecode,
+                                           size_t size)
 {
     const struct position_range nothing = {.line = code->first_line};
     return (struct instructions){.rules = reader->layout->rules, .code = code, .bytecode = bytecode, .size = size, .range = nothing};

@@ -154,18 +154,16 @@ static inline void set_head(struct running *running, uint64_t frame)
         set_chunk(&running->program, running->chunk, frame_in_chunk(running->chunk, running->calls.depth));
 }
 
-/* Whether the function of this depth was called by C code, which the one below has called. */
+/* Whether the function of this depth was called by C code, which the one below has called; the oldest one is. */
 static inline bool is_called_from_c(const struct running *running, size_t depth)
 {
-    return depth > 0 && running->calls.items[depth - 1].line == SILENT;
+    return depth == 0 || running->calls.items[depth - 1].line == SILENT;
 }
 
 static inline uint64_t caller_of(struct running *running, size_t depth)
 {
     struct memory *memory = running->memory;
-    if (depth == 0)
-        return 0;
-    uint64_t caller = frame_at(running, depth - 1);
+    uint64_t caller = depth > 0 ? frame_at(running, depth - 1) : 0;
     if (!is_called_from_c(running, depth) || memory->layout.rules->entry != ENTRY_BY_SHIM)
         return caller;
     uint64_t shim = running->shims[depth];
@@ -184,7 +182,7 @@ static inline void set_work(struct running *running, size_t depth, bool waits)
     if (LAYOUT(&memory->layout, frame, stacktop) != LAYOUT_ABSENT)
         put_u32(memory, FIELD_AT(memory, frame, frame, stacktop), waits ? 0 : UINT32_MAX);
     if (memory->layout.rules->entry == ENTRY_BY_CFRAME)
-        put_u8(memory, FIELD_AT(memory, frame, frame, is_entry), depth == 0 || is_called_from_c(running, depth));
+        put_u8(memory, FIELD_AT(memory, frame, frame, is_entry), is_called_from_c(running, depth));
 }
 
 static inline void write_frame(struct running *running, size_t depth)
@@ -258,7 +256,7 @@ static inline int setup(void **state)
                 frame_in_chunk(running->chunk, DEPTH_MAX + 1));
     running->head_address = FIELD_AT(memory, running->program.thread, thread_state, current_frame);
     place(memory, C_STACK_ROOM);
-    for (size_t level = 0; level < DEPTH_MAX; level++) {
+    for (size_t level = DEPTH_MAX; level-- > 0;) { /* it grows downwards */
         running->c_frames[level] = place_apart(memory, 64);
         running->shims[level] = place_apart(memory, FRAME_ROOM);
     }

@@ -6,8 +6,8 @@
 #define OBJECTS(test) CAPTURE_TEST(test, 0, "3.9"), CAPTURE_TEST(test, 1, "3.10")
 #define SINCE_3_14(test)                                                                                                                   \
     CAPTURE_TEST(test, 6, "3.14"), CAPTURE_TEST(test, 7, "3.14t"), CAPTURE_TEST(test, 8, "3.15"), CAPTURE_TEST(test, 9, "3.15t")
-#define SINCE_3_12(test)                                                                                                                   \
-    CAPTURE_TEST(test, 3, "3.12"), CAPTURE_TEST(test, 4, "3.13"), CAPTURE_TEST(test, 5, "3.13t"), SINCE_3_14(test)
+#define SINCE_3_13(test) CAPTURE_TEST(test, 4, "3.13"), CAPTURE_TEST(test, 5, "3.13t"), SINCE_3_14(test)
+#define SINCE_3_12(test) CAPTURE_TEST(test, 3, "3.12"), SINCE_3_13(test)
 #define SINCE_3_11(test) CAPTURE_TEST(test, 2, "3.11"), SINCE_3_12(test)
 #define EACH(test) OBJECTS(test), SINCE_3_11(test)
 
@@ -458,6 +458,52 @@ static void test_dropped_for_unreadable(void **state)
     assert_whole(running);
 }
 
+/* The thread state named the caller, but when the caller was copied, C code that it had called had called another. */
+static void test_callee_of_c_in_between(void **state)
+{
+    struct running *running = *state;
+    call(running, MENTIONS_A, MIDDLE);
+    call(running, SILENT, HIDDEN);
+    assert_whole(running);
+    put_u64(running->memory, running->head_address, frame_at(running, 1));
+    set_play(running, NULL, 0);
+    assert_int_equal(take(running).result, CAPTURE_RECOVERED);
+    assert_stack(running, &running->calls);
+    assert_int_equal(running->batches, 1);
+}
+
+/* A trampoline of the interpreter's own between a line that names a class and its __init__: it is none of those that come and go. */
+static void test_trampoline(void **state)
+{
+    struct running *running = *state;
+    struct memory *memory = running->memory;
+    put_u32(memory, FIELD_AT(memory, running->code[HIDDEN], code, firsttraceable), 5000);
+    assert_whole(running);
+    call(running, MENTIONS_A, HIDDEN);
+    call(running, MENTIONS_A, MIDDLE);
+    put_u64(memory, running->head_address, frame_at(running, 0));
+    assert_int_equal(take(running).result, CAPTURE_RECOVERED);
+    assert_stack(running, &running->calls);
+    assert_true(running->capture.frames.items[1].incomplete);
+    put_u64(memory, running->head_address, frame_at(running, 2));
+    call(running, MENTIONS_A, LEAF);
+    assert_whole(running);
+}
+
+/* A sample whose newest pair nobody knows is not taken again until it shows another one. */
+static void test_unknown_pair_is_not_evaded(void **state)
+{
+    struct running *running = *state;
+    call(running, MENTIONS_A, MIDDLE);
+    call(running, SILENT, HIDDEN);
+    assert_whole(running);
+    call_sites_clear(running->context.sites);
+    running->capture.frames.count = 2;
+    set_play(running, change_line_of_caller, 0);
+    assert_cut_to(running, 2);
+    assert_true(running->batches < 5);
+}
+
 /* Where a code object tells how much its frames take, a callee lies right behind its caller, or is none. */
 static void test_frame_that_lies_elsewhere(void **state)
 {
@@ -778,6 +824,9 @@ int main(void)
         EACH(test_dropped_for_bad_instruction),
         EACH(test_dropped_for_cycle),
         EACH(test_dropped_for_unreadable),
+        SINCE_3_11(test_callee_of_c_in_between),
+        SINCE_3_13(test_trampoline),
+        EACH(test_unknown_pair_is_not_evaded),
         SINCE_3_12(test_frame_that_lies_elsewhere),
         EACH(test_generator_that_yields),
         SINCE_3_12(test_generator_that_the_caller_names),
