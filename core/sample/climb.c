@@ -249,6 +249,8 @@ static bool next_frame(struct climber *climber, struct raw_frame *raw)
     const struct raw_frame *chained = next_of_chain(climber);
     const uint8_t *data = caller != NULL ? header_of(climber, caller) : NULL;
     climber->work = frame_work(climber->layout, data);
+    if (climber->work == FRAME_WAITS && kind_at(climber, caller->code, caller->offset) == INSTRUCTION_LEAVES)
+        climber->work = FRAME_RUNS; /* it keeps that height when it has left, too */
     climber->in_copy = data != NULL && stands_behind(climber, raw);
     if (climber->in_copy || (data != NULL && goes_on(climber, caller) && resumed(climber, raw))) {
         follow_chain(climber, raw->address);
