@@ -3,7 +3,8 @@
  *
  * The instant of a sample is that at which the newest piece of the data stack was copied. What is read piece by piece while the target
  * runs may be of different moments, so a caller and a callee count as a pair only where they are known to be one: the caller's line
- * mentions the callee (mention.h), or the pair was seen to stand through many readings, or it stands as it did in the sample before.
+ * mentions the callee (mention.h), the two were seen together in many samples, or through many readings (call_sites.h), or they stand as
+ * they did in the sample before.
  */
 #ifndef SPPROF_SAMPLE_CAPTURE_H
 #define SPPROF_SAMPLE_CAPTURE_H

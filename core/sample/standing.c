@@ -14,14 +14,19 @@ static bool is_there(const struct layout *layout, const uint8_t *data, const str
     return decoded && code == frame->code->code->address && previous == frame->previous && !frame->code->retired;
 }
 
+static bool in_chunk(const struct capture *capture, uint64_t address)
+{
+    return address >= capture->memory.chunk && address - capture->memory.chunk < capture->memory.size;
+}
+
 /*
  * Whether a frame that C code has called may still be there: nobody but the thread state tells when it has returned. What it names is the
- * newest frame, or lies beside the data stack, where it says nothing.
+ * newest frame, or lies elsewhere, where it says nothing.
  */
 static bool may_stand(const struct capture *capture, const struct captured_frame *frame)
 {
-    uint64_t head = capture->stack.head, chunk = capture->memory.chunk;
-    return head < chunk || head - chunk >= capture->memory.size || head >= frame->entered;
+    uint64_t head = capture->stack.head;
+    return !in_chunk(capture, head) || !in_chunk(capture, frame->entered) || head >= frame->entered;
 }
 
 size_t standing_untouched(const struct capture *capture)

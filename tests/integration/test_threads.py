@@ -111,9 +111,9 @@ def test_who_has_the_gil_and_who_waits_for_it(spprof, held, kind):
         gil = {thread["tid"]: thread["gil"] for thread in all_threads(spprof.report(target.pid))}
         assert (gil[holder], gil[parker]) == ("held", "none")
         return [tid for tid in gil if gil[tid] == "waiting"]
-    wait_for(lambda: sorted(waiting()) == sorted(waiters), "the report of three waiters", timeout=10)
+    wait_for(lambda: sorted(waiting()) == sorted(waiters), "the report of three waiters", timeout=30)
     wait_for(lambda: sorted(int(tid) for tid in re.findall(r"^Thread (\d+) .*waiting for the GIL", spprof.text(target.pid), re.MULTILINE))
-             == sorted(waiters), "the text of three waiters", timeout=10)
+             == sorted(waiters), "the text of three waiters", timeout=30)
 
 
 @pytest.mark.native
