@@ -11,6 +11,7 @@ enum spprof_drop captured_take(const struct raw_frame *raw, const struct layout_
         .code = raw->code,
         .address = raw->address,
         .previous = raw->previous,
+        .chunk = raw->chunk,
         .instruction = raw->instruction,
         .generator = raw->owner == FRAME_OWNER_GENERATOR,
         .apart = raw->owner == FRAME_OWNER_GENERATOR,

@@ -8,6 +8,7 @@
 struct captured_frame {
     struct code_entry *code;
     uint64_t address, previous;
+    uint64_t chunk; /* of the data stack that it lies in; 0: in none that was read */
     uint64_t instruction;
     int64_t offset; /* of the instruction, in bytes; negative: nothing has run */
     bool generator;  /* it lies in a generator, and not on the data stack */

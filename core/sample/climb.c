@@ -20,6 +20,7 @@ struct climber {
     struct spine spine;
     enum frame_work work; /* of the frame that was climbed last */
     bool in_copy;         /* the next one lies in the copy of the newest chunk, as it does */
+    bool lost;            /* the last one lies in an older chunk, where only a chain would lead on */
     size_t generators;    /* so many were climbed */
 };
 
@@ -169,6 +170,7 @@ static bool stands_behind(struct climber *climber, struct raw_frame *raw)
     const uint8_t *data = address != 0 ? frame_bytes_copied(climber->capture, address, frame_header_size(climber->layout)) : NULL;
     if (!decode(climber, data, address, &behind, &code))
         return false;
+    behind.chunk = climber->capture->memory.chunk;
     if (climber->work != FRAME_RUNS && !goes_on(climber, last(climber)) && pushed(climber, &behind, code, raw))
         return true;
     return climber->work != FRAME_WAITS && entered(climber, &behind, code, raw);
@@ -242,7 +244,7 @@ static const uint8_t *header_of(struct climber *climber, const struct captured_f
     return frame->generator ? frame_bytes_beside(capture, frame->address, size) : frame_bytes_copied(capture, frame->address, size);
 }
 
-/* The frame that comes next. False: the last one is the newest. */
+/* The frame that comes next. False: the last one is the newest, or nothing tells what stands on it. */
 static bool next_frame(struct climber *climber, struct raw_frame *raw)
 {
     const struct captured_frame *caller = last(climber);
@@ -256,8 +258,11 @@ static bool next_frame(struct climber *climber, struct raw_frame *raw)
         follow_chain(climber, raw->address);
         return true;
     }
-    if (chained == NULL)
+    if (chained == NULL) {
+        climber->lost = caller != NULL && data == NULL && climber->layout->rules->frames == FRAME_INTERPRETER &&
+                        caller->address != climber->capture->stack.head;
         return false;
+    }
     if (data != NULL && (!is_apart(chained, caller->address) || has_left(climber, chained)))
         return false;
     *raw = *chained;
@@ -346,10 +351,11 @@ static void keep_root(struct climber *climber, const struct captured_frame *root
     struct raw_frame raw;
     struct climb climb;
     uint64_t code;
-    const uint8_t *data = frame_header(climber->capture, climber->layout, root->address);
+    const uint8_t *data = frame_header(climber->capture, climber->layout, root);
     if (!decode(climber, data, root->address, &raw, &code) || code != root->code->code->address || raw.previous != root->previous)
         return;
     raw.code = root->code;
+    raw.chunk = root->chunk;
     add(climber, &raw, &climb);
 }
 
@@ -388,7 +394,7 @@ static struct climb ascend(struct climber *climber)
     struct raw_frame next;
     for (size_t height = 0; height < STACK_FRAMES_MAX; height++) {
         if (!next_frame(climber, &next))
-            return (struct climb){.end = CLIMB_WHOLE};
+            return climber->lost ? broken(SPPROF_DROP_CHANGED) : (struct climb){.end = CLIMB_WHOLE};
         if (!add(climber, &next, &climb))
             return climb;
     }

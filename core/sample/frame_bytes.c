@@ -25,10 +25,16 @@ const uint8_t *frame_bytes_beside(struct capture *capture, uint64_t address, uin
     return status == COPY_READY ? data : NULL;
 }
 
-const uint8_t *frame_header(struct capture *capture, const struct layout *layout, uint64_t address)
+const uint8_t *frame_header(struct capture *capture, const struct layout *layout, const struct captured_frame *frame)
 {
-    const uint8_t *data = frame_bytes_copied(capture, address, frame_header_size(layout));
-    return data != NULL ? data : frame_bytes_beside(capture, address, frame_header_size(layout));
+    uint64_t size = frame_header_size(layout), before = frame->address - frame->chunk;
+    const uint8_t *data = frame_bytes_copied(capture, frame->address, size);
+    if (data != NULL)
+        return data;
+    if (frame->chunk == 0)
+        return frame_bytes_beside(capture, frame->address, size);
+    data = frame_bytes_beside(capture, frame->chunk, before + size);
+    return data != NULL ? data + before : NULL;
 }
 
 enum frame_work frame_work(const struct layout *layout, const uint8_t *header)

@@ -52,7 +52,7 @@ static size_t standing(struct capture *capture, const struct layout *layout, boo
     bool same = true;
     while (same && height < frames->count) {
         const struct captured_frame *frame = &frames->items[height];
-        const uint8_t *data = frame_header(capture, layout, frame->address);
+        const uint8_t *data = frame_header(capture, layout, frame);
         uint64_t instruction;
         if (data == NULL || !is_there(layout, data, frame, &instruction) || !may_stand(capture, frame))
             break;
