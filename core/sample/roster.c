@@ -61,6 +61,9 @@ static struct sampled_thread *find(const struct roster *roster, const struct thr
     return NULL;
 }
 
+/* A thread that has two states of its own in one interpreter looks like one that never begins. */
+enum { BIRTH_NS = 1000 * 1000 * 1000 };
+
 static bool grow(struct roster *roster)
 {
     if (roster->count < roster->capacity)
@@ -90,6 +93,7 @@ static struct spprof_error *add(struct roster *roster, const struct thread_state
     thread->address = state->address;
     thread->unique_id = state->unique_id;
     thread->thread_id = state->thread_id;
+    thread->born_by = roster->listed_at + BIRTH_NS;
     thread->profile_thread = SPPROF_NONE;
     roster->threads[roster->count++] = thread;
     roster->seen++;
@@ -120,6 +124,19 @@ static void drop_ended(struct roster *roster)
     roster->count = kept;
 }
 
+/*
+ * Whether a thread state has not been taken over yet by the thread that it was made for: it has no identifier, or that of the thread that
+ * has made it (new_threadstate, Python/pystate.c), which was there before, and so comes later in the list.
+ */
+static bool is_unborn(const struct interpreter *interpreter, size_t index)
+{
+    const struct thread_state *state = interpreter->threads[index];
+    for (size_t i = index + 1; i < interpreter->thread_count; i++)
+        if (interpreter->threads[i]->thread_id == state->thread_id)
+            return true;
+    return state->thread_id == 0;
+}
+
 static struct spprof_error *take_threads(struct roster *roster, const struct thread_list *list, struct kernel_threads *kernel)
 {
     for (size_t i = 0; i < roster->count; i++)
@@ -132,6 +149,8 @@ static struct spprof_error *take_threads(struct roster *roster, const struct thr
             if (thread == NULL)
                 TRY(add(roster, state, &thread));
             thread->listed = true;
+            if (!is_unborn(interpreter, j))
+                thread->born_by = 0;
             thread->interpreter = interpreter->address;
             thread->main = interpreter->is_main && state->thread_id == list->main_thread;
             describe(roster, thread, kernel_threads_find(kernel, state));
@@ -141,13 +160,21 @@ static struct spprof_error *take_threads(struct roster *roster, const struct thr
     return NULL;
 }
 
+static size_t thread_count(const struct thread_list *list)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < list->count; i++)
+        count += list->interpreters[i]->thread_count;
+    return count;
+}
+
 /* New interpreters and new threads are put at the head of their lists: new_interpreter and add_threadstate, Python/pystate.c. */
 static struct spprof_error *watch(struct roster *roster, const struct thread_list *list)
 {
     const struct layout *layout = &roster->chosen->layout;
     free(roster->watched);
     roster->watched_count = 0;
-    roster->watched = calloc(list->count + 1, sizeof *roster->watched);
+    roster->watched = calloc(list->count + thread_count(list) + 1, sizeof *roster->watched);
     if (roster->watched == NULL)
         return spprof_error_no_memory();
     uint64_t head = list->count > 0 ? list->interpreters[0]->address : 0;
@@ -158,6 +185,12 @@ static struct spprof_error *watch(struct roster *roster, const struct thread_lis
         uint64_t first = interpreter->thread_count > 0 ? interpreter->threads[0]->address : 0;
         roster->watched[roster->watched_count++] =
             (struct watched){interpreter->address + (uint64_t)LAYOUT(layout, interpreter, threads_head), first};
+        for (size_t j = 0; j < interpreter->thread_count; j++) {
+            const struct thread_state *state = interpreter->threads[j];
+            if (is_unborn(interpreter, j))
+                roster->watched[roster->watched_count++] =
+                    (struct watched){state->address + (uint64_t)LAYOUT(layout, thread_state, thread_id), state->thread_id};
+        }
     }
     return NULL;
 }

@@ -20,6 +20,7 @@ struct sampled_thread {
     int64_t tid;       /* as the user sees it; 0 unknown */
     bool main;
     bool listed;       /* in the last listing */
+    uint64_t born_by;  /* ns; until then the thread may not have begun, and what its state says of it is another one's; 0: it has */
     char os_name[64];
     struct spprof_text name; /* bytes NULL: not known yet */
     struct activity activity;

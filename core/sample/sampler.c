@@ -188,7 +188,7 @@ static struct spprof_error *look(struct spprof_sampler *sampler, bool still)
         return NULL;
     sampler->profile->counts.ticks++;
     for (size_t i = 0; i < sampler->roster.count; i++)
-        if (counts_now(sampler, sampler->roster.threads[i], now, still))
+        if (sampler->roster.threads[i]->born_by <= now && counts_now(sampler, sampler->roster.threads[i], now, still))
             sample(sampler, sampler->roster.threads[i], still);
     return NULL;
 }
