@@ -91,12 +91,12 @@ struct layout_rules {
     bool legacy_strings;            /* strings that are not compact, 3.9 to 3.11 */
     uint8_t owners[8];              /* enum frame_owner of each value of _PyInterpreterFrame.owner */
     uint64_t reference_tag_mask;    /* tag bits of a stack reference; 0: plain pointers */
+    uint64_t integer_tag;           /* tag of an integer that stands in a stack reference; 0: none */
     /*
      * How deep in the value stack of a frame the generator lies that runs in its place, 1 for the top: FOR_ITER_GEN and SEND_GEN in
      * Python/generated_cases.c.h, as they leave the stack (3.15 keeps an index above the iterator). 0: none does, C code runs it.
      */
     uint8_t generator_depth;
-    uint64_t integer_tag;           /* tag of an integer that stands in a stack reference; 0: none */
     int32_t instance_dict_offset;   /* INSTANCE_DICT_INLINE: of the dict pointer before the object */
     uint8_t unicode_kind_shift, unicode_compact_shift, unicode_ascii_shift; /* in the 32-bit state word of PyASCIIObject */
     uint8_t object_header_words;    /* ob_refcnt and ob_type: 2; free-threaded: 4 */

@@ -129,17 +129,16 @@ static bool stand_long(struct capture *capture, struct capture_context *context)
     return seen == PROOF_READINGS;
 }
 
-/* The pair of the last frame that was climbed and the one that may come next: it is proven where it stands. */
-static bool prove(struct capture *capture, struct capture_context *context, const struct captured_frame *callee)
+/* The frame that may come next, and the one whose line calls it: they are proven to be a pair where they stand. */
+static bool prove(struct capture *capture, struct capture_context *context, const struct climb *climb)
 {
     struct captured_frames *frames = &capture->frames;
-    if (frames->count == 0 || !captured_push(frames, callee))
+    if (!captured_push(frames, &climb->doubt))
         return false;
     bool proven = stand_long(capture, context);
     frames->count--;
-    const struct captured_frame *caller = &frames->items[frames->count - 1];
     if (proven)
-        call_sites_prove(context->sites, caller->code, caller->offset, callee->code);
+        call_sites_prove(context->sites, climb->caller.code, climb->caller.offset, climb->doubt.code);
     return proven;
 }
 
@@ -207,7 +206,7 @@ static struct climb climb_and_prove(struct capture *capture, struct capture_cont
 {
     struct climb result = climb(capture, context);
     for (int proofs = 0; proofs < PROOFS && is_unknown(result.end); proofs++) {
-        if (!prove(capture, context, &result.doubt))
+        if (!prove(capture, context, &result))
             break;
         result = climb(capture, context);
     }

@@ -316,12 +316,13 @@ static bool is_known(struct climber *climber, const struct captured_frame *calle
     return call_sites_witness(context->sites, caller->code, caller->offset, callee->code);
 }
 
-static enum climb_end what_is_unknown(struct climber *climber, const struct captured_frame *callee)
+static struct climb unknown(struct climber *climber, const struct captured_frame *callee)
 {
     const struct captured_frame *caller = caller_in_source(climber);
-    if (!names(climber, caller, callee))
-        return CLIMB_SILENT;
-    return calls(climber, caller) ? CLIMB_DOUBT : CLIMB_ELSEWHERE;
+    enum climb_end end = CLIMB_SILENT;
+    if (names(climber, caller, callee))
+        end = calls(climber, caller) ? CLIMB_DOUBT : CLIMB_ELSEWHERE;
+    return (struct climb){.end = end, .reason = SPPROF_DROP_CHANGED, .caller = *caller, .doubt = *callee};
 }
 
 /* True: the frame was pushed. */
@@ -335,7 +336,7 @@ static bool add(struct climber *climber, const struct raw_frame *raw, struct cli
     frame.apart = frame.apart || (caller != NULL && caller->apart);
     frame.entered = caller == NULL || raw->entered || raw->previous != caller->address ? frame.address : caller->entered;
     if (!is_known(climber, &frame)) {
-        *climb = (struct climb){.end = what_is_unknown(climber, &frame), .reason = SPPROF_DROP_CHANGED, .doubt = frame};
+        *climb = unknown(climber, &frame);
         return false;
     }
     *climb = broken(SPPROF_DROP_CYCLE);

@@ -20,7 +20,7 @@ enum climb_end {
 struct climb {
     enum climb_end end;
     enum spprof_drop reason;     /* unless it is whole */
-    struct captured_frame doubt; /* these three: the frame that comes next */
+    struct captured_frame caller, doubt; /* these three: the frame whose line calls it, and the frame that comes next */
 };
 
 /* Puts the frames of the reading that has just ended into capture->frames, in place of those that no longer stand. */

@@ -11,7 +11,7 @@
 
 void roster_init(struct roster *roster, struct spprof_target *target, const struct chosen *chosen)
 {
-    *roster = (struct roster){.target = target, .chosen = chosen};
+    *roster = (struct roster){.target = target, .chosen = chosen, .seed = hash_seed()};
 }
 
 static void thread_free(struct sampled_thread *thread)
@@ -29,7 +29,8 @@ void roster_free(struct roster *roster)
         thread_free(roster->threads[i]);
     free(roster->threads);
     free(roster->watched);
-    *roster = (struct roster){.target = roster->target, .chosen = roster->chosen};
+    hash_index_free(&roster->by_address);
+    *roster = (struct roster){.target = roster->target, .chosen = roster->chosen, .seed = roster->seed};
 }
 
 enum roster_state roster_check(const struct roster *roster)
@@ -51,10 +52,17 @@ enum roster_state roster_check(const struct roster *roster)
     return roster->watched_count > 0 ? ROSTER_CURRENT : ROSTER_CHANGED;
 }
 
+static uint32_t hash_of(const struct roster *roster, uint64_t number)
+{
+    return hash_fold(hash_integer(roster->seed, number));
+}
+
 static struct sampled_thread *find(const struct roster *roster, const struct thread_state *state)
 {
-    for (size_t i = 0; i < roster->count; i++) {
-        struct sampled_thread *thread = roster->threads[i];
+    uint32_t hash = hash_of(roster, state->address);
+    uint64_t cursor = hash;
+    for (const struct hash_slot *slot; (slot = hash_index_next(&roster->by_address, hash, &cursor)) != NULL;) {
+        struct sampled_thread *thread = roster->threads[slot->number];
         if (thread->address == state->address && thread->unique_id == state->unique_id && thread->thread_id == state->thread_id)
             return thread;
     }
@@ -80,7 +88,7 @@ static bool grow(struct roster *roster)
 static struct spprof_error *add(struct roster *roster, const struct thread_state *state, struct sampled_thread **added)
 {
     struct sampled_thread *thread = calloc(1, sizeof *thread);
-    if (thread == NULL || !grow(roster)) {
+    if (thread == NULL || !grow(roster) || !hash_index_reserve(&roster->by_address)) {
         free(thread);
         return spprof_error_no_memory();
     }
@@ -90,6 +98,7 @@ static struct spprof_error *add(struct roster *roster, const struct thread_state
         thread_free(thread);
         return error;
     }
+    hash_index_add(&roster->by_address, hash_of(roster, state->address), (uint32_t)roster->count);
     thread->address = state->address;
     thread->unique_id = state->unique_id;
     thread->thread_id = state->thread_id;
@@ -112,9 +121,10 @@ static void describe(const struct roster *roster, struct sampled_thread *thread,
         activity_open(&thread->activity, roster->target->pid, native->tid);
 }
 
-static void drop_ended(struct roster *roster)
+static struct spprof_error *drop_ended(struct roster *roster)
 {
     size_t kept = 0;
+    hash_index_free(&roster->by_address);
     for (size_t i = 0; i < roster->count; i++) {
         if (roster->threads[i]->listed)
             roster->threads[kept++] = roster->threads[i];
@@ -122,19 +132,48 @@ static void drop_ended(struct roster *roster)
             thread_free(roster->threads[i]);
     }
     roster->count = kept;
+    for (size_t i = 0; i < kept; i++) {
+        if (!hash_index_reserve(&roster->by_address))
+            return spprof_error_no_memory();
+        hash_index_add(&roster->by_address, hash_of(roster, roster->threads[i]->address), (uint32_t)i);
+    }
+    return NULL;
+}
+
+/* Whether an older thread of the interpreter has the identifier of this one; it is added to those that are known. */
+static bool is_taken(const struct roster *roster, const struct interpreter *interpreter, size_t number, struct hash_index *known)
+{
+    uint64_t id = interpreter->threads[number]->thread_id;
+    uint32_t hash = hash_of(roster, id);
+    uint64_t cursor = hash;
+    for (const struct hash_slot *slot; (slot = hash_index_next(known, hash, &cursor)) != NULL;)
+        if (interpreter->threads[slot->number]->thread_id == id)
+            return true;
+    if (hash_index_reserve(known))
+        hash_index_add(known, hash, (uint32_t)number);
+    return false;
 }
 
 /*
- * Whether a thread state has not been taken over yet by the thread that it was made for: it has no identifier, or that of the thread that
- * has made it (new_threadstate, Python/pystate.c), which was there before, and so comes later in the list.
+ * The oldest first, which come last in the list. Until a thread takes over the state that was made for it, that has no identifier, or the
+ * one of the thread that has made it (new_threadstate, Python/pystate.c), which is older.
  */
-static bool is_unborn(const struct interpreter *interpreter, size_t index)
+static struct spprof_error *take_interpreter(struct roster *roster, const struct thread_list *list, const struct interpreter *interpreter,
+                                             struct kernel_threads *kernel, struct hash_index *known)
 {
-    const struct thread_state *state = interpreter->threads[index];
-    for (size_t i = index + 1; i < interpreter->thread_count; i++)
-        if (interpreter->threads[i]->thread_id == state->thread_id)
-            return true;
-    return state->thread_id == 0;
+    for (size_t i = interpreter->thread_count; i-- > 0;) {
+        const struct thread_state *state = interpreter->threads[i];
+        struct sampled_thread *thread = find(roster, state);
+        if (thread == NULL)
+            TRY(add(roster, state, &thread));
+        thread->listed = true;
+        thread->interpreter = interpreter->address;
+        thread->main = interpreter->is_main && state->thread_id == list->main_thread;
+        if (!is_taken(roster, interpreter, i, known) && state->thread_id != 0)
+            thread->born_by = 0;
+        describe(roster, thread, kernel_threads_find(kernel, state));
+    }
+    return NULL;
 }
 
 static struct spprof_error *take_threads(struct roster *roster, const struct thread_list *list, struct kernel_threads *kernel)
@@ -142,39 +181,24 @@ static struct spprof_error *take_threads(struct roster *roster, const struct thr
     for (size_t i = 0; i < roster->count; i++)
         roster->threads[i]->listed = false;
     for (size_t i = 0; i < list->count; i++) {
-        const struct interpreter *interpreter = list->interpreters[i];
-        for (size_t j = 0; j < interpreter->thread_count; j++) {
-            const struct thread_state *state = interpreter->threads[j];
-            struct sampled_thread *thread = find(roster, state);
-            if (thread == NULL)
-                TRY(add(roster, state, &thread));
-            thread->listed = true;
-            if (!is_unborn(interpreter, j))
-                thread->born_by = 0;
-            thread->interpreter = interpreter->address;
-            thread->main = interpreter->is_main && state->thread_id == list->main_thread;
-            describe(roster, thread, kernel_threads_find(kernel, state));
-        }
+        struct hash_index known = {.slots = NULL};
+        struct spprof_error *error = take_interpreter(roster, list, list->interpreters[i], kernel, &known);
+        hash_index_free(&known);
+        TRY(error);
     }
-    drop_ended(roster);
-    return NULL;
+    return drop_ended(roster);
 }
 
-static size_t thread_count(const struct thread_list *list)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < list->count; i++)
-        count += list->interpreters[i]->thread_count;
-    return count;
-}
-
-/* New interpreters and new threads are put at the head of their lists: new_interpreter and add_threadstate, Python/pystate.c. */
+/*
+ * New interpreters and new threads are put at the head of their lists: new_interpreter and add_threadstate, Python/pystate.c. What a thread
+ * that begins writes into its state is its identifier.
+ */
 static struct spprof_error *watch(struct roster *roster, const struct thread_list *list)
 {
     const struct layout *layout = &roster->chosen->layout;
     free(roster->watched);
     roster->watched_count = 0;
-    roster->watched = calloc(list->count + thread_count(list) + 1, sizeof *roster->watched);
+    roster->watched = calloc(list->count + roster->count + 1, sizeof *roster->watched);
     if (roster->watched == NULL)
         return spprof_error_no_memory();
     uint64_t head = list->count > 0 ? list->interpreters[0]->address : 0;
@@ -185,12 +209,12 @@ static struct spprof_error *watch(struct roster *roster, const struct thread_lis
         uint64_t first = interpreter->thread_count > 0 ? interpreter->threads[0]->address : 0;
         roster->watched[roster->watched_count++] =
             (struct watched){interpreter->address + (uint64_t)LAYOUT(layout, interpreter, threads_head), first};
-        for (size_t j = 0; j < interpreter->thread_count; j++) {
-            const struct thread_state *state = interpreter->threads[j];
-            if (is_unborn(interpreter, j))
-                roster->watched[roster->watched_count++] =
-                    (struct watched){state->address + (uint64_t)LAYOUT(layout, thread_state, thread_id), state->thread_id};
-        }
+    }
+    for (size_t i = 0; i < roster->count; i++) {
+        const struct sampled_thread *thread = roster->threads[i];
+        if (thread->born_by != 0)
+            roster->watched[roster->watched_count++] =
+                (struct watched){thread->address + (uint64_t)LAYOUT(layout, thread_state, thread_id), thread->thread_id};
     }
     return NULL;
 }

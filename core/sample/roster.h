@@ -4,6 +4,7 @@
 
 #include "sample/activity.h"
 #include "sample/capture.h"
+#include "sample/hash_index.h"
 #include "walk/candidates.h"
 
 /* A node of the profile on the path of a thread's last sample. */
@@ -30,7 +31,7 @@ struct sampled_thread {
     size_t path_count, path_capacity;
 };
 
-/* A pointer of the target that changes when a thread or an interpreter is added. */
+/* A word of the target that changes when a thread or an interpreter is added, or a thread begins. */
 struct watched {
     uint64_t address, value;
 };
@@ -40,6 +41,8 @@ struct roster {
     const struct chosen *chosen;
     struct sampled_thread **threads;
     size_t count, capacity;
+    struct hash_index by_address; /* of threads */
+    uint64_t seed;
     struct watched *watched;
     size_t watched_count;
     uint64_t listed_at; /* ns */

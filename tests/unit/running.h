@@ -282,4 +282,88 @@ static inline int teardown(void **state)
     return memory_teardown(state);
 }
 
+#define RUNNING_TEST(test, index, label) {#test " " label, test, setup, teardown, (void *)(uintptr_t)&versions[index]}
+#define OBJECTS(test) RUNNING_TEST(test, 0, "3.9"), RUNNING_TEST(test, 1, "3.10")
+#define SINCE_3_14(test)                                                                                                                   \
+    RUNNING_TEST(test, 6, "3.14"), RUNNING_TEST(test, 7, "3.14t"), RUNNING_TEST(test, 8, "3.15"), RUNNING_TEST(test, 9, "3.15t")
+#define SINCE_3_13(test) RUNNING_TEST(test, 4, "3.13"), RUNNING_TEST(test, 5, "3.13t"), SINCE_3_14(test)
+#define SINCE_3_12(test) RUNNING_TEST(test, 3, "3.12"), SINCE_3_13(test)
+#define SINCE_3_11(test) RUNNING_TEST(test, 2, "3.11"), SINCE_3_12(test)
+#define EACH(test) OBJECTS(test), SINCE_3_11(test)
+
+static inline struct capture_outcome take(struct running *running)
+{
+    running->history_count = 0;
+    remember(running);
+    return capture_take(&running->capture, &running->context, false);
+}
+
+static inline struct capture_outcome take_at_rest(struct running *running)
+{
+    set_play(running, NULL, 0);
+    return take(running);
+}
+
+static inline const char *name_of(const struct captured_frame *frame)
+{
+    return frame->code->code->name.bytes;
+}
+
+static inline bool is_frame_of(const struct running *running, const struct captured_frame *frame, const struct call *call)
+{
+    return strcmp(name_of(frame), function_names[call->function]) == 0 && frame->offset == running->unit_of_line[call->line] * 2;
+}
+
+/* Whether the captured frames are the oldest ones of a stack that stood. */
+static inline bool is_part(const struct running *running, const struct calls *calls)
+{
+    const struct captured_frames *frames = &running->capture.frames;
+    for (size_t i = 0; i < frames->count; i++)
+        if (i == calls->depth || !is_frame_of(running, &frames->items[i], &calls->items[i]))
+            return false;
+    return true;
+}
+
+static inline bool is_stack(const struct running *running, const struct calls *calls)
+{
+    return running->capture.frames.count == calls->depth && is_part(running, calls);
+}
+
+static inline void assert_stack(const struct running *running, const struct calls *calls)
+{
+    if (is_stack(running, calls))
+        return;
+    for (size_t i = running->capture.frames.count; i-- > 0;)
+        print_error("captured: %s at %d\n", name_of(&running->capture.frames.items[i]), (int)running->capture.frames.items[i].offset);
+    for (size_t i = calls->depth; i-- > 0;)
+        print_error("stood: %s in line %d\n", function_names[calls->items[i].function], calls->items[i].line);
+    fail();
+}
+
+static inline void assert_whole(struct running *running)
+{
+    struct capture_outcome outcome = take(running);
+    assert_int_equal(outcome.result, CAPTURE_WHOLE);
+    assert_stack(running, &running->calls);
+}
+
+/* main > middle > leaf, everything known of it. */
+static inline void stand_in_leaf(struct running *running)
+{
+    call(running, MENTIONS_A, MIDDLE);
+    call(running, MENTIONS_A, LEAF);
+    assert_whole(running);
+    set_play(running, NULL, 0);
+}
+
+/* The code object of a function dies, and another one is made at its address. */
+static inline void replace_code(struct running *running, enum function function, const char *name)
+{
+    struct memory *memory = running->memory;
+    put_u64(memory, FIELD_AT(memory, running->code[function], code, name), make_ascii(memory, name));
+    put_u64(memory, FIELD_AT(memory, running->code[function], code, filename), make_ascii(memory, "/app/impostor.py"));
+    if (memory->layout.rules->has_qualified_names)
+        put_u64(memory, FIELD_AT(memory, running->code[function], code, qualname), make_ascii(memory, name));
+}
+
 #endif

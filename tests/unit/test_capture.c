@@ -1,71 +1,5 @@
 /* Samples of a made-up program that runs while it is read. */
 #include "running.h"
-#include "sample/tally.h"
-
-#define CAPTURE_TEST(test, index, label) {#test " " label, test, setup, teardown, (void *)(uintptr_t)&versions[index]}
-#define OBJECTS(test) CAPTURE_TEST(test, 0, "3.9"), CAPTURE_TEST(test, 1, "3.10")
-#define SINCE_3_14(test)                                                                                                                   \
-    CAPTURE_TEST(test, 6, "3.14"), CAPTURE_TEST(test, 7, "3.14t"), CAPTURE_TEST(test, 8, "3.15"), CAPTURE_TEST(test, 9, "3.15t")
-#define SINCE_3_13(test) CAPTURE_TEST(test, 4, "3.13"), CAPTURE_TEST(test, 5, "3.13t"), SINCE_3_14(test)
-#define SINCE_3_12(test) CAPTURE_TEST(test, 3, "3.12"), SINCE_3_13(test)
-#define SINCE_3_11(test) CAPTURE_TEST(test, 2, "3.11"), SINCE_3_12(test)
-#define EACH(test) OBJECTS(test), SINCE_3_11(test)
-
-static struct capture_outcome take(struct running *running)
-{
-    running->history_count = 0;
-    remember(running);
-    return capture_take(&running->capture, &running->context, false);
-}
-
-static struct capture_outcome take_at_rest(struct running *running)
-{
-    set_play(running, NULL, 0);
-    return take(running);
-}
-
-static const char *name_of(const struct captured_frame *frame)
-{
-    return frame->code->code->name.bytes;
-}
-
-static bool is_frame_of(const struct running *running, const struct captured_frame *frame, const struct call *call)
-{
-    return strcmp(name_of(frame), function_names[call->function]) == 0 && frame->offset == running->unit_of_line[call->line] * 2;
-}
-
-/* Whether the captured frames are the oldest ones of a stack that stood. */
-static bool is_part(const struct running *running, const struct calls *calls)
-{
-    const struct captured_frames *frames = &running->capture.frames;
-    for (size_t i = 0; i < frames->count; i++)
-        if (i == calls->depth || !is_frame_of(running, &frames->items[i], &calls->items[i]))
-            return false;
-    return true;
-}
-
-static bool is_stack(const struct running *running, const struct calls *calls)
-{
-    return running->capture.frames.count == calls->depth && is_part(running, calls);
-}
-
-static void assert_stack(const struct running *running, const struct calls *calls)
-{
-    if (is_stack(running, calls))
-        return;
-    for (size_t i = running->capture.frames.count; i-- > 0;)
-        print_error("captured: %s at %d\n", name_of(&running->capture.frames.items[i]), (int)running->capture.frames.items[i].offset);
-    for (size_t i = calls->depth; i-- > 0;)
-        print_error("stood: %s in line %d\n", function_names[calls->items[i].function], calls->items[i].line);
-    fail();
-}
-
-static void assert_whole(struct running *running)
-{
-    struct capture_outcome outcome = take(running);
-    assert_int_equal(outcome.result, CAPTURE_WHOLE);
-    assert_stack(running, &running->calls);
-}
 
 /* Where nothing is known of the thread yet, no caller can stand for what is lost. */
 static void assert_dropped(struct running *running, enum spprof_drop reason)
@@ -83,15 +17,6 @@ static void assert_cut_to(struct running *running, size_t depth)
     assert_true(outcome.retried);
     assert_int_equal(running->capture.frames.count, depth);
     assert_true(is_part(running, &running->calls));
-}
-
-/* main > middle > leaf, everything known of it. */
-static void stand_in_leaf(struct running *running)
-{
-    call(running, MENTIONS_A, MIDDLE);
-    call(running, MENTIONS_A, LEAF);
-    assert_whole(running);
-    set_play(running, NULL, 0);
 }
 
 static void test_stack_that_stands_still(void **state)
@@ -610,16 +535,6 @@ static void test_generator_that_nobody_knows(void **state)
     }
 }
 
-/* The code object of a function dies, and another one is made at its address. */
-static void replace_code(struct running *running, enum function function, const char *name)
-{
-    struct memory *memory = running->memory;
-    put_u64(memory, FIELD_AT(memory, running->code[function], code, name), make_ascii(memory, name));
-    put_u64(memory, FIELD_AT(memory, running->code[function], code, filename), make_ascii(memory, "/app/impostor.py"));
-    if (memory->layout.rules->has_qualified_names)
-        put_u64(memory, FIELD_AT(memory, running->code[function], code, qualname), make_ascii(memory, name));
-}
-
 static void replace_when_looked_at(struct running *running, const struct spprof_range *range)
 {
     uint64_t code = running->code[HIDDEN];
@@ -639,104 +554,6 @@ static void test_code_that_dies_while_it_is_read(void **state)
     assert_int_not_equal(take(running).result, CAPTURE_DROPPED);
     assert_int_equal(running->calls.depth, 1);
     assert_stack(running, &running->calls);
-}
-
-struct counted {
-    struct tally tally;
-    struct spprof_profile *profile;
-    struct sampled_thread thread;
-};
-
-static void set_up_tally(struct running *running, struct counted *counted)
-{
-    *counted = (struct counted){.thread = {.profile_thread = SPPROF_NONE, .tid = 1}};
-    assert_null(spprof_profile_new(&counted->profile));
-    assert_null(tally_init(&counted->tally, counted->profile, &running->context));
-}
-
-static void tear_down_tally(struct counted *counted)
-{
-    tally_free(&counted->tally);
-    spprof_profile_free(counted->profile);
-    free(counted->thread.path);
-}
-
-static void take_and_add(struct running *running, struct counted *counted)
-{
-    struct capture_outcome outcome = take_at_rest(running);
-    assert_int_not_equal(outcome.result, CAPTURE_DROPPED);
-    counted->thread.capture = running->capture; /* of which only the frames are looked at */
-    assert_true(tally_add(&counted->tally, &counted->thread, &outcome));
-}
-
-static void assert_counted(const struct counted *counted, uint64_t captured, uint64_t changed)
-{
-    const struct spprof_sample_counts *counts = &counted->profile->counts;
-    assert_int_equal(counts->captured, captured);
-    assert_int_equal(counts->dropped[SPPROF_DROP_CHANGED], changed);
-    assert_int_equal(counted->profile->samples, captured);
-}
-
-static bool has_function(const struct counted *counted, const char *part)
-{
-    for (uint32_t i = 0; i < counted->profile->place_count; i++)
-        if (strstr(counted->profile->places[i].function.bytes, part) != NULL)
-            return true;
-    return false;
-}
-
-static void test_code_that_dies_before_it_is_counted(void **state)
-{
-    struct running *running = *state;
-    struct counted counted;
-    set_up_tally(running, &counted);
-    stand_in_leaf(running);
-    take_and_add(running, &counted);
-    return_to_caller(running);
-    take_and_add(running, &counted);
-    replace_code(running, LEAF, "impostor");
-    tally_commit(&counted.tally, false);
-    assert_counted(&counted, 1, 1); /* that of middle */
-    assert_false(has_function(&counted, "leaf") || has_function(&counted, "impostor"));
-    call(running, SILENT, LEAF);
-    take_and_add(running, &counted);
-    assert_string_equal(name_of(&running->capture.frames.items[running->capture.frames.count - 1]), "impostor");
-    tally_commit(&counted.tally, false);
-    assert_counted(&counted, 2, 1);
-    assert_true(has_function(&counted, "impostor"));
-    assert_false(has_function(&counted, "leaf"));
-    tear_down_tally(&counted);
-}
-
-static void test_code_that_is_gone_before_it_is_counted(void **state)
-{
-    struct running *running = *state;
-    struct counted counted;
-    set_up_tally(running, &counted);
-    stand_in_leaf(running);
-    take_and_add(running, &counted);
-    make_hole(running->memory, running->code[MIDDLE], 16, SPPROF_READ_UNMAPPED);
-    tally_commit(&counted.tally, false);
-    assert_counted(&counted, 0, 1);
-    tear_down_tally(&counted);
-}
-
-/* What a still target said is of one moment: nothing is asked again. */
-static void test_counted_at_a_standstill(void **state)
-{
-    struct running *running = *state;
-    struct counted counted;
-    set_up_tally(running, &counted);
-    stand_in_leaf(running);
-    for (int i = 0; i < 3; i++)
-        take_and_add(running, &counted);
-    set_play(running, NULL, 0);
-    tally_commit(&counted.tally, true);
-    assert_int_equal(running->batches, 0);
-    assert_counted(&counted, 3, 0);
-    assert_int_equal(counted.profile->place_count, 3);
-    assert_int_equal(counted.profile->node_count, 4);
-    tear_down_tally(&counted);
 }
 
 static uint64_t next_random(struct running *running)
@@ -832,9 +649,6 @@ int main(void)
         SINCE_3_12(test_generator_that_the_caller_names),
         EACH(test_generator_that_nobody_knows),
         EACH(test_code_that_dies_while_it_is_read),
-        EACH(test_code_that_dies_before_it_is_counted),
-        EACH(test_code_that_is_gone_before_it_is_counted),
-        EACH(test_counted_at_a_standstill),
         EACH(test_program_that_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,5 @@
 /* Interpreters and their threads, whole and damaged. */
-#include "memory.h"
+#include "interpreters.h"
 #include "walk/thread_list.h"
 
 struct process {
@@ -9,8 +9,6 @@ struct process {
     bool listed;
 };
 
-enum { INTERPRETER_SIZE = 1 << 14, THREAD_SIZE = 1024, MAIN_THREAD = 0x7e57 };
-
 static int setup(void **state)
 {
     if (memory_setup(state) != 0)
@@ -18,8 +16,7 @@ static int setup(void **state)
     struct process *process = calloc(1, sizeof *process);
     struct memory *memory = *state;
     process->memory = memory;
-    process->runtime = place_apart(memory, 1 << 12);
-    put_u64(memory, FIELD_AT(memory, process->runtime, runtime, main_thread), MAIN_THREAD);
+    process->runtime = make_runtime(memory);
     *state = process;
     return 0;
 }
@@ -46,33 +43,6 @@ static int teardown(void **state)
 #define GIL_BEHIND(test)                                                                                                                   \
     LIST_TEST(test, 3, "3.12"), LIST_TEST(test, 4, "3.13"), LIST_TEST(test, 6, "3.14"), LIST_TEST(test, 8, "3.15"), FREE_THREADED(test)
 #define EACH(test) GIL_IN_THE_RUNTIME(test), GIL_BEHIND(test)
-
-static uint64_t make_interpreter(struct process *process, int64_t id, uint64_t next)
-{
-    struct memory *memory = process->memory;
-    uint64_t interpreter = place_apart(memory, INTERPRETER_SIZE);
-    put_u64(memory, FIELD_AT(memory, interpreter, interpreter, id), (uint64_t)id);
-    put_u64(memory, FIELD_AT(memory, interpreter, interpreter, next), next);
-    put_u64(memory, FIELD_AT(memory, process->runtime, runtime, interpreters_head), interpreter);
-    if (id == 0)
-        put_u64(memory, FIELD_AT(memory, process->runtime, runtime, interpreters_main), interpreter);
-    return interpreter;
-}
-
-/* A thread state in front of the others. */
-static uint64_t make_thread(struct process *process, uint64_t interpreter, uint64_t number)
-{
-    struct memory *memory = process->memory;
-    uint64_t thread = place_apart(memory, THREAD_SIZE), head = FIELD_AT(memory, interpreter, interpreter, threads_head);
-    put_u64(memory, FIELD_AT(memory, thread, thread_state, next), field_u64(at(memory, head), 0));
-    put_u64(memory, FIELD_AT(memory, thread, thread_state, interp), interpreter);
-    put_u64(memory, FIELD_AT(memory, thread, thread_state, thread_id), MAIN_THREAD + number);
-    put_u64(memory, FIELD_AT(memory, thread, thread_state, id), number);
-    if (LAYOUT(&memory->layout, thread_state, native_thread_id) != LAYOUT_ABSENT)
-        put_u64(memory, FIELD_AT(memory, thread, thread_state, native_thread_id), 1000 + number);
-    put_u64(memory, head, thread);
-    return thread;
-}
 
 static void list(struct process *process)
 {
@@ -107,9 +77,9 @@ static void test_no_interpreter(void **state)
 static void test_threads_in_their_order(void **state)
 {
     struct process *process = *state;
-    uint64_t interpreter = make_interpreter(process, 0, 0), threads[20];
+    uint64_t interpreter = make_interpreter(process->memory, process->runtime, 0, 0), threads[20];
     for (uint64_t i = 0; i < 20; i++)
-        threads[i] = make_thread(process, interpreter, i);
+        threads[i] = make_thread(process->memory, interpreter, i);
     list(process);
     assert_int_equal(process->list.count, 1);
     assert_int_equal(process->list.main_thread, MAIN_THREAD);
@@ -130,10 +100,10 @@ static void test_threads_in_their_order(void **state)
 static void test_two_interpreters(void **state)
 {
     struct process *process = *state;
-    uint64_t main = make_interpreter(process, 0, 0), second = make_interpreter(process, 1, main);
+    uint64_t main = make_interpreter(process->memory, process->runtime, 0, 0), second = make_interpreter(process->memory, process->runtime, 1, main);
     for (uint64_t i = 0; i < 5; i++) {
-        make_thread(process, main, i);
-        make_thread(process, second, 100 + i);
+        make_thread(process->memory, main, i);
+        make_thread(process->memory, second, 100 + i);
     }
     list(process);
     assert_int_equal(process->list.count, 2);
@@ -156,9 +126,9 @@ static void test_circles_of_threads(void **state)
     struct process *process = *state;
     struct memory *memory = process->memory;
     enum { THREADS = 40 };
-    uint64_t interpreter = make_interpreter(process, 0, 0), threads[THREADS];
+    uint64_t interpreter = make_interpreter(process->memory, process->runtime, 0, 0), threads[THREADS];
     for (uint64_t i = 0; i < THREADS; i++)
-        threads[i] = make_thread(process, interpreter, i);
+        threads[i] = make_thread(process->memory, interpreter, i);
     for (size_t target = 0; target < THREADS; target++) {
         put_u64(memory, FIELD_AT(memory, threads[0], thread_state, next), threads[target]);
         list(process);
@@ -174,9 +144,9 @@ static void test_circle_of_interpreters(void **state)
 {
     struct process *process = *state;
     struct memory *memory = process->memory;
-    uint64_t first = make_interpreter(process, 0, 0), second = make_interpreter(process, 1, first);
-    const uint64_t targets[] = {first, second, make_interpreter(process, 2, second)};
-    make_thread(process, first, 1);
+    uint64_t first = make_interpreter(process->memory, process->runtime, 0, 0), second = make_interpreter(process->memory, process->runtime, 1, first);
+    const uint64_t targets[] = {first, second, make_interpreter(process->memory, process->runtime, 2, second)};
+    make_thread(process->memory, first, 1);
     for (size_t i = 0; i < 3; i++) {
         put_u64(memory, FIELD_AT(memory, first, interpreter, next), targets[i]);
         list(process);
@@ -190,11 +160,11 @@ static void test_thread_of_another_interpreter(void **state)
 {
     struct process *process = *state;
     struct memory *memory = process->memory;
-    uint64_t main = make_interpreter(process, 0, 0), second = make_interpreter(process, 1, main);
-    make_thread(process, main, 0);
-    uint64_t strange = make_thread(process, main, 1);
-    make_thread(process, main, 2);
-    make_thread(process, second, 3);
+    uint64_t main = make_interpreter(process->memory, process->runtime, 0, 0), second = make_interpreter(process->memory, process->runtime, 1, main);
+    make_thread(process->memory, main, 0);
+    uint64_t strange = make_thread(process->memory, main, 1);
+    make_thread(process->memory, main, 2);
+    make_thread(process->memory, second, 3);
     put_u64(memory, FIELD_AT(memory, strange, thread_state, interp), second);
     list(process);
     const struct interpreter *found = process->list.interpreters[1];
@@ -209,7 +179,7 @@ static void test_lists_that_leave_memory(void **state)
 {
     struct process *process = *state;
     struct memory *memory = process->memory;
-    uint64_t interpreter = make_interpreter(process, 0, NOWHERE), thread = make_thread(process, interpreter, 0);
+    uint64_t interpreter = make_interpreter(process->memory, process->runtime, 0, NOWHERE), thread = make_thread(process->memory, interpreter, 0);
     put_u64(memory, FIELD_AT(memory, thread, thread_state, next), NOWHERE);
     list(process);
     assert_int_equal(process->list.count, 1);
@@ -241,9 +211,9 @@ static void test_interpreter_half_missing(void **state)
 {
     struct process *process = *state;
     struct memory *memory = process->memory;
-    uint64_t main = make_interpreter(process, 0, 0), second = make_interpreter(process, 1, main);
-    make_thread(process, main, 0);
-    make_thread(process, second, 1);
+    uint64_t main = make_interpreter(process->memory, process->runtime, 0, 0), second = make_interpreter(process->memory, process->runtime, 1, main);
+    make_thread(process->memory, main, 0);
+    make_thread(process->memory, second, 1);
     make_hole(memory, FIELD_AT(memory, second, interpreter, threads_head), 8, SPPROF_READ_NOT_IN_CORE);
     list(process);
     assert_int_equal(process->list.count, 2);
@@ -270,9 +240,9 @@ static void test_gil_of_the_runtime(void **state)
 {
     struct process *process = *state;
     struct memory *memory = process->memory;
-    uint64_t main = make_interpreter(process, 0, 0), thread = make_thread(process, main, 0);
+    uint64_t main = make_interpreter(process->memory, process->runtime, 0, 0), thread = make_thread(process->memory, main, 0);
     uint64_t gil = FIELD_AT(memory, process->runtime, runtime, gil);
-    make_interpreter(process, 1, main);
+    make_interpreter(process->memory, process->runtime, 1, main);
     put_gil(memory, gil, thread, 1);
     list(process);
     for (size_t i = 0; i < 2; i++) {
@@ -291,9 +261,9 @@ static void test_gil_of_each_interpreter(void **state)
 {
     struct process *process = *state;
     struct memory *memory = process->memory;
-    uint64_t main = make_interpreter(process, 0, 0), second = make_interpreter(process, 1, main);
+    uint64_t main = make_interpreter(process->memory, process->runtime, 0, 0), second = make_interpreter(process->memory, process->runtime, 1, main);
     uint64_t first_gil = place_apart(memory, 256), second_gil = place_apart(memory, 256);
-    uint64_t first_thread = make_thread(process, main, 0), second_thread = make_thread(process, second, 1);
+    uint64_t first_thread = make_thread(process->memory, main, 0), second_thread = make_thread(process->memory, second, 1);
     put_u64(memory, FIELD_AT(memory, main, interpreter, gil), first_gil);
     put_u64(memory, FIELD_AT(memory, second, interpreter, gil), second_gil);
     put_gil(memory, first_gil, first_thread, 1);
@@ -308,7 +278,7 @@ static void test_gil_switched_on(void **state)
 {
     struct process *process = *state;
     struct memory *memory = process->memory;
-    uint64_t main = make_interpreter(process, 0, 0), gil = place_apart(memory, 256);
+    uint64_t main = make_interpreter(process->memory, process->runtime, 0, 0), gil = place_apart(memory, 256);
     put_u64(memory, FIELD_AT(memory, main, interpreter, gil), gil);
     for (uint32_t enabled = 0; enabled < 2; enabled++) {
         put_u32(memory, FIELD_AT(memory, gil, gil, enabled), enabled);
@@ -324,8 +294,8 @@ static void test_gil_missing(void **state)
     struct process *process = *state;
     struct memory *memory = process->memory;
     static const uint64_t places[] = {0, NOWHERE, ARENA + 4, UINT64_MAX};
-    uint64_t main = make_interpreter(process, 0, 0);
-    make_thread(process, main, 0);
+    uint64_t main = make_interpreter(process->memory, process->runtime, 0, 0);
+    make_thread(process->memory, main, 0);
     for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
         put_u64(memory, FIELD_AT(memory, main, interpreter, gil), places[i]);
         list(process);
@@ -339,7 +309,7 @@ static void test_collecting(void **state)
 {
     struct process *process = *state;
     struct memory *memory = process->memory;
-    uint64_t main = make_interpreter(process, 0, 0);
+    uint64_t main = make_interpreter(process->memory, process->runtime, 0, 0);
     list(process);
     assert_false(process->list.interpreters[0]->collecting);
     put_u32(memory, FIELD_AT(memory, main, interpreter, gc_collecting), 1);
@@ -354,7 +324,7 @@ static void test_states_of_a_thread(void **state)
 {
     struct process *process = *state;
     struct memory *memory = process->memory;
-    uint64_t thread = make_thread(process, make_interpreter(process, 0, 0), 0);
+    uint64_t thread = make_thread(process->memory, make_interpreter(process->memory, process->runtime, 0, 0), 0);
     bool has_state = LAYOUT(&memory->layout, thread_state, attach_state) != LAYOUT_ABSENT;
     bool has_request = LAYOUT(&memory->layout, thread_state, gil_requested) != LAYOUT_ABSENT;
     if (has_state)
@@ -370,9 +340,9 @@ static void test_very_many_threads(void **state)
 {
     struct process *process = *state;
     enum { MANY = 5000 };
-    uint64_t interpreter = make_interpreter(process, 0, 0);
+    uint64_t interpreter = make_interpreter(process->memory, process->runtime, 0, 0);
     for (uint64_t i = 0; i < MANY; i++)
-        make_thread(process, interpreter, i);
+        make_thread(process->memory, interpreter, i);
     list(process);
     assert_int_equal(process->list.interpreters[0]->thread_count, MANY);
     assert_null(process->list.interpreters[0]->truncated);

@@ -1,0 +1,111 @@
+/* Samples that wait to be counted, while the code objects that they name may die. */
+#include "running.h"
+#include "sample/tally.h"
+
+struct counted {
+    struct tally tally;
+    struct spprof_profile *profile;
+    struct sampled_thread thread;
+};
+
+static void set_up_tally(struct running *running, struct counted *counted)
+{
+    *counted = (struct counted){.thread = {.profile_thread = SPPROF_NONE, .tid = 1}};
+    assert_null(spprof_profile_new(&counted->profile));
+    assert_null(tally_init(&counted->tally, counted->profile, &running->context));
+}
+
+static void tear_down_tally(struct counted *counted)
+{
+    tally_free(&counted->tally);
+    spprof_profile_free(counted->profile);
+    free(counted->thread.path);
+}
+
+static void take_and_add(struct running *running, struct counted *counted)
+{
+    struct capture_outcome outcome = take_at_rest(running);
+    assert_int_not_equal(outcome.result, CAPTURE_DROPPED);
+    counted->thread.capture = running->capture; /* of which only the frames are looked at */
+    assert_true(tally_add(&counted->tally, &counted->thread, &outcome));
+}
+
+static void assert_counted(const struct counted *counted, uint64_t captured, uint64_t changed)
+{
+    const struct spprof_sample_counts *counts = &counted->profile->counts;
+    assert_int_equal(counts->captured, captured);
+    assert_int_equal(counts->dropped[SPPROF_DROP_CHANGED], changed);
+    assert_int_equal(counted->profile->samples, captured);
+}
+
+static bool has_function(const struct counted *counted, const char *part)
+{
+    for (uint32_t i = 0; i < counted->profile->place_count; i++)
+        if (strstr(counted->profile->places[i].function.bytes, part) != NULL)
+            return true;
+    return false;
+}
+
+static void test_code_that_dies_before_it_is_counted(void **state)
+{
+    struct running *running = *state;
+    struct counted counted;
+    set_up_tally(running, &counted);
+    stand_in_leaf(running);
+    take_and_add(running, &counted);
+    return_to_caller(running);
+    take_and_add(running, &counted);
+    replace_code(running, LEAF, "impostor");
+    tally_commit(&counted.tally, false);
+    assert_counted(&counted, 1, 1); /* that of middle */
+    assert_false(has_function(&counted, "leaf") || has_function(&counted, "impostor"));
+    call(running, SILENT, LEAF);
+    take_and_add(running, &counted);
+    assert_string_equal(name_of(&running->capture.frames.items[running->capture.frames.count - 1]), "impostor");
+    tally_commit(&counted.tally, false);
+    assert_counted(&counted, 2, 1);
+    assert_true(has_function(&counted, "impostor"));
+    assert_false(has_function(&counted, "leaf"));
+    tear_down_tally(&counted);
+}
+
+static void test_code_that_is_gone_before_it_is_counted(void **state)
+{
+    struct running *running = *state;
+    struct counted counted;
+    set_up_tally(running, &counted);
+    stand_in_leaf(running);
+    take_and_add(running, &counted);
+    make_hole(running->memory, running->code[MIDDLE], 16, SPPROF_READ_UNMAPPED);
+    tally_commit(&counted.tally, false);
+    assert_counted(&counted, 0, 1);
+    tear_down_tally(&counted);
+}
+
+/* What a still target said is of one moment: nothing is asked again. */
+static void test_counted_at_a_standstill(void **state)
+{
+    struct running *running = *state;
+    struct counted counted;
+    set_up_tally(running, &counted);
+    stand_in_leaf(running);
+    for (int i = 0; i < 3; i++)
+        take_and_add(running, &counted);
+    set_play(running, NULL, 0);
+    tally_commit(&counted.tally, true);
+    assert_int_equal(running->batches, 0);
+    assert_counted(&counted, 3, 0);
+    assert_int_equal(counted.profile->place_count, 3);
+    assert_int_equal(counted.profile->node_count, 4);
+    tear_down_tally(&counted);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        EACH(test_code_that_dies_before_it_is_counted),
+        EACH(test_code_that_is_gone_before_it_is_counted),
+        EACH(test_counted_at_a_standstill),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
