@@ -5,7 +5,6 @@ import gzip
 import json
 import shutil
 import subprocess
-import tempfile
 import time
 from collections import Counter
 from pathlib import Path
@@ -14,7 +13,8 @@ from urllib.parse import quote
 import pytest
 
 from described import NO_FRAME, Described, many_boxes, one_deep_stack, ordinary, shown
-from places import CACHE
+from firefox_profiler import DEPTH, FirefoxProfiler
+from npm import fetched
 
 PERIOD = 10_000_000  # ns: make_profile says 100 a second
 PROFILE_PROTO = Path("/usr/share/gocode/src/github.com/google/pprof/proto/profile.proto")
@@ -89,21 +89,8 @@ def test_collapsed(profiles):
 
 @pytest.fixture(scope="session")
 def speedscope():
-    """The folder of speedscope as its npm package holds it, fetched once."""
-    place = CACHE / "speedscope"
-    if not place.exists():
-        if shutil.which("npm") is None:
-            pytest.skip("npm, which fetches speedscope, is not installed")
-        CACHE.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=CACHE) as folder:
-            command = ["npm", "pack", "--loglevel=error", "--fetch-retries=1", "--fetch-retry-mintimeout=1000", "speedscope"]
-            try:
-                subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=True)
-            except subprocess.SubprocessError as failure:
-                pytest.skip(f"speedscope cannot be fetched: {(failure.stderr or str(failure)).strip()[-200:]}")
-            shutil.unpack_archive(next(Path(folder).glob("*.tgz")), folder)
-            (Path(folder) / "package/dist/release").rename(place)
-    return place
+    """The folder of speedscope as its npm package holds it."""
+    return fetched("speedscope", "dist/release", "speedscope")
 
 
 def test_speedscope_schema(profiles, speedscope):
@@ -248,6 +235,31 @@ def test_gecko(profiles):
         else:
             wanted = {4321: expected(profile.folded())}
         assert found == wanted, name
+
+
+def by_function(stacks):
+    counts = Counter()
+    for stack, weight in stacks.items():
+        counts[tuple(shown(place.function) for place in stack[:DEPTH]) or (NO_FRAME,)] += weight
+    return counts
+
+
+def test_firefox_profiler(profiles):
+    """What its own code shows of the file: threads, and the tree of calls, by function."""
+    if shutil.which("node") is None:
+        pytest.skip("Node.js, which runs the Firefox Profiler, is not installed")
+    program = fetched("@firefox-devtools/profiler-cli", "dist", "firefox-profiler") / "profiler-cli.js"
+    for name, profile, _, threads, path in each(profiles):
+        wanted = {4321: profile.folded()}
+        if threads and profile.threads:
+            wanted = {tid: of_thread(profile, thread) for thread, (tid, _, _) in enumerate(profile.threads)}
+        labels = {tid: thread_label(profile, thread) if label is None else shown(label) for thread, (tid, _, label) in enumerate(profile.threads)}
+        with FirefoxProfiler(program, path + ".gecko.json") as profiler:
+            for handle, (tid, label) in profiler.threads().items():
+                stacks = by_function(wanted.pop(tid))
+                assert profiler.call_tree(handle) == (stacks, stacks.total()), name
+                assert not (threads and profile.threads) or label == labels[tid], name
+        assert wanted == {}, name
 
 
 # HTML: what Chromium shows
