@@ -4,7 +4,7 @@
 #include "sample/standing.h"
 #include "walk/frame_check.h"
 
-enum { FRAME_BYTES_MAX = 1 << 16, CODE_UNIT = 2 };
+enum { FRAME_BYTES_MAX = 1 << 16 };
 
 /* The chain of frames, from the newest on, that was followed; none where it broke off. */
 struct spine {

@@ -10,7 +10,6 @@ enum {
     NAME_LENGTH_MAX = 1 << 10, /* code points; a longer one is not looked for: many that claim to be long would fill the memory */
     WANTED_MAX = 8,
     BYTECODE_MAX = 1 << 20,
-    CODE_UNIT = 2,
 };
 
 /* Indices into co_names of the names that are looked for. */

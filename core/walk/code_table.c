@@ -11,7 +11,6 @@ enum {
     LINE_TABLE_MAX = 1 << 26,
     THREAD_BYTECODE_MAX = 1 << 16,
     RANGES_MAX = 1 << 11, /* of one code object that are kept: each costs a shift of all behind it, and a count that was torn may be large */
-    CODE_UNIT = 2,
 };
 
 /* Where bytecode lies; sorted by start, without overlaps. */

@@ -5,6 +5,9 @@
 #include "object/reader.h"
 #include "spprof/snapshot.h"
 
+/* Bytes of an instruction, or of an inline cache of one: _Py_CODEUNIT, Include/cpython/code.h (3.9 to 3.12), later pycore_code.h and pycore_structs.h. */
+enum { CODE_UNIT = 2 };
+
 struct code_entry {
     struct spprof_code *code;
     struct code_entry *next_in_bucket;

@@ -3,8 +3,6 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-enum { CODE_UNIT = 2 };
-
 /* Where the bytecode that this frame runs begins: _PyFrame_GetBytecode, Include/internal/pycore_interpframe.h of 3.14. */
 static bool bytecode_start(const struct raw_frame *frame, uint64_t *start)
 {

@@ -119,13 +119,9 @@ def test_gcore(gdb, programs, tmp_path):
 def test_core_of_a_process_whose_id_lives_on(gdb, programs, machine):
     """A core names a process id that another process may have now: nothing of /proc may enter what is said."""
     target = programs.start("crash.py", "abort", "worker")
-    truth, folder = target.truth, target.folder
-    target.process.wait(60)
-    core = next(folder.glob("core*"), None)
-    if core is None:
-        pytest.skip("the kernel does not write cores to the working folder here")
+    truth, core = target.truth, target.core()
     living = programs.parked("debugged.py")
-    patched = folder / "patched"
+    patched = target.folder / "patched"
     patched.write_bytes(core.read_bytes().replace(target.process.pid.to_bytes(4, "little"), living.process.pid.to_bytes(4, "little")))
     report, = gdb.run(ALL, before=["file %s" % machine.executable, "core-file %s" % patched])
     names = {thread["name"] for thread in all_threads(report.json)}

@@ -75,22 +75,17 @@ def test_core(gdb, launcher, interpreter):
     """A thread that did not crash; without the interpreter's file no C frame can be told, and no Python frame is lost."""
     target = launcher.start("crash.py", "abort", "worker")
     truth = target.truth
-    target.process.wait(60)
-    cores = [path for pattern in ("qemu_*.core", "core*") for path in target.folder.glob(pattern)]
-    if not cores:
-        pytest.skip("the kernel does not write cores to the working folder here")
+    core = target.core()
     tid, thread = next((int(tid), thread) for tid, thread in truth["threads"].items() if thread["name"] != "worker crasher")
     debugger = "gdb-multiarch" if interpreter.emulated else None
     for file in ["file %s" % interpreter.executable], []:
-        before = [*root_of(interpreter), *file, "core-file %s" % cores[0]]
+        before = [*root_of(interpreter), *file, "core-file %s" % core]
         _, stacks, text, plain = gdb.run(select(tid), "py-bt", "bt", "bt -no-filters", gdb=debugger, before=before)
         assert stacks.error == ""
         assert python_places(text.good) == true_places(thread), text.good
         assert {number for number, _ in split(text.good)} - {None} <= {number for number, _ in split(plain.good)}
         if file and not interpreter.emulated:
             assert "spprof:" not in text.good and EVALUATOR not in text.good
-    for path in cores:
-        path.unlink()
 
 
 @pytest.fixture(scope="module")
@@ -142,21 +137,17 @@ def test_a_program_without_python(gdb):
 def test_memory_that_cannot_be_read(gdb, programs):
     """bt goes on with its C frames, and one line says why."""
     target = programs.start("crash.py", "abort", "worker")
-    target.process.wait(60)
-    cores = list(target.folder.glob("core*"))
-    if not cores:
-        pytest.skip("the kernel does not write cores to the working folder here")
-    whole = cores[0].read_bytes()
+    core = target.core()
+    whole = core.read_bytes()
     for part, wanted in (3, None), (20, None), (100, "bt shows C frames only"):
-        cores[0].write_bytes(whole[:len(whole) // part])
-        before = ["file %s" % programs.interpreter.executable, "core-file %s" % cores[0]]
+        core.write_bytes(whole[:len(whole) // part])
+        before = ["file %s" % programs.interpreter.executable, "core-file %s" % core]
         shown, plain = gdb.run("bt", "bt -no-filters", before=before)
         assert shown.error == plain.error == ""
         told = re.findall("^spprof: ([^:]*): .", shown.text, re.MULTILINE)
         assert told == [wanted] if wanted else told or python_places(shown.text), shown.text
         shown_numbers, numbers = ({number for number, _ in split(text)} - {None} for text in (shown.text, plain.text))
         assert shown_numbers <= numbers and (python_places(shown.text) or shown_numbers == numbers)
-    cores[0].unlink()
 
 
 def test_machine_interface(gdb, programs):

@@ -13,6 +13,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 LIBC = ctypes.CDLL(None)
 PR_SET_PDEATHSIG = 1
 FACTS = """
@@ -113,6 +115,17 @@ class Target:
         """Lets a program that was started late write its truth."""
         Path(str(self.truth_path) + ".go").touch()
         return self.wait()
+
+    def core(self):
+        """The core that the kernel, or qemu, writes when the program dies."""
+        self.process.wait(timeout=60)
+        # qemu's own core, which the kernel writes beside the one of the program, comes last.
+        core = next((path for pattern in ("qemu_*.core", "core*") for path in self.folder.glob(pattern)), None)
+        if core is None:
+            pattern = Path("/proc/sys/kernel/core_pattern").read_text().strip()
+            assert "/" in pattern or pattern.startswith(("|", "@")), "no core was written: " + self.messages()
+            pytest.skip("the kernel does not write cores to the working folder here: core_pattern is %r" % pattern)
+        return core
 
     def kill(self):
         """Ends the program and whatever it has started."""

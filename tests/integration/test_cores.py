@@ -15,12 +15,6 @@ from stacks import all_threads, differences, expected_threads, reported_threads
 FAULT_ADDRESS = 0x10  # where crash.py writes
 
 
-def kernel_cores_or_skip():
-    pattern = Path("/proc/sys/kernel/core_pattern").read_text().strip()
-    if "/" in pattern or pattern.startswith(("|", "@")):
-        pytest.skip("the kernel does not write cores to the working folder here: core_pattern is %r" % pattern)
-
-
 @dataclass
 class Core:
     path: Path
@@ -32,13 +26,6 @@ class Core:
         return int(next(tid for tid, thread in self.truth["threads"].items() if thread["name"] == name))
 
 
-def core_of(target):
-    """The core that the kernel, or qemu, writes when the program dies."""
-    target.process.wait(timeout=60)
-    # qemu's own core, which the kernel writes beside the one of the program, comes last.
-    return next(path for pattern in ("qemu_*.core", "core*") for path in target.folder.glob(pattern))
-
-
 @pytest.fixture(scope="session")
 def crash(launcher):
     """crash(kind, where): a core, written once for all tests."""
@@ -46,11 +33,10 @@ def crash(launcher):
 
     def crashed(kind, where):
         if (kind, where) not in cores:
-            kernel_cores_or_skip()
             target = launcher.start("crash.py", kind, where)
             truth = target.truth
             name = "main, renamed" if where == "main" else "worker crasher"
-            core = Core(core_of(target), truth)
+            core = Core(target.core(), truth)
             core.crashed = core.thread(name)
             cores[kind, where] = core
         return cores[kind, where]
@@ -208,11 +194,10 @@ def test_nothing_that_a_core_names_is_executed(spprof, launcher, interpreter, tm
 
 
 def core_of_a_copy(launcher, interpreter):
-    kernel_cores_or_skip()
     folder = launcher.new_folder()
     executable = Path(shutil.copy(interpreter.outside(interpreter.argv[-1]), folder / "python3"))
     target = launcher.start("crash.py", "abort", "worker", python=executable, **launcher.home())
-    return core_of(target), executable, folder / "mark"
+    return target.core(), executable, folder / "mark"
 
 
 @pytest.mark.native
@@ -240,9 +225,8 @@ def test_doctor_of_a_core(spprof, crash, interpreter):
 
 @pytest.mark.native
 def test_the_exception_that_nobody_caught(spprof, launcher, interpreter):
-    kernel_cores_or_skip()
     target = launcher.start("uncaught.py")
-    truth, core = target.truth, core_of(target)
+    truth, core = target.truth, target.core()
     report = spprof.report("--locals", *arguments(interpreter), core, codes=(0, 3))
     exceptions = [thread["exception"] for interpreter in report["interpreters"] for thread in interpreter["threads"] if thread["main"]]
     assert [(one["type"], one["message"], one["cause"]["message"]) for one in exceptions] == [

@@ -6,7 +6,6 @@ import pytest
 
 from stubs import connect, free_port, start_stub
 from stacks import all_threads, differences
-from test_cores import core_of, kernel_cores_or_skip
 
 FRAME = re.compile(r'^  File "(.*)", line (\d+), in (.*)$', re.MULTILINE)
 ENTRY = re.compile(r"^#(\d+) Frame 0x[0-9a-f]+, for file (.*), line (\d+), in (\S+)", re.MULTILINE)
@@ -90,10 +89,9 @@ def test_a_process(lldb, launcher, interpreter):
 
 
 def test_a_core(lldb, launcher, interpreter):
-    kernel_cores_or_skip()
     target = launcher.start("crash.py", "segv", "worker")
     truth = target.truth
-    core = core_of(target)
+    core = target.core()
     lldb.open_core(core, "--arch aarch64-unknown-linux-gnu" if interpreter.emulated else "")
     report = lldb.report()
     assert differences(all_threads(report), truth) == []
