@@ -32,7 +32,7 @@ static struct {
     struct helper *helper; /* NULL: it is over */
     struct stop stop;
     char *said;        /* owned; what gdb has said of it, besides what is kept quiet */
-    int64_t signalled; /* the thread that the signal was sent to; 0: none yet */
+    _Atomic int64_t signalled; /* the thread that the signal was sent to, by the helper; 0: none yet */
     bool as_before;    /* it stands as if it had been interrupted: what the user had selected is selected again */
     bool marked;       /* the thread that gdb has selected has stopped by a signal that was never meant for it */
 } now;
@@ -58,13 +58,17 @@ bool run_heard(PyObject *event)
     return true;
 }
 
+/* Who was signalled is known before it stops by that. */
 static bool signal_process(void)
 {
-    int64_t tid = tracee_for_signal(now.pid, SIGURG);
-    bool sent = tid != 0 && tracee_signal(now.pid, tid, SIGURG);
-    if (sent)
-        now.signalled = tid;
-    return sent;
+    int64_t tid = tracee_for_signal(now.pid, SIGURG), before = now.signalled;
+    if (tid == 0)
+        return false;
+    now.signalled = tid;
+    if (tracee_signal(now.pid, tid, SIGURG))
+        return true;
+    now.signalled = before;
+    return false;
 }
 
 static bool signal_gdb(void)
@@ -118,13 +122,19 @@ static char *resume(const char *command)
     return complaint != NULL ? complaint : strdup("interrupted");
 }
 
-/* The program's own SIGURG, which gdb would not have shown: the command that goes on with it. NULL: it is none. */
+/*
+ * The command that goes on after a SIGURG that is not this run's: the program's own, which gdb would not have shown, or one of an earlier
+ * run, which was sent again just when the program stopped by the first. NULL: it is none.
+ */
 static const char *going_on(void)
 {
     const char *handled = now.settings.handled;
-    if (!now.native || strcmp(now.stop.signal, "SIGURG") != 0 || handled == NULL || strstr(handled, " nostop") == NULL)
+    if (!now.native || strcmp(now.stop.signal, "SIGURG") != 0)
         return NULL;
-    if (tracee_stopped_by(selected_tid(), SIGURG) != SENDER_OTHERS)
+    enum sender sender = tracee_stopped_by(selected_tid(), SIGURG);
+    if (sender == SENDER_HELPER && now.signalled == 0)
+        return "continue";
+    if (sender != SENDER_OTHERS || handled == NULL || strstr(handled, " nostop") == NULL)
         return NULL;
     return strstr(handled, " nopass") == NULL ? "signal SIGURG" : "continue";
 }

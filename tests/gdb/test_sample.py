@@ -87,6 +87,19 @@ def test_stopped_at_the_same_moment(gdb, programs):  # noqa: F811
 
 
 @pytest.mark.parametrize("how", ["", "--stop"])
+def test_a_signal_of_an_earlier_run(gdb, programs, tmp_path, how):  # noqa: F811
+    """gdb's own SIGURG, sent twice for one stop, waits for the program: it neither ends the next run nor reaches the program."""
+    target = programs.start("urgent.py")
+    tgkill = {"x86_64": 234, "aarch64": 131}[os.uname().machine]
+    again = "python import ctypes; ctypes.CDLL(None).syscall(%d, %d, %d, %d)" % (tgkill, target.pid, target.pid, signal.SIGURG)
+    sample = "spprof sample %s 300ms --json-stats %s" % (how, tmp_path / "stats.json")
+    _, shown = gdb.run(again, sample, before=[attach(target)])
+    assert shown.error == "" and EARLY not in shown.text and ticks(tmp_path / "stats.json") > 5
+    check_unharmed(target)
+    target.kill()
+
+
+@pytest.mark.parametrize("how", ["", "--stop"])
 def test_started_and_ended_under_gdb(gdb, machine, tmp_path, how):  # noqa: F811
     program = tmp_path / "ending.py"
     program.write_text(ENDING)
