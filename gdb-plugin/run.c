@@ -34,7 +34,7 @@ static struct {
     char *said;        /* owned; what gdb has said of it, besides what is kept quiet */
     _Atomic int64_t signalled; /* the thread that the signal was sent to, by the helper; 0: none yet */
     bool as_before;    /* it stands as if it had been interrupted: what the user had selected is selected again */
-    bool marked;       /* the thread that gdb has selected has stopped by a signal that was never meant for it */
+    bool ours;         /* it has stopped by a signal that was never meant for it */
 } now;
 
 bool run_is_active(void)
@@ -122,21 +122,27 @@ static char *resume(const char *command)
     return complaint != NULL ? complaint : strdup("interrupted");
 }
 
-/*
- * The command that goes on after a SIGURG that is not this run's: the program's own, which gdb would not have shown, or one of an earlier
- * run, which was sent again just when the program stopped by the first. NULL: it is none.
- */
-static const char *going_on(void)
+/* Whether the program has stopped by a SIGURG of its own, which gdb would not have shown. */
+static bool is_unshown(void)
 {
     const char *handled = now.settings.handled;
-    if (!now.native || strcmp(now.stop.signal, "SIGURG") != 0)
-        return NULL;
-    enum sender sender = tracee_stopped_by(selected_tid(), SIGURG);
-    if (sender == SENDER_HELPER && now.signalled == 0)
-        return "continue";
-    if (sender != SENDER_OTHERS || handled == NULL || strstr(handled, " nostop") == NULL)
-        return NULL;
-    return strstr(handled, " nopass") == NULL ? "signal SIGURG" : "continue";
+    return now.native && strcmp(now.stop.signal, "SIGURG") == 0 && handled != NULL && strstr(handled, " nostop") != NULL &&
+           tracee_stopped_by(selected_tid(), SIGURG) == SENDER_OTHERS;
+}
+
+/* Whether it has stopped by a SIGURG of an earlier run, which was sent again just when the program stopped by the first. */
+static bool is_left_over(void)
+{
+    return now.native && strcmp(now.stop.signal, "SIGURG") == 0 && now.signalled == 0 &&
+           tracee_stopped_by(selected_tid(), SIGURG) == SENDER_HELPER;
+}
+
+/* The command that goes on where nothing has happened that concerns the user. NULL: something has. */
+static const char *going_on(void)
+{
+    if (is_left_over())
+        return "signal 0";
+    return is_unshown() && !gdb_interrupted() ? "continue" : NULL;
 }
 
 static char *resume_until_stop(void)
@@ -169,7 +175,15 @@ static enum spprof_run_end how_it_ended(void)
         return SPPROF_RUN_EXITED;
     if (is_our_stop())
         return !now.native && control_c_was_pressed() ? SPPROF_RUN_INTERRUPTED : SPPROF_RUN_DONE;
-    return is_users_stop() ? SPPROF_RUN_INTERRUPTED : SPPROF_RUN_STOPPED;
+    return is_users_stop() || (is_unshown() && gdb_interrupted()) ? SPPROF_RUN_INTERRUPTED : SPPROF_RUN_STOPPED;
+}
+
+/* Lets the selected thread go on alone until the signal that waits for it has stopped it; one of its own that comes first is passed on. */
+static void meet_signal(void)
+{
+    enum { STOPS = 4 };
+    for (int i = 0; i < STOPS && (i == 0 || tracee_awaits(now.pid, now.signalled, SIGURG)); i++)
+        free(resume(tracee_stopped_by(now.signalled, SIGURG) == SENDER_OTHERS ? "continue" : "signal 0"));
 }
 
 /*
@@ -190,7 +204,7 @@ static void take_signal_back(void)
         char command[64];
         snprintf(command, sizeof command, "set scheduler-locking %s", locking);
         run_command("set scheduler-locking on");
-        free(resume("signal 0"));
+        meet_signal();
         run_command(queue);
         run_command(command);
         select_tid(selected);
@@ -208,7 +222,7 @@ static void forget_late_interrupt(void)
 
 static struct spprof_error *judge(struct spprof_run *run, const char *complaint)
 {
-    now.as_before = now.marked = false;
+    now.as_before = now.ours = false;
     if (complaint != NULL && (now.stop.kind == STOP_NONE || now.stop.kind == STOP_RESUMED)) {
         if (!gdb_interrupted())
             return spprof_error_new(SPPROF_ERROR_UNSUPPORTED, "gdb cannot let the program run: %s", complaint);
@@ -221,7 +235,10 @@ static struct spprof_error *judge(struct spprof_run *run, const char *complaint)
         snprintf(run->why, sizeof run->why, "%s", now.stop.why);
     if (now.native && run->end != SPPROF_RUN_DONE && run->end != SPPROF_RUN_EXITED)
         take_signal_back();
-    now.as_before = now.marked = run->end == SPPROF_RUN_DONE || run->end == SPPROF_RUN_INTERRUPTED;
+    now.as_before = run->end == SPPROF_RUN_DONE || run->end == SPPROF_RUN_INTERRUPTED;
+    now.ours = now.as_before && !is_unshown();
+    if (now.ours)
+        run_command("queue-signal 0");
     return NULL;
 }
 
@@ -292,7 +309,7 @@ struct spprof_error *run_begin(void *debugger)
         return error;
     now.thread = gdb_call("selected_thread");
     now.frame = gdb_call("selected_frame");
-    settings_change(&now.settings, now.native ? "SIGURG" : "SIGINT");
+    settings_change(&now.settings, now.native ? "SIGURG" : "SIGINT", now.native);
     quiet_begin(&now.quiet);
     return NULL;
 }
@@ -333,10 +350,8 @@ void run_end(void *debugger)
     (void)debugger;
     if (!now.native)
         control_c_end();
-    if (now.native && now.marked)
+    if (now.native && now.ours)
         take_signal_back();
-    if (now.marked)
-        run_command("queue-signal 0");
     if (now.as_before)
         select_as_before();
     if (!settings_restore(&now.settings))

@@ -51,7 +51,7 @@ static char *handling_of(const char *signal)
     return handling;
 }
 
-void settings_change(struct settings *settings, const char *signal)
+void settings_change(struct settings *settings, const char *signal, bool shared)
 {
     char command[64];
     *settings = (struct settings){0};
@@ -64,7 +64,7 @@ void settings_change(struct settings *settings, const char *signal)
             free(value);
     }
     settings->handled = handling_of(signal);
-    snprintf(command, sizeof command, "handle %s stop print nopass", signal);
+    snprintf(command, sizeof command, "handle %s stop print%s", signal, shared ? "" : " nopass");
     if (settings->handled != NULL && strcmp(settings->handled, command) != 0)
         free(gdb_execute(command));
 }

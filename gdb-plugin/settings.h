@@ -11,8 +11,11 @@ struct settings {
     char *handled; /* owned; the command that lets gdb treat the signal as before; NULL: not changed */
 };
 
-/* signal is the one by which the program is interrupted ("SIGURG"): it stops the program and is not passed on to it. */
-void settings_change(struct settings *settings, const char *signal);
+/*
+ * signal is the one by which the program is interrupted ("SIGURG"): it stops the program. shared: one of the program's own is passed on to it
+ * as ever; else none is.
+ */
+void settings_change(struct settings *settings, const char *signal, bool shared);
 
 /* False: gdb has refused one of them. */
 bool settings_restore(struct settings *settings);

@@ -100,6 +100,18 @@ def test_a_signal_of_an_earlier_run(gdb, programs, tmp_path, how):  # noqa: F811
 
 
 @pytest.mark.parametrize("how", ["", "--stop"])
+def test_a_signal_that_the_program_has_stopped_by(gdb, programs, how):  # noqa: F811
+    """It reaches the program by the sampling as it would by `continue`."""
+    target = programs.start("urgent.py")
+    before = [attach(target), "handle SIGURG stop", "continue", "handle SIGURG nostop"]
+    stopped, shown, *_ = gdb.run("info program", "spprof sample %s 300ms" % how, "detach", before=before)
+    assert "SIGURG" in stopped.text
+    assert shown.error == "" and EARLY not in shown.text
+    check_unharmed(target)
+    target.kill()
+
+
+@pytest.mark.parametrize("how", ["", "--stop"])
 def test_started_and_ended_under_gdb(gdb, machine, tmp_path, how):  # noqa: F811
     program = tmp_path / "ending.py"
     program.write_text(ENDING)
