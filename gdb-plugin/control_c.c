@@ -16,6 +16,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool running;
 static double resumed_at, sent_at; /* s */
 static atomic_bool sent, pressed, over;
+static void (*act)(void);
 static sigset_t mask_before;
 static struct sigaction urgent_before;
 
@@ -65,15 +66,16 @@ static void *wait_for_user(void *unused)
         if (sigtimedwait(&interrupt, NULL, &look) == SIGINT)
             pressed = true;
         if (pressed)
-            control_c_send();
+            act();
     }
     return unused;
 }
 
-bool control_c_begin(void)
+bool control_c_begin(void (*on_press)(void))
 {
     sigset_t all, with_interrupt = only(SIGINT);
     gdb_thread = pthread_self();
+    act = on_press;
     sent = pressed = over = running = false;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &mask_before);

@@ -1,17 +1,21 @@
 /*
- * Ctrl-C while a remote target runs. The only way to stop one is what gdb does at Ctrl-C, and gdb takes a second one, before the stub has
- * answered, for a wish to leave. So the user's is kept from gdb, and what gdb does is caused once for each run, whoever wants it.
+ * Ctrl-C while the program is sampled. The user's is kept from gdb, which would drop it between two stops, or cease to wait for a program that
+ * runs. A remote target can only be stopped by what gdb does at Ctrl-C, and gdb takes a second one, before the stub has answered, for a wish to
+ * leave: it is caused once for each run, whoever wants it.
  */
 #ifndef SPPROF_GDB_CONTROL_C_H
 #define SPPROF_GDB_CONTROL_C_H
 
 #include <stdbool.h>
 
-/* All but control_c_send are to be called on gdb's own thread. False: no thread can be made that waits for the user. */
-bool control_c_begin(void);
+/*
+ * All but control_c_send are to be called on gdb's own thread. on_press is called on another one, again and again once the user has pressed
+ * Ctrl-C, until control_c_end. False: no thread can be made that waits for the user.
+ */
+bool control_c_begin(void (*on_press)(void));
 void control_c_end(void);
 
-/* The target runs, and has stopped: only in between it can be interrupted. */
+/* A remote target runs, and has stopped: only in between it can be interrupted. */
 void control_c_resumed(void);
 void control_c_stopped(void);
 

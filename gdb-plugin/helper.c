@@ -63,6 +63,11 @@ static void tell(struct helper *helper, bool *what)
     pthread_mutex_unlock(&helper->lock);
 }
 
+void helper_cancel(struct helper *helper)
+{
+    helper->run->cancel(helper->run->context);
+}
+
 void helper_resumed(struct helper *helper)
 {
     tell(helper, &helper->resumed);
@@ -80,7 +85,7 @@ bool helper_end(struct helper *helper)
 {
     bool worked = has_worked(helper);
     if (!worked)
-        helper->run->cancel(helper->run->context);
+        helper_cancel(helper);
     tell(helper, &helper->over);
     pthread_join(helper->thread, NULL);
     pthread_cond_destroy(&helper->changed);

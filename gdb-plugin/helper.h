@@ -20,6 +20,9 @@ struct helper {
 /* Starts run->work on a thread that takes no signal and no part in Python. Errors: there can be no more threads. */
 struct spprof_error *helper_start(struct helper *helper, const struct spprof_run *run, bool (*interrupt)(void));
 
+/* Ends the work soon where it has not ended; then the inferior is interrupted. May be called on any thread. */
+void helper_cancel(struct helper *helper);
+
 /* The inferior runs: from now on it can be interrupted. */
 void helper_resumed(struct helper *helper);
 

@@ -1,6 +1,7 @@
 #include "run.h"
 
 #include <inttypes.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +21,7 @@
  * gdb's own thread resumes the program by `continue`, and stands there until it stops. The helper does the work and then stops it: a
  * process of this machine by SIGURG, which means nothing to most programs and is not Ctrl-C; any other as Ctrl-C would.
  */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
     bool active;
     bool native;      /* gdb traces the process itself */
@@ -29,7 +31,7 @@ static struct {
     PyObject *thread, *frame; /* that the user has selected */
 
     /* Of the latest run. */
-    struct helper *helper; /* NULL: it is over */
+    struct helper *helper; /* under the lock; NULL: it is over */
     struct stop stop;
     char *said;        /* owned; what gdb has said of it, besides what is kept quiet */
     _Atomic int64_t signalled; /* the thread that the signal was sent to, by the helper; 0: none yet */
@@ -69,6 +71,22 @@ static bool signal_process(void)
         return true;
     now.signalled = before;
     return false;
+}
+
+static void set_helper(struct helper *helper)
+{
+    pthread_mutex_lock(&lock);
+    now.helper = helper;
+    pthread_mutex_unlock(&lock);
+}
+
+/* At Ctrl-C, on another thread: the helper stops a process of this machine as it does when the work is done. */
+static void cancel_helper(void)
+{
+    pthread_mutex_lock(&lock);
+    if (now.helper != NULL)
+        helper_cancel(now.helper);
+    pthread_mutex_unlock(&lock);
 }
 
 static bool signal_gdb(void)
@@ -142,7 +160,7 @@ static const char *going_on(void)
 {
     if (is_left_over())
         return "signal 0";
-    return is_unshown() && !gdb_interrupted() ? "continue" : NULL;
+    return is_unshown() ? "continue" : NULL;
 }
 
 static char *resume_until_stop(void)
@@ -174,8 +192,8 @@ static enum spprof_run_end how_it_ended(void)
     if (now.stop.kind == STOP_EXIT)
         return SPPROF_RUN_EXITED;
     if (is_our_stop())
-        return !now.native && control_c_was_pressed() ? SPPROF_RUN_INTERRUPTED : SPPROF_RUN_DONE;
-    return is_users_stop() || (is_unshown() && gdb_interrupted()) ? SPPROF_RUN_INTERRUPTED : SPPROF_RUN_STOPPED;
+        return control_c_was_pressed() ? SPPROF_RUN_INTERRUPTED : SPPROF_RUN_DONE;
+    return is_users_stop() ? SPPROF_RUN_INTERRUPTED : SPPROF_RUN_STOPPED;
 }
 
 /* Lets the selected thread go on alone until the signal that waits for it has stopped it; one of its own that comes first is passed on. */
@@ -211,6 +229,7 @@ static void take_signal_back(void)
     }
     free(locking);
     now.stop = stop;
+    now.signalled = 0; /* it stands at the signal; to wait for that again would be for ever */
 }
 
 /* A Ctrl-C of ours that gdb has heard of too late would end what the user does next. */
@@ -236,7 +255,7 @@ static struct spprof_error *judge(struct spprof_run *run, const char *complaint)
     if (now.native && run->end != SPPROF_RUN_DONE && run->end != SPPROF_RUN_EXITED)
         take_signal_back();
     now.as_before = run->end == SPPROF_RUN_DONE || run->end == SPPROF_RUN_INTERRUPTED;
-    now.ours = now.as_before && !is_unshown();
+    now.ours = now.as_before;
     if (now.ours)
         run_command("queue-signal 0");
     return NULL;
@@ -251,12 +270,12 @@ static struct spprof_error *run_resumed(struct spprof_run *run)
     struct spprof_error *error = helper_start(&helper, run, now.native ? signal_process : signal_gdb);
     if (error != NULL)
         return error;
-    now.helper = &helper;
+    set_helper(&helper);
     char *complaint = resume_until_stop();
+    set_helper(NULL);
     helper_end(&helper);
     if (!now.native)
         control_c_stopped();
-    now.helper = NULL;
     forget_late_interrupt();
     error = judge(run, complaint);
     free(complaint);
@@ -268,7 +287,7 @@ struct spprof_error *run_once(void *debugger, struct spprof_run *run)
     (void)debugger;
     run->end = SPPROF_RUN_INTERRUPTED;
     run->why[0] = '\0';
-    if (gdb_interrupted() || (!now.native && control_c_was_pressed()))
+    if (gdb_interrupted() || control_c_was_pressed())
         return NULL;
     return run_resumed(run);
 }
@@ -302,7 +321,7 @@ struct spprof_error *run_begin(void *debugger)
     now.native = inferior.local;
     now.as_before = true;
     error = check(inferior.running);
-    if (error == NULL && !now.native && !control_c_begin())
+    if (error == NULL && !control_c_begin(now.native ? cancel_helper : control_c_send))
         error = spprof_error_new(SPPROF_ERROR_NO_MEMORY, "cannot start the thread that waits for Ctrl-C");
     now.active = error == NULL;
     if (error != NULL)
@@ -348,14 +367,13 @@ static void show_stop(void)
 void run_end(void *debugger)
 {
     (void)debugger;
-    if (!now.native)
-        control_c_end();
     if (now.native && now.ours)
         take_signal_back();
     if (now.as_before)
         select_as_before();
     if (!settings_restore(&now.settings))
         PySys_WriteStderr("spprof: gdb refuses to set scheduler-locking as it was: it does so only while a program lives\n");
+    control_c_end();
     quiet_end(&now.quiet);
     if (!now.as_before)
         show_stop();

@@ -167,6 +167,13 @@ def test_control_c(terminal, programs, machine):  # noqa: F811
     assert "is not being run" not in one.command("info threads")
     one.command("detach")
     check_unharmed(target)
+    target.kill()
+
+
+def test_control_c_behind_gdbserver(terminal, programs):  # noqa: F811
+    """The program sends itself nothing: gdbserver by itself loses such signals, and Ctrl-C, where both meet."""
+    target = programs.start("urgent.py", "silent")
+    one = terminal()
     with gdbserver(target.pid) as connect:
         assert "SIGINT" not in one.command(connect)
         said = press(one, "spprof sample 60s")

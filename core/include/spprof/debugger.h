@@ -84,7 +84,7 @@ enum spprof_run_end {
 /* Work that is done while the inferior runs. */
 struct spprof_run {
     void (*work)(void *context);   /* called once, on a thread of its own whose signals are all blocked; calls nothing of the debugger's */
-    void (*cancel)(void *context); /* called on the command's thread where the run ends before the work: that is to return soon */
+    void (*cancel)(void *context); /* called where the run is to end before the work, on any thread, more than once: that is to return soon */
     void *context;
     bool last; /* no run follows: the stop behind it need not be fast */
     enum spprof_run_end end; /* set by the plugin */
