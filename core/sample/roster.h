@@ -25,6 +25,7 @@ struct sampled_thread {
     char os_name[64];
     struct spprof_text name; /* bytes NULL: not known yet */
     struct activity activity;
+    bool stops; /* for this look, where threads are stopped one by one */
     struct capture capture;
     uint32_t profile_thread; /* SPPROF_NONE until its first sample is counted */
     struct path_step *path;  /* of the last sample that was counted, oldest call first */

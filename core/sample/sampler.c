@@ -31,6 +31,8 @@ struct spprof_sampler {
     struct tally tally;
     struct ticks ticks;
     struct durations durations;
+    int64_t *stopping;    /* ids of the threads that are stopped for a look */
+    size_t stopping_capacity;
     uint64_t seen_before; /* threads, until the target was another */
     uint64_t goes;        /* ns that the target runs before the next look; UINT64_MAX: not known */
     uint64_t now;         /* when something was last seen to end */
@@ -84,7 +86,7 @@ static bool stops(const struct spprof_sampler *sampler)
 /* A list that cannot be read is that of an interpreter which begins or ends: it is tried again. */
 static void refresh(struct spprof_sampler *sampler, bool still)
 {
-    commit(sampler, still && !stops(sampler));
+    commit(sampler, still);
     spprof_error_free(roster_list(&sampler->roster));
     sampler->profile->counts.threads_seen = sampler->seen_before + sampler->roster.seen;
 }
@@ -178,19 +180,26 @@ static void sample(struct spprof_sampler *sampler, struct sampled_thread *thread
         counts->dropped[SPPROF_DROP_UNREADABLE]++;
 }
 
-static struct spprof_error *look(struct spprof_sampler *sampler, bool still)
+/* Whether there is anything to look at. */
+static bool begin_look(struct spprof_sampler *sampler, bool still)
+{
+    if (sampler->began == 0)
+        sampler->began = sampler->now;
+    look_around(sampler, sampler->now, still);
+    if (!sampler->over)
+        sampler->profile->counts.ticks++;
+    return !sampler->over;
+}
+
+static void look(struct spprof_sampler *sampler, bool still)
 {
     uint64_t now = sampler->now;
-    if (sampler->began == 0)
-        sampler->began = now;
-    look_around(sampler, now, still);
-    if (sampler->over)
-        return NULL;
-    sampler->profile->counts.ticks++;
-    for (size_t i = 0; i < sampler->roster.count; i++)
-        if (sampler->roster.threads[i]->born_by <= now && counts_now(sampler, sampler->roster.threads[i], now, still))
-            sample(sampler, sampler->roster.threads[i], still);
-    return NULL;
+    for (size_t i = 0; i < sampler->roster.count; i++) {
+        struct sampled_thread *thread = sampler->roster.threads[i];
+        bool stands = !stops(sampler) || (thread->stops && (thread->tid == 0 || sampler->target->ops->holds(sampler->target, thread->tid)));
+        if (stands && thread->born_by <= now && counts_now(sampler, thread, now, still))
+            sample(sampler, thread, still);
+    }
 }
 
 /* Counts what waits, if it has waited long enough. */
@@ -287,6 +296,7 @@ void spprof_sampler_free(struct spprof_sampler *sampler)
     release(sampler);
     tally_free(&sampler->tally);
     spprof_profile_free(sampler->profile);
+    free(sampler->stopping);
     free(sampler);
 }
 
@@ -313,7 +323,8 @@ struct spprof_error *spprof_sampler_look(struct spprof_sampler *sampler)
     uint64_t now = sampler->now = clock_now();
     for (size_t i = 0; i < sampler->roster.count; i++)
         activity_since(&sampler->roster.threads[i]->activity, now, sampler->goes);
-    TRY(look(sampler, true));
+    if (begin_look(sampler, true))
+        look(sampler, true);
     sampler->ended = sampler->now;
     return settle(sampler, true);
 }
@@ -348,20 +359,57 @@ static bool is_time_over(const struct spprof_sampler *sampler)
     return sampler->options.duration_s > 0 && (double)(sampler->now - sampler->began) / 1e9 >= sampler->options.duration_s;
 }
 
-/* Who runs is asked before all stand. */
-static struct spprof_error *stopped_look(struct spprof_sampler *sampler)
+/* Who runs is asked before anybody stands; who does not count need not be stopped. */
+static bool is_to_stop(const struct spprof_sampler *sampler, struct sampled_thread *thread)
+{
+    enum spprof_activity activity = activity_ask(&thread->activity, sampler->now);
+    return sampler->options.idle || sampler->options.gil || activity != SPPROF_ACTIVITY_IDLE;
+}
+
+/* How many threads are stopped by the next stop; all of them where one of those is not known to the kernel by its id. */
+static size_t choose(struct spprof_sampler *sampler)
+{
+    const struct roster *roster = &sampler->roster;
+    size_t count = 0;
+    bool all = false;
+    for (size_t i = 0; i < roster->count; i++) {
+        struct sampled_thread *thread = roster->threads[i];
+        thread->stops = is_to_stop(sampler, thread);
+        all = all || (thread->stops && thread->tid == 0);
+        if (thread->stops)
+            sampler->stopping[count++] = thread->tid;
+    }
+    sampler->target->ops->choose(sampler->target, all ? NULL : sampler->stopping, count);
+    return count;
+}
+
+static struct spprof_error *look_at_stopped(struct spprof_sampler *sampler)
 {
     struct spprof_target *target = sampler->target;
-    if (!stops(sampler)) {
-        TRY(look(sampler, target->ops->stop == NULL));
-        return settle(sampler, false);
+    if (sampler->roster.count > sampler->stopping_capacity) {
+        int64_t *larger = reallocarray(sampler->stopping, sampler->roster.count, sizeof *larger);
+        if (larger == NULL)
+            return spprof_error_no_memory();
+        sampler->stopping = larger;
+        sampler->stopping_capacity = sampler->roster.count;
     }
-    for (size_t i = 0; i < sampler->roster.count; i++)
-        activity_ask(&sampler->roster.threads[i]->activity, sampler->now);
+    if (choose(sampler) == 0)
+        return NULL;
     TRY(target->ops->stop(target));
-    struct spprof_error *error = look(sampler, true);
+    look(sampler, true);
     target->ops->resume(target);
-    return error != NULL ? error : settle(sampler, false);
+    return NULL;
+}
+
+static struct spprof_error *tick(struct spprof_sampler *sampler)
+{
+    if (!begin_look(sampler, !stops(sampler) && sampler->target->ops->stop == NULL))
+        return NULL;
+    if (stops(sampler))
+        TRY(look_at_stopped(sampler));
+    else
+        look(sampler, sampler->target->ops->stop == NULL);
+    return settle(sampler, false);
 }
 
 static void wait(struct spprof_sampler *sampler, uint64_t until)
@@ -389,7 +437,7 @@ struct spprof_error *spprof_sampler_run(struct spprof_sampler *sampler, volatile
             sampler->now = clock_now();
             continue;
         }
-        TRY(stopped_look(sampler));
+        TRY(tick(sampler));
         ticks_next(&sampler->ticks, sampler->now);
         if (sampler->roster.count == 0)
             sampler->now = clock_now();

@@ -125,6 +125,8 @@ static const struct spprof_target_ops process_ops = {
     .stop = process_stop,
     .resume = process_resume,
     .hold = process_hold,
+    .choose = process_choose,
+    .holds = process_holds,
     .rest = process_rest,
     .close = process_close,
 };

@@ -12,6 +12,7 @@ struct process_thread {
     struct spprof_native_thread native;
     char state;         /* of /proc/PID/task/TID/stat, before it was stopped */
     bool seized;        /* by ptrace */
+    bool chosen;        /* of those that are held: it is to stop */
     bool stopped;
     bool group_stopped; /* by job control: it must not run when it is let go */
     int pending_signal; /* that arrived with the stop, to be delivered at the release */
@@ -33,6 +34,7 @@ struct process {
     struct process_threads threads; /* of the last stop */
     bool threads_known;
     bool holds;          /* threads stay seized between stops */
+    bool chooses;        /* only those that are chosen stop */
     bool is_child;       /* of ours: how it ends is not to be taken from those who wait for it */
     uint64_t stop_began; /* CLOCK_MONOTONIC, ns */
 };
@@ -49,6 +51,8 @@ struct spprof_error *process_find_section(struct spprof_target *target, const st
 
 /* process_threads.c: lists the threads and what /proc says of them; those already in the list are left as they are. */
 struct spprof_error *process_list_threads(const struct process *process, struct process_threads *threads);
+/* NULL: it is not in the list. */
+struct process_thread *process_find_thread(const struct process_threads *threads, int64_t tid);
 /* What the kernel says of a thread now: 'R', 'S', 'D', ...; '?' where it is gone. */
 char process_thread_state(const struct process *process, int64_t tid);
 struct spprof_error *process_threads(struct spprof_target *target, struct spprof_native_threads *threads);
@@ -62,6 +66,8 @@ struct spprof_error *process_seize_all(const struct process *process, struct pro
 
 /* process_hold.c */
 struct spprof_error *process_hold(struct spprof_target *target);
+void process_choose(struct spprof_target *target, const int64_t *tids, size_t count);
+bool process_holds(struct spprof_target *target, int64_t tid);
 void process_rest(struct spprof_target *target, uint64_t until);
 /* Makes the list of threads that are seized complete again. */
 struct spprof_error *process_hold_new(struct process *process);

@@ -74,10 +74,30 @@ struct spprof_error *process_hold(struct spprof_target *target)
     process->threads.count = 0;
     process->threads_known = true;
     process->holds = true;
+    process->chooses = false;
     struct spprof_error *error = process_hold_new(process);
     if (error != NULL)
         process_hold_end(process);
     return error;
+}
+
+void process_choose(struct spprof_target *target, const int64_t *tids, size_t count)
+{
+    struct process *process = (struct process *)target;
+    process->chooses = tids != NULL;
+    for (size_t i = 0; i < process->threads.count; i++)
+        process->threads.items[i].chosen = false;
+    for (size_t i = 0; tids != NULL && i < count; i++) {
+        struct process_thread *thread = process_find_thread(&process->threads, tids[i]);
+        if (thread != NULL)
+            thread->chosen = true;
+    }
+}
+
+bool process_holds(struct spprof_target *target, int64_t tid)
+{
+    const struct process_thread *thread = process_find_thread(&((struct process *)target)->threads, tid);
+    return thread != NULL && thread->seized;
 }
 
 static void serve(struct process *process)

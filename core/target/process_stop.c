@@ -5,7 +5,6 @@
 #include <elf.h>
 #include <errno.h>
 #include <inttypes.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +22,8 @@ enum {
     STOP_DEADLINE_MS = 500,   /* then it is asked again whether the thread sleeps so that it cannot be interrupted */
     BUSY_DEADLINE_MS = 10000, /* for one that could stop, and only waits for a CPU */
     SLEEPER_DEADLINE_MS = 3, /* for one that slept uninterruptibly before: it runs no code, and all others wait for it */
-    SPIN_MS = 2,
+    SPIN_NS = 30000, /* a thread on another CPU stops within that; then it may be ours that it waits for */
+    LOOK_NS = 200000,
 };
 
 static uint64_t now(void)
@@ -73,12 +73,18 @@ static bool ran(const struct process_thread *thread)
     return thread->state == 'R';
 }
 
-/* Threads that run are stopped last and released first: the others wait for something anyhow. */
-static void interrupt_new(struct process_threads *threads)
+static bool is_to_stop(const struct process *process, const struct process_thread *thread)
 {
+    return thread->seized && (!process->chooses || thread->chosen);
+}
+
+/* Threads that run are stopped last and released first: the others wait for something anyhow. */
+static void interrupt_new(const struct process *process)
+{
+    const struct process_threads *threads = &process->threads;
     for (int running = 0; running <= 1; running++)
         for (size_t i = 0; i < threads->count; i++)
-            if (threads->items[i].seized && !threads->items[i].stopped && ran(&threads->items[i]) == running)
+            if (is_to_stop(process, &threads->items[i]) && !threads->items[i].stopped && ran(&threads->items[i]) == running)
                 ptrace(PTRACE_INTERRUPT, (pid_t)threads->items[i].native.tid, NULL, NULL);
 }
 
@@ -154,11 +160,20 @@ static bool is_hopeless(const struct process *process, const struct process_thre
     return waited_ms > BUSY_DEADLINE_MS || (waited_ms > STOP_DEADLINE_MS && process_thread_state(process, thread->native.tid) == 'D');
 }
 
+/* Until a thread has stopped, which the kernel tells by SIGCHLD, unless somebody has let that be ignored before we were started. */
+static void sleep_until_stop(void)
+{
+    sigset_t child;
+    sigemptyset(&child);
+    sigaddset(&child, SIGCHLD);
+    sigtimedwait(&child, NULL, &(struct timespec){.tv_nsec = LOOK_NS});
+}
+
 static void wait_for_all(struct process *process, uint64_t began)
 {
     struct process_threads *threads = &process->threads;
     for (size_t i = 0; i < threads->count;) {
-        if (process_settle(process, &threads->items[i])) {
+        if (!is_to_stop(process, &threads->items[i]) || process_settle(process, &threads->items[i])) {
             i++;
             continue;
         }
@@ -169,10 +184,8 @@ static void wait_for_all(struct process *process, uint64_t began)
                                 "the same",
                                 threads->items[i].native.tid);
             i++;
-        } else if (waited < SPIN_MS * UINT64_C(1000000)) {
-            sched_yield();
-        } else {
-            nanosleep(&(struct timespec){.tv_nsec = 50000}, NULL);
+        } else if (waited > SPIN_NS) {
+            sleep_until_stop();
         }
     }
 }
@@ -218,7 +231,7 @@ static struct spprof_error *stop_all(struct process *process)
     struct process_threads *threads = &process->threads;
     process->stop_began = now();
     for (size_t listing = 0, count = 0; listing < LISTINGS_MAX; listing++) {
-        interrupt_new(threads);
+        interrupt_new(process);
         wait_for_all(process, process->stop_began);
         count = threads->count;
         TRY(process_list_threads(process, threads));
@@ -238,7 +251,7 @@ static struct spprof_error *stop_held(struct process *process)
     TRY(process_hold_new(process));
     block_signals(true);
     process->stop_began = now();
-    interrupt_new(&process->threads);
+    interrupt_new(process);
     wait_for_all(process, process->stop_began);
     return NULL;
 }
@@ -258,7 +271,7 @@ struct spprof_error *process_stop(struct spprof_target *target)
     if (error == NULL)
         return NULL;
     /* Seized threads that run can only be let go once they are stopped. */
-    interrupt_new(&process->threads);
+    interrupt_new(process);
     wait_for_all(process, now());
     release_all(process);
     block_signals(false);
@@ -270,9 +283,9 @@ void process_hold_end(struct process *process)
 {
     if (!process->holds)
         return;
-    process->holds = false;
+    process->holds = process->chooses = false;
     block_signals(true);
-    interrupt_new(&process->threads);
+    interrupt_new(process);
     wait_for_all(process, now());
     release_all(process);
     block_signals(false);

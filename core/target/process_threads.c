@@ -116,10 +116,15 @@ static struct spprof_error *append(struct process_threads *threads, int64_t tid,
     return NULL;
 }
 
-static bool listed(const struct process_threads *threads, size_t sorted, int64_t tid)
+static struct process_thread *find(const struct process_threads *threads, size_t sorted, int64_t tid)
 {
     struct process_thread key = {.native.tid = tid};
-    return sorted > 0 && bsearch(&key, threads->items, sorted, sizeof key, by_tid) != NULL;
+    return sorted > 0 ? bsearch(&key, threads->items, sorted, sizeof key, by_tid) : NULL;
+}
+
+struct process_thread *process_find_thread(const struct process_threads *threads, int64_t tid)
+{
+    return find(threads, threads->count, tid);
 }
 
 static struct spprof_error *gone(const struct process *process)
@@ -137,7 +142,7 @@ struct spprof_error *process_list_threads(const struct process *process, struct 
     for (struct dirent *entry = readdir(directory); entry != NULL && threads->count < THREADS_MAX; entry = readdir(directory)) {
         int64_t tid = strtoll(entry->d_name, NULL, 10);
         struct process_thread *added;
-        if (tid <= 0 || listed(threads, before, tid))
+        if (tid <= 0 || find(threads, before, tid) != NULL)
             continue;
         TRY(append(threads, tid, &added));
         describe(process, added);

@@ -234,3 +234,15 @@ busy()
         assert counts["busy"] > 50
         share = counts["sleeper"] / counts["busy"]
         assert share > 0.7 if how == ["--idle"] else share < 0.3  # it runs until it sleeps
+
+
+def test_stops_wake_nobody_who_waits(sample, script, python):
+    """Who is stopped wakes up for it, and would seem to run at the next look."""
+    path = script(BURN + """
+import threading
+def wait(): threading.Event().wait()
+for _ in range(100): threading.Thread(target=wait, daemon=True).start()
+burn(1.0)
+""")
+    found = sample("--stop", "-r", "500", "--", python, path).functions()
+    assert found["burn"] > 50 and found["wait"] < found["burn"] / 20  # a wait begins

@@ -113,6 +113,10 @@ struct spprof_target_ops {
     void (*resume)(struct spprof_target *target);
     /* For many stops in a row: from now on threads stay seized between them, and rest must be called in the time between. */
     struct spprof_error *(*hold)(struct spprof_target *target);
+    /* Which of the threads that are held stop() stops, by their ids; NULL: all of them, as before the first call. */
+    void (*choose)(struct spprof_target *target, const int64_t *tids, size_t count);
+    /* Whether a thread is held; false where it has ended. */
+    bool (*holds)(struct spprof_target *target, int64_t tid);
     /* Waits until a moment (CLOCK_MONOTONIC, ns), or a signal to the caller, and lets the threads have the signals that come for them. */
     void (*rest)(struct spprof_target *target, uint64_t until);
     /* Releases the private data and the target itself; spprof_target_close has freed executable and problems before. */
