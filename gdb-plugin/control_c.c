@@ -5,6 +5,8 @@
 #include <stdatomic.h>
 #include <time.h>
 
+#include "spprof/debugger.h"
+
 enum { LOOK_NS = 10000000 };
 
 /* gdbserver overlooks an interrupt that comes in one piece with the request to run; one that stays without an answer is tried again. */
@@ -17,6 +19,7 @@ static bool running;
 static double resumed_at, sent_at; /* s */
 static atomic_bool sent, pressed, over;
 static void (*act)(void);
+static int emulator;
 static sigset_t mask_before;
 static struct sigaction urgent_before;
 
@@ -44,7 +47,8 @@ void control_c_send(void)
     if (running && at - resumed_at >= EARLIEST_S && (!sent || (pressed && at - sent_at >= ANSWER_S))) {
         sent = true;
         sent_at = at;
-        pthread_kill(gdb_thread, SIGURG);
+        if (emulator < 0 || !spprof_emulator_interrupt(emulator))
+            pthread_kill(gdb_thread, SIGURG);
     }
     pthread_mutex_unlock(&lock);
 }
@@ -71,11 +75,12 @@ static void *wait_for_user(void *unused)
     return unused;
 }
 
-bool control_c_begin(void (*on_press)(void))
+bool control_c_begin(void (*on_press)(void), int to_interrupt)
 {
     sigset_t all, with_interrupt = only(SIGINT);
     gdb_thread = pthread_self();
     act = on_press;
+    emulator = to_interrupt;
     sent = pressed = over = running = false;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &mask_before);

@@ -10,9 +10,10 @@
 
 /*
  * All but control_c_send are to be called on gdb's own thread. on_press is called on another one, again and again once the user has pressed
- * Ctrl-C, until control_c_end. False: no thread can be made that waits for the user.
+ * Ctrl-C, until control_c_end. emulator: what spprof_emulator_open gave, to be interrupted in place of gdb. False: no thread can be made that
+ * waits for the user.
  */
-bool control_c_begin(void (*on_press)(void));
+bool control_c_begin(void (*on_press)(void), int emulator);
 void control_c_end(void);
 
 /* A remote target runs, and has stopped: only in between it can be interrupted. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "control_c.h"
 #include "gdb.h"
@@ -26,6 +27,7 @@ static struct {
     bool active;
     bool native;      /* gdb traces the process itself */
     int64_t pid;
+    int emulator;     /* of spprof_emulator_open */
     struct settings settings;
     struct quiet quiet;
     PyObject *thread, *frame; /* that the user has selected */
@@ -310,6 +312,13 @@ static struct spprof_error *check(bool running)
     return NULL;
 }
 
+static void close_emulator(void)
+{
+    if (now.emulator >= 0)
+        close(now.emulator);
+    now.emulator = -1;
+}
+
 struct spprof_error *run_begin(void *debugger)
 {
     struct spprof_debugger_inferior inferior;
@@ -321,11 +330,14 @@ struct spprof_error *run_begin(void *debugger)
     now.native = inferior.local;
     now.as_before = true;
     error = check(inferior.running);
-    if (error == NULL && !control_c_begin(now.native ? cancel_helper : control_c_send))
+    now.emulator = error == NULL && !now.native ? spprof_emulator_open(selected_tid()) : -1;
+    if (error == NULL && !control_c_begin(now.native ? cancel_helper : control_c_send, now.emulator))
         error = spprof_error_new(SPPROF_ERROR_NO_MEMORY, "cannot start the thread that waits for Ctrl-C");
     now.active = error == NULL;
-    if (error != NULL)
+    if (error != NULL) {
+        close_emulator();
         return error;
+    }
     now.thread = gdb_call("selected_thread");
     now.frame = gdb_call("selected_frame");
     settings_change(&now.settings, now.native ? "SIGURG" : "SIGINT", now.native);
@@ -381,5 +393,6 @@ void run_end(void *debugger)
     free(now.said);
     Py_CLEAR(now.thread);
     Py_CLEAR(now.frame);
+    close_emulator();
     now.active = false;
 }

@@ -17,8 +17,8 @@ enum {
     AGAIN_MS = 200, /* an interrupt may be lost where it comes before lldb has resumed the inferior, a signal where all threads block it */
 };
 
-Interruption::Interruption(lldb::SBDebugger debugger, lldb::SBProcess stopped, lldb::pid_t pid, int descriptor, struct spprof_run &wanted)
-    : interpreter(debugger.GetCommandInterpreter()), inferior(stopped), local_pid(pid), process(descriptor), run(wanted)
+Interruption::Interruption(lldb::SBDebugger debugger, lldb::SBProcess stopped, lldb::pid_t pid, int descriptor, int qemu, struct spprof_run &wanted)
+    : interpreter(debugger.GetCommandInterpreter()), inferior(stopped), local_pid(pid), process(descriptor), emulator(qemu), run(wanted)
 {
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
@@ -125,9 +125,14 @@ void Interruption::wait_for_lldb()
         wait(SOON_MS);
 }
 
-/* A signal by descriptor cannot meet another process of the same id. */
+/* A signal by descriptor cannot meet another process of the same id. An emulator that is sent a second one would keep it for the next run. */
 void Interruption::interrupt()
 {
+    if (emulator >= 0) {
+        if (!by_lldb)
+            by_lldb = spprof_emulator_interrupt(emulator);
+        return;
+    }
     if (process >= 0 && !by_signal && syscall(SYS_pidfd_send_signal, process, SIGURG, nullptr, 0) == 0) {
         by_signal = true;
         return;

@@ -10,8 +10,11 @@
 
 class Interruption {
 public:
-    /* local_pid: 0 where it is of another machine. process: a descriptor of it, to stop it by SIGURG; -1: by lldb's own interrupt. */
-    Interruption(lldb::SBDebugger debugger, lldb::SBProcess inferior, lldb::pid_t local_pid, int process, struct spprof_run &run);
+    /*
+     * local_pid: 0 where it is of another machine. process: a descriptor of it, to stop it by SIGURG; -1: by lldb's own interrupt, or that of the
+     * emulator, where there is one.
+     */
+    Interruption(lldb::SBDebugger debugger, lldb::SBProcess inferior, lldb::pid_t local_pid, int process, int emulator, struct spprof_run &run);
     ~Interruption();
     Interruption(const Interruption &) = delete;
     Interruption &operator=(const Interruption &) = delete;
@@ -21,7 +24,7 @@ public:
     void end();
 
     bool by_signal = false; /* SIGURG was sent */
-    bool by_lldb = false;   /* lldb was asked for an interrupt */
+    bool by_lldb = false;   /* lldb, or the emulator, was asked for an interrupt */
     bool by_user = false;   /* Ctrl-C was pressed */
     bool work_done = false;
 
@@ -38,7 +41,7 @@ private:
     lldb::SBCommandInterpreter interpreter;
     lldb::SBProcess inferior;
     lldb::pid_t local_pid;
-    int process;
+    int process, emulator;
     struct spprof_run &run;
     bool over = false;
     pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;

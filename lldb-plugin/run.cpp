@@ -165,7 +165,7 @@ lldb::SBError resume(Debugger &state, const Interruption &interruption)
 /* One run, ended by SIGURG, or by lldb's own interrupt where process is -1. */
 struct spprof_error *run_once(Debugger &state, int process, struct spprof_run *run)
 {
-    Interruption interruption(state.debugger, state.process, state.runs.local_pid, process, *run);
+    Interruption interruption(state.debugger, state.process, state.runs.local_pid, process, state.runs.emulator, *run);
     struct spprof_error *error = interruption.begin();
     if (error != nullptr)
         return error;
@@ -230,6 +230,7 @@ void Runs::begin(Debugger &state)
     ctrl_c.begin();
     elsewhere = false;
     local_pid = state.is_local() ? state.process.GetProcessID() : 0;
+    emulator = local_pid == 0 ? spprof_emulator_open(lldb_selected_thread(&state)) : -1;
     process = local_pid != 0 && !altered ? static_cast<int>(syscall(SYS_pidfd_open, state.process.GetProcessID(), 0)) : -1;
 }
 
@@ -287,6 +288,8 @@ static void tell_owed(Debugger &state)
 void Runs::end(Debugger &state)
 {
     close_process();
+    if (emulator >= 0)
+        close(emulator);
     if (on_hold)
         release_held(state);
     on_hold = false;

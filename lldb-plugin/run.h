@@ -24,6 +24,7 @@ struct Handling {
  */
 struct Runs {
     int process = -1;           /* a descriptor of it, where it can be sent signals */
+    int emulator = -1;          /* of spprof_emulator_open */
     lldb::pid_t local_pid = 0;  /* 0: it is of another machine */
     bool was_async = false;     /* lldb's mode */
     CtrlC ctrl_c;

@@ -1,5 +1,6 @@
 """Every interpreter in gdb: attached, behind gdbserver, in a core, behind qemu's stub. The witness is the interpreter itself."""
 import dataclasses
+import json
 import os
 import re
 import socket
@@ -9,6 +10,7 @@ import time
 import pytest
 
 from harness import Launcher, wait_for
+from profiles import folded
 from session import ALL, gdbserver, select, shown_places, thread_named, true_places
 from stacks import all_threads, differences
 
@@ -98,8 +100,8 @@ def core_commands(interpreter, core):
     return ["set sysroot %s" % interpreter.root] * bool(interpreter.root) + ["file %s" % interpreter.executable, "core-file %s" % core]
 
 
-def test_qemu_stub(gdb, interpreter):
-    """gdb-multiarch on qemu's stub: another architecture, no files, no dynamic linker's events."""
+def test_qemu_stub(gdb, interpreter, tmp_path):
+    """gdb-multiarch on qemu's stub: another architecture, no files, no dynamic linker's events, and no ear for Ctrl-C while the program runs."""
     if not interpreter.emulated:
         pytest.skip("%s runs on this machine's own processor" % interpreter.id)
     with socket.socket() as listening:
@@ -111,14 +113,20 @@ def test_qemu_stub(gdb, interpreter):
         target = launcher.launch("debugged.py")
         stop = threading.Thread(target=stop_when_parked, args=(target,), daemon=True)
         stop.start()
-        _, report, stack = gdb.run("continue", ALL, "py-bt-all", gdb="gdb-multiarch",
-                                   before=["set architecture aarch64", "target remote localhost:%d" % port])
+        sample = "spprof sample --idle 1s -r 20 -o %s --json-stats %s" % (tmp_path / "p.folded", tmp_path / "stats.json")
+        _, report, stack, sampled, again = gdb.run("continue", ALL, "py-bt-all", sample, ALL, gdb="gdb-multiarch",
+                                                   before=["set architecture aarch64", "target remote localhost:%d" % port])
         stop.join(60)
         truth = target.truth
     finally:
         launcher.close()
     assert differences(all_threads(report.json), truth) == []
     assert all("[gdb thread " in line for line in stack.good.splitlines() if line.startswith("Thread "))
+    assert sampled.error == "" and sampled.text.endswith(" samples written to %s\n" % (tmp_path / "p.folded")) and "early" not in sampled.text
+    assert json.loads((tmp_path / "stats.json").read_text())["ticks"] > 5
+    stacks = {tuple(frame[0] for frame in frames) for frames, _ in folded((tmp_path / "p.folded").read_text())}
+    assert {tuple(name for _, _, name in reversed(true_places(thread))) for thread in truth["threads"].values()} <= stacks
+    assert differences(all_threads(again.json), truth) == []
 
 
 def stop_when_parked(target):

@@ -111,6 +111,20 @@ def test_a_signal_that_the_program_has_stopped_by(gdb, programs, how):  # noqa: 
     target.kill()
 
 
+@pytest.mark.parametrize("multiple", ["off", "on"])
+def test_several_inferiors(gdb, programs, multiple):  # noqa: F811
+    """The current one is sampled; neither of them notices."""
+    first, second = programs.start("urgent.py"), programs.start("urgent.py")
+    before = [attach(first), "add-inferior", "inferior 2", attach(second), "set schedule-multiple %s" % multiple]
+    commands = ["spprof sample 300ms", "spprof sample --stop 300ms"]
+    answers = gdb.run(*commands, "inferior 1", *commands, "detach inferiors 1 2", before=before)
+    for answer, pid in zip(answers[:2] + answers[3:5], [second.pid] * 2 + [first.pid] * 2):
+        assert answer.error == "" and answer.text.startswith("process %d\n" % pid) and EARLY not in answer.text
+    for target in first, second:
+        check_unharmed(target)
+        target.kill()
+
+
 @pytest.mark.parametrize("how", ["", "--stop"])
 def test_started_and_ended_under_gdb(gdb, machine, tmp_path, how):  # noqa: F811
     program = tmp_path / "ending.py"

@@ -117,6 +117,9 @@ def test_qemus_stub(lldb, launcher, interpreter):
     assert differences(all_threads(lldb.report()), truth) == []
     check_selected_thread(lldb, truth, numbers_of(lldb))
     assert re.search("^ *memory +read through the debugger", lldb.output("spprof doctor"), re.MULTILINE)
+    sampled = lldb.output("spprof sample --idle 1s -r 20")
+    assert "ended early" not in sampled and int(re.search("([0-9]+) samples", sampled)[1]) > 5
+    assert differences(all_threads(lldb.report()), truth) == []
     lldb.run("process kill")
 
 

@@ -71,6 +71,13 @@ void spprof_debugger_target_resumed(struct spprof_target *target);
 /* Whether ops->interrupted has told of Ctrl-C since the target was opened or resumed: nothing was read then any more. */
 bool spprof_debugger_target_interrupted(const struct spprof_target *target);
 
+/*
+ * qemu's stub for user programs (-g) hears nothing while the program runs; one on this machine can be stopped by SIGINT instead, which it tells
+ * the debugger of. A descriptor of the qemu that emulates this thread and serves this debugger, owned by the caller; -1: there is none.
+ */
+int spprof_emulator_open(int64_t tid);
+bool spprof_emulator_interrupt(int emulator);
+
 /* The commands of a debugger: they keep what was read and which Python frame is selected until the inferior, or its state, is another. */
 struct spprof_console;
 
