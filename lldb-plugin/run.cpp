@@ -290,6 +290,7 @@ void Runs::end(Debugger &state)
     close_process();
     if (emulator >= 0)
         close(emulator);
+    emulator = -1;
     if (on_hold)
         release_held(state);
     on_hold = false;

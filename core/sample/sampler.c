@@ -362,8 +362,7 @@ static bool is_time_over(const struct spprof_sampler *sampler)
 /* Who runs is asked before anybody stands; who does not count need not be stopped. */
 static bool is_to_stop(const struct spprof_sampler *sampler, struct sampled_thread *thread)
 {
-    enum spprof_activity activity = activity_ask(&thread->activity, sampler->now);
-    return sampler->options.idle || sampler->options.gil || activity != SPPROF_ACTIVITY_IDLE;
+    return sampler->options.idle || sampler->options.gil || activity_ask(&thread->activity, sampler->now) != SPPROF_ACTIVITY_IDLE;
 }
 
 /* How many threads are stopped by the next stop; all of them where one of those is not known to the kernel by its id. */
