@@ -160,6 +160,17 @@ static uint32_t profile_thread_of(struct tally *tally, struct sampled_thread *th
     return spprof_profile_thread(tally->profile, 0, &name, "", false);
 }
 
+/* A thread whose name has become known may be one that the profile knows already, or keeps its place there. */
+static void find_thread(struct tally *tally, struct sampled_thread *thread)
+{
+    uint32_t before = thread->profile_thread;
+    if (before != SPPROF_NONE && (thread->name.bytes == NULL || tally->profile->threads[before].name.bytes != NULL))
+        return;
+    thread->profile_thread = profile_thread_of(tally, thread);
+    if (thread->profile_thread != before)
+        thread->path_count = 0;
+}
+
 static void count_sample(struct tally *tally, const struct tally_sample *sample)
 {
     struct spprof_profile *profile = tally->profile;
@@ -171,8 +182,7 @@ static void count_sample(struct tally *tally, const struct tally_sample *sample)
         counts->dropped[SPPROF_DROP_CHANGED]++;
         return;
     }
-    if (thread->profile_thread == SPPROF_NONE)
-        thread->profile_thread = profile_thread_of(tally, thread);
+    find_thread(tally, thread);
     uint32_t node = thread->profile_thread == SPPROF_NONE ? SPPROF_NONE : node_of(tally, thread, frames, sample->count);
     if (node == SPPROF_NONE) {
         counts->dropped[SPPROF_DROP_UNREADABLE]++;

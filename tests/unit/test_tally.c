@@ -100,12 +100,33 @@ static void test_counted_at_a_standstill(void **state)
     tear_down_tally(&counted);
 }
 
+/* The threading module learns of a thread a moment after it has begun. */
+static void test_a_name_that_comes_after_the_first_samples(void **state)
+{
+    struct running *running = *state;
+    struct counted counted;
+    set_up_tally(running, &counted);
+    stand_in_leaf(running);
+    take_and_add(running, &counted);
+    tally_commit(&counted.tally, true);
+    assert_null(counted.profile->threads[0].name.bytes);
+    char name[] = "worker";
+    counted.thread.name = (struct spprof_text){.bytes = name, .size = strlen(name)};
+    take_and_add(running, &counted);
+    tally_commit(&counted.tally, true);
+    assert_int_equal(counted.profile->thread_count, 1);
+    assert_string_equal(counted.profile->threads[0].name.bytes, "worker");
+    assert_int_equal(counted.profile->threads[0].samples, 2);
+    tear_down_tally(&counted);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         EACH(test_code_that_dies_before_it_is_counted),
         EACH(test_code_that_is_gone_before_it_is_counted),
         EACH(test_counted_at_a_standstill),
+        EACH(test_a_name_that_comes_after_the_first_samples),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
