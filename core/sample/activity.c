@@ -69,15 +69,21 @@ enum spprof_activity activity_of(struct activity *activity, uint64_t now)
     return fresh ? activity->state : activity_ask(activity, now);
 }
 
+uint64_t activity_time(const struct activity *activity)
+{
+    char text[96];
+    /* The first number: Documentation/scheduler/sched-stats.rst of Linux. */
+    return read_file(activity->time_file, text, sizeof text) ? strtoull(text, NULL, 10) : 0;
+}
+
 enum spprof_activity activity_since(struct activity *activity, uint64_t now, uint64_t went)
 {
     enum { PART = 5 }; /* of the time that it could run; a thread that waits runs for a moment when it is stopped, too */
-    char text[96];
     uint64_t before = activity->asked_at, ran_before = activity->ran;
     activity->state = SPPROF_ACTIVITY_UNKNOWN;
-    if (!read_file(activity->time_file, text, sizeof text))
+    activity->ran = activity_time(activity);
+    if (activity->ran == 0)
         return SPPROF_ACTIVITY_UNKNOWN;
-    activity->ran = strtoull(text, NULL, 10); /* the first number: Documentation/scheduler/sched-stats.rst of Linux */
     activity->asked_at = now;
     if (now - before < went)
         went = now - before;

@@ -23,6 +23,9 @@ enum spprof_activity activity_ask(struct activity *activity, uint64_t now);
 /* Its last word, where that is not older than a millisecond; else asks. */
 enum spprof_activity activity_of(struct activity *activity, uint64_t now);
 
+/* ns that the thread has spent on a CPU; 0: not known. */
+uint64_t activity_time(const struct activity *activity);
+
 /* Of a thread that a debugger has stopped: whether it ran since it was asked before, went ns of which it could. UNKNOWN the first time. */
 enum spprof_activity activity_since(struct activity *activity, uint64_t now, uint64_t went);
 

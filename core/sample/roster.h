@@ -25,7 +25,8 @@ struct sampled_thread {
     char os_name[64];
     struct spprof_text name; /* bytes NULL: not known yet */
     struct activity activity;
-    bool stops; /* for this look, where threads are stopped one by one */
+    bool stops;         /* for this look, where threads are stopped one by one */
+    uint64_t waited_at; /* its CPU time when it was stopped while it waited, the last time that it was stopped; 0: it ran */
     struct capture capture;
     uint32_t profile_thread; /* SPPROF_NONE until its first sample is counted */
     struct path_step *path;  /* of the last sample that was counted, oldest call first */

@@ -18,6 +18,7 @@ enum {
     NAME_NS = 50 * MS,
     PROGRESS_NS = 100 * MS,
     CODES_MAX = 1 << 15,   /* code objects that are remembered */
+    WAKE_NS = MS / 10,     /* more CPU time than it takes to be stopped and to wait again */
     GO_PART = 5,           /* of a period, which a target that is stopped for each look runs at least */
 };
 
@@ -191,13 +192,23 @@ static bool begin_look(struct spprof_sampler *sampler, bool still)
     return !sampler->over;
 }
 
+/* Whether a thread that was to be stopped has been, and ran then, if that matters. */
+static bool stands(const struct spprof_sampler *sampler, struct sampled_thread *thread)
+{
+    if (!thread->stops || thread->tid == 0)
+        return thread->stops;
+    enum spprof_activity activity = sampler->target->ops->activity(sampler->target, thread->tid);
+    bool any = sampler->options.idle || sampler->options.gil;
+    thread->waited_at = activity == SPPROF_ACTIVITY_IDLE && !any ? activity_time(&thread->activity) : 0;
+    return activity == SPPROF_ACTIVITY_RUNNING || (any && activity == SPPROF_ACTIVITY_IDLE);
+}
+
 static void look(struct spprof_sampler *sampler, bool still)
 {
     uint64_t now = sampler->now;
     for (size_t i = 0; i < sampler->roster.count; i++) {
         struct sampled_thread *thread = sampler->roster.threads[i];
-        bool stands = !stops(sampler) || (thread->stops && (thread->tid == 0 || sampler->target->ops->holds(sampler->target, thread->tid)));
-        if (stands && thread->born_by <= now && counts_now(sampler, thread, now, still))
+        if ((!stops(sampler) || stands(sampler, thread)) && thread->born_by <= now && counts_now(sampler, thread, now, still))
             sample(sampler, thread, still);
     }
 }
@@ -359,10 +370,17 @@ static bool is_time_over(const struct spprof_sampler *sampler)
     return sampler->options.duration_s > 0 && (double)(sampler->now - sampler->began) / 1e9 >= sampler->options.duration_s;
 }
 
-/* Who runs is asked before anybody stands; who does not count need not be stopped. */
+/*
+ * Who runs is asked before anybody stands; who does not count need not be stopped. One that was stopped while it waited seems to run until it
+ * has got a CPU to wait again on, which can take longer than the next look.
+ */
 static bool is_to_stop(const struct spprof_sampler *sampler, struct sampled_thread *thread)
 {
-    return sampler->options.idle || sampler->options.gil || activity_ask(&thread->activity, sampler->now) != SPPROF_ACTIVITY_IDLE;
+    if (sampler->options.idle || sampler->options.gil)
+        return true;
+    if (activity_ask(&thread->activity, sampler->now) == SPPROF_ACTIVITY_IDLE)
+        return false;
+    return thread->waited_at == 0 || activity_time(&thread->activity) - thread->waited_at > WAKE_NS;
 }
 
 /* How many threads are stopped by the next stop; all of them where one of those is not known to the kernel by its id. */

@@ -126,7 +126,7 @@ static const struct spprof_target_ops process_ops = {
     .resume = process_resume,
     .hold = process_hold,
     .choose = process_choose,
-    .holds = process_holds,
+    .activity = process_activity,
     .rest = process_rest,
     .close = process_close,
 };

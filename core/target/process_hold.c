@@ -94,12 +94,6 @@ void process_choose(struct spprof_target *target, const int64_t *tids, size_t co
     }
 }
 
-bool process_holds(struct spprof_target *target, int64_t tid)
-{
-    const struct process_thread *thread = process_find_thread(&((struct process *)target)->threads, tid);
-    return thread != NULL && thread->seized;
-}
-
 static void serve(struct process *process)
 {
     for (size_t i = 0; i < process->threads.count; i++) {

@@ -114,6 +114,16 @@ static void read_registers(struct process_thread *thread)
 #endif
 }
 
+enum spprof_activity process_activity(struct spprof_target *target, int64_t tid)
+{
+    struct process_thread *thread = process_find_thread(&((struct process *)target)->threads, tid);
+    if (thread == NULL || !thread->seized)
+        return SPPROF_ACTIVITY_UNKNOWN;
+    thread->native.activity = SPPROF_ACTIVITY_RUNNING;
+    read_registers(thread);
+    return thread->native.activity;
+}
+
 static void note_stop(struct process_thread *thread, int status)
 {
     int signal = WSTOPSIG(status);

@@ -23,9 +23,9 @@ def burn(seconds):
     while time.monotonic() < end:
         sum(range(1000))
 os.getppid()
-burn(0.3)
+burn(0.8)
 os.getpgid(0)
-burn(0.3)
+burn(0.8)
 if sys.argv[1] == "crash":
     import ctypes
     ctypes.string_at(0)

@@ -233,7 +233,7 @@ busy()
                 counts[name] += int(line.rpartition(" ")[2]) if name in line else 0
         assert counts["busy"] > 50
         share = counts["sleeper"] / counts["busy"]
-        assert share > 0.7 if how == ["--idle"] else share < 0.3  # it runs until it sleeps
+        assert share > 0.7 if how == ["--idle"] else share < 0.3, (how, counts)  # it runs until it sleeps
 
 
 def test_stops_wake_nobody_who_waits(sample, script, python):
