@@ -105,6 +105,7 @@ static void process_close(struct spprof_target *target)
 {
     struct process *process = (struct process *)target;
     process_hold_end(process);
+    spprof_problems_free(&target->problems); /* of that end: nobody hears of them any more */
     if (process->directory >= 0)
         close(process->directory);
     if (process->memory >= 0)

@@ -162,12 +162,11 @@ bool process_settle(const struct process *process, struct process_thread *thread
     return true;
 }
 
-/* Whether a thread that has not stopped for so long never will. */
+/* Whether a thread that has not stopped for so long never will. What it did when it was listed may be long ago. */
 static bool is_hopeless(const struct process *process, const struct process_thread *thread, uint64_t waited_ms)
 {
-    if (thread->state == 'D')
-        return waited_ms > SLEEPER_DEADLINE_MS;
-    return waited_ms > BUSY_DEADLINE_MS || (waited_ms > STOP_DEADLINE_MS && process_thread_state(process, thread->native.tid) == 'D');
+    uint64_t deadline_ms = thread->state == 'D' ? SLEEPER_DEADLINE_MS : STOP_DEADLINE_MS;
+    return waited_ms > BUSY_DEADLINE_MS || (waited_ms > deadline_ms && process_thread_state(process, thread->native.tid) == 'D');
 }
 
 /* Until a thread has stopped, which the kernel tells by SIGCHLD, unless somebody has let that be ignored before we were started. */
