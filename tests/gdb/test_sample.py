@@ -111,10 +111,10 @@ def test_a_signal_that_the_program_has_stopped_by(gdb, programs, how):  # noqa: 
     target.kill()
 
 
-@pytest.mark.parametrize("multiple", ["off", "on"])
-def test_several_inferiors(gdb, programs, multiple):  # noqa: F811
+@pytest.mark.parametrize("multiple, words", [("off", []), ("on", ["silent"])])
+def test_several_inferiors(gdb, programs, multiple, words):  # noqa: F811
     """The current one is sampled; neither of them notices."""
-    first, second = programs.start("urgent.py"), programs.start("urgent.py")
+    first, second = programs.start("urgent.py", *words), programs.start("urgent.py", *words)
     before = [attach(first), "add-inferior", "inferior 2", attach(second), "set schedule-multiple %s" % multiple]
     commands = ["spprof sample 300ms", "spprof sample --stop 300ms"]
     answers = gdb.run(*commands, "inferior 1", *commands, "detach inferiors 1 2", before=before)
