@@ -70,7 +70,7 @@ static bool is_other_end(const char *list_path, const char *process, const struc
 
 static bool serves_us(const char *process)
 {
-    static const char path[] = "/proc/self/net/tcp"; /* qemu's stub listens at an IPv4 address: gdbserver_open_port, gdbstub/user.c */
+    static const char path[] = "/proc/self/net/tcp"; /* the stub of qemu 7.2 listens at an IPv4 address */
     CLEANUP(close_file) FILE *list = fopen(path, "re");
     struct connection ours;
     for (int i = 0; i < CONNECTIONS_MAX && next_connection(list, &ours); i++)

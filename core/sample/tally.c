@@ -155,7 +155,7 @@ static uint32_t profile_thread_of(struct tally *tally, struct sampled_thread *th
 {
     static char others[] = "(other threads)";
     const struct spprof_text name = {others, sizeof others - 1};
-    if (tally->profile->thread_count < THREADS_MAX)
+    if (thread->profile_thread != SPPROF_NONE || tally->profile->thread_count < THREADS_MAX)
         return spprof_profile_thread(tally->profile, thread->tid, &thread->name, thread->os_name, thread->main);
     return spprof_profile_thread(tally->profile, 0, &name, "", false);
 }

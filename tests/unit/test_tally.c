@@ -120,6 +120,27 @@ static void test_a_name_that_comes_after_the_first_samples(void **state)
     tear_down_tally(&counted);
 }
 
+/* Threads without end share one tree; who had its own before keeps it. */
+static void test_a_name_that_comes_when_there_are_many_threads(void **state)
+{
+    enum { MANY = 1 << 13 };
+    struct running *running = *state;
+    struct counted counted;
+    set_up_tally(running, &counted);
+    stand_in_leaf(running);
+    take_and_add(running, &counted);
+    tally_commit(&counted.tally, true);
+    for (int i = 2; i < MANY; i++)
+        spprof_profile_thread(counted.profile, i, &(struct spprof_text){0}, "", false);
+    char name[] = "worker";
+    counted.thread.name = (struct spprof_text){.bytes = name, .size = strlen(name)};
+    take_and_add(running, &counted);
+    tally_commit(&counted.tally, true);
+    assert_string_equal(counted.profile->threads[0].name.bytes, "worker");
+    assert_int_equal(counted.profile->threads[0].samples, 2);
+    tear_down_tally(&counted);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -127,6 +148,7 @@ int main(void)
         EACH(test_code_that_is_gone_before_it_is_counted),
         EACH(test_counted_at_a_standstill),
         EACH(test_a_name_that_comes_after_the_first_samples),
+        EACH(test_a_name_that_comes_when_there_are_many_threads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
