@@ -112,10 +112,11 @@ static uint64_t newest_of_cframe(struct stack *stack, uint64_t cframe, uint64_t 
 {
     enum { ON_THE_SAME_STACK = 1 << 16 };
     bool is_shim = newest + ON_THE_SAME_STACK - cframe < 2 * ON_THE_SAME_STACK;
+    bool is_frame = !is_shim && newest % 8 == 0;
     struct frame_link *link = stack->links != NULL ? link_of(stack, cframe) : NULL;
-    if (link != NULL && !is_shim)
+    if (link != NULL && is_frame)
         *link = (struct frame_link){.address = cframe, .previous = newest};
-    return link != NULL && is_shim && link->address == cframe && link->code == 0 ? link->previous : newest;
+    return link != NULL && !is_frame && link->address == cframe && link->code == 0 ? link->previous : newest;
 }
 
 /* The newest frame by the current C frame, and by the one before it. */
@@ -330,20 +331,17 @@ static bool frame_delegates(const struct layout *layout, const uint8_t *data)
     return top != LAYOUT_ABSENT && field_u64(data, top) != 0;
 }
 
-static enum copy_status read_frame_object(struct stack *stack, struct reader *reader, struct raw_frame *frame, uint64_t *code, uint64_t *previous)
+static void decode_frame_object(const struct layout *layout, const uint8_t *data, struct raw_frame *frame, uint64_t *code, uint64_t *previous)
 {
-    const struct layout *layout = reader->layout;
-    const uint8_t *data;
-    STEP(frame_bytes(stack, reader, frame_object_size(layout), &data));
     *previous = field_u64(data, LAYOUT(layout, frame_object, back));
     *code = field_u64(data, LAYOUT(layout, frame_object, code));
     frame->instruction = (uint64_t)(int64_t)field_i32(data, LAYOUT(layout, frame_object, lasti));
     frame->owner = FRAME_OWNER_THREAD;
     frame->delegates = frame_delegates(layout, data);
-    return COPY_READY;
 }
 
-bool stack_decode_frame(const struct layout *layout, const uint8_t *data, struct raw_frame *frame, uint64_t *code, uint64_t *previous)
+static void decode_interpreter_frame(const struct layout *layout, const uint8_t *data, struct raw_frame *frame, uint64_t *code,
+                                     uint64_t *previous)
 {
     const struct layout_rules *rules = layout->rules;
     uint8_t owner = data[LAYOUT(layout, frame, owner)];
@@ -354,19 +352,20 @@ bool stack_decode_frame(const struct layout *layout, const uint8_t *data, struct
     frame->entered = is_entry(layout, frame, data);
     if (rules->has_thread_local_bytecode)
         frame->thread_bytecode = field_i32(data, LAYOUT(layout, frame, tlbc_index));
-    return frame->owner != FRAME_OWNER_INVALID;
 }
 
-static enum copy_status read_interpreter_frame(struct stack *stack, struct reader *reader, struct raw_frame *frame, uint64_t *code,
-                                               uint64_t *previous)
+size_t stack_frame_size(const struct layout *layout)
 {
-    const struct layout *layout = reader->layout;
-    const uint8_t *data;
-    STEP(frame_bytes(stack, reader, (size_t)LAYOUT(layout, frame, localsplus), &data));
-    if (!stack_decode_frame(layout, data, frame, code, previous))
-        return reader_fail(reader, "frame at 0x%" PRIx64 " has an owner that does not exist (%u)", stack->cursor,
-                           data[LAYOUT(layout, frame, owner)]);
-    return COPY_READY;
+    return layout->rules->frames == FRAME_OBJECTS ? frame_object_size(layout) : (size_t)LAYOUT(layout, frame, localsplus);
+}
+
+bool stack_decode_frame(const struct layout *layout, const uint8_t *data, struct raw_frame *frame, uint64_t *code, uint64_t *previous)
+{
+    if (layout->rules->frames == FRAME_OBJECTS)
+        decode_frame_object(layout, data, frame, code, previous);
+    else
+        decode_interpreter_frame(layout, data, frame, code, previous);
+    return frame->owner != FRAME_OWNER_INVALID;
 }
 
 /* A return takes the code object out of the frame (3.14 and later), and leaves the instruction until the next call. */
@@ -406,10 +405,11 @@ static enum copy_status walk_frame(struct stack *stack, struct reader *reader, s
 {
     struct raw_frame frame = {.address = stack->cursor};
     uint64_t code = 0, previous = 0;
-    if (reader->layout->rules->frames == FRAME_OBJECTS)
-        STEP(read_frame_object(stack, reader, &frame, &code, &previous));
-    else
-        STEP(read_interpreter_frame(stack, reader, &frame, &code, &previous));
+    const uint8_t *data;
+    STEP(frame_bytes(stack, reader, stack_frame_size(reader->layout), &data));
+    if (!stack_decode_frame(reader->layout, data, &frame, &code, &previous))
+        return reader_fail(reader, "frame at 0x%" PRIx64 " has an owner that does not exist (%u)", stack->cursor,
+                           data[LAYOUT(reader->layout, frame, owner)]);
     frame.previous = previous;
     frame.chunk = in_chunk(stack, stack->cursor, 1) ? stack->chunk : 0;
     bool popped = stack->cursor >= stack->top && stack->cursor < stack->limit;

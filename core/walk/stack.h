@@ -94,7 +94,10 @@ void stack_init(struct stack *stack, uint64_t thread_state);
 void stack_restart(struct stack *stack); /* to be walked anew; what was walked goes to its memory */
 void stack_free(struct stack *stack); /* its contents */
 
-/* Takes a _PyInterpreterFrame at an address apart, from bytes up to its localsplus. False: it has an owner that does not exist. */
+/* How many bytes of a frame walking needs; of a _PyInterpreterFrame those up to its localsplus. */
+size_t stack_frame_size(const struct layout *layout);
+
+/* Takes a frame apart, from these bytes. False: it has an owner that does not exist. */
 bool stack_decode_frame(const struct layout *layout, const uint8_t *data, struct raw_frame *frame, uint64_t *code, uint64_t *previous);
 
 /* What is remembered of a generator's frame, or a frame object; NULL: nothing. */
