@@ -24,6 +24,7 @@ struct code_table {
     struct code_entry **entries;
     size_t count, capacity;
     size_t first_pending; /* entries before it are settled */
+    size_t first_undecoded; /* all entries before it are decoded, or never will be */
     uint64_t code_type;   /* once it was checked */
     bool keeps_ranges;
     struct bytecode_range *ranges;
@@ -362,14 +363,18 @@ static void decode_line_table(struct code_entry *entry, struct reader *reader)
 
 void code_table_decode(struct code_table *table, struct reader *reader)
 {
-    for (size_t i = 0; i < table->count; i++) {
+    bool settled = true;
+    for (size_t i = table->first_undecoded; i < table->count; i++) {
         struct code_entry *entry = table->entries[i];
         struct spprof_code *code = entry->code;
-        if (entry->status != COPY_READY || code->line_table != NULL)
-            continue;
-        decode_text(entry, reader, entry->name, name_words, &code->name);
-        decode_text(entry, reader, entry->qualified_name, qualified_name_words, &code->qualified_name);
-        decode_text(entry, reader, entry->file, file_words, &code->file);
-        decode_line_table(entry, reader);
+        if (entry->status == COPY_READY && code->line_table == NULL) {
+            decode_text(entry, reader, entry->name, name_words, &code->name);
+            decode_text(entry, reader, entry->qualified_name, qualified_name_words, &code->qualified_name);
+            decode_text(entry, reader, entry->file, file_words, &code->file);
+            decode_line_table(entry, reader);
+        }
+        settled = settled && (entry->status == COPY_FAILED || code->line_table != NULL);
+        if (settled)
+            table->first_undecoded = i + 1;
     }
 }
