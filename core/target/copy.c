@@ -377,17 +377,26 @@ static bool grow_buffer(struct copy *copy, size_t size)
     return true;
 }
 
-/* Single words behind the first entry, which lead to the rest, come before it; each kind keeps its order. */
+/*
+ * Single words lead to the rest, and come before it; each kind keeps its order. One alone comes first of all: a thread that is about to
+ * write to what was just read has to wait for its cache, so that only what is read first is what it is by itself. Where there are several
+ * the first range tells which of them counts, and must be older than they are.
+ */
 static void put_words_first(struct copy *copy)
 {
     struct entry **entries = copy->entries;
-    size_t words = 1;
-    for (size_t i = 1; i < copy->entry_count; i++) {
+    size_t words = 0;
+    for (size_t i = 0; i < copy->entry_count; i++) {
         struct entry *entry = entries[i];
         if (entry->size > sizeof(uint64_t))
             continue;
         memmove(entries + words + 1, entries + words, (i - words) * sizeof *entries);
         entries[words++] = entry;
+    }
+    if (words > 1 && words < copy->entry_count) {
+        struct entry *first = entries[words];
+        memmove(entries + 1, entries, words * sizeof *entries);
+        entries[0] = first;
     }
 }
 
