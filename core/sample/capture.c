@@ -4,6 +4,7 @@
 
 #include "cleanup.h"
 #include "sample/climb.h"
+#include "sample/newest.h"
 #include "sample/standing.h"
 #include "target/target.h"
 
@@ -18,12 +19,17 @@ enum {
     /* Torn pairs are seen in less than a third of the readings at worst, so that one in four billion passes for one that stood. */
     PROOF_READINGS = 20,
     PROOF_TRIES = 80,
+    MEETING_TRIES = 8,
+    MEETING_TRIES_MAX = 16, /* while there is nothing at all to show, where there was before */
+    MEETINGS_MIN = 16,
+    MEETINGS_MAX = 64,
     PROOFS = 16, /* pairs that are proven for one sample */
 };
 
 struct spprof_error *capture_init(struct capture *capture, struct spprof_target *target, const struct layout *layout, uint64_t thread_state)
 {
     *capture = (struct capture){.reader = {.layout = layout}};
+    capture->meetings = MEETINGS_MAX;
     stack_init(&capture->stack, thread_state);
     capture->stack.reads_ahead = true;
     capture->stack.memory = &capture->memory;
@@ -37,11 +43,12 @@ void capture_free(struct capture *capture)
     stack_memory_free(&capture->memory);
     free(capture->links);
     free(capture->frames.items);
+    free(capture->newest.items);
 }
 
 void capture_forget(struct capture *capture)
 {
-    capture->frames.count = 0;
+    capture->frames.count = capture->standing = capture->newest.count = 0;
     capture->stack.frame_count = 0;
     capture->memory.count = capture->memory.next = 0;
 }
@@ -230,7 +237,17 @@ static struct capture_outcome take_callers(struct capture *capture, const struct
     return (struct capture_outcome){.result = CAPTURE_CUT, .retried = true};
 }
 
-struct capture_outcome capture_take(struct capture *capture, struct capture_context *context, bool still)
+size_t capture_depth(const struct capture *capture)
+{
+    return capture->standing + capture->newest.count;
+}
+
+const struct captured_frame *capture_frame(const struct capture *capture, size_t index)
+{
+    return index < capture->standing ? &capture->frames.items[index] : &capture->newest.items[index - capture->standing];
+}
+
+static struct capture_outcome take(struct capture *capture, struct capture_context *context, bool still)
 {
     if (still)
         return take_still(capture, context);
@@ -244,6 +261,8 @@ struct capture_outcome capture_take(struct capture *capture, struct capture_cont
     for (int try = 0, planning = 0; try < tries; try++) {
         bool at_once = read_top(capture, context);
         uint64_t head = capture->stack.head;
+        if (capture->instant == 0)
+            capture->instant = head;
         if (at_once && climb_in_copy(capture, context))
             return outcome_of(capture, head, try > 0);
         at_once = read_chain(capture, context) && at_once;
@@ -262,4 +281,48 @@ struct capture_outcome capture_take(struct capture *capture, struct capture_cont
             break;
     }
     return take_callers(capture, &result);
+}
+
+/* *known: its newest frame is that which the thread state named, or nobody knows; else that is *missed. */
+static struct capture_outcome take_once(struct capture *capture, struct capture_context *context, bool still, struct newest *missed, bool *known)
+{
+    capture->instant = 0;
+    struct capture_outcome outcome = take(capture, context, still);
+    bool whole = outcome.result == CAPTURE_WHOLE || outcome.result == CAPTURE_RECOVERED;
+    capture->standing = capture->frames.count;
+    capture->newest.count = 0;
+    *known = !whole || still || newest_restore(capture, context, missed);
+    return outcome;
+}
+
+/* Whether the same function is likely to be met again soon: it is in a loop or a recursion, but hardly in a program of many functions. */
+static bool is_worth_meeting(struct capture *capture)
+{
+    return capture->meetings >= MEETINGS_MIN || ++capture->passes % MEETINGS_MIN == 0;
+}
+
+static void remember_meeting(struct capture *capture, bool met)
+{
+    capture->meetings += met ? (MEETINGS_MAX - capture->meetings) / 4 : -(capture->meetings / 4);
+}
+
+struct capture_outcome capture_take(struct capture *capture, struct capture_context *context, bool still)
+{
+    struct newest missed, later;
+    bool known, met = false;
+    struct capture_outcome outcome = take_once(capture, context, still, &missed, &known);
+    if (known || newest_meet(capture, &missed) || !is_worth_meeting(capture))
+        return outcome;
+    /* Where its stack is not known, another one in which the same is the newest stands for it: to take any would favour the rest. */
+    for (int try = 0; !met && (try < MEETING_TRIES || (outcome.result == CAPTURE_DROPPED && try < MEETING_TRIES_MAX)); try++) {
+        outcome = take_once(capture, context, still, &later, &known);
+        outcome.retried = true;
+        met = newest_meet(capture, &missed);
+    }
+    if (met && missed.place != 0) {
+        capture->standing = capture->frames.count;
+        capture->newest.count = 0;
+    }
+    remember_meeting(capture, met);
+    return outcome;
 }

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "sample/paths.h"
 #include "walk/frame_check.h"
 
 enum spprof_drop captured_take(const struct raw_frame *raw, const struct layout_rules *rules, struct captured_frame *frame)
@@ -24,6 +25,11 @@ enum spprof_drop captured_take(const struct raw_frame *raw, const struct layout_
     return SPPROF_DROP_REASONS;
 }
 
+uint64_t captured_callers(const struct captured_frames *frames)
+{
+    return frames->count > 1 ? frames->items[frames->count - 2].path : 0;
+}
+
 bool captured_push(struct captured_frames *frames, const struct captured_frame *frame)
 {
     if (frames->count == frames->capacity) {
@@ -34,6 +40,8 @@ bool captured_push(struct captured_frames *frames, const struct captured_frame *
         frames->items = grown;
         frames->capacity = larger;
     }
-    frames->items[frames->count++] = *frame;
+    struct captured_frame *top = &frames->items[frames->count++];
+    *top = *frame;
+    top->path = path_of(frames->count > 1 ? top[-1].path : 0, frame->code, frame->offset);
     return true;
 }

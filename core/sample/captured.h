@@ -15,6 +15,7 @@ struct captured_frame {
     bool apart;      /* that is so, or one of its callers does */
     uint64_t entered; /* the newest frame, this one or a caller of it, that C code has called */
     bool incomplete; /* it is being made: CPython does not show such a frame */
+    uint64_t path;   /* of the stack up to it (paths.h); captured_push sets it */
 };
 
 struct captured_frames {
@@ -24,6 +25,9 @@ struct captured_frames {
 
 /* Takes a frame over from a walk; SPPROF_DROP_REASONS: it is sound. */
 enum spprof_drop captured_take(const struct raw_frame *raw, const struct layout_rules *rules, struct captured_frame *frame);
+
+/* The path of all frames but the newest; 0 where there is none. */
+uint64_t captured_callers(const struct captured_frames *frames);
 
 /* Appends a frame. False: no memory. */
 bool captured_push(struct captured_frames *frames, const struct captured_frame *frame);

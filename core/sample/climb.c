@@ -4,8 +4,6 @@
 #include "sample/standing.h"
 #include "walk/frame_check.h"
 
-enum { FRAME_BYTES_MAX = 1 << 16 };
-
 /* The chain of frames, from the newest on, that was followed; none where it broke off. */
 struct spine {
     const struct raw_frame *frames; /* newest first */
@@ -23,16 +21,6 @@ struct climber {
     bool lost;            /* the last one lies in an older chunk, where only a chain would lead on */
     size_t generators;    /* so many were climbed */
 };
-
-/* All of a frame, its value stack included; a generator's lies beside the data stack. */
-static const uint8_t *whole_frame(struct climber *climber, const struct captured_frame *frame)
-{
-    uint64_t size = frame->code->frame_bytes;
-    if (size < frame_header_size(climber->layout) || size > FRAME_BYTES_MAX)
-        return NULL;
-    const uint8_t *data = frame_bytes_copied(climber->capture, frame->address, size);
-    return data == NULL && frame->generator ? frame_bytes_beside(climber->capture, frame->address, size) : data;
-}
 
 static const struct captured_frame *last(const struct climber *climber)
 {
@@ -200,7 +188,7 @@ static bool resumed(struct climber *climber, struct raw_frame *raw)
     const struct layout_rules *rules = climber->layout->rules;
     if (rules->generator_depth == 0 || climber->work == FRAME_RUNS)
         return false;
-    const uint8_t *data = whole_frame(climber, caller);
+    const uint8_t *data = frame_bytes_whole(climber->capture, climber->layout, caller);
     uint64_t end = data != NULL ? stack_end(climber, caller, data) : 0, depth = rules->generator_depth * 8u;
     if (end < frame_header_size(climber->layout) + depth || end > caller->code->frame_bytes || end % 8 != 0)
         return false;
@@ -216,7 +204,9 @@ static bool resumed(struct climber *climber, struct raw_frame *raw)
     raw->code = code_at(climber, code);
     if (raw->code == NULL)
         return false;
-    bool known = climber->work == FRAME_WAITS || (link->previous == caller->address && link->code == raw->code->code->address);
+    struct capture_context *context = climber->context;
+    bool known = climber->work == FRAME_WAITS || (link->previous == caller->address && link->code == raw->code->code->address) ||
+                 call_sites_allow(context->sites, &context->mentions, caller->code, caller->offset, raw->code);
     return raw->previous == caller->address || (raw->previous == 0 && known);
 }
 
@@ -343,6 +333,8 @@ static bool add(struct climber *climber, const struct raw_frame *raw, struct cli
     if (frame.generator && ++climber->generators > FRAME_LINKS)
         return false;
     *climb = broken(SPPROF_DROP_UNREADABLE);
+    if (caller != NULL)
+        paths_remember(climber->context->paths, captured_callers(&climber->capture->frames), caller->code, frame.code, caller->offset);
     return captured_push(&climber->capture->frames, &frame);
 }
 

@@ -1,5 +1,7 @@
 #include "sample/frame_bytes.h"
 
+enum { FRAME_BYTES_MAX = 1 << 16 };
+
 uint64_t frame_header_size(const struct layout *layout)
 {
     return (uint64_t)LAYOUT(layout, frame, localsplus);
@@ -23,6 +25,15 @@ const uint8_t *frame_bytes_beside(struct capture *capture, uint64_t address, uin
         status = reader_struct(reader, address, (size_t)size, "frame", &data);
     } while (status == COPY_PENDING && copy_fetch(reader->copy));
     return status == COPY_READY ? data : NULL;
+}
+
+const uint8_t *frame_bytes_whole(struct capture *capture, const struct layout *layout, const struct captured_frame *frame)
+{
+    uint64_t size = frame->code->frame_bytes;
+    if (size < frame_header_size(layout) || size > FRAME_BYTES_MAX)
+        return NULL;
+    const uint8_t *data = frame_bytes_copied(capture, frame->address, size);
+    return data == NULL && frame->generator ? frame_bytes_beside(capture, frame->address, size) : data;
 }
 
 const uint8_t *frame_header(struct capture *capture, const struct layout *layout, const struct captured_frame *frame)

@@ -69,6 +69,7 @@ static struct spprof_error *forget_codes(struct spprof_sampler *sampler)
         return NULL;
     tally_forget(&sampler->tally);
     call_sites_clear(sampler->context.sites);
+    paths_clear(sampler->context.paths);
     copy_clear(sampler->context.mentions.copy);
     for (size_t i = 0; i < sampler->roster.count; i++) {
         capture_forget(&sampler->roster.threads[i]->capture);
@@ -231,6 +232,7 @@ static struct spprof_error *prepare(struct spprof_sampler *sampler)
     TRY(copy_new(sampler->target, &sampler->context.mentions.copy));
     TRY(new_codes(sampler));
     TRY(call_sites_new(&sampler->context.sites));
+    TRY(paths_new(&sampler->context.paths));
     roster_init(&sampler->roster, sampler->target, chosen);
     return NULL;
 }
@@ -292,6 +294,7 @@ static void release(struct spprof_sampler *sampler)
 {
     roster_free(&sampler->roster);
     call_sites_free(sampler->context.sites);
+    paths_free(sampler->context.paths);
     code_table_free(sampler->context.codes);
     copy_free(sampler->context.reader.copy);
     copy_free(sampler->context.mentions.copy);

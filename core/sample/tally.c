@@ -36,14 +36,15 @@ static bool reserve(void *list, size_t size, size_t needed, size_t *capacity)
 
 bool tally_add(struct tally *tally, struct sampled_thread *thread, const struct capture_outcome *outcome)
 {
-    const struct captured_frames *captured = &thread->capture.frames;
+    const struct capture *capture = &thread->capture;
+    size_t depth = capture_depth(capture);
     if (!reserve(&tally->samples, sizeof *tally->samples, tally->sample_count + 1, &tally->sample_capacity) ||
-        !reserve(&tally->frames, sizeof *tally->frames, tally->frame_count + captured->count, &tally->frame_capacity))
+        !reserve(&tally->frames, sizeof *tally->frames, tally->frame_count + depth, &tally->frame_capacity))
         return false;
     struct tally_sample *sample = &tally->samples[tally->sample_count++];
-    *sample = (struct tally_sample){thread, tally->frame_count, captured->count, outcome->result, outcome->retried};
-    for (size_t i = 0; i < captured->count; i++) {
-        const struct captured_frame *frame = &captured->items[i];
+    *sample = (struct tally_sample){thread, tally->frame_count, depth, outcome->result, outcome->retried};
+    for (size_t i = 0; i < depth; i++) {
+        const struct captured_frame *frame = capture_frame(capture, i);
         tally->frames[tally->frame_count++] = (struct tally_frame){frame->code, frame->offset, frame->incomplete};
     }
     return true;

@@ -23,7 +23,7 @@ static const enum function callees[FUNCTIONS][2] = {
     [MAIN] = {MIDDLE, OTHER}, [MIDDLE] = {LEAF, OTHER}, [OTHER] = {LEAF, MIDDLE}, [LEAF] = {OTHER, MIDDLE}, [HIDDEN] = {LEAF, OTHER},
 };
 
-enum { DEPTH_MAX = 12, HISTORY_MAX = 1 << 14 };
+enum { DEPTH_MAX = 12, HISTORY_MAX = 1 << 14, EVER_MAX = 1 << 16 };
 enum { C_STACK_ROOM = 1 << 17 }; /* what lies on the C stack lies far from all else */
 
 struct call {
@@ -56,8 +56,10 @@ struct running {
     size_t ranges, batches; /* read since play was set */
     size_t moment;          /* for play: when */
     uint64_t random;
-    struct calls history[HISTORY_MAX];
+    struct calls history[HISTORY_MAX]; /* since the sample began */
     size_t history_count;
+    uint64_t ever[EVER_MAX]; /* all stacks since the program began, by their sums */
+    size_t ever_count;
 };
 
 static struct running *current; /* whose memory is read */
@@ -121,6 +123,7 @@ static inline void set_up_capture(struct running *running)
     assert_null(code_table_new(&context->codes));
     code_table_keep_ranges(context->codes);
     assert_null(call_sites_new(&context->sites));
+    assert_null(paths_new(&context->paths));
     assert_null(copy_new(running->memory->target, &context->reader.copy));
     assert_null(copy_new(running->memory->target, &context->mentions.copy));
     assert_null(capture_init(&running->capture, running->memory->target, context->layout, running->program.thread));
@@ -130,6 +133,7 @@ static inline void tear_down_capture(struct running *running)
 {
     capture_free(&running->capture);
     call_sites_free(running->context.sites);
+    paths_free(running->context.paths);
     code_table_free(running->context.codes);
     copy_free(running->context.reader.copy);
     copy_free(running->context.mentions.copy);
@@ -193,8 +197,29 @@ static inline void write_frame(struct running *running, size_t depth)
     set_work(running, depth, depth + 1 < running->calls.depth && !is_called_from_c(running, depth + 1));
 }
 
+static inline uint64_t sum_of(const struct calls *calls)
+{
+    uint64_t sum = 1;
+    for (size_t i = 0; i < calls->depth; i++)
+        sum = (sum * 31 + calls->items[i].function) * 31 + (uint64_t)calls->items[i].line;
+    return sum;
+}
+
+/* Where a stack that has stood is kept, or would be. */
+static inline uint64_t *place_in_ever(struct running *running, uint64_t sum)
+{
+    size_t at = (size_t)(sum * UINT64_C(0x9e3779b97f4a7c15) >> 48);
+    while (running->ever[at % EVER_MAX] != 0 && running->ever[at % EVER_MAX] != sum)
+        at++;
+    return &running->ever[at % EVER_MAX];
+}
+
 static inline void remember(struct running *running)
 {
+    uint64_t sum = sum_of(&running->calls), *place = place_in_ever(running, sum);
+    running->ever_count += *place == 0;
+    *place = sum;
+    assert_true(running->ever_count < EVER_MAX / 2);
     assert_true(running->history_count < HISTORY_MAX);
     running->history[running->history_count++] = running->calls;
 }
@@ -317,27 +342,33 @@ static inline bool is_frame_of(const struct running *running, const struct captu
 /* Whether the captured frames are the oldest ones of a stack that stood. */
 static inline bool is_part(const struct running *running, const struct calls *calls)
 {
-    const struct captured_frames *frames = &running->capture.frames;
-    for (size_t i = 0; i < frames->count; i++)
-        if (i == calls->depth || !is_frame_of(running, &frames->items[i], &calls->items[i]))
+    for (size_t i = 0; i < capture_depth(&running->capture); i++)
+        if (i == calls->depth || !is_frame_of(running, capture_frame(&running->capture, i), &calls->items[i]))
             return false;
     return true;
 }
 
 static inline bool is_stack(const struct running *running, const struct calls *calls)
 {
-    return running->capture.frames.count == calls->depth && is_part(running, calls);
+    return capture_depth(&running->capture) == calls->depth && is_part(running, calls);
 }
 
 static inline void assert_stack(const struct running *running, const struct calls *calls)
 {
     if (is_stack(running, calls))
         return;
-    for (size_t i = running->capture.frames.count; i-- > 0;)
-        print_error("captured: %s at %d\n", name_of(&running->capture.frames.items[i]), (int)running->capture.frames.items[i].offset);
+    for (size_t i = capture_depth(&running->capture); i-- > 0;)
+        print_error("captured: %s at %d\n", name_of(capture_frame(&running->capture, i)), (int)capture_frame(&running->capture, i)->offset);
     for (size_t i = calls->depth; i-- > 0;)
         print_error("stood: %s in line %d\n", function_names[calls->items[i].function], calls->items[i].line);
     fail();
+}
+
+/* From here on the sample is what was climbed, whatever the thread state had named. */
+static inline void show_climbed(struct running *running)
+{
+    running->capture.standing = running->capture.frames.count;
+    running->capture.newest.count = 0;
 }
 
 static inline void assert_whole(struct running *running)

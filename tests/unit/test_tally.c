@@ -61,7 +61,7 @@ static void test_code_that_dies_before_it_is_counted(void **state)
     assert_false(has_function(&counted, "leaf") || has_function(&counted, "impostor"));
     call(running, SILENT, LEAF);
     take_and_add(running, &counted);
-    assert_string_equal(name_of(&running->capture.frames.items[running->capture.frames.count - 1]), "impostor");
+    assert_string_equal(name_of(capture_frame(&running->capture, capture_depth(&running->capture) - 1)), "impostor");
     tally_commit(&counted.tally, false);
     assert_counted(&counted, 2, 1);
     assert_true(has_function(&counted, "impostor"));

@@ -1,0 +1,85 @@
+#include "sample/paths.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { SLOTS = 1 << 16 };
+
+struct paths {
+    struct slot {
+        uint64_t key; /* 0: free */
+        int64_t offset;
+    } slots[SLOTS];
+};
+
+struct spprof_error *paths_new(struct paths **result)
+{
+    *result = calloc(1, sizeof **result);
+    return *result == NULL ? spprof_error_no_memory() : NULL;
+}
+
+void paths_free(struct paths *paths)
+{
+    free(paths);
+}
+
+void paths_clear(struct paths *paths)
+{
+    memset(paths, 0, sizeof *paths);
+}
+
+/* Of all bits, so that no two stacks of a program are likely ever to share a number. */
+static uint64_t mix(uint64_t sum, uint64_t word)
+{
+    sum = (sum ^ word) * UINT64_C(0xff51afd7ed558ccd);
+    return (sum ^ sum >> 32) * UINT64_C(0xc4ceb9fe1a85ec53);
+}
+
+uint64_t path_of(uint64_t callers, const struct code_entry *code, int64_t offset)
+{
+    return mix(mix(callers, (uint64_t)(uintptr_t)code), (uint64_t)offset) | 1;
+}
+
+static uint64_t key_of(uint64_t callers, const struct code_entry *caller, const struct code_entry *callee)
+{
+    return mix(mix(callers, (uint64_t)(uintptr_t)caller), (uint64_t)(uintptr_t)callee) | 1;
+}
+
+static struct slot *slot_of(struct paths *paths, uint64_t key)
+{
+    return &paths->slots[key >> 48];
+}
+
+/* Whom a caller calls is kept in the place of an offset where it is one only. */
+static int64_t as_only(const struct code_entry *callee)
+{
+    return (int64_t)(uintptr_t)callee;
+}
+
+void paths_remember(struct paths *paths, uint64_t callers, const struct code_entry *caller, const struct code_entry *callee,
+                    int64_t offset)
+{
+    uint64_t key = key_of(callers, caller, callee), callees = key_of(callers, caller, NULL);
+    struct slot *only = slot_of(paths, callees);
+    if (only->key != callees)
+        *only = (struct slot){callees, as_only(callee)};
+    else if (only->offset != as_only(callee))
+        only->offset = as_only(NULL);
+    *slot_of(paths, key) = (struct slot){key, offset};
+}
+
+bool paths_only(const struct paths *paths, uint64_t callers, const struct code_entry *caller, const struct code_entry *callee)
+{
+    uint64_t callees = key_of(callers, caller, NULL);
+    const struct slot *only = &paths->slots[callees >> 48];
+    return only->key == callees && only->offset == as_only(callee);
+}
+
+bool paths_find(const struct paths *paths, uint64_t callers, const struct code_entry *caller, const struct code_entry *callee,
+                int64_t *offset)
+{
+    uint64_t key = key_of(callers, caller, callee);
+    const struct slot *slot = &paths->slots[key >> 48];
+    *offset = slot->offset;
+    return slot->key == key;
+}

@@ -1,0 +1,253 @@
+/* The newest function of a sample is the one that the thread state named, whatever the program has done until its stack was copied. */
+#include "running.h"
+
+/* The first range that is read holds the word that names the newest frame, where one C frame runs them all. */
+static bool is_behind_head(const struct running *running, const struct spprof_range *range)
+{
+    return range != NULL && running->batches == 0 && running->ranges == 1;
+}
+
+/* main > middle > leaf is known. */
+static void learn_stack(struct running *running)
+{
+    stand_in_leaf(running);
+    return_to_caller(running);
+    return_to_caller(running);
+    assert_whole(running);
+}
+
+/* And main > other > leaf, whose frames lie in the same places. */
+static void learn_stacks(struct running *running)
+{
+    learn_stack(running);
+    call(running, MENTIONS_B, OTHER);
+    assert_whole(running);
+    call(running, MENTIONS_A, LEAF);
+    assert_whole(running);
+    return_to_caller(running);
+    return_to_caller(running);
+    assert_whole(running);
+}
+
+static void call_two(struct running *running, const struct spprof_range *range)
+{
+    if (!is_behind_head(running, range))
+        return;
+    call(running, MENTIONS_A, MIDDLE);
+    call(running, MENTIONS_A, LEAF);
+}
+
+static void test_what_was_called_since(void **state)
+{
+    struct running *running = *state;
+    learn_stacks(running);
+    set_play(running, call_two, 0);
+    struct capture_outcome outcome = take(running);
+    assert_true(outcome.result == CAPTURE_WHOLE || outcome.result == CAPTURE_RECOVERED);
+    assert_false(outcome.retried);
+    assert_int_equal(capture_depth(&running->capture), 1);
+    assert_string_equal(name_of(capture_frame(&running->capture, 0)), "main");
+}
+
+static void return_all(struct running *running, const struct spprof_range *range)
+{
+    if (is_behind_head(running, range))
+        while (running->calls.depth > 1)
+            return_to_caller(running);
+}
+
+static void return_all_and_go_on(struct running *running, const struct spprof_range *range)
+{
+    if (!is_behind_head(running, range))
+        return;
+    return_all(running, range);
+    running->calls.items[0].line = FIRST_LINE;
+    write_frame(running, 0);
+}
+
+/* Its callers are put back where they called it. */
+static void test_what_has_returned_since(void **state)
+{
+    struct running *running = *state;
+    void (*const plays[])(struct running *, const struct spprof_range *) = {return_all, return_all_and_go_on};
+    learn_stack(running);
+    for (size_t i = 0; i < 2; i++) {
+        call(running, MENTIONS_A, MIDDLE);
+        call(running, MENTIONS_A, LEAF);
+        assert_int_equal(take_at_rest(running).result, CAPTURE_WHOLE);
+        struct calls then = running->calls;
+        then.items[2].line = RETURNS;
+        set_play(running, plays[i], 0);
+        assert_int_equal(take(running).result, CAPTURE_RECOVERED);
+        assert_stack(running, &then);
+    }
+}
+
+/* What the frames that have returned have left behind is no stack that has ever stood: the frame of the caller was used again. */
+static void use_frame_of_caller_again(struct running *running, const struct spprof_range *range)
+{
+    if (!is_behind_head(running, range))
+        return;
+    return_all(running, range);
+    call(running, MENTIONS_A, MIDDLE);
+    return_to_caller(running);
+}
+
+static void test_what_never_stood(void **state)
+{
+    struct running *running = *state;
+    learn_stacks(running);
+    call(running, MENTIONS_B, OTHER);
+    call(running, MENTIONS_B, MIDDLE);
+    assert_int_equal(take_at_rest(running).result, CAPTURE_WHOLE);
+    set_play(running, use_frame_of_caller_again, 0);
+    take(running);
+    for (size_t i = 0; i < capture_depth(&running->capture); i++)
+        assert_true(i == 0 || strcmp(name_of(capture_frame(&running->capture, i)), name_of(capture_frame(&running->capture, i - 1))) != 0);
+}
+
+/* The caller of the one that was the newest has returned, too, and a frame of the same function is being made in its place. */
+static void make_caller_again(struct running *running, const struct spprof_range *range)
+{
+    if (!is_behind_head(running, range))
+        return;
+    return_all(running, range);
+    const struct frame made = {frame_at(running, 0), running->code[MIDDLE], 0, OWNER_THREAD};
+    put_frame(&running->program, frame_in_chunk(running->chunk, 1), &made);
+}
+
+static void test_caller_that_is_made_again(void **state)
+{
+    struct running *running = *state;
+    put_u32(running->memory, FIELD_AT(running->memory, running->code[MIDDLE], code, firsttraceable), 1);
+    learn_stack(running);
+    call(running, MENTIONS_A, MIDDLE);
+    call(running, MENTIONS_A, LEAF);
+    struct calls then = running->calls;
+    then.items[2].line = RETURNS;
+    set_play(running, make_caller_again, 0);
+    assert_int_equal(take(running).result, CAPTURE_RECOVERED);
+    assert_stack(running, &then);
+    for (size_t i = 0; i < capture_depth(&running->capture); i++)
+        assert_false(capture_frame(&running->capture, i)->incomplete);
+}
+
+/* What the newest has left behind is gone; in the second reading it is back. */
+static void call_another_and_come_back(struct running *running, const struct spprof_range *range)
+{
+    if (is_behind_head(running, range)) {
+        return_all(running, range);
+        call(running, MENTIONS_B, OTHER);
+        return_to_caller(running);
+    }
+    if (range == NULL && running->calls.depth == 1)
+        call(running, MENTIONS_A, MIDDLE);
+}
+
+static void test_place_that_was_used_again(void **state)
+{
+    struct running *running = *state;
+    learn_stacks(running);
+    call(running, MENTIONS_A, MIDDLE);
+    set_play(running, call_another_and_come_back, 0);
+    struct capture_outcome outcome = take(running);
+    assert_int_equal(outcome.result, CAPTURE_WHOLE);
+    assert_true(outcome.retried);
+    assert_stack(running, &running->calls);
+}
+
+static void call_another_which_calls(struct running *running, const struct spprof_range *range)
+{
+    if (!is_behind_head(running, range))
+        return;
+    return_all(running, range);
+    call(running, MENTIONS_B, OTHER);
+    call(running, MENTIONS_A, LEAF);
+}
+
+/* Who stands in the place of the newest has not been the newest. */
+static void test_place_in_which_another_stands(void **state)
+{
+    struct running *running = *state;
+    learn_stacks(running);
+    call(running, MENTIONS_A, MIDDLE);
+    set_play(running, call_another_which_calls, 0);
+    struct capture_outcome outcome = take(running);
+    assert_int_equal(outcome.result, CAPTURE_WHOLE);
+    assert_true(outcome.retried);
+    assert_stack(running, &running->calls);
+}
+
+/* In the second reading leaf is the newest again, but called by another. */
+static void call_by_another(struct running *running, const struct spprof_range *range)
+{
+    return_all(running, range);
+    if (range == NULL && running->calls.depth == 1) {
+        call(running, MENTIONS_A, MIDDLE);
+        call(running, MENTIONS_A, LEAF);
+    }
+}
+
+static void test_another_stack_of_the_same_function(void **state)
+{
+    struct running *running = *state;
+    learn_stacks(running);
+    paths_clear(running->context.paths);
+    call(running, MENTIONS_B, OTHER);
+    call(running, MENTIONS_A, LEAF);
+    set_play(running, call_by_another, 0);
+    struct capture_outcome outcome = take(running);
+    assert_int_equal(outcome.result, CAPTURE_WHOLE);
+    assert_true(outcome.retried);
+    assert_stack(running, &running->calls);
+}
+
+/* A loop in main goes through a generator that has yielded since; nobody remembers by whom it was resumed last. */
+static void yield(struct running *running, const struct spprof_range *range)
+{
+    if (!is_behind_head(running, range))
+        return;
+    put_u64(running->memory, FIELD_AT(running->memory, running->objects[0][LEAF], frame, previous), 0);
+    set_head(running, frame_at(running, 0));
+    running->calls.items[0].line = FIRST_LINE;
+    write_frame(running, 0);
+}
+
+static void test_generator_on_the_stack_of_its_caller(void **state)
+{
+    struct running *running = *state;
+    struct memory *memory = running->memory;
+    const struct layout *layout = &memory->layout;
+    uint64_t caller = frame_at(running, 0), generator = running->objects[0][LEAF];
+    for (int remembered = 1; remembered >= 0; remembered--) {
+        running->calls.items[0].line = LOOPS;
+        write_frame(running, 0);
+        put_frame(&running->program, generator, &(struct frame){caller, running->code[LEAF], 1, OWNER_GENERATOR});
+        put_u64(memory, FIELD_AT(memory, caller, frame, localsplus) + 16, generator - (uint64_t)LAYOUT(layout, generator, frame));
+        put_u64(memory, running->head_address, generator);
+        assert_int_equal(take_at_rest(running).result, CAPTURE_WHOLE);
+        assert_int_equal(capture_depth(&running->capture), 2);
+        if (!remembered)
+            memset(running->capture.links, 0, FRAME_LINKS * sizeof *running->capture.links);
+        set_play(running, yield, 0);
+        assert_int_equal(take(running).result, CAPTURE_RECOVERED);
+        assert_int_equal(capture_depth(&running->capture), 2);
+        assert_string_equal(name_of(capture_frame(&running->capture, 1)), "leaf");
+        assert_true(is_frame_of(running, capture_frame(&running->capture, 0), &(struct call){MAIN, LOOPS}));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        EACH(test_what_was_called_since),
+        EACH(test_what_has_returned_since),
+        EACH(test_what_never_stood),
+        SINCE_3_11(test_caller_that_is_made_again),
+        SINCE_3_11(test_place_that_was_used_again),
+        SINCE_3_11(test_place_in_which_another_stands),
+        EACH(test_another_stack_of_the_same_function),
+        SINCE_3_11(test_generator_on_the_stack_of_its_caller),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
