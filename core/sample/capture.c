@@ -284,7 +284,8 @@ static struct capture_outcome take(struct capture *capture, struct capture_conte
 }
 
 /* *known: its newest frame is that which the thread state named, or nobody knows; else that is *missed. */
-static struct capture_outcome take_once(struct capture *capture, struct capture_context *context, bool still, struct newest *missed, bool *known)
+static struct capture_outcome take_once(struct capture *capture, struct capture_context *context, bool still, struct newest *missed,
+                                        bool *known)
 {
     capture->instant = 0;
     struct capture_outcome outcome = take(capture, context, still);
@@ -295,7 +296,7 @@ static struct capture_outcome take_once(struct capture *capture, struct capture_
     return outcome;
 }
 
-/* Whether the same function is likely to be met again soon: it is in a loop or a recursion, but hardly in a program of many functions. */
+/* Whether what was missed is likely to be met again soon: it is in a loop or a recursion, but hardly in a program of many functions. */
 static bool is_worth_meeting(struct capture *capture)
 {
     return capture->meetings >= MEETINGS_MIN || ++capture->passes % MEETINGS_MIN == 0;
@@ -318,10 +319,6 @@ struct capture_outcome capture_take(struct capture *capture, struct capture_cont
         outcome = take_once(capture, context, still, &later, &known);
         outcome.retried = true;
         met = newest_meet(capture, &missed);
-    }
-    if (met && missed.place != 0) {
-        capture->standing = capture->frames.count;
-        capture->newest.count = 0;
     }
     remember_meeting(capture, met);
     return outcome;

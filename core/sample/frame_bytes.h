@@ -13,7 +13,7 @@ const uint8_t *frame_bytes_copied(const struct capture *capture, uint64_t addres
 /* Beside it, read now if that was not read with the stack; NULL: it cannot be. Valid until the next such call, or reading. */
 const uint8_t *frame_bytes_beside(struct capture *capture, uint64_t address, uint64_t size);
 
-/* All of a frame, its value stack included, in the copy or, a generator's, which lies beside the data stack, beside it. NULL: it cannot be. */
+/* All of a frame, its value stack included, in the copy or, as a generator's is, beside it. NULL: it cannot be. */
 const uint8_t *frame_bytes_whole(struct capture *capture, const struct layout *layout, const struct captured_frame *frame);
 
 /* A frame up to its local variables, wherever it lies; a piece of an older chunk is read as a whole. NULL: it cannot be read. */

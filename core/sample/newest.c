@@ -3,7 +3,13 @@
 #include "sample/frame_bytes.h"
 #include "walk/frame_check.h"
 
-enum { STANDING_MAX = 512, RETURNED_MAX = 32, RESUMERS_MAX = 4, FRAME_BYTES_MAX = 1 << 12 };
+enum {
+    STANDING_MAX = 512,
+    RETURNED_MAX = 32,
+    RESUMERS_MAX = 4, /* frames that may go on with a generator which does not say which one does */
+    GENERATORS_MAX = 8, /* that are looked at on one frame */
+    FRAME_BYTES_MAX = 1 << 12,
+};
 
 /* The frames that stood on the climbed ones, the newest first. */
 struct returned {
@@ -46,6 +52,15 @@ static bool left_behind(struct capture *capture, struct capture_context *context
     return captured_take(&raw, layout->rules, frame) == SPPROF_DROP_REASONS;
 }
 
+/* Whether a generator's frame lies there, with which a frame is known to go on. */
+static bool goes_on_with(struct capture *capture, struct capture_context *context, uint64_t path, const struct captured_frame *frame,
+                         uint64_t address, struct captured_frame *generator)
+{
+    int64_t offset;
+    return left_behind(capture, context, address, generator) && generator->generator &&
+           paths_find(context->paths, path, frame->code, generator->code, &offset);
+}
+
 /* Looks on a frame for the generator that the thread state named; *next: else one that the frame is known to go on with. */
 static bool holds_newest(struct capture *capture, struct capture_context *context, uint64_t path, const struct captured_frame *frame,
                          struct captured_frame *next)
@@ -58,16 +73,16 @@ static bool holds_newest(struct capture *capture, struct capture_context *contex
     if (data == NULL)
         return false;
     memcpy(words, data, size); /* the next that is read beside may move it */
+    int looked_at = 0;
     for (uint64_t at = frame_header_size(layout); at + 8 <= size; at += 8) {
-        int64_t offset;
-        struct captured_frame generator;
         uint64_t object = field_u64(words, (int32_t)at) & ~layout->rules->reference_tag_mask;
         uint64_t address = object + (uint64_t)LAYOUT(layout, generator, frame);
         if (address == capture->instant)
             return true;
-        if (next->address == 0 && stack_link(&capture->stack, address) != NULL && left_behind(capture, context, address, &generator) &&
-            generator.generator && paths_find(context->paths, path, frame->code, generator.code, &offset))
-            *next = generator;
+        bool may_be_next = next->address == 0 && looked_at < GENERATORS_MAX && stack_link(&capture->stack, address) != NULL;
+        looked_at += may_be_next;
+        if (may_be_next && !goes_on_with(capture, context, path, frame, address, next))
+            next->address = 0;
     }
     return false;
 }
@@ -131,7 +146,7 @@ static bool may_be_another(const struct capture_context *context, uint64_t path,
     return in_place && !paths_only(context->paths, path, caller, callee->code);
 }
 
-/* Puts the newest frame that stands, and those that stood on it, on the instructions from which they are known to have called one another. */
+/* Puts the newest frame that stands, and those that stood on it, where they are known to have called one another. */
 static bool put_back(struct capture *capture, const struct capture_context *context, size_t standing, struct returned *returned)
 {
     struct captured_frame base = capture->frames.items[standing - 1], *caller = &base;
@@ -187,10 +202,14 @@ bool newest_restore(struct capture *capture, struct capture_context *context, st
     return missed->place == 0 && missed->code == NULL;
 }
 
-bool newest_meet(const struct capture *capture, const struct newest *missed)
+bool newest_meet(struct capture *capture, const struct newest *missed)
 {
     size_t depth = capture_depth(capture), climbed = capture->frames.count;
-    if (missed->place != 0)
-        return climbed > 0 && capture->frames.items[climbed - 1].address == missed->place;
-    return depth > 0 && capture_frame(capture, depth - 1)->code == missed->code;
+    if (missed->place == 0)
+        return depth > 0 && capture_frame(capture, depth - 1)->code == missed->code;
+    if (climbed == 0 || capture->frames.items[climbed - 1].address != missed->place)
+        return false;
+    capture->standing = climbed;
+    capture->newest.count = 0;
+    return true;
 }

@@ -21,7 +21,7 @@ struct newest {
  */
 bool newest_restore(struct capture *capture, struct capture_context *context, struct newest *missed);
 
-/* Whether a sample that was taken later has the same as its newest. */
-bool newest_meet(const struct capture *capture, const struct newest *missed);
+/* Whether a sample that was taken later has the same as its newest; it is shown as it was climbed, then, where that is a place. */
+bool newest_meet(struct capture *capture, const struct newest *missed);
 
 #endif

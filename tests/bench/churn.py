@@ -1,7 +1,8 @@
-"""What the sampling benchmark looks at: churn.py THREADS DEPTH spin|churn|deep|gen SECONDS WORK. Writes the work done in each second to WORK, and
-to WORK.head the address of the word that names the main thread's newest frame.
+"""What the sampling benchmark looks at: churn.py THREADS DEPTH spin|churn|methods|deep|gen SECONDS WORK. Writes the work done in each second to
+WORK, and to WORK.head the address of the word that names the main thread's newest frame.
 
-spin stands still below DEPTH frames; churn calls a function that calls another; deep recurses and comes back; gen goes through nested generators.
+spin stands still below DEPTH frames; churn calls a function that calls another; methods makes objects and calls their methods; deep recurses and
+comes back; gen goes through nested generators.
 """
 import sys
 import threading
@@ -18,6 +19,19 @@ def inner(x):
 
 def outer(x):
     return inner(x) + 1
+
+
+class Point:
+    def __init__(self, x):
+        self.x = x
+        self.y = x * x
+
+    def norm(self):
+        return self.x * self.x + self.y * self.y
+
+    @property
+    def width(self):
+        return self.x
 
 
 def recurse(n):
@@ -45,6 +59,16 @@ def churn(i):
         for _ in range(300):
             outer(done)
             done += 1
+        work[i] = done
+
+
+def methods(i):
+    done = 0
+    while time.monotonic() < end:
+        for _ in range(300):
+            point = Point(done)
+            point.norm()
+            done += point.width - done + 1
         work[i] = done
 
 
@@ -97,7 +121,7 @@ def report(path):
             before, at = total, now
 
 
-below = depth if mode in ("spin", "churn") else 5
+below = depth if mode in ("spin", "churn", "methods") else 5
 with open(sys.argv[5] + ".head", "w") as out:
     out.write(str(head()))
 threading.Thread(target=report, args=(sys.argv[5],), daemon=True).start()

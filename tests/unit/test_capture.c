@@ -73,7 +73,7 @@ static struct call call_of(const struct running *running, const struct captured_
     return call;
 }
 
-/* Whether a stack whose newest functions have returned since has stood at any time, every line of it, and the newest was the newest just now. */
+/* The same of a stack whose newest functions have returned since: it has stood at some time, and the newest was the newest just now. */
 static bool stood_once(struct running *running)
 {
     struct calls calls = {.depth = capture_depth(&running->capture)};
