@@ -207,7 +207,8 @@ bool newest_meet(struct capture *capture, const struct newest *missed)
     size_t depth = capture_depth(capture), climbed = capture->frames.count;
     if (missed->place == 0)
         return depth > 0 && capture_frame(capture, depth - 1)->code == missed->code;
-    if (climbed == 0 || capture->frames.items[climbed - 1].address != missed->place)
+    const struct captured_frame *top = climbed > 0 ? &capture->frames.items[climbed - 1] : NULL;
+    if (top == NULL || top->address != missed->place || top->incomplete) /* a trampoline stands longer than it is the newest */
         return false;
     capture->standing = climbed;
     capture->newest.count = 0;
