@@ -19,10 +19,10 @@ enum {
     /* Torn pairs are seen in less than a third of the readings at worst, so that one in four billion passes for one that stood. */
     PROOF_READINGS = 20,
     PROOF_TRIES = 80,
-    MEETING_TRIES = 8,
+    MEETING_TRIES = 8,      /* readings until what was missed is the newest again */
     MEETING_TRIES_MAX = 16, /* while there is nothing at all to show, where there was before */
-    MEETINGS_MIN = 16,
-    MEETINGS_MAX = 64,
+    MEETINGS_MAX = 64,      /* of so many, how often that came of late, roughly: */
+    MEETINGS_MIN = 16,      /* where it is less it is tried now and then only */
     PROOFS = 16, /* pairs that are proven for one sample */
 };
 

@@ -131,7 +131,7 @@ static bool is_shim_of_last(struct climber *climber, uint64_t address)
     struct raw_frame shim = {.address = address};
     if (address % 8 != 0 || address >= oldest || oldest - address > C_STACK_MAX)
         return false;
-    const uint8_t *data = frame_bytes_beside(climber->capture, address, frame_header_size(climber->layout));
+    const uint8_t *data = frame_bytes_beside(climber->capture, address, stack_frame_size(climber->layout));
     bool decoded = data != NULL && stack_decode_frame(climber->layout, data, &shim, &code, &previous);
     return decoded && shim.owner == FRAME_OWNER_INTERPRETER && previous == last(climber)->address;
 }
@@ -139,7 +139,7 @@ static bool is_shim_of_last(struct climber *climber, uint64_t address)
 /* The frame that C code has pushed, which the last one has called. It says itself whether it runs. */
 static bool entered(struct climber *climber, const struct raw_frame *behind, uint64_t code, struct raw_frame *raw)
 {
-    const uint8_t *data = frame_bytes_copied(climber->capture, behind->address, frame_header_size(climber->layout));
+    const uint8_t *data = frame_bytes_copied(climber->capture, behind->address, stack_frame_size(climber->layout));
     uint64_t caller = last(climber)->address;
     if (behind->owner != FRAME_OWNER_THREAD || frame_work(climber->layout, data) == FRAME_WAITS)
         return false;
@@ -155,7 +155,7 @@ static bool stands_behind(struct climber *climber, struct raw_frame *raw)
 {
     uint64_t address = place_behind(climber), code;
     struct raw_frame behind;
-    const uint8_t *data = address != 0 ? frame_bytes_copied(climber->capture, address, frame_header_size(climber->layout)) : NULL;
+    const uint8_t *data = address != 0 ? frame_bytes_copied(climber->capture, address, stack_frame_size(climber->layout)) : NULL;
     if (!decode(climber, data, address, &behind, &code))
         return false;
     behind.chunk = climber->capture->memory.chunk;
@@ -170,7 +170,7 @@ static uint64_t stack_end(const struct climber *climber, const struct captured_f
     const struct layout *layout = climber->layout;
     if (LAYOUT(layout, frame, stacktop) != LAYOUT_ABSENT) {
         int32_t height = field_i32(data, LAYOUT(layout, frame, stacktop));
-        return height < 0 ? 0 : frame_header_size(climber->layout) + (uint64_t)height * 8;
+        return height < 0 ? 0 : stack_frame_size(climber->layout) + (uint64_t)height * 8;
     }
     return LAYOUT(layout, frame, stackpointer) != LAYOUT_ABSENT ? field_u64(data, LAYOUT(layout, frame, stackpointer)) - frame->address : 0;
 }
@@ -190,14 +190,14 @@ static bool resumed(struct climber *climber, struct raw_frame *raw)
         return false;
     const uint8_t *data = frame_bytes_whole(climber->capture, climber->layout, caller);
     uint64_t end = data != NULL ? stack_end(climber, caller, data) : 0, depth = rules->generator_depth * 8u;
-    if (end < frame_header_size(climber->layout) + depth || end > caller->code->frame_bytes || end % 8 != 0)
+    if (end < stack_frame_size(climber->layout) + depth || end > caller->code->frame_bytes || end % 8 != 0)
         return false;
     uint64_t generator = field_u64(data, (int32_t)(end - depth)) & ~rules->reference_tag_mask;
     uint64_t address = generator + (uint64_t)LAYOUT(climber->layout, generator, frame);
     const struct frame_link *link = stack_link(&climber->capture->stack, address); /* what no chain ever led to may be anything */
     if (generator == 0 || generator % 8 != 0 || link == NULL)
         return false;
-    const uint8_t *header = frame_bytes_beside(climber->capture, address, frame_header_size(climber->layout));
+    const uint8_t *header = frame_bytes_beside(climber->capture, address, stack_frame_size(climber->layout));
     uint64_t code;
     if (!decode(climber, header, address, raw, &code) || raw->owner != FRAME_OWNER_GENERATOR)
         return false;
@@ -230,7 +230,7 @@ static const uint8_t *header_of(struct climber *climber, const struct captured_f
     struct capture *capture = climber->capture;
     if (climber->layout->rules->frames == FRAME_OBJECTS)
         return NULL;
-    uint64_t size = frame_header_size(climber->layout);
+    uint64_t size = stack_frame_size(climber->layout);
     return frame->generator ? frame_bytes_beside(capture, frame->address, size) : frame_bytes_copied(capture, frame->address, size);
 }
 
@@ -413,7 +413,7 @@ static bool needs_chain(struct climber *climber)
     uint64_t newest = last(climber)->address, cursor = capture->stack.head;
     for (int step = 0; step < STEPS && cursor > newest; step++) {
         struct raw_frame raw = {.address = cursor};
-        const uint8_t *data = frame_bytes_copied(capture, cursor, frame_header_size(climber->layout));
+        const uint8_t *data = frame_bytes_copied(capture, cursor, stack_frame_size(climber->layout));
         uint64_t code, previous;
         if (data == NULL)
             return step == 0;

@@ -2,11 +2,6 @@
 
 enum { FRAME_BYTES_MAX = 1 << 16 };
 
-uint64_t frame_header_size(const struct layout *layout)
-{
-    return (uint64_t)LAYOUT(layout, frame, localsplus);
-}
-
 const uint8_t *frame_bytes_copied(const struct capture *capture, uint64_t address, uint64_t size)
 {
     const struct stack_memory *memory = &capture->memory;
@@ -30,7 +25,7 @@ const uint8_t *frame_bytes_beside(struct capture *capture, uint64_t address, uin
 const uint8_t *frame_bytes_whole(struct capture *capture, const struct layout *layout, const struct captured_frame *frame)
 {
     uint64_t size = frame->code->frame_bytes;
-    if (size < frame_header_size(layout) || size > FRAME_BYTES_MAX)
+    if (size < stack_frame_size(layout) || size > FRAME_BYTES_MAX)
         return NULL;
     const uint8_t *data = frame_bytes_copied(capture, frame->address, size);
     return data == NULL && frame->generator ? frame_bytes_beside(capture, frame->address, size) : data;
@@ -38,7 +33,7 @@ const uint8_t *frame_bytes_whole(struct capture *capture, const struct layout *l
 
 const uint8_t *frame_header(struct capture *capture, const struct layout *layout, const struct captured_frame *frame)
 {
-    uint64_t size = frame_header_size(layout), before = frame->address - frame->chunk;
+    uint64_t size = stack_frame_size(layout), before = frame->address - frame->chunk;
     const uint8_t *data = frame_bytes_copied(capture, frame->address, size);
     if (data != NULL)
         return data;

@@ -4,9 +4,6 @@
 
 #include "sample/capture.h"
 
-/* How many bytes a frame has up to its local variables. */
-uint64_t frame_header_size(const struct layout *layout);
-
 /* In the copy of the newest chunk of the data stack; NULL: not all of it lies there. */
 const uint8_t *frame_bytes_copied(const struct capture *capture, uint64_t address, uint64_t size);
 

@@ -74,7 +74,7 @@ static bool holds_newest(struct capture *capture, struct capture_context *contex
         return false;
     memcpy(words, data, size); /* the next that is read beside may move it */
     int looked_at = 0;
-    for (uint64_t at = frame_header_size(layout); at + 8 <= size; at += 8) {
+    for (uint64_t at = stack_frame_size(layout); at + 8 <= size; at += 8) {
         uint64_t object = field_u64(words, (int32_t)at) & ~layout->rules->reference_tag_mask;
         uint64_t address = object + (uint64_t)LAYOUT(layout, generator, frame);
         if (address == capture->instant)

@@ -19,7 +19,7 @@ uint64_t path_of(uint64_t callers, const struct code_entry *code, int64_t offset
 void paths_remember(struct paths *paths, uint64_t callers, const struct code_entry *caller, const struct code_entry *callee,
                     int64_t offset);
 
-/* Whether it has never been seen to call another one there. */
+/* Whether it has not been seen to call another one there, as far as is remembered. */
 bool paths_only(const struct paths *paths, uint64_t callers, const struct code_entry *caller, const struct code_entry *callee);
 
 /* The instruction from which it did so last. False: it is not known to have done so. */

@@ -98,7 +98,7 @@ bool standing_all(struct capture *capture, const struct layout *layout)
         return true;
     if (layout->rules->frames == FRAME_OBJECTS || frames->count < 2)
         return false;
-    const uint8_t *caller = frame_bytes_copied(capture, frames->items[frames->count - 2].address, frame_header_size(layout));
+    const uint8_t *caller = frame_bytes_copied(capture, frames->items[frames->count - 2].address, stack_frame_size(layout));
     /* What a frame that runs has pushed before may still be seen where it lay. */
     bool calls = caller != NULL && frame_work(layout, caller) != FRAME_RUNS;
     return calls && standing(capture, layout, false) == frames->count;

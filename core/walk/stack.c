@@ -442,7 +442,7 @@ static enum copy_status walk_frame(struct stack *stack, struct reader *reader, s
 static bool recall(struct stack *stack, const struct reader *reader)
 {
     size_t count;
-    const struct raw_frame *known = stack_memory_find(stack->memory, stack, (size_t)LAYOUT(reader->layout, frame, localsplus), &count);
+    const struct raw_frame *known = stack_memory_find(stack->memory, stack, stack_frame_size(reader->layout), &count);
     for (size_t i = 0; i < count; i++)
         if (known[i].code->retired)
             return false;

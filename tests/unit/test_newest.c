@@ -132,14 +132,30 @@ static void test_caller_that_is_made_again(void **state)
         assert_false(capture_frame(&running->capture, i)->incomplete);
 }
 
-/* What the newest has left behind is gone; in the second reading it is back. */
+/* The sample is one of a later reading, in which the program stands as it does in the end. */
+static void assert_taken_again(struct running *running, void (*play)(struct running *running, const struct spprof_range *range))
+{
+    set_play(running, play, 2);
+    struct capture_outcome outcome = take(running);
+    assert_int_equal(outcome.result, CAPTURE_WHOLE);
+    assert_true(outcome.retried);
+    assert_stack(running, &running->calls);
+}
+
+/* What the newest has left behind is gone. */
+static void call_another_and_leave(struct running *running, const struct spprof_range *range)
+{
+    if (!is_behind_head(running, range))
+        return;
+    return_all(running, range);
+    call(running, MENTIONS_B, OTHER);
+    return_to_caller(running);
+}
+
+/* In the second reading it is back. */
 static void call_another_and_come_back(struct running *running, const struct spprof_range *range)
 {
-    if (is_behind_head(running, range)) {
-        return_all(running, range);
-        call(running, MENTIONS_B, OTHER);
-        return_to_caller(running);
-    }
+    call_another_and_leave(running, range);
     if (range == NULL && running->calls.depth == 1)
         call(running, MENTIONS_A, MIDDLE);
 }
@@ -149,11 +165,7 @@ static void test_place_that_was_used_again(void **state)
     struct running *running = *state;
     learn_stacks(running);
     call(running, MENTIONS_A, MIDDLE);
-    set_play(running, call_another_and_come_back, 0);
-    struct capture_outcome outcome = take(running);
-    assert_int_equal(outcome.result, CAPTURE_WHOLE);
-    assert_true(outcome.retried);
-    assert_stack(running, &running->calls);
+    assert_taken_again(running, call_another_and_come_back);
 }
 
 static void call_another_which_calls(struct running *running, const struct spprof_range *range)
@@ -171,11 +183,30 @@ static void test_place_in_which_another_stands(void **state)
     struct running *running = *state;
     learn_stacks(running);
     call(running, MENTIONS_A, MIDDLE);
-    set_play(running, call_another_which_calls, 0);
-    struct capture_outcome outcome = take(running);
-    assert_int_equal(outcome.result, CAPTURE_WHOLE);
-    assert_true(outcome.retried);
-    assert_stack(running, &running->calls);
+    assert_taken_again(running, call_another_which_calls);
+}
+
+/* In the second reading a trampoline lies there, below its __init__ that nobody has seen yet; in the third it is middle again. */
+static void make_trampoline(struct running *running, const struct spprof_range *range)
+{
+    call_another_and_leave(running, range);
+    if (range != NULL)
+        return;
+    if (running->batches == running->moment) {
+        return_to_caller(running);
+        call(running, MENTIONS_A, MIDDLE);
+    } else if (running->calls.depth == 1) {
+        call(running, MENTIONS_A, HIDDEN);
+    }
+}
+
+static void test_place_in_which_a_trampoline_stands(void **state)
+{
+    struct running *running = *state;
+    put_u32(running->memory, FIELD_AT(running->memory, running->code[HIDDEN], code, firsttraceable), 5000);
+    learn_stacks(running);
+    call(running, MENTIONS_A, MIDDLE);
+    assert_taken_again(running, make_trampoline);
 }
 
 /* In the second reading leaf is the newest again, but called by another. */
@@ -195,11 +226,7 @@ static void test_another_stack_of_the_same_function(void **state)
     paths_clear(running->context.paths);
     call(running, MENTIONS_B, OTHER);
     call(running, MENTIONS_A, LEAF);
-    set_play(running, call_by_another, 0);
-    struct capture_outcome outcome = take(running);
-    assert_int_equal(outcome.result, CAPTURE_WHOLE);
-    assert_true(outcome.retried);
-    assert_stack(running, &running->calls);
+    assert_taken_again(running, call_by_another);
 }
 
 /* A loop in main goes through a generator that has yielded since; nobody remembers by whom it was resumed last. */
@@ -246,6 +273,7 @@ int main(void)
         SINCE_3_11(test_caller_that_is_made_again),
         SINCE_3_11(test_place_that_was_used_again),
         SINCE_3_11(test_place_in_which_another_stands),
+        SINCE_3_13(test_place_in_which_a_trampoline_stands),
         EACH(test_another_stack_of_the_same_function),
         SINCE_3_11(test_generator_on_the_stack_of_its_caller),
     };

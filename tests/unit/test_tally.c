@@ -100,6 +100,14 @@ static void test_counted_at_a_standstill(void **state)
     tear_down_tally(&counted);
 }
 
+static void count_with_name(struct running *running, struct counted *counted)
+{
+    static char name[] = "worker";
+    counted->thread.name = (struct spprof_text){.bytes = name, .size = sizeof name - 1};
+    take_and_add(running, counted);
+    tally_commit(&counted->tally, true);
+}
+
 /* The threading module learns of a thread a moment after it has begun. */
 static void test_a_name_that_comes_after_the_first_samples(void **state)
 {
@@ -110,10 +118,7 @@ static void test_a_name_that_comes_after_the_first_samples(void **state)
     take_and_add(running, &counted);
     tally_commit(&counted.tally, true);
     assert_null(counted.profile->threads[0].name.bytes);
-    char name[] = "worker";
-    counted.thread.name = (struct spprof_text){.bytes = name, .size = strlen(name)};
-    take_and_add(running, &counted);
-    tally_commit(&counted.tally, true);
+    count_with_name(running, &counted);
     assert_int_equal(counted.profile->thread_count, 1);
     assert_string_equal(counted.profile->threads[0].name.bytes, "worker");
     assert_int_equal(counted.profile->threads[0].samples, 2);
@@ -132,10 +137,7 @@ static void test_a_name_that_comes_when_there_are_many_threads(void **state)
     tally_commit(&counted.tally, true);
     for (int i = 2; i < MANY; i++)
         spprof_profile_thread(counted.profile, i, &(struct spprof_text){0}, "", false);
-    char name[] = "worker";
-    counted.thread.name = (struct spprof_text){.bytes = name, .size = strlen(name)};
-    take_and_add(running, &counted);
-    tally_commit(&counted.tally, true);
+    count_with_name(running, &counted);
     assert_string_equal(counted.profile->threads[0].name.bytes, "worker");
     assert_int_equal(counted.profile->threads[0].samples, 2);
     tear_down_tally(&counted);
