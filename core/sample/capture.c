@@ -150,7 +150,7 @@ static bool prove(struct capture *capture, struct capture_context *context, cons
 }
 
 /* Readings that break off say nothing of the oldest frame. */
-static bool root_stands(struct capture *capture, struct capture_context *context, const struct captured_frame *root)
+static bool root_stands(struct capture *capture, struct capture_context *context, const struct raw_frame *root)
 {
     int agree = 0, disagree = 0;
     for (int i = 0; i < ROOT_TRIES && agree < ROOT_READINGS && disagree <= ROOT_DOUBTS + agree / 4; i++) {
@@ -167,17 +167,18 @@ static bool root_stands(struct capture *capture, struct capture_context *context
     return agree >= ROOT_READINGS;
 }
 
-/* The oldest frame is where the thread began; another one is believed when it is seen again and again. */
-static bool root_is_right(struct capture *capture, struct capture_context *context)
+/*
+ * The oldest frame is where the thread began. Another one, to which the chain comes again, is believed when it is seen again and again; what
+ * is known of the stack stays until then.
+ */
+static void look_for_root(struct capture *capture, struct capture_context *context)
 {
-    const struct captured_frames *frames = &capture->frames;
-    if (frames->count == 0)
-        return true;
-    struct captured_frame root = frames->items[0];
-    if (root.address != capture->root && !root_stands(capture, context, &root))
-        return false;
-    capture->root = root.address;
-    return true;
+    struct raw_frame root;
+    if (!standing_root_is_in_doubt(capture, &root))
+        return;
+    if (root_stands(capture, context, &root))
+        capture->root = root.address;
+    capture->instant = capture->stack.head;
 }
 
 /* Nothing is speculative of a target that stands still. */
@@ -260,24 +261,23 @@ static struct capture_outcome take(struct capture *capture, struct capture_conte
     struct climb result = {.end = CLIMB_NOTHING};
     for (int try = 0, planning = 0; try < tries; try++) {
         bool at_once = read_top(capture, context);
-        uint64_t head = capture->stack.head;
         if (capture->instant == 0)
-            capture->instant = head;
+            capture->instant = capture->stack.head;
         if (at_once && climb_in_copy(capture, context))
-            return outcome_of(capture, head, try > 0);
+            return outcome_of(capture, capture->stack.head, try > 0);
         at_once = read_chain(capture, context) && at_once;
         if (!at_once && planning++ < PLANNING_ROUNDS) {
             try--;
             continue;
         }
+        look_for_root(capture, context);
+        uint64_t head = capture->stack.head;
         result = climb_and_prove(capture, context);
         if (result.end == CLIMB_NOTHING)
             result.reason = reason_of(&capture->stack);
-        if (!root_is_right(capture, context))
-            capture->frames.count = 0;
-        else if (result.end == CLIMB_WHOLE)
+        if (result.end == CLIMB_WHOLE)
             return outcome_of(capture, head, try > 0);
-        else if (result.end == CLIMB_SILENT) /* to look again until somebody else is met would favour the others */
+        if (result.end == CLIMB_SILENT) /* to look again until somebody else is met would favour the others */
             break;
     }
     return take_callers(capture, &result);

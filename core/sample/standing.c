@@ -104,17 +104,24 @@ bool standing_all(struct capture *capture, const struct layout *layout)
     return calls && standing(capture, layout, false) == frames->count;
 }
 
+bool standing_root_is_in_doubt(struct capture *capture, struct raw_frame *root)
+{
+    const struct stack *stack = &capture->stack;
+    if (stack->truncated != NULL || stack->frame_count == 0)
+        return false;
+    *root = stack->frames[stack->frame_count - 1];
+    if (capture->root == 0)
+        return true;
+    capture->strangers = root->address == capture->root ? 0 : capture->strangers + 1;
+    return capture->strangers > 1 && (capture->strangers & (capture->strangers - 1)) == 0;
+}
+
 bool standing_chain_is_right(struct capture *capture)
 {
     const struct stack *stack = &capture->stack;
     if (stack->truncated != NULL)
         return false;
-    bool empty = stack->frame_count == 0;
-    if (empty && capture->frames.count > 0) { /* a C frame that is being made names none yet */
-        capture->strangers++;
-        return capture->strangers >= EMPTY_READINGS;
-    }
-    bool known = capture->root == 0 || empty || stack->frames[stack->frame_count - 1].address == capture->root;
-    capture->strangers = known ? 0 : capture->strangers + 1;
-    return known || (capture->strangers > 1 && (capture->strangers & (capture->strangers - 1)) == 0);
+    if (stack->frame_count > 0)
+        return stack->frames[stack->frame_count - 1].address == capture->root;
+    return capture->frames.count == 0 || ++capture->strangers >= EMPTY_READINGS; /* a C frame that is being made names none yet */
 }

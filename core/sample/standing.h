@@ -17,9 +17,12 @@ size_t standing_in_chain(const struct captured_frames *frames, const struct stac
 bool standing_all(struct capture *capture, const struct layout *layout);
 
 /*
- * Whether the chain led to the oldest frame that is known. Where it ends elsewhere it has most likely gone astray. If it does so again the
- * thread may have begun with another frame: it is taken for right now and then, and the new oldest frame has to prove itself.
+ * Whether the chain led to another oldest frame than the one that is known, or to the first one ever. It has most likely gone astray; if it
+ * does so again the thread may have begun with another frame, which has to prove itself now and then. To be asked once for each reading.
  */
+bool standing_root_is_in_doubt(struct capture *capture, struct raw_frame *root);
+
+/* Whether the chain led to the oldest frame that is known. */
 bool standing_chain_is_right(struct capture *capture);
 
 #endif

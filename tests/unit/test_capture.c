@@ -310,6 +310,10 @@ static void test_heads_without_a_caller(void **state)
         put_frame(&running->program, running->objects[i][LEAF], &(struct frame){0, running->code[LEAF], 1, OWNER_GENERATOR});
     swap_heads(running, NULL);
     set_play(running, swap_heads, 0);
+    for (int again = 0; again < 8; again++) {
+        assert_int_equal(take(running).result, CAPTURE_RECOVERED);
+        assert_stack(running, &running->calls);
+    }
     assert_dropped(running, SPPROF_DROP_CHANGED);
     assert_int_equal(running->capture.root, frame_at(running, 0));
 }
