@@ -12,6 +12,7 @@ struct activity {
     uint64_t asked_at;         /* ns */
     uint64_t ran;              /* ns on a CPU until asked_at */
     enum spprof_activity state;
+    int cpu; /* that it ran on last; -1: not known */
 };
 
 void activity_open(struct activity *activity, int64_t pid, int64_t tid);
@@ -23,8 +24,13 @@ enum spprof_activity activity_ask(struct activity *activity, uint64_t now);
 /* Its last word, where that is not older than a millisecond; else asks. */
 enum spprof_activity activity_of(struct activity *activity, uint64_t now);
 
-/* ns that the thread has spent on a CPU; 0: not known. */
-uint64_t activity_time(const struct activity *activity);
+/* How long a thread has been on a CPU, in ns, and how often it was given one; 0: not known. */
+struct cpu_use {
+    uint64_t time, turns;
+};
+
+/* The time of a turn that lasts is known up to the kernel's last tick only. */
+struct cpu_use activity_use(const struct activity *activity);
 
 /* Of a thread that a debugger has stopped: whether it ran since it was asked before, went ns of which it could. UNKNOWN the first time. */
 enum spprof_activity activity_since(struct activity *activity, uint64_t now, uint64_t went);

@@ -25,9 +25,15 @@ struct sampled_thread {
     char os_name[64];
     struct spprof_text name; /* bytes NULL: not known yet */
     struct activity activity;
-    bool stops;         /* for this look, where threads are stopped one by one */
-    uint64_t waited_at; /* its CPU time when it was stopped while it waited, the last time that it was stopped; 0: it ran */
+    /* Where threads are stopped one by one: for this look */
+    bool stops;
+    bool runs;          /* all the time */
+    struct cpu_use use; /* when it was asked last; time 0: it waited */
+    uint64_t asked_at, went; /* ns: when that was, and how long after it had been asked before */
+    uint64_t waits;     /* turn on a CPU in which it was stopped while it waited, the last time that it was stopped; 0: it ran */
     struct capture capture;
+    struct capture_outcome outcome;
+    bool taken;              /* the outcome is to be counted */
     uint32_t profile_thread; /* SPPROF_NONE until its first sample is counted */
     struct path_step *path;  /* of the last sample that was counted, oldest call first */
     size_t path_count, path_capacity;

@@ -6,6 +6,7 @@
 
 #include "cleanup.h"
 #include "sample/clock.h"
+#include "sample/scheduling.h"
 #include "sample/tally.h"
 #include "target/target.h"
 #include "walk/session.h"
@@ -18,7 +19,8 @@ enum {
     NAME_NS = 50 * MS,
     PROGRESS_NS = 100 * MS,
     CODES_MAX = 1 << 15,   /* code objects that are remembered */
-    WAKE_NS = MS / 10,     /* more CPU time than it takes to be stopped and to wait again */
+    RUNS_PART = 8,         /* of the time, which a thread that runs all the time may lose, */
+    STOP_NS = MS / 20,     /* beside that in which it was stopped */
     GO_PART = 5,           /* of a period, which a target that is stopped for each look runs at least */
 };
 
@@ -171,14 +173,22 @@ static bool counts_now(struct spprof_sampler *sampler, struct sampled_thread *th
 
 static void sample(struct spprof_sampler *sampler, struct sampled_thread *thread, bool still)
 {
-    struct spprof_sample_counts *counts = &sampler->profile->counts;
     uint64_t start = sampler->now;
-    struct capture_outcome outcome = capture_take(&thread->capture, &sampler->context, still);
+    thread->outcome = capture_take(&thread->capture, &sampler->context, still);
+    thread->taken = true;
     sampler->now = clock_now();
     durations_add(&sampler->durations, sampler->now - start);
-    if (outcome.result == CAPTURE_DROPPED)
-        counts->dropped[outcome.reason]++;
-    else if (!tally_add(&sampler->tally, thread, &outcome))
+}
+
+static void count(struct spprof_sampler *sampler, struct sampled_thread *thread)
+{
+    struct spprof_sample_counts *counts = &sampler->profile->counts;
+    if (!thread->taken)
+        return;
+    thread->taken = false;
+    if (thread->outcome.result == CAPTURE_DROPPED)
+        counts->dropped[thread->outcome.reason]++;
+    else if (!tally_add(&sampler->tally, thread, &thread->outcome))
         counts->dropped[SPPROF_DROP_UNREADABLE]++;
 }
 
@@ -196,15 +206,19 @@ static bool begin_look(struct spprof_sampler *sampler, bool still)
 /* Whether a thread that was to be stopped has been, and ran then, if that matters. */
 static bool stands(const struct spprof_sampler *sampler, struct sampled_thread *thread)
 {
+    const struct spprof_target_ops *ops = sampler->target->ops;
     if (!thread->stops || thread->tid == 0)
         return thread->stops;
-    enum spprof_activity activity = sampler->target->ops->activity(sampler->target, thread->tid);
+    if (!ops->holds(sampler->target, thread->tid))
+        return false;
+    /* All of this is time in which it stands: the registers, by which it is known whether it waited, cost more than most of its frames. */
     bool any = sampler->options.idle || sampler->options.gil;
-    thread->waited_at = activity == SPPROF_ACTIVITY_IDLE && !any ? activity_time(&thread->activity) : 0;
-    return activity == SPPROF_ACTIVITY_RUNNING || (any && activity == SPPROF_ACTIVITY_IDLE);
+    bool waited = !any && !thread->runs && ops->waited(sampler->target, thread->tid);
+    thread->waits = waited ? activity_use(&thread->activity).turns : 0;
+    return !waited;
 }
 
-static void look(struct spprof_sampler *sampler, bool still)
+static void take_samples(struct spprof_sampler *sampler, bool still)
 {
     uint64_t now = sampler->now;
     for (size_t i = 0; i < sampler->roster.count; i++) {
@@ -212,6 +226,18 @@ static void look(struct spprof_sampler *sampler, bool still)
         if ((!stops(sampler) || stands(sampler, thread)) && thread->born_by <= now && counts_now(sampler, thread, now, still))
             sample(sampler, thread, still);
     }
+}
+
+static void count_samples(struct spprof_sampler *sampler)
+{
+    for (size_t i = 0; i < sampler->roster.count; i++)
+        count(sampler, sampler->roster.threads[i]);
+}
+
+static void look(struct spprof_sampler *sampler, bool still)
+{
+    take_samples(sampler, still);
+    count_samples(sampler);
 }
 
 /* Counts what waits, if it has waited long enough. */
@@ -381,9 +407,30 @@ static bool is_to_stop(const struct spprof_sampler *sampler, struct sampled_thre
 {
     if (sampler->options.idle || sampler->options.gil)
         return true;
+    struct cpu_use before = thread->use;
+    uint64_t went = thread->went;
+    thread->went = sampler->now - thread->asked_at;
+    thread->asked_at = sampler->now;
+    thread->use = (struct cpu_use){0};
     if (activity_ask(&thread->activity, sampler->now) == SPPROF_ACTIVITY_IDLE)
         return false;
-    return thread->waited_at == 0 || activity_time(&thread->activity) - thread->waited_at > WAKE_NS;
+    /* The kernel counts up to the stop before, soon after it was asked last. */
+    thread->use = activity_use(&thread->activity);
+    thread->runs = before.time != 0 && thread->use.time - before.time + STOP_NS >= went - went / RUNS_PART;
+    return thread->waits == 0 || thread->waits != thread->use.turns;
+}
+
+/* Not to run where those run that are about to be stopped: they could not stop before they have got the CPU back. */
+static void keep_apart(const struct roster *roster)
+{
+    cpu_set_t used;
+    CPU_ZERO(&used);
+    for (size_t i = 0; i < roster->count; i++) {
+        const struct sampled_thread *thread = roster->threads[i];
+        if (thread->stops && thread->activity.cpu >= 0 && thread->activity.cpu < CPU_SETSIZE)
+            CPU_SET((unsigned)thread->activity.cpu, &used);
+    }
+    scheduling_avoid(&used);
 }
 
 /* How many threads are stopped by the next stop; all of them where one of those is not known to the kernel by its id. */
@@ -413,11 +460,13 @@ static struct spprof_error *look_at_stopped(struct spprof_sampler *sampler)
         sampler->stopping = larger;
         sampler->stopping_capacity = sampler->roster.count;
     }
+    keep_apart(&sampler->roster); /* which takes its time: by what was known at the look before */
     if (choose(sampler) == 0)
         return NULL;
     TRY(target->ops->stop(target));
-    look(sampler, true);
+    take_samples(sampler, true);
     target->ops->resume(target);
+    count_samples(sampler);
     return NULL;
 }
 
@@ -448,6 +497,7 @@ struct spprof_error *spprof_sampler_run(struct spprof_sampler *sampler, volatile
     sampler->now = clock_now();
     if (sampler->began == 0)
         sampler->began = sampler->now;
+    scheduling_take_short_turns();
     if (stops(sampler))
         TRY(sampler->target->ops->hold(sampler->target));
     while (*ended == 0 && !sampler->over && !is_time_over(sampler)) {

@@ -127,7 +127,8 @@ static const struct spprof_target_ops process_ops = {
     .resume = process_resume,
     .hold = process_hold,
     .choose = process_choose,
-    .activity = process_activity,
+    .holds = process_holds,
+    .waited = process_waited,
     .rest = process_rest,
     .close = process_close,
 };

@@ -60,13 +60,14 @@ struct spprof_error *process_threads(struct spprof_target *target, struct spprof
 /* process_stop.c */
 struct spprof_error *process_stop(struct spprof_target *target);
 void process_resume(struct spprof_target *target);
-enum spprof_activity process_activity(struct spprof_target *target, int64_t tid);
+bool process_waited(struct spprof_target *target, int64_t tid);
 /* Whether there is nothing left to wait for: the thread stands, has ended, or was never to stand. */
 bool process_settle(const struct process *process, struct process_thread *thread);
 struct spprof_error *process_seize_all(const struct process *process, struct process_threads *threads);
 
 /* process_hold.c */
 struct spprof_error *process_hold(struct spprof_target *target);
+bool process_holds(struct spprof_target *target, int64_t tid);
 void process_choose(struct spprof_target *target, const int64_t *tids, size_t count);
 void process_rest(struct spprof_target *target, uint64_t until);
 /* Makes the list of threads that are seized complete again. */

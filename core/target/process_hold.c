@@ -81,6 +81,12 @@ struct spprof_error *process_hold(struct spprof_target *target)
     return error;
 }
 
+bool process_holds(struct spprof_target *target, int64_t tid)
+{
+    const struct process_thread *thread = process_find_thread(&((struct process *)target)->threads, tid);
+    return thread != NULL && thread->seized;
+}
+
 void process_choose(struct spprof_target *target, const int64_t *tids, size_t count)
 {
     struct process *process = (struct process *)target;

@@ -114,14 +114,14 @@ static void read_registers(struct process_thread *thread)
 #endif
 }
 
-enum spprof_activity process_activity(struct spprof_target *target, int64_t tid)
+bool process_waited(struct spprof_target *target, int64_t tid)
 {
     struct process_thread *thread = process_find_thread(&((struct process *)target)->threads, tid);
-    if (thread == NULL || !thread->seized)
-        return SPPROF_ACTIVITY_UNKNOWN;
+    if (thread == NULL)
+        return false;
     thread->native.activity = SPPROF_ACTIVITY_RUNNING;
     read_registers(thread);
-    return thread->native.activity;
+    return thread->native.activity == SPPROF_ACTIVITY_IDLE;
 }
 
 static void note_stop(struct process_thread *thread, int status)

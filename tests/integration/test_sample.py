@@ -1,4 +1,5 @@
 """`spprof sample`: no stack that never stood, nothing lost without being counted, on every interpreter."""
+import os
 import re
 import signal
 import subprocess
@@ -16,8 +17,8 @@ matrix = pytest.mark.matrix
 @pytest.fixture
 def sample(spprof, tmp_path):
     """sample(*arguments): what a run has told; it must end well."""
-    def run(*arguments):
-        done = spprof.run("sample", "-q", "-o", tmp_path / "profile.folded", "--json-stats", tmp_path / "stats.json", *arguments)
+    def run(*arguments, before=()):
+        done = spprof.run("sample", "-q", "-o", tmp_path / "profile.folded", "--json-stats", tmp_path / "stats.json", *arguments, before=before)
         assert done.returncode == 0, done.stderr
         return Sampled(tmp_path)
     return run
@@ -234,6 +235,24 @@ busy()
         assert counts["busy"] > 50
         share = counts["sleeper"] / counts["busy"]
         assert share > 0.7 if how == ["--idle"] else share < 0.3, (how, counts)  # it runs until it sleeps
+
+
+@pytest.mark.parametrize("how, one_cpu", [("--no-stop", False), ("--no-stop", True), ("--stop", False)])
+def test_a_thread_that_waits_again_and_again_counts_while_it_runs(sample, script, python, tmp_path, how, one_cpu):
+    """Also where it shares its CPU with the sampler, which would like to run when it waits."""
+    path = script(BURN + """
+begin, ran = time.monotonic(), 0
+while time.monotonic() - begin < 1.5:
+    now = time.monotonic()
+    burn(0.002)
+    ran += time.monotonic() - now
+    time.sleep(0.002)
+open(sys.argv[1], "w").write(str(ran))
+""")
+    before = ["taskset", "-c", str(min(os.sched_getaffinity(0)))] if one_cpu else []
+    found = sample(how, "-r", "1000", "--", python, path, tmp_path / "ran", before=before).functions()
+    expected = 1000 * float((tmp_path / "ran").read_text())
+    assert expected * 0.6 < found["burn"] < expected * 1.3
 
 
 def test_stops_wake_nobody_who_waits(sample, script, python):

@@ -115,11 +115,13 @@ struct spprof_target_ops {
     struct spprof_error *(*hold)(struct spprof_target *target);
     /* Which of the threads that are held stop() stops, by their ids; NULL: all of them, as before the first call. */
     void (*choose)(struct spprof_target *target, const int64_t *tids, size_t count);
+    /* Whether a thread is held; it has ended, else. */
+    bool (*holds)(struct spprof_target *target, int64_t tid);
     /*
-     * What a thread that is held did when it was stopped: IDLE, it waited in a system call (told on x86-64 only); UNKNOWN, it has ended. It wakes
-     * up to be stopped, and seems to run until it waits again.
+     * Whether a thread that is held waited in a system call when it was stopped (told on x86-64 only). It wakes up to be stopped, and seems to
+     * run until it waits again.
      */
-    enum spprof_activity (*activity)(struct spprof_target *target, int64_t tid);
+    bool (*waited)(struct spprof_target *target, int64_t tid);
     /* Waits until a moment (CLOCK_MONOTONIC, ns), or a signal to the caller, and lets the threads have the signals that come for them. */
     void (*rest)(struct spprof_target *target, uint64_t until);
     /* Releases the private data and the target itself; spprof_target_close has freed executable and problems before. */
