@@ -42,6 +42,7 @@ void capture_free(struct capture *capture)
     stack_free(&capture->stack);
     stack_memory_free(&capture->memory);
     free(capture->links);
+    places_free(capture->places);
     free(capture->frames.items);
     free(capture->newest.items);
 }
@@ -51,6 +52,7 @@ void capture_forget(struct capture *capture)
     capture->frames.count = capture->standing = capture->newest.count = 0;
     capture->stack.frame_count = 0;
     capture->memory.count = capture->memory.next = 0;
+    places_clear(capture->places);
 }
 
 /* New code objects are read, and what proves to be none is forgotten at once: a real one may stand there a moment later. */
@@ -252,8 +254,11 @@ static struct capture_outcome take(struct capture *capture, struct capture_conte
 {
     if (still)
         return take_still(capture, context);
-    if (capture->links == NULL) /* threads that never run need none; without memory there are none */
+    /* Threads that never run need none of these; without memory there are none. */
+    if (capture->links == NULL)
         capture->links = calloc(FRAME_LINKS, sizeof *capture->links);
+    if (capture->places == NULL)
+        capture->places = places_new();
     capture->stack.speculative = true;
     capture->stack.links = capture->links;
     int usual = context->layout->rules->frames == FRAME_OBJECTS ? TRIES_APART : TRIES;
@@ -293,6 +298,8 @@ static struct capture_outcome take_once(struct capture *capture, struct capture_
     capture->standing = capture->frames.count;
     capture->newest.count = 0;
     *known = !whole || still || newest_restore(capture, context, missed);
+    if (capture->newest.count > 0)
+        outcome.result = CAPTURE_RECOVERED;
     return outcome;
 }
 

@@ -15,6 +15,7 @@
 #include "sample/call_sites.h"
 #include "sample/captured.h"
 #include "sample/paths.h"
+#include "sample/places.h"
 #include "spprof/profile.h"
 #include "walk/stack_memory.h"
 
@@ -32,6 +33,7 @@ struct capture {
     struct reader reader;
     struct stack stack;
     struct frame_link *links;
+    struct places *places;
     struct stack_memory memory;
     struct captured_frames frames; /* as they were climbed; of a sample that was dropped what still stands */
     size_t standing;               /* so many of them are on the newest sample, */

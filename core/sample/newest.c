@@ -168,13 +168,13 @@ static bool put_back(struct capture *capture, const struct capture_context *cont
     return pushed;
 }
 
-/* Whether the frame that stands at a height, and has called another since, is the one that was the newest. */
+/* Whether the frame that stands at a height is the one that was the newest. */
 static bool is_same(const struct capture *capture, const struct capture_context *context, size_t standing)
 {
     const struct captured_frames *frames = &capture->frames;
-    if (standing == frames->count || standing < 2)
-        return true;
     const struct captured_frame *frame = &frames->items[standing - 1];
+    if (standing == frames->count || standing < 2)
+        return !frame->incomplete; /* a trampoline stands longer than it is the newest */
     return !may_be_another(context, path_below(capture, standing - 1), frame[-1].code, frame);
 }
 
@@ -193,13 +193,17 @@ bool newest_restore(struct capture *capture, struct capture_context *context, st
 {
     struct returned returned;
     returned.count = 0;
+    if (capture->places != NULL)
+        places_remember(capture->places, &capture->frames);
     if (capture->instant == 0 || restore(capture, context, &returned))
         return true;
     bool in_place = frame_bytes_copied(capture, capture->instant, 1) != NULL;
     *missed = (struct newest){.place = in_place ? capture->instant : 0};
     if (returned.count > 0)
         missed->code = returned.frames[0].code;
-    return missed->place == 0 && missed->code == NULL;
+    if (in_place)
+        return capture->places != NULL && places_find(capture->places, missed->place, &capture->frames, &capture->newest, &capture->standing);
+    return missed->code == NULL;
 }
 
 bool newest_meet(struct capture *capture, const struct newest *missed)
@@ -208,7 +212,7 @@ bool newest_meet(struct capture *capture, const struct newest *missed)
     if (missed->place == 0)
         return depth > 0 && capture_frame(capture, depth - 1)->code == missed->code;
     const struct captured_frame *top = climbed > 0 ? &capture->frames.items[climbed - 1] : NULL;
-    if (top == NULL || top->address != missed->place || top->incomplete) /* a trampoline stands longer than it is the newest */
+    if (top == NULL || top->address != missed->place || top->incomplete)
         return false;
     capture->standing = climbed;
     capture->newest.count = 0;

@@ -132,9 +132,10 @@ static void test_caller_that_is_made_again(void **state)
         assert_false(capture_frame(&running->capture, i)->incomplete);
 }
 
-/* The sample is one of a later reading, in which the program stands as it does in the end. */
+/* Where nobody has been seen in a place, the sample is one of a later reading, in which the program stands as it does in the end. */
 static void assert_taken_again(struct running *running, void (*play)(struct running *running, const struct spprof_range *range))
 {
+    places_clear(running->capture.places);
     set_play(running, play, 2);
     struct capture_outcome outcome = take(running);
     assert_int_equal(outcome.result, CAPTURE_WHOLE);
@@ -184,6 +185,93 @@ static void test_place_in_which_another_stands(void **state)
     learn_stacks(running);
     call(running, MENTIONS_A, MIDDLE);
     assert_taken_again(running, call_another_which_calls);
+}
+
+/* Whoever was seen there last stands for it. */
+static void test_place_in_which_somebody_was_seen(void **state)
+{
+    struct running *running = *state;
+    learn_stacks(running);
+    for (int i = 0; i < 2; i++) {
+        call(running, i == 0 ? MENTIONS_A : MENTIONS_B, i == 0 ? MIDDLE : OTHER);
+        assert_whole(running);
+        struct calls seen = running->calls;
+        return_to_caller(running);
+        call(running, i == 0 ? MENTIONS_B : MENTIONS_A, i == 0 ? OTHER : MIDDLE);
+        set_play(running, call_another_and_leave, 0);
+        struct capture_outcome outcome = take(running);
+        assert_int_equal(outcome.result, CAPTURE_RECOVERED);
+        assert_false(outcome.retried);
+        assert_stack(running, &seen);
+    }
+}
+
+/* What the newest, which was called by the function that goes on, has left behind is gone. */
+static void call_leaf_instead(struct running *running, const struct spprof_range *range)
+{
+    if (!is_behind_head(running, range))
+        return;
+    return_to_caller(running);
+    call(running, MENTIONS_A, LEAF);
+    return_to_caller(running);
+}
+
+/* In main > other > middle, but nobody may say whether middle, or leaf, is the newest. */
+static void assert_not_known(struct running *running)
+{
+    call(running, MENTIONS_B, OTHER);
+    call(running, MENTIONS_B, MIDDLE);
+    set_play(running, call_leaf_instead, 0);
+    assert_true(take(running).retried);
+}
+
+static void see(struct running *running, int32_t line, enum function callee)
+{
+    call(running, line, callee);
+    assert_whole(running);
+}
+
+/* A trampoline that stands there was not the newest for long. */
+static void call_trampoline(struct running *running, const struct spprof_range *range)
+{
+    if (!is_behind_head(running, range))
+        return;
+    return_all(running, range);
+    call(running, MENTIONS_A, HIDDEN);
+}
+
+static void test_place_on_which_a_trampoline_was_put(void **state)
+{
+    struct running *running = *state;
+    put_u32(running->memory, FIELD_AT(running->memory, running->code[HIDDEN], code, firsttraceable), 5000);
+    see(running, MENTIONS_A, MIDDLE);
+    struct calls seen = running->calls;
+    set_play(running, call_trampoline, 0);
+    assert_int_equal(take(running).result, CAPTURE_RECOVERED);
+    assert_stack(running, &seen);
+}
+
+/* But not on another caller, and not when that was long ago. */
+static void test_place_in_which_somebody_was_seen_elsewhere(void **state)
+{
+    struct running *running = *state;
+    see(running, MENTIONS_B, OTHER);
+    see(running, MENTIONS_B, MIDDLE);
+    return_to_caller(running);
+    see(running, MENTIONS_A, LEAF);
+    return_to_caller(running);
+    for (int i = 0; i < 200; i++)
+        take_at_rest(running);
+    return_to_caller(running);
+    assert_not_known(running);
+    see(running, MENTIONS_B, MIDDLE);
+    return_to_caller(running);
+    return_to_caller(running);
+    see(running, MENTIONS_A, MIDDLE);
+    see(running, MENTIONS_A, LEAF);
+    return_to_caller(running);
+    return_to_caller(running);
+    assert_not_known(running);
 }
 
 /* In the second reading a trampoline lies there, below its __init__ that nobody has seen yet; in the third it is middle again. */
@@ -273,7 +361,10 @@ int main(void)
         SINCE_3_11(test_caller_that_is_made_again),
         SINCE_3_11(test_place_that_was_used_again),
         SINCE_3_11(test_place_in_which_another_stands),
+        SINCE_3_11(test_place_in_which_somebody_was_seen),
+        SINCE_3_11(test_place_in_which_somebody_was_seen_elsewhere),
         SINCE_3_13(test_place_in_which_a_trampoline_stands),
+        SINCE_3_13(test_place_on_which_a_trampoline_was_put),
         EACH(test_another_stack_of_the_same_function),
         SINCE_3_11(test_generator_on_the_stack_of_its_caller),
     };

@@ -1,0 +1,100 @@
+#include "sample/places.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "walk/frame_check.h"
+
+enum {
+    PLACE_BITS = 8,
+    NEWEST_MAX = 3, /* a caller, the trampoline of an __init__, and that */
+    FRESH = 128,    /* fewer stacks were remembered since */
+};
+
+struct places {
+    uint64_t remembered;
+    struct place {
+        uint64_t address; /* 0: free */
+        uint64_t when;    /* remembered */
+        uint64_t callers; /* path of the frames below the caller */
+        size_t standing;  /* how many those are */
+        size_t count;
+        struct captured_frame newest[NEWEST_MAX];
+    } places[1 << PLACE_BITS];
+};
+
+struct places *places_new(void)
+{
+    return calloc(1, sizeof(struct places));
+}
+
+void places_free(struct places *places)
+{
+    free(places);
+}
+
+void places_clear(struct places *places)
+{
+    if (places != NULL)
+        memset(places, 0, sizeof *places);
+}
+
+static size_t slot_of(uint64_t address)
+{
+    return (size_t)(address * UINT64_C(0x9e3779b97f4a7c15) >> (64 - PLACE_BITS));
+}
+
+static uint64_t path_up_to(const struct captured_frames *frames, size_t count)
+{
+    return count > 0 ? frames->items[count - 1].path : 0;
+}
+
+void places_remember(struct places *places, const struct captured_frames *frames)
+{
+    size_t count = frames->count;
+    const struct captured_frame *top = frames->items + count - 1;
+    if (count < 2 || top->incomplete || top->generator)
+        return;
+    size_t caller = count - 2;
+    while (caller > 0 && code_is_trampoline(frames->items[caller].code))
+        caller--;
+    if (count - caller > NEWEST_MAX)
+        return;
+    struct place *place = &places->places[slot_of(top->address)];
+    *place = (struct place){.address = top->address, .when = ++places->remembered, .standing = caller, .count = count - caller};
+    place->callers = path_up_to(frames, caller);
+    memcpy(place->newest, frames->items + caller, place->count * sizeof *place->newest);
+}
+
+static bool is_retired(const struct place *place)
+{
+    for (size_t i = 0; i < place->count; i++)
+        if (place->newest[i].code->retired)
+            return true;
+    return false;
+}
+
+static bool stands(const struct place *place, const struct captured_frames *frames)
+{
+    if (frames->count <= place->standing || path_up_to(frames, place->standing) != place->callers)
+        return false;
+    const struct captured_frame *caller = &frames->items[place->standing];
+    return caller->address == place->newest[0].address && caller->code == place->newest[0].code;
+}
+
+bool places_find(const struct places *places, uint64_t address, const struct captured_frames *frames, struct captured_frames *newest,
+                 size_t *standing)
+{
+    const struct place *place = &places->places[slot_of(address)];
+    bool fresh = place->address == address && places->remembered - place->when < FRESH;
+    if (!fresh || is_retired(place) || !stands(place, frames))
+        return false;
+    bool pushed = true;
+    newest->count = 0;
+    for (size_t i = 0; pushed && i < place->count; i++)
+        pushed = captured_push(newest, &place->newest[i]);
+    if (!pushed)
+        newest->count = 0;
+    *standing = place->standing;
+    return pushed;
+}

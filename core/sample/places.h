@@ -1,0 +1,28 @@
+/*
+ * What was the newest frame in places of the data stack, when the stack was copied. Where several functions take turns in a place, one that
+ * has returned leaves nothing that tells which of them it was: the one that was last seen there, on the same callers, stands for it.
+ */
+#ifndef SPPROF_SAMPLE_PLACES_H
+#define SPPROF_SAMPLE_PLACES_H
+
+#include "sample/captured.h"
+
+struct places;
+
+struct places *places_new(void); /* NULL: no memory */
+void places_free(struct places *places); /* NULL is allowed */
+
+/* Forgets everything: entries of the code table are about to be freed. NULL is allowed. */
+void places_clear(struct places *places);
+
+/* These frames stood together, and the newest of them was that of its thread. */
+void places_remember(struct places *places, const struct captured_frames *frames);
+
+/*
+ * The caller and the frame that were last seen in a place, and what stood between them, put into *newest. *standing is how many frames they
+ * stand on: these have not moved since, and the caller is there, too, at whatever instruction. False: none is known, or it is long ago.
+ */
+bool places_find(const struct places *places, uint64_t place, const struct captured_frames *frames, struct captured_frames *newest,
+                 size_t *standing);
+
+#endif
