@@ -52,8 +52,10 @@ static uint64_t path_up_to(const struct captured_frames *frames, size_t count)
 void places_remember(struct places *places, const struct captured_frames *frames)
 {
     size_t count = frames->count;
-    const struct captured_frame *top = frames->items + count - 1;
-    if (count < 2 || top->incomplete || top->generator)
+    if (count < 2)
+        return;
+    const struct captured_frame *top = &frames->items[count - 1];
+    if (top->incomplete || top->generator)
         return;
     size_t caller = count - 2;
     while (caller > 0 && code_is_trampoline(frames->items[caller].code))
