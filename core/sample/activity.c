@@ -18,7 +18,7 @@ static int open_file(int64_t pid, int64_t tid, const char *name)
 
 void activity_open(struct activity *activity, int64_t pid, int64_t tid)
 {
-    *activity = (struct activity){.state_file = open_file(pid, tid, "stat"), .time_file = open_file(pid, tid, "schedstat")};
+    *activity = (struct activity){.state_file = open_file(pid, tid, "stat"), .time_file = open_file(pid, tid, "schedstat"), .cpu = -1};
 }
 
 static void close_file(int *file)

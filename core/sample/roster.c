@@ -92,7 +92,7 @@ static struct spprof_error *add(struct roster *roster, const struct thread_state
         free(thread);
         return spprof_error_no_memory();
     }
-    thread->activity.state_file = thread->activity.time_file = -1;
+    thread->activity = (struct activity){.state_file = -1, .time_file = -1, .cpu = -1};
     struct spprof_error *error = capture_init(&thread->capture, roster->target, &roster->chosen->layout, state->address);
     if (error != NULL) {
         thread_free(thread);

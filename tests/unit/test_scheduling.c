@@ -1,0 +1,90 @@
+/* Where the kernel lets a sampler run, and what it says of where a thread ran; of this very process. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "sample/activity.h"
+#include "sample/scheduling.h"
+
+static cpu_set_t allowed_cpus(void)
+{
+    cpu_set_t allowed;
+    assert_int_equal(sched_getaffinity(0, sizeof allowed, &allowed), 0);
+    return allowed;
+}
+
+static void test_leaves_a_cpu_that_is_used(void **state)
+{
+    (void)state;
+    enum { TIMES = 20 };
+    cpu_set_t before = allowed_cpus(), used;
+    int left = 0;
+    if (CPU_COUNT(&before) < 2)
+        skip();
+    for (int i = 0; i < TIMES; i++) {
+        int here = sched_getcpu();
+        CPU_ZERO(&used);
+        CPU_SET((unsigned)here, &used);
+        scheduling_avoid(&used);
+        left += sched_getcpu() != here; /* the kernel may bring it back */
+        cpu_set_t after = allowed_cpus();
+        assert_true(CPU_EQUAL(&after, &before));
+    }
+    assert_true(left > TIMES / 2);
+}
+
+static void test_stays_where_there_is_no_other(void **state)
+{
+    (void)state;
+    cpu_set_t before = allowed_cpus(), none, after;
+    CPU_ZERO(&none);
+    scheduling_avoid(&none);
+    scheduling_avoid(&before);
+    after = allowed_cpus();
+    assert_true(CPU_EQUAL(&after, &before));
+}
+
+static void test_short_turns_change_nothing_else(void **state)
+{
+    (void)state;
+    int policy = sched_getscheduler(0), nice = getpriority(PRIO_PROCESS, 0);
+    scheduling_take_short_turns();
+    assert_int_equal(sched_getscheduler(0), policy);
+    assert_int_equal(getpriority(PRIO_PROCESS, 0), nice);
+}
+
+static void test_what_the_kernel_says_of_a_thread(void **state)
+{
+    (void)state;
+    cpu_set_t allowed = allowed_cpus();
+    struct activity activity;
+    activity_open(&activity, getpid(), getpid());
+    assert_int_equal(activity.cpu, -1);
+    assert_int_equal(activity_ask(&activity, 1), SPPROF_ACTIVITY_RUNNING);
+    assert_in_range(activity.cpu, 0, CPU_SETSIZE - 1);
+    assert_true(CPU_ISSET((unsigned)activity.cpu, &allowed));
+    struct cpu_use before = activity_use(&activity);
+    usleep(1000);
+    struct cpu_use after = activity_use(&activity);
+    assert_true(before.turns == 0 || (after.turns > before.turns && after.time > before.time)); /* 0: a kernel that does not tell */
+    activity_close(&activity);
+    assert_int_equal(activity_ask(&activity, 2), SPPROF_ACTIVITY_UNKNOWN);
+    assert_int_equal(activity.cpu, -1);
+    assert_int_equal(activity_use(&activity).turns, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_leaves_a_cpu_that_is_used),
+        cmocka_unit_test(test_stays_where_there_is_no_other),
+        cmocka_unit_test(test_short_turns_change_nothing_else),
+        cmocka_unit_test(test_what_the_kernel_says_of_a_thread),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
