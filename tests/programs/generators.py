@@ -107,7 +107,9 @@ def awaitable_object():
 
 
 def generator_coroutine():
-    drive(branch(1, types.coroutine(parking_generator)))
+    def parking_coroutine():  # types.coroutine changes the function that it is given, for all others, too
+        yield park()
+    drive(branch(1, types.coroutine(parking_coroutine)))
 
 
 async def ticks(n):
