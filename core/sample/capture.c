@@ -257,11 +257,12 @@ static struct capture_outcome take(struct capture *capture, struct capture_conte
     /* Threads that never run need none of these; without memory there are none. */
     if (capture->links == NULL)
         capture->links = calloc(FRAME_LINKS, sizeof *capture->links);
-    if (capture->places == NULL)
+    bool apart = context->layout->rules->frames == FRAME_OBJECTS;
+    if (capture->places == NULL && !apart) /* a frame object is what it is */
         capture->places = places_new();
     capture->stack.speculative = true;
     capture->stack.links = capture->links;
-    int usual = context->layout->rules->frames == FRAME_OBJECTS ? TRIES_APART : TRIES;
+    int usual = apart ? TRIES_APART : TRIES;
     int tries = capture->frames.count > 0 ? usual : FIRST_TRIES;
     struct climb result = {.end = CLIMB_NOTHING};
     for (int try = 0, planning = 0; try < tries; try++) {

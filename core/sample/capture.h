@@ -33,7 +33,7 @@ struct capture {
     struct reader reader;
     struct stack stack;
     struct frame_link *links;
-    struct places *places;
+    struct places *places;         /* NULL: none are remembered (3.9, 3.10) */
     struct stack_memory memory;
     struct captured_frames frames; /* as they were climbed; of a sample that was dropped what still stands */
     size_t standing;               /* so many of them are on the newest sample, */

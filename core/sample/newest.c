@@ -193,8 +193,7 @@ bool newest_restore(struct capture *capture, struct capture_context *context, st
 {
     struct returned returned;
     returned.count = 0;
-    if (capture->places != NULL)
-        places_remember(capture->places, &capture->frames);
+    places_remember(capture->places, &capture->frames);
     if (capture->instant == 0 || restore(capture, context, &returned))
         return true;
     bool in_place = frame_bytes_copied(capture, capture->instant, 1) != NULL;
@@ -202,7 +201,7 @@ bool newest_restore(struct capture *capture, struct capture_context *context, st
     if (returned.count > 0)
         missed->code = returned.frames[0].code;
     if (in_place)
-        return capture->places != NULL && places_find(capture->places, missed->place, &capture->frames, &capture->newest, &capture->standing);
+        return places_find(capture->places, missed->place, &capture->frames, &capture->newest, &capture->standing);
     return missed->code == NULL;
 }
 

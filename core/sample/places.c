@@ -52,7 +52,7 @@ static uint64_t path_up_to(const struct captured_frames *frames, size_t count)
 void places_remember(struct places *places, const struct captured_frames *frames)
 {
     size_t count = frames->count;
-    if (count < 2)
+    if (places == NULL || count < 2)
         return;
     const struct captured_frame *top = &frames->items[count - 1];
     if (top->incomplete || top->generator)
@@ -87,8 +87,8 @@ static bool stands(const struct place *place, const struct captured_frames *fram
 bool places_find(const struct places *places, uint64_t address, const struct captured_frames *frames, struct captured_frames *newest,
                  size_t *standing)
 {
-    const struct place *place = &places->places[slot_of(address)];
-    bool fresh = place->address == address && places->remembered - place->when < FRESH;
+    const struct place *place = places != NULL ? &places->places[slot_of(address)] : NULL;
+    bool fresh = place != NULL && place->address == address && places->remembered - place->when < FRESH;
     if (!fresh || is_retired(place) || !stands(place, frames))
         return false;
     bool pushed = true;

@@ -7,12 +7,13 @@
 
 #include "sample/captured.h"
 
+/* NULL, which all of these allow, is one that remembers nothing. */
 struct places;
 
 struct places *places_new(void); /* NULL: no memory */
-void places_free(struct places *places); /* NULL is allowed */
+void places_free(struct places *places);
 
-/* Forgets everything: entries of the code table are about to be freed. NULL is allowed. */
+/* Forgets everything: entries of the code table are about to be freed. */
 void places_clear(struct places *places);
 
 /* These frames stood together, and the newest of them was that of its thread. */

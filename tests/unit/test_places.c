@@ -133,6 +133,9 @@ static void test_what_is_not_remembered(void **state)
     }
     stacks->frames.count = 0;
     places_remember(stacks->places, &stacks->frames);
+    places_clear(NULL);
+    places_remember(NULL, &stacks->frames);
+    assert_false(places_find(NULL, PLACE, &stacks->frames, &stacks->newest, &stacks->standing));
 }
 
 static void test_code_that_has_died(void **state)
