@@ -206,6 +206,16 @@ static void meet_signal(void)
         free(resume(tracee_stopped_by(now.signalled, SIGURG) == SENDER_OTHERS ? "continue" : "signal 0"));
 }
 
+/* The same where the user stands at something else: what $_siginfo shows, and what the program gets with its signal, stays as it was. */
+static void meet_signal_behind_stop(void)
+{
+    siginfo_t info;
+    bool known = tracee_siginfo(now.signalled, &info);
+    meet_signal();
+    if (known)
+        tracee_set_siginfo(now.signalled, &info);
+}
+
 /*
  * The signal was sent at the moment when something else stopped the program: it waits in the kernel, or in gdb, and would reach the program
  * later. Its thread alone goes on, to stop by it before its next instruction.
@@ -224,7 +234,10 @@ static void take_signal_back(void)
         char command[64];
         snprintf(command, sizeof command, "set scheduler-locking %s", locking);
         run_command("set scheduler-locking on");
-        meet_signal();
+        if (selected == now.signalled)
+            meet_signal_behind_stop();
+        else
+            meet_signal();
         run_command(queue);
         run_command(command);
         select_tid(selected);

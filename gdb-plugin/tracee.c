@@ -73,10 +73,20 @@ bool tracee_awaits(int64_t pid, int64_t tid, int signal)
     return read_tracee(pid, tid, &tracee) && has(tracee.pending & ~tracee.blocked, signal);
 }
 
+bool tracee_siginfo(int64_t tid, siginfo_t *info)
+{
+    return ptrace(PTRACE_GETSIGINFO, (pid_t)tid, NULL, info) == 0;
+}
+
+bool tracee_set_siginfo(int64_t tid, const siginfo_t *info)
+{
+    return ptrace(PTRACE_SETSIGINFO, (pid_t)tid, NULL, info) == 0;
+}
+
 enum sender tracee_stopped_by(int64_t tid, int signal)
 {
     siginfo_t info;
-    if (ptrace(PTRACE_GETSIGINFO, (pid_t)tid, NULL, &info) != 0 || info.si_signo != signal)
+    if (!tracee_siginfo(tid, &info) || info.si_signo != signal)
         return SENDER_UNKNOWN;
     if (info.si_code == SI_TKILL && info.si_pid == getpid())
         return SENDER_HELPER;

@@ -2,6 +2,7 @@
 #ifndef SPPROF_GDB_TRACEE_H
 #define SPPROF_GDB_TRACEE_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -17,7 +18,13 @@ bool tracee_signal(int64_t pid, int64_t tid, int signal);
 /* Whether a signal that was sent has not reached the thread yet, but will as soon as that runs. */
 bool tracee_awaits(int64_t pid, int64_t tid, int signal);
 
-/* Who sent the signal that a stopped thread has stopped by. To be called on gdb's own thread, the only one that the kernel answers. */
+/* The rest is to be called on gdb's own thread, the only one that the kernel answers. */
+
+/* What the kernel knows of the signal that a stopped thread has stopped by, and telling it so. */
+bool tracee_siginfo(int64_t tid, siginfo_t *info);
+bool tracee_set_siginfo(int64_t tid, const siginfo_t *info);
+
+/* Who sent it. */
 enum sender { SENDER_UNKNOWN, SENDER_HELPER, SENDER_TERMINAL, SENDER_OTHERS };
 enum sender tracee_stopped_by(int64_t tid, int signal);
 

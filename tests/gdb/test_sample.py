@@ -33,6 +33,31 @@ sys.exit(3)
 """
 
 
+# Its thread is killed by another process while it stands in the kernel, where it meets no signal: what comes meanwhile, it meets all at once.
+KILLED = """
+import ctypes, os, signal, sys, time
+libc = ctypes.CDLL(None)
+def wait_in_kernel():
+    CLONE_VFORK = 0x4000
+    stack = ctypes.create_string_buffer(1 << 16)
+    middle = ctypes.c_void_p(ctypes.addressof(stack) + (1 << 15))
+    libc.clone(ctypes.cast(libc.usleep, ctypes.c_void_p), middle, CLONE_VFORK | signal.SIGCHLD, ctypes.c_void_p(600000))
+def kill(pid, go):
+    os.read(go, 1)
+    time.sleep(0.3)
+    libc.tgkill(pid, pid, signal.SIGSEGV)
+main = os.getpid()
+go, begin = os.pipe()
+if os.fork() == 0:
+    kill(main, go)
+    os._exit(0)
+os.getpgid(0)
+os.write(begin, b"!")
+wait_in_kernel()
+time.sleep(20)
+"""
+
+
 def rounds(target):
     return os.path.getsize(str(target.truth_path) + ".rounds")
 
@@ -146,6 +171,19 @@ def test_crash(gdb, machine, tmp_path, how):  # noqa: F811
     stopped, stack, info = gdb.run("spprof sample %s 20s" % how, "py-bt", signal_number, before=start)
     assert EARLY + "the program stopped (signal SIGSEGV)\n" in stopped.text and " burn  " in stopped.text
     assert "in string_at" in stack.text and info.text == "%d\n" % signal.SIGSEGV
+
+
+def test_killed_at_the_same_moment(gdb, machine, tmp_path):  # noqa: F811
+    """What gdb knows of the signal is what it knows where nobody samples."""
+    program = tmp_path / "killed.py"
+    program.write_text(KILLED)
+    known = "python print(*(gdb.parse_and_eval('$_siginfo.' + name) for name in ('si_signo', 'si_code', '_sifields._kill.si_pid')))"
+    start = ["file %s" % machine.executable, "set args -I %s" % program, "tcatch syscall getpgid", "run"]
+    SI_TKILL = -6
+    stopped, info = gdb.run("spprof sample --stop -r 100 20s", known, before=start)[:2]
+    assert EARLY + "the program stopped (signal SIGSEGV)\n" in stopped.text
+    number, code, sender = map(int, info.text.split())
+    assert (number, code) == (signal.SIGSEGV, SI_TKILL) and sender > 0
 
 
 def test_behind_gdbserver(gdb, programs, tmp_path):  # noqa: F811
