@@ -4,7 +4,13 @@
 
 #include "sample/mention.h"
 
-enum { FIRST_SLOTS = 1 << 12, SLOTS_MAX = 1 << 22, WITNESSES = 16, SHARE = 4 /* of the instruction where the callee stands most often */ };
+enum {
+    FIRST_SLOTS = 1 << 12,
+    SLOTS_MAX = 1 << 22,
+    WITNESSES = 16,
+    SHARE = 4, /* of the instruction where the callee stands most often */
+    LESSONS_MAX = 64,
+};
 
 /* In place of an offset: somewhere in the function. */
 static const int64_t anywhere = INT64_MIN;
@@ -15,6 +21,7 @@ struct site {
     int64_t offset;
     uint32_t fact;      /* whether it calls the callee; enum instruction_kind */
     uint32_t witnesses; /* stacks in which the callee stood there, and nothing says that it may; anywhere: on one instruction at most */
+    uint32_t lessons;   /* times that the callee's class was worth finding out */
 };
 
 struct call_sites {
@@ -87,7 +94,7 @@ static void remember(struct call_sites *sites, const struct code_entry *caller, 
     make_room(sites);
     struct site *site = find(sites, caller, offset, callee);
     sites->used += site->caller == NULL;
-    *site = (struct site){caller, callee, offset, fact, 0};
+    *site = (struct site){caller, callee, offset, fact, 0, 0};
 }
 
 static struct site *found(struct call_sites *sites, const struct code_entry *caller, int64_t offset, const struct code_entry *callee)
@@ -140,6 +147,26 @@ bool call_sites_witness(struct call_sites *sites, const struct code_entry *calle
     site = found(sites, caller, offset, callee);
     site->fact = here >= WITNESSES && here >= most / SHARE;
     return site->fact;
+}
+
+bool call_sites_may_learn(struct call_sites *sites, const struct code_entry *caller, int64_t offset, const struct code_entry *callee)
+{
+    struct site *site = found(sites, caller, offset, callee);
+    if (site->fact != 0 || site->lessons == LESSONS_MAX)
+        return false;
+    site->lessons++;
+    return true;
+}
+
+bool call_sites_learn(struct call_sites *sites, struct reader *reader, const struct code_entry *caller, int64_t offset,
+                      const struct code_entry *callee, const char *class)
+{
+    if (function_mentions_name(reader, caller, class))
+        call_sites_prove(sites, caller, anywhere, callee);
+    bool mentioned = line_mentions_name(reader, caller, offset, class);
+    if (mentioned)
+        call_sites_prove(sites, caller, offset, callee);
+    return mentioned;
 }
 
 bool call_sites_know(struct call_sites *sites, struct reader *reader, const struct code_entry *caller, const struct code_entry *callee)

@@ -29,6 +29,16 @@ void call_sites_prove(struct call_sites *sites, const struct code_entry *caller,
  */
 bool call_sites_witness(struct call_sites *sites, const struct code_entry *caller, int64_t offset, const struct code_entry *callee);
 
+/*
+ * Whether it is worth finding out which class callee belongs to: where it is not known that the instruction calls it, and not too often.
+ * This counts.
+ */
+bool call_sites_may_learn(struct call_sites *sites, const struct code_entry *caller, int64_t offset, const struct code_entry *callee);
+
+/* Remembers that whoever mentions a class mentions callee, which makes its instances. True: the line of the instruction does. */
+bool call_sites_learn(struct call_sites *sites, struct reader *reader, const struct code_entry *caller, int64_t offset,
+                      const struct code_entry *callee, const char *class);
+
 /* Whether caller mentions callee, if not in this line, then in another one. */
 bool call_sites_know(struct call_sites *sites, struct reader *reader, const struct code_entry *caller, const struct code_entry *callee);
 

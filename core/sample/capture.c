@@ -4,6 +4,7 @@
 
 #include "cleanup.h"
 #include "sample/climb.h"
+#include "sample/instance.h"
 #include "sample/newest.h"
 #include "sample/standing.h"
 #include "target/target.h"
@@ -216,7 +217,7 @@ static struct climb climb_and_prove(struct capture *capture, struct capture_cont
 {
     struct climb result = climb(capture, context);
     for (int proofs = 0; proofs < PROOFS && is_unknown(result.end); proofs++) {
-        if (!prove(capture, context, &result))
+        if (!instance_prove(context, &result.caller, &result.doubt) && !prove(capture, context, &result))
             break;
         result = climb(capture, context);
     }

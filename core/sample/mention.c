@@ -232,6 +232,25 @@ bool line_mentions(struct reader *reader, const struct code_entry *caller, int64
     return stands_in_line(caller->code, callee->code, line) || loads(reader, caller, line, callee);
 }
 
+/* As a function of that name would be mentioned. */
+static bool loads_name(struct reader *reader, const struct code_entry *caller, int32_t line, const char *name)
+{
+    struct spprof_code code = {.name = part(name, strlen(name))};
+    const struct code_entry callee = {.code = &code};
+    return loads(reader, caller, line, &callee);
+}
+
+bool line_mentions_name(struct reader *reader, const struct code_entry *caller, int64_t offset, const char *name)
+{
+    int32_t line = line_at(reader, caller->code, offset);
+    return line != SPPROF_NO_POSITION && loads_name(reader, caller, line, name);
+}
+
+bool function_mentions_name(struct reader *reader, const struct code_entry *caller, const char *name)
+{
+    return loads_name(reader, caller, SPPROF_NO_POSITION, name);
+}
+
 bool function_mentions(struct reader *reader, const struct code_entry *caller, const struct code_entry *callee)
 {
     return callee->code->name.bytes != NULL && loads(reader, caller, SPPROF_NO_POSITION, callee);

@@ -17,6 +17,10 @@ bool line_mentions(struct reader *reader, const struct code_entry *caller, int64
 /* Whether any line of the caller loads such a name. */
 bool function_mentions(struct reader *reader, const struct code_entry *caller, const struct code_entry *callee);
 
+/* The same of a name by itself. */
+bool line_mentions_name(struct reader *reader, const struct code_entry *caller, int64_t offset, const char *name);
+bool function_mentions_name(struct reader *reader, const struct code_entry *caller, const char *name);
+
 /* Of the instruction at a byte offset, or in whose cache it lies; INSTRUCTION_OTHER, too, where the bytecode cannot be read. */
 enum instruction_kind instruction_kind(struct reader *reader, const struct code_entry *code, int64_t offset);
 

@@ -48,8 +48,9 @@ def test_no_impossible_stack(start, sample, interpreter, how):
 
 @matrix
 @pytest.mark.native
-def test_no_impossible_stack_of_functions_that_nobody_names(start, sample, interpreter):
-    target = start("paths.py", 8 if interpreter.free_threaded else 1, 60, "silent")
+@pytest.mark.parametrize("kind", ["silent", "classes"])
+def test_no_impossible_stack_of_functions_that_nobody_names(start, sample, interpreter, kind):
+    target = start("paths.py", 8 if interpreter.free_threaded else 1, 60, kind)
     sampled = sample("-d", "1.5s", "-r", "20000", target.pid)
     samples, faults = judge_paths(sampled.text, target.truth)
     assert faults == {} and samples > 50

@@ -1,7 +1,9 @@
-"""paths.py TRUTH THREADS SECONDS [silent]: thousands of functions whose names are their call paths, called as fast as can be.
+"""paths.py TRUTH THREADS SECONDS [silent|classes]: thousands of functions whose names are their call paths, called as fast as can be.
 
 A function f_0_2 is called by f_0, from the one line that names it. Functions differ in their number of variables, so that their frames
-have different sizes. silent: the line does not name the function, which is looked up in a list. TRUTH gets the generated source's file, and for each function its lines: {"f_0": {"first": 7, "last": 12, "calls": {"9": "f_0_0"}}}.
+have different sizes. silent: the line does not name the function, which is looked up in a list. classes: f_1, f_3 and their like are classes, and their
+__init__ is the function. TRUTH gets the generated source's file, and for each function its lines: {"f_0": {"first": 7, "last": 12, "calls":
+{"9": "f_0_0"}}}.
 """
 import json
 import os
@@ -12,20 +14,26 @@ import time
 BREADTH, DEPTH = 5, 5
 
 
-def generate(silent):
+def generate(kind):
     lines, functions = [], {}
+    call = {"silent": "    x += callees[%d](x)", "classes": "    %s_%d(x)"}.get(kind, "    x += %s_%d(x)")
 
     def write(path):
         name = "f" + "".join("_%d" % step for step in path)
-        first = len(lines) + 1
         variables = sum(path) % 7
-        lines.append("def %s(x%s):" % (name, ", callees=callees[%r]" % name if silent else ""))
-        lines.extend("    v%d = x + %d" % (number, number) for number in range(variables))
+        is_class = kind == "classes" and path and path[-1] % 2 == 1
+        indent = "    " if is_class else ""
+        if is_class:
+            lines.append("class %s:" % name)
+        first = len(lines) + 1
+        lines.append(indent + "def %s(%sx%s):" % ("__init__" if is_class else name, "self, " if is_class else "",
+                                                  ", callees=callees[%r]" % name if kind == "silent" else ""))
+        lines.extend(indent + "    v%d = x + %d" % (number, number) for number in range(variables))
         calls = {}
         for step in range(BREADTH if len(path) < DEPTH else 0):
-            lines.append("    x += callees[%d](x)" % step if silent else "    x += %s_%d(x)" % (name, step))
+            lines.append(indent + call % (step if kind == "silent" else (name, step)))
             calls[len(lines)] = "%s_%d" % (name, step)
-        lines.append("    return x & 7" if calls else "    return x + 1")
+        lines.append(indent + ("    self.x = x" if is_class else "    return x & 7" if calls else "    return x + 1"))
         functions[name] = {"first": first, "last": len(lines), "calls": calls}
         for callee in range(BREADTH if len(path) < DEPTH else 0):
             write(path + [callee])
@@ -41,8 +49,7 @@ def drive(root, end):
 
 def main():
     truth, threads, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
-    silent = sys.argv[4:] == ["silent"]
-    source, functions = generate(silent)
+    source, functions = generate("".join(sys.argv[4:]))
     path = truth + ".source.py"
     with open(path, "w") as out:
         out.write(source)
