@@ -251,6 +251,19 @@ const struct captured_frame *capture_frame(const struct capture *capture, size_t
     return index < capture->standing ? &capture->frames.items[index] : &capture->newest.items[index - capture->standing];
 }
 
+/* Frames that seem to stand as they did may have been taken for others by their code objects, which had died. */
+static void leave_dead(struct capture *capture, const struct code_table *codes)
+{
+    struct captured_frames *frames = &capture->frames;
+    size_t alive = 0;
+    if (capture->deaths == code_table_deaths(codes))
+        return;
+    capture->deaths = code_table_deaths(codes);
+    while (alive < frames->count && !frames->items[alive].code->retired)
+        alive++;
+    frames->count = alive;
+}
+
 static struct capture_outcome take(struct capture *capture, struct capture_context *context, bool still)
 {
     if (still)
@@ -320,6 +333,7 @@ struct capture_outcome capture_take(struct capture *capture, struct capture_cont
 {
     struct newest missed, later;
     bool known, met = false;
+    leave_dead(capture, context->codes);
     struct capture_outcome outcome = take_once(capture, context, still, &missed, &known);
     if (known || newest_meet(capture, &missed) || !is_worth_meeting(capture))
         return outcome;

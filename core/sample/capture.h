@@ -42,6 +42,7 @@ struct capture {
     int meetings;                  /* how often a function that was to be met again was, of late */
     uint32_t passes;               /* samples in which that was not worth trying */
     uint64_t steady;               /* so many bytes of the newest chunk are as they were when the frames were climbed */
+    size_t deaths;                 /* of code objects, when it was last made sure that these frames have none that is dead */
     uint64_t root;                 /* address of the oldest frame; 0: not known yet */
     uint32_t strangers;            /* readings, one after the other, that have come to another oldest frame */
 };

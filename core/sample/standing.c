@@ -11,7 +11,7 @@ static bool is_there(const struct layout *layout, const uint8_t *data, const str
     uint64_t code, previous;
     bool decoded = stack_decode_frame(layout, data, &raw, &code, &previous);
     *instruction = raw.instruction;
-    return decoded && code == frame->code->code->address && previous == frame->previous && !frame->code->retired;
+    return decoded && code == frame->code->code->address && previous == frame->previous;
 }
 
 static bool in_chunk(const struct capture *capture, uint64_t address)
@@ -37,7 +37,7 @@ size_t standing_untouched(const struct capture *capture)
         return 0; /* the oldest lie in other chunks */
     for (size_t count = frames->count; count > 0; count--) {
         const struct captured_frame *newest = &frames->items[count - 1];
-        bool sure = !newest->apart && !newest->code->retired && newest->code->frame_bytes != 0 && may_stand(capture, newest);
+        bool sure = !newest->apart && newest->code->frame_bytes != 0 && may_stand(capture, newest);
         if (sure && newest->address >= chunk && newest->address - chunk + newest->code->frame_bytes <= capture->steady)
             return count;
     }
@@ -76,7 +76,7 @@ static size_t in_chain(const struct captured_frames *frames, const struct stack 
     while (same && height < frames->count && height < stack->frame_count) {
         const struct captured_frame *then = &frames->items[height];
         const struct raw_frame *now = &stack->frames[stack->frame_count - 1 - height];
-        if (then->address != now->address || then->code != now->code || then->code->retired)
+        if (then->address != now->address || then->code != now->code)
             break;
         same = then->instruction == now->instruction;
         if (same || !still)

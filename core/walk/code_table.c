@@ -26,6 +26,7 @@ struct code_table {
     size_t first_pending; /* entries before it are settled */
     size_t first_undecoded; /* all entries before it are decoded, or never will be */
     uint64_t code_type;   /* once it was checked */
+    size_t deaths;
     bool keeps_ranges;
     struct bytecode_range *ranges;
     size_t range_count, range_capacity;
@@ -313,7 +314,13 @@ void code_table_retire(struct code_table *table, struct code_entry *entry)
         return;
     *link = entry->next_in_bucket;
     entry->retired = true;
+    table->deaths += entry->status == COPY_READY;
     remove_ranges(table, entry);
+}
+
+size_t code_table_deaths(const struct code_table *table)
+{
+    return table->deaths;
 }
 
 void code_table_step(struct code_table *table, struct reader *reader)

@@ -39,6 +39,9 @@ struct code_entry *code_table_get(struct code_table *table, uint64_t address);
  */
 void code_table_retire(struct code_table *table, struct code_entry *entry);
 
+/* How many code objects have been retired that had been sound. */
+size_t code_table_deaths(const struct code_table *table);
+
 /* From now on code_table_by_instruction finds code objects: the entry whose bytecode an instruction lies in; NULL: none that is known. */
 void code_table_keep_ranges(struct code_table *table);
 struct code_entry *code_table_by_instruction(const struct code_table *table, uint64_t instruction);
