@@ -170,6 +170,12 @@ static bool root_stands(struct capture *capture, struct capture_context *context
     return agree >= ROOT_READINGS;
 }
 
+static void set_instant(struct capture *capture)
+{
+    capture->instant = capture->stack.head;
+    capture->instant_caller = capture->stack.head_caller;
+}
+
 /*
  * The oldest frame is where the thread began. Another one, to which the chain comes again, is believed when it is seen again and again; what
  * is known of the stack stays until then.
@@ -181,7 +187,7 @@ static void look_for_root(struct capture *capture, struct capture_context *conte
         return;
     if (root_stands(capture, context, &root))
         capture->root = root.address;
-    capture->instant = capture->stack.head;
+    set_instant(capture);
 }
 
 /* Nothing is speculative of a target that stands still. */
@@ -282,7 +288,7 @@ static struct capture_outcome take(struct capture *capture, struct capture_conte
     for (int try = 0, planning = 0; try < tries; try++) {
         bool at_once = read_top(capture, context);
         if (capture->instant == 0)
-            capture->instant = capture->stack.head;
+            set_instant(capture);
         if (at_once && climb_in_copy(capture, context))
             return outcome_of(capture, capture->stack.head, try > 0);
         at_once = read_chain(capture, context) && at_once;

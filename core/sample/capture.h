@@ -39,6 +39,7 @@ struct capture {
     size_t standing;               /* so many of them are on the newest sample, */
     struct captured_frames newest; /* and these on top of them */
     uint64_t instant;              /* the newest frame, as the thread state named it first; 0: it named none */
+    uint64_t instant_caller;       /* stack.head_caller, then */
     int meetings;                  /* how often a function that was to be met again was, of late */
     uint32_t passes;               /* samples in which that was not worth trying */
     uint64_t steady;               /* so many bytes of the newest chunk are as they were when the frames were climbed */

@@ -14,6 +14,7 @@ struct captured_frame {
     bool generator;  /* it lies in a generator, and not on the data stack */
     bool apart;      /* that is so, or one of its callers does */
     uint64_t entered; /* the newest frame, this one or a caller of it, that C code has called */
+    uint64_t entered_by; /* that one's caller; 0: none */
     bool incomplete; /* it is being made: CPython does not show such a frame */
     uint64_t path;   /* of the stack up to it (paths.h); captured_push sets it */
 };

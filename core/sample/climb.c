@@ -324,7 +324,9 @@ static bool add(struct climber *climber, const struct raw_frame *raw, struct cli
     if (climb->reason != SPPROF_DROP_REASONS)
         return false;
     frame.apart = frame.apart || (caller != NULL && caller->apart);
-    frame.entered = caller == NULL || raw->entered || raw->previous != caller->address ? frame.address : caller->entered;
+    bool entered = caller == NULL || raw->entered || raw->previous != caller->address;
+    frame.entered = entered ? frame.address : caller->entered;
+    frame.entered_by = !entered ? caller->entered_by : caller != NULL ? caller->address : 0;
     if (!is_known(climber, &frame)) {
         *climb = unknown(climber, &frame);
         return false;

@@ -168,11 +168,19 @@ static bool put_back(struct capture *capture, const struct capture_context *cont
     return pushed;
 }
 
+/* Whether a frame is run by the C code that a frame has called: several functions may take turns in its place on the data stack. */
+static bool is_run_for(const struct captured_frame *frame, uint64_t caller)
+{
+    return caller == STACK_UNTOLD || frame->apart || frame->entered_by == caller;
+}
+
 /* Whether the frame that stands at a height is the one that was the newest. */
 static bool is_same(const struct capture *capture, const struct capture_context *context, size_t standing)
 {
     const struct captured_frames *frames = &capture->frames;
     const struct captured_frame *frame = &frames->items[standing - 1];
+    if (!is_run_for(frame, capture->instant_caller))
+        return false;
     if (standing == frames->count || standing < 2)
         return !frame->incomplete; /* a trampoline stands longer than it is the newest */
     return !may_be_another(context, path_below(capture, standing - 1), frame[-1].code, frame);
@@ -193,15 +201,15 @@ bool newest_restore(struct capture *capture, struct capture_context *context, st
 {
     struct returned returned;
     returned.count = 0;
-    places_remember(capture->places, &capture->frames);
+    places_remember(capture->places, capture->instant_caller != STACK_UNTOLD, &capture->frames);
     if (capture->instant == 0 || restore(capture, context, &returned))
         return true;
     bool in_place = frame_bytes_copied(capture, capture->instant, 1) != NULL;
-    *missed = (struct newest){.place = in_place ? capture->instant : 0};
+    *missed = (struct newest){.place = in_place ? capture->instant : 0, .caller = capture->instant_caller};
     if (returned.count > 0)
         missed->code = returned.frames[0].code;
     if (in_place)
-        return places_find(capture->places, missed->place, &capture->frames, &capture->newest, &capture->standing);
+        return places_find(capture->places, missed->place, missed->caller, &capture->frames, &capture->newest, &capture->standing);
     return missed->code == NULL;
 }
 
@@ -211,7 +219,7 @@ bool newest_meet(struct capture *capture, const struct newest *missed)
     if (missed->place == 0)
         return depth > 0 && capture_frame(capture, depth - 1)->code == missed->code;
     const struct captured_frame *top = climbed > 0 ? &capture->frames.items[climbed - 1] : NULL;
-    if (top == NULL || top->address != missed->place || top->incomplete)
+    if (top == NULL || top->address != missed->place || top->incomplete || !is_run_for(top, missed->caller))
         return false;
     capture->standing = climbed;
     capture->newest.count = 0;

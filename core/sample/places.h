@@ -17,13 +17,13 @@ void places_free(struct places *places);
 void places_clear(struct places *places);
 
 /* These frames stood together, and the newest of them was that of its thread. */
-void places_remember(struct places *places, const struct captured_frames *frames);
+void places_remember(struct places *places, bool told, const struct captured_frames *frames);
 
 /*
  * The caller and the frame that were last seen in a place, and what stood between them, put into *newest. *standing is how many frames they
  * stand on: these have not moved since, and the caller is there, too, at whatever instruction. False: none is known, or it is long ago.
  */
-bool places_find(const struct places *places, uint64_t place, const struct captured_frames *frames, struct captured_frames *newest,
+bool places_find(const struct places *places, uint64_t place, uint64_t caller, const struct captured_frames *frames, struct captured_frames *newest,
                  size_t *standing);
 
 #endif

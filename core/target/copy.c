@@ -378,7 +378,7 @@ static bool grow_buffer(struct copy *copy, size_t size)
 }
 
 /*
- * Single words lead to the rest, and come before it; each kind keeps its order. One alone comes first of all: a thread that is about to
+ * A word or two lead to the rest, and come before it; each kind keeps its order. One alone comes first of all: a thread that is about to
  * write to what was just read has to wait for its cache, so that only what is read first is what it is by itself. Where there are several
  * the first range tells which of them counts, and must be older than they are.
  */
@@ -388,7 +388,7 @@ static void put_words_first(struct copy *copy)
     size_t words = 0;
     for (size_t i = 0; i < copy->entry_count; i++) {
         struct entry *entry = entries[i];
-        if (entry->size > sizeof(uint64_t))
+        if (entry->size > 2 * sizeof(uint64_t))
             continue;
         memmove(entries + words + 1, entries + words, (i - words) * sizeof *entries);
         entries[words++] = entry;

@@ -26,6 +26,7 @@ void stack_restart(struct stack *stack)
         .speculative = stack->speculative,
         .memory = stack->memory,
         .links = stack->links,
+        .shims = stack->shims,
         .c_frames = stack->c_frames,
         .c_frame_capacity = stack->c_frame_capacity,
         .reads_ahead = stack->reads_ahead,
@@ -105,36 +106,66 @@ static struct frame_link *link_of(const struct stack *stack, uint64_t address)
 
 /*
  * 3.12: when the last frame of a C frame has returned, or a generator yielded, the shim beside it on the C stack stands as its newest
- * frame, until the C frame itself returns. Of a target that runs the C frame was the current one a moment ago: what it ran then is what
- * it was last seen to run.
+ * frame, until the C frame itself returns; and so it may before the first one is there. Of a target that runs the C frame was the current
+ * one a moment before that: whether it was then as it is now, so that its caller is the newest frame, or still ran the frame that it was
+ * entered with, nobody knows. It is taken for either every other time, as both favour one of the two.
  */
 static uint64_t newest_of_cframe(struct stack *stack, uint64_t cframe, uint64_t newest)
 {
     enum { ON_THE_SAME_STACK = 1 << 16 };
     bool is_shim = newest + ON_THE_SAME_STACK - cframe < 2 * ON_THE_SAME_STACK;
-    bool is_frame = !is_shim && newest % 8 == 0;
-    struct frame_link *link = stack->links != NULL ? link_of(stack, cframe) : NULL;
-    if (link != NULL && is_frame)
-        *link = (struct frame_link){.address = cframe, .previous = newest};
-    return link != NULL && !is_frame && link->address == cframe && link->code == 0 ? link->previous : newest;
+    const struct frame_link *link = stack->links != NULL ? link_of(stack, cframe) : NULL;
+    uint64_t caller = stack->head_caller;
+    if (!is_shim && newest % 8 == 0)
+        stack->cframe = cframe;
+    if (stack->cframe != 0 || caller == 0 || caller == STACK_UNTOLD)
+        return newest;
+    bool is_known = link != NULL && link->address == cframe && link->code == caller;
+    if (is_known && stack->shims++ % 2 != 0)
+        return link->previous;
+    stack->head_caller = STACK_UNTOLD; /* whoever called the C code that runs the caller */
+    return caller;
 }
 
-/* The newest frame by the current C frame, and by the one before it. */
+/* Its newest frame, and the C frame before, which stand side by side: Include/cpython/pystate.h, 3.11 and 3.12. */
+static enum copy_status read_cframe(struct reader *reader, uint64_t cframe, uint64_t *newest, uint64_t *before)
+{
+    const struct layout *layout = reader->layout;
+    int32_t start = LAYOUT(layout, cframe, current_frame), behind = LAYOUT(layout, cframe, previous) - start;
+    const uint8_t *data;
+    STEP(reader_struct(reader, cframe + (uint64_t)start, (size_t)behind + 8, "C frame", &data));
+    *newest = field_u64(data, 0);
+    *before = field_u64(data, behind);
+    return COPY_READY;
+}
+
+/*
+ * What the C frame before names as its newest frame has called the C code that runs this one. The first C frame has one of the thread
+ * state's before it, which names none (PyThreadState.root_cframe). Where another one has taken its place it may lead anywhere.
+ */
+static enum copy_status find_caller_of_cframe(struct stack *stack, struct reader *reader, uint64_t cframe, uint64_t before)
+{
+    enum { THREAD_STATE_MAX = 1 << 12, C_STACK_MAX = 1 << 26 };
+    uint64_t older;
+    stack->head_caller = before - stack->thread_state < THREAD_STATE_MAX ? 0 : STACK_UNTOLD;
+    if (stack->head_caller == 0 || before <= cframe || before - cframe > C_STACK_MAX)
+        return COPY_READY;
+    enum copy_status status = read_cframe(reader, before, &stack->head_caller, &older);
+    return status == COPY_PENDING ? status : COPY_READY;
+}
+
 static enum copy_status enter_cframe(struct stack *stack, struct reader *reader, uint64_t cframe)
 {
     const struct layout *layout = reader->layout;
     uint64_t newest, before;
     if (cframe == 0)
         return finish(stack, NULL);
-    enum copy_status first = reader_pointer(reader, cframe + (uint64_t)LAYOUT(layout, cframe, current_frame), "C frame", &newest);
-    stack->head_address = cframe + (uint64_t)LAYOUT(layout, cframe, current_frame);
+    STEP(read_cframe(reader, cframe, &newest, &before));
     if (stack->speculative) {
-        STEP(first);
+        STEP(find_caller_of_cframe(stack, reader, cframe, before));
         stack->head = newest_of_cframe(stack, cframe, newest);
         return COPY_READY;
     }
-    STEP(reader_pointer(reader, cframe + (uint64_t)LAYOUT(layout, cframe, previous), "C frame", &before));
-    STEP(first);
     if (before != 0)
         STEP(reader_pointer(reader, before + (uint64_t)LAYOUT(layout, cframe, current_frame), "C frame", &stack->head_before));
     stack->on_trial = before != 0;
@@ -149,7 +180,7 @@ static enum copy_status enter(struct stack *stack, struct reader *reader)
     STEP(reader_struct(reader, stack->thread_state, stack_thread_state_size(layout), "thread state", &data));
     uint64_t cframe = layout->rules->has_cframe ? field_u64(data, LAYOUT(layout, thread_state, cframe)) : 0;
     stack->head = layout->rules->has_cframe ? 0 : field_u64(data, LAYOUT(layout, thread_state, current_frame));
-    stack->head_address = stack->thread_state + (uint64_t)LAYOUT(layout, thread_state, current_frame);
+    stack->head_caller = STACK_UNTOLD;
     if (LAYOUT(layout, thread_state, datastack_chunk) != LAYOUT_ABSENT) {
         stack->top = field_u64(data, LAYOUT(layout, thread_state, datastack_top));
         stack->limit = field_u64(data, LAYOUT(layout, thread_state, datastack_limit));
@@ -394,6 +425,13 @@ const struct frame_link *stack_link(const struct stack *stack, uint64_t address)
     return link != NULL && link->address == address && link->code != 0 ? link : NULL;
 }
 
+/* The shim of the newest C frame has been met, which was entered with the last frame that was walked. */
+static void remember_entry(struct stack *stack, uint64_t caller)
+{
+    if (stack->links != NULL && stack->cframe != 0 && stack->entered_count == 0 && stack->frame_count > 0)
+        *link_of(stack, stack->cframe) = (struct frame_link){stack->cframe, caller, stack->frames[stack->frame_count - 1].address};
+}
+
 /* The shim lies in the C frame that runs every frame since the last one. */
 static void enter_by_shim(struct stack *stack)
 {
@@ -432,6 +470,7 @@ static enum copy_status walk_frame(struct stack *stack, struct reader *reader, s
         if (frame.owner == FRAME_OWNER_GENERATOR || reader->layout->rules->frames == FRAME_OBJECTS)
             previous = remember_link(stack, code, previous);
     } else if (reader->layout->rules->entry == ENTRY_BY_SHIM) {
+        remember_entry(stack, previous);
         enter_by_shim(stack);
     }
     advance(stack, previous);

@@ -28,13 +28,16 @@ struct c_frame {
 
 enum { STACK_FRAMES_MAX = 2 * 1000 * 1000 };
 
+/* In place of the address of a frame: the version does not tell, or what it says is none. */
+#define STACK_UNTOLD UINT64_MAX
+
 /* What kind of thing truncated tells. */
 enum stack_fault { STACK_SOUND, STACK_BAD_POINTER, STACK_NOT_CODE, STACK_CYCLE, STACK_UNREADABLE };
 
 /*
  * Of a target that runs: which frame a frame was called by when that was last seen, by address and code object. A generator that has
- * yielded since, and a frame object that has returned (3.9, 3.10), have forgotten it. With code 0: the newest frame that a C frame was
- * last seen to run.
+ * yielded since, and a frame object that has returned (3.9, 3.10), have forgotten it. Of a C frame of 3.12: which frame it was entered with
+ * (previous), when that was called by a frame (code).
  */
 enum { FRAME_LINKS = 1 << 12 };
 
@@ -48,7 +51,9 @@ struct stack {
     uint64_t thread_state;
     enum { STACK_NEW, STACK_ENTERED, STACK_DONE } progress;
     uint64_t head;   /* the newest frame */
-    uint64_t head_address; /* where the target keeps that pointer */
+    uint64_t head_caller; /* where the target runs: the frame that called the C code that runs the newest one; 0: none; or STACK_UNTOLD */
+    uint64_t cframe; /* that names it; 0: none does (3.11 and 3.12) */
+    uint32_t shims;  /* so often nobody knew what a C frame ran */
     /*
      * 3.11 and 3.12: a C frame becomes the current one before it names its newest frame (the first lines of _PyEval_EvalFrameDefault), so
      * until then it names whatever was on the C stack. What it names is on trial until the frame where the interpreter was entered is

@@ -241,11 +241,21 @@ static inline void call(struct running *running, int32_t line, enum function fun
     remember(running);
 }
 
+/* 3.12: what the newest C frame names when its last frame has returned. */
+static inline void name_shim(struct running *running)
+{
+    struct memory *memory = running->memory;
+    size_t newest = running->calls.depth - 1;
+    if (memory->layout.rules->has_cframe && memory->layout.rules->entry == ENTRY_BY_SHIM && is_called_from_c(running, newest))
+        put_u64(memory, running->head_address, running->shims[newest]);
+}
+
 static inline void return_to_caller(struct running *running)
 {
     struct memory *memory = running->memory;
     struct calls *calls = &running->calls;
     uint64_t left = frame_at(running, calls->depth - 1);
+    name_shim(running);
     calls->items[calls->depth - 1].line = RETURNS;
     write_frame(running, calls->depth - 1);
     remember(running);
@@ -258,6 +268,15 @@ static inline void return_to_caller(struct running *running)
     else if (memory->layout.rules->minor >= 0x030e)
         put_u64(memory, FIELD_AT(memory, left, frame, executable), memory->layout.rules->reference_tag_mask & 1);
     remember(running);
+}
+
+/* The first one's previous is the root_cframe of the thread state. */
+static inline void link_c_frames(struct running *running)
+{
+    struct memory *memory = running->memory;
+    for (size_t level = 0; level < DEPTH_MAX && memory->layout.rules->has_cframe; level++)
+        put_u64(memory, FIELD_AT(memory, running->c_frames[level], cframe, previous),
+                level > 0 ? running->c_frames[level - 1] : running->program.thread + 512);
 }
 
 static inline int setup(void **state)
@@ -285,6 +304,7 @@ static inline int setup(void **state)
         running->c_frames[level] = place_apart(memory, 64);
         running->shims[level] = place_apart(memory, FRAME_ROOM);
     }
+    link_c_frames(running);
     place(memory, C_STACK_ROOM);
     running->image_ops = memory->target->ops;
     running->ops = *running->image_ops;

@@ -422,7 +422,10 @@ static void test_callee_of_c_in_between(void **state)
     call(running, MENTIONS_A, MIDDLE);
     call(running, SILENT, HIDDEN);
     assert_whole(running);
-    put_u64(running->memory, running->head_address, frame_at(running, 1));
+    if (layout_in(&running->program)->rules->has_cframe)
+        put_u64(running->memory, FIELD_AT(running->memory, running->program.thread, thread_state, cframe), running->c_frames[0]);
+    else
+        put_u64(running->memory, running->head_address, frame_at(running, 1));
     set_play(running, NULL, 0);
     assert_int_equal(take(running).result, CAPTURE_RECOVERED);
     assert_int_equal(running->batches, 1);
@@ -430,6 +433,25 @@ static void test_callee_of_c_in_between(void **state)
     assert_true(is_part(running, &running->calls));
     show_climbed(running);
     assert_stack(running, &running->calls);
+}
+
+/* It may be of another C frame by now, whose place on the C stack has been used again. The sample is none the worse for that. */
+static void test_c_frame_before_that_is_none(void **state)
+{
+    struct running *running = *state;
+    struct memory *memory = running->memory;
+    stand_in_leaf(running);
+    uint64_t frame = running->c_frames[0], hole = frame + C_STACK_ROOM / 2;
+    const uint64_t before[] = {0, NOWHERE, UINT64_MAX, frame, frame - 64, frame + 65, hole, frame + (1 << 27)};
+    make_hole(memory, hole, 64, SPPROF_READ_UNMAPPED);
+    for (size_t i = 0; i < sizeof before / sizeof *before; i++) {
+        put_u64(memory, FIELD_AT(memory, frame, cframe, previous), before[i]);
+        assert_whole(running);
+        assert_int_equal(running->capture.instant_caller, STACK_UNTOLD);
+        set_play(running, NULL, 0);
+        assert_whole(running);
+        assert_int_equal(running->batches, 1);
+    }
 }
 
 /* A trampoline of the interpreter's own between a line that names a class and its __init__: it is none of those that come and go. */
@@ -697,6 +719,8 @@ int main(void)
         EACH(test_dropped_for_cycle),
         EACH(test_dropped_for_unreadable),
         SINCE_3_11(test_callee_of_c_in_between),
+        RUNNING_TEST(test_c_frame_before_that_is_none, 2, "3.11"),
+        RUNNING_TEST(test_c_frame_before_that_is_none, 3, "3.12"),
         SINCE_3_13(test_trampoline),
         EACH(test_unknown_pair_is_not_evaded),
         SINCE_3_12(test_frame_that_lies_elsewhere),

@@ -402,6 +402,30 @@ static void test_reread_in_the_order_of_wanting(void **state)
     assert_false(copy_fetch(memory->reader.copy));
 }
 
+/* Ranges of a word or two come before longer ones, one alone before all. */
+static void test_reread_words_first(void **state)
+{
+    struct memory *memory = *state;
+    struct asked asked;
+    uint64_t start = place_pattern(memory, PAGE_SIZE);
+    static const struct {
+        uint64_t at;
+        size_t size;
+    } wanted[] = {{0, 64}, {256, 24}, {512, 16}, {1024, 8}};
+    static const size_t orders[][4] = {{2, 0, 1}, {0, 2, 3, 1}};
+    for (size_t count = 3; count <= 4; count++) {
+        for (size_t i = 0; i < count; i++) {
+            const uint8_t *data;
+            copy_want(memory->reader.copy, start + wanted[i].at, wanted[i].size, &data);
+            copy_fetch(memory->reader.copy);
+        }
+        reread(memory, &asked, false);
+        assert_int_equal(asked.count, count);
+        for (size_t i = 0; i < count; i++)
+            assert_asked(&asked, i, start + wanted[orders[count - 3][i]].at, wanted[orders[count - 3][i]].size);
+    }
+}
+
 static void test_reread_without_ranges(void **state)
 {
     struct memory *memory = *state;
@@ -586,6 +610,7 @@ int main(void)
         ANY_VERSION(test_sizes_that_cannot_be),
         ANY_VERSION(test_cleared),
         ANY_VERSION(test_reread_in_the_order_of_wanting),
+        ANY_VERSION(test_reread_words_first),
         ANY_VERSION(test_reread_without_ranges),
         ANY_VERSION(test_reread_takes_what_is_pending),
         ANY_VERSION(test_reread_merged),

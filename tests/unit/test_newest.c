@@ -352,6 +352,79 @@ static void test_generator_on_the_stack_of_its_caller(void **state)
     }
 }
 
+/* Before the stack is copied. */
+static bool is_before_copy(const struct running *running, const struct spprof_range *range)
+{
+    return range != NULL && running->batches == 0 && range->address == running->chunk;
+}
+
+static void take_turns(struct running *running, const struct spprof_range *range)
+{
+    bool from_c = running->calls.depth > 1 && running->calls.items[1].function == HIDDEN;
+    if (!is_before_copy(running, range))
+        return;
+    return_to_caller(running);
+    call(running, from_c ? MENTIONS_A : SILENT, from_c ? MIDDLE : HIDDEN);
+}
+
+/* Its place is that of another one by then, which C code has called, or has not: the C frame tells which of them was the newest. */
+static void test_place_of_a_callback(void **state)
+{
+    static const enum function functions[] = {HIDDEN, MIDDLE, HIDDEN, MIDDLE};
+    struct running *running = *state;
+    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
+        call(running, functions[i] == HIDDEN ? SILENT : MENTIONS_A, functions[i]);
+        assert_whole(running);
+        if (i >= 2) {
+            set_play(running, take_turns, 0);
+            assert_int_equal(take(running).result, CAPTURE_RECOVERED);
+            assert_int_not_equal(running->calls.items[1].function, functions[i]);
+            assert_int_equal(capture_depth(&running->capture), 2);
+            assert_string_equal(name_of(capture_frame(&running->capture, 1)), function_names[functions[i]]);
+        }
+        return_to_caller(running);
+    }
+}
+
+static void take_turns_and_come_back(struct running *running, const struct spprof_range *range)
+{
+    take_turns(running, range);
+    if (range == NULL && running->batches == 1) {
+        return_to_caller(running);
+        call(running, MENTIONS_A, MIDDLE);
+    }
+}
+
+/* Nor is it met again in another one's place. */
+static void test_callback_in_the_place_of_another(void **state)
+{
+    struct running *running = *state;
+    call(running, SILENT, HIDDEN);
+    assert_whole(running);
+    return_to_caller(running);
+    call(running, MENTIONS_A, MIDDLE);
+    assert_whole(running);
+    assert_taken_again(running, take_turns_and_come_back);
+}
+
+/* The one that C code has called is about to return, or has been a moment ago: it is there every other time. */
+static void test_c_frame_that_runs_none(void **state)
+{
+    struct running *running = *state;
+    size_t with_callee = 0;
+    call(running, SILENT, HIDDEN);
+    assert_whole(running);
+    name_shim(running);
+    for (int i = 0; i < 8; i++) {
+        assert_int_not_equal(take_at_rest(running).result, CAPTURE_DROPPED);
+        assert_in_range(capture_depth(&running->capture), 1, 2);
+        with_callee += capture_depth(&running->capture) == 2;
+    }
+    assert_int_equal(with_callee, 4);
+}
+
+#define WITH_C_FRAMES(test) RUNNING_TEST(test, 2, "3.11"), RUNNING_TEST(test, 3, "3.12")
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -365,6 +438,9 @@ int main(void)
         SINCE_3_11(test_place_in_which_somebody_was_seen_elsewhere),
         SINCE_3_13(test_place_in_which_a_trampoline_stands),
         SINCE_3_13(test_place_on_which_a_trampoline_was_put),
+        WITH_C_FRAMES(test_place_of_a_callback),
+        WITH_C_FRAMES(test_callback_in_the_place_of_another),
+        RUNNING_TEST(test_c_frame_that_runs_none, 3, "3.12"),
         EACH(test_another_stack_of_the_same_function),
         SINCE_3_11(test_generator_on_the_stack_of_its_caller),
     };

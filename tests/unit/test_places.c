@@ -34,7 +34,7 @@ static void stand(struct stacks *stacks, size_t loop, int64_t main_at, int64_t l
 
 static bool find(struct stacks *stacks, uint64_t height)
 {
-    return places_find(stacks->places, PLACE + height * PLACE_SIZE, &stacks->frames, &stacks->newest, &stacks->standing);
+    return places_find(stacks->places, PLACE + height * PLACE_SIZE, STACK_UNTOLD, &stacks->frames, &stacks->newest, &stacks->standing);
 }
 
 static int setup(void **state)
@@ -46,7 +46,7 @@ static int setup(void **state)
     stacks->places = places_new();
     stand(stacks, LOOP, 10, 20);
     push(stacks, FIRST, 2);
-    places_remember(stacks->places, &stacks->frames);
+    places_remember(stacks->places, false, &stacks->frames);
     *state = stacks;
     return 0;
 }
@@ -96,10 +96,29 @@ static void test_the_last_one_counts(void **state)
     struct stacks *stacks = *state;
     stand(stacks, LOOP, 10, 22);
     push(stacks, SECOND, 4);
-    places_remember(stacks->places, &stacks->frames);
+    places_remember(stacks->places, false, &stacks->frames);
     assert_true(find(stacks, 2));
     assert_ptr_equal(stacks->newest.items[1].code, &stacks->codes[SECOND]);
     assert_int_equal(stacks->newest.items[0].offset, 22);
+}
+
+/* Who is called by a frame, and who by C code that it has called, take turns in one place, but are told apart. */
+static void test_who_is_called_from_c(void **state)
+{
+    struct stacks *stacks = *state;
+    const uint64_t caller = PLACE + PLACE_SIZE;
+    for (size_t code = FIRST; code <= SECOND; code++) {
+        stand(stacks, LOOP, 10, 20);
+        push(stacks, code, 4);
+        stacks->frames.items[2].entered_by = code == SECOND ? caller : 0;
+        places_remember(stacks->places, true, &stacks->frames);
+    }
+    for (size_t code = FIRST; code <= SECOND; code++) {
+        assert_true(places_find(stacks->places, PLACE + 2 * PLACE_SIZE, code == SECOND ? caller : 0, &stacks->frames, &stacks->newest, &stacks->standing));
+        assert_ptr_equal(stacks->newest.items[1].code, &stacks->codes[code]);
+    }
+    for (uint64_t other = caller + 1; other < caller + 5000; other++)
+        assert_false(places_find(stacks->places, PLACE + 2 * PLACE_SIZE, other, &stacks->frames, &stacks->newest, &stacks->standing));
 }
 
 /* The trampoline of an __init__ comes and goes with it. */
@@ -109,7 +128,7 @@ static void test_trampoline_between(void **state)
     stand(stacks, LOOP, 10, 20);
     push(stacks, TRAMPOLINE, 0);
     push(stacks, SECOND, 4);
-    places_remember(stacks->places, &stacks->frames);
+    places_remember(stacks->places, false, &stacks->frames);
     stand(stacks, LOOP, 10, 30);
     assert_true(find(stacks, 3));
     assert_int_equal(stacks->standing, 1);
@@ -128,14 +147,14 @@ static void test_what_is_not_remembered(void **state)
         stacks->frames.items[2].incomplete = which == 0;
         stacks->frames.items[2].generator = which == 1;
         stacks->frames.count = which == 2 ? 1 : 3;
-        places_remember(stacks->places, &stacks->frames);
+        places_remember(stacks->places, false, &stacks->frames);
         assert_false(find(stacks, which == 2 ? 0 : 2));
     }
     stacks->frames.count = 0;
-    places_remember(stacks->places, &stacks->frames);
+    places_remember(stacks->places, false, &stacks->frames);
     places_clear(NULL);
-    places_remember(NULL, &stacks->frames);
-    assert_false(places_find(NULL, PLACE, &stacks->frames, &stacks->newest, &stacks->standing));
+    places_remember(NULL, false, &stacks->frames);
+    assert_false(places_find(NULL, PLACE, STACK_UNTOLD, &stacks->frames, &stacks->newest, &stacks->standing));
 }
 
 static void test_code_that_has_died(void **state)
@@ -151,6 +170,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_caller_goes_on, setup, teardown),
         cmocka_unit_test_setup_teardown(test_other_callers, setup, teardown),
         cmocka_unit_test_setup_teardown(test_the_last_one_counts, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_who_is_called_from_c, setup, teardown),
         cmocka_unit_test_setup_teardown(test_trampoline_between, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_is_not_remembered, setup, teardown),
         cmocka_unit_test_setup_teardown(test_code_that_has_died, setup, teardown),
