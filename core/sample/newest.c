@@ -169,9 +169,9 @@ static bool put_back(struct capture *capture, const struct capture_context *cont
 }
 
 /* Whether a frame is run by the C code that a frame has called: several functions may take turns in its place on the data stack. */
-static bool is_run_for(const struct captured_frame *frame, uint64_t caller)
+static bool is_run_for(const struct captured_frame *frame, uint64_t c_caller)
 {
-    return caller == STACK_UNTOLD || frame->apart || frame->entered_by == caller;
+    return c_caller == STACK_UNTOLD || frame->apart || frame->entered_by == c_caller;
 }
 
 /* Whether the frame that stands at a height is the one that was the newest. */
@@ -205,11 +205,11 @@ bool newest_restore(struct capture *capture, struct capture_context *context, st
     if (capture->instant == 0 || restore(capture, context, &returned))
         return true;
     bool in_place = frame_bytes_copied(capture, capture->instant, 1) != NULL;
-    *missed = (struct newest){.place = in_place ? capture->instant : 0, .caller = capture->instant_caller};
+    *missed = (struct newest){.place = in_place ? capture->instant : 0, .c_caller = capture->instant_caller};
     if (returned.count > 0)
         missed->code = returned.frames[0].code;
     if (in_place)
-        return places_find(capture->places, missed->place, missed->caller, &capture->frames, &capture->newest, &capture->standing);
+        return places_find(capture->places, missed->place, missed->c_caller, &capture->frames, &capture->newest, &capture->standing);
     return missed->code == NULL;
 }
 
@@ -219,7 +219,7 @@ bool newest_meet(struct capture *capture, const struct newest *missed)
     if (missed->place == 0)
         return depth > 0 && capture_frame(capture, depth - 1)->code == missed->code;
     const struct captured_frame *top = climbed > 0 ? &capture->frames.items[climbed - 1] : NULL;
-    if (top == NULL || top->address != missed->place || top->incomplete || !is_run_for(top, missed->caller))
+    if (top == NULL || top->address != missed->place || top->incomplete || !is_run_for(top, missed->c_caller))
         return false;
     capture->standing = climbed;
     capture->newest.count = 0;

@@ -12,7 +12,7 @@
 /* What was the newest: a place on the data stack, or, of a frame that lies beside it, its function. */
 struct newest {
     uint64_t place; /* 0: beside it */
-    uint64_t caller; /* of the C code that ran it; or STACK_UNTOLD */
+    uint64_t c_caller; /* of the C code that ran it; or STACK_UNTOLD */
     const struct code_entry *code;
 };
 

@@ -15,7 +15,7 @@ struct places {
     uint64_t remembered;
     struct place {
         uint64_t address; /* 0: free */
-        uint64_t caller;  /* of the C code that ran the newest; or STACK_UNTOLD */
+        uint64_t c_caller; /* of the C code that ran the newest; or STACK_UNTOLD */
         uint64_t when;    /* remembered */
         uint64_t callers; /* path of the frames below the caller */
         size_t standing;  /* how many those are */
@@ -40,9 +40,9 @@ void places_clear(struct places *places)
         memset(places, 0, sizeof *places);
 }
 
-static size_t slot_of(uint64_t address, uint64_t caller)
+static size_t slot_of(uint64_t address, uint64_t c_caller)
 {
-    return (size_t)((address + caller * 31) * UINT64_C(0x9e3779b97f4a7c15) >> (64 - PLACE_BITS));
+    return (size_t)((address + c_caller * 31) * UINT64_C(0x9e3779b97f4a7c15) >> (64 - PLACE_BITS));
 }
 
 static uint64_t path_up_to(const struct captured_frames *frames, size_t count)
@@ -63,9 +63,10 @@ void places_remember(struct places *places, bool told, const struct captured_fra
         caller--;
     if (count - caller > NEWEST_MAX)
         return;
-    uint64_t called = told ? top->entered_by : STACK_UNTOLD;
-    struct place *place = &places->places[slot_of(top->address, called)];
-    *place = (struct place){.address = top->address, .caller = called, .when = ++places->remembered, .standing = caller, .count = count - caller};
+    uint64_t c_caller = told ? top->entered_by : STACK_UNTOLD;
+    struct place *place = &places->places[slot_of(top->address, c_caller)];
+    *place = (struct place){.address = top->address, .c_caller = c_caller, .when = ++places->remembered, .standing = caller};
+    place->count = count - caller;
     place->callers = path_up_to(frames, caller);
     memcpy(place->newest, frames->items + caller, place->count * sizeof *place->newest);
 }
@@ -86,12 +87,17 @@ static bool stands(const struct place *place, const struct captured_frames *fram
     return caller->address == place->newest[0].address && caller->code == place->newest[0].code;
 }
 
-bool places_find(const struct places *places, uint64_t address, uint64_t caller, const struct captured_frames *frames, struct captured_frames *newest,
-                 size_t *standing)
+static bool is_fresh(const struct places *places, const struct place *place)
 {
-    const struct place *place = places != NULL ? &places->places[slot_of(address, caller)] : NULL;
-    bool fresh = place != NULL && place->address == address && place->caller == caller && places->remembered - place->when < FRESH;
-    if (!fresh || is_retired(place) || !stands(place, frames))
+    return places->remembered - place->when < FRESH;
+}
+
+bool places_find(const struct places *places, uint64_t address, uint64_t c_caller, const struct captured_frames *frames,
+                 struct captured_frames *newest, size_t *standing)
+{
+    const struct place *place = places != NULL ? &places->places[slot_of(address, c_caller)] : NULL;
+    bool found = place != NULL && place->address == address && place->c_caller == c_caller;
+    if (!found || !is_fresh(places, place) || is_retired(place) || !stands(place, frames))
         return false;
     bool pushed = true;
     newest->count = 0;

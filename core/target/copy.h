@@ -43,8 +43,8 @@ void copy_refresh(struct copy *copy);
 /*
  * Reads every range again in one batch, the first one first, then those of a word or two, then all others in the order in which they were
  * first wanted: for a target that runs, where the order tells what was seen before what. Where there is only one of a word or two, it comes
- * before the first. Ranges that were not wanted for a while are dropped. merged: all but the first range come in the order of their addresses, those that lie
- * close together as one: where there are many of them the whole is read in a shorter time.
+ * before the first. Ranges that were not wanted for a while are dropped. merged: all but the first range come in the order of their
+ * addresses, those that lie close together as one: where there are many of them the whole is read in a shorter time.
  */
 void copy_reread(struct copy *copy, bool merged);
 

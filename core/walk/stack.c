@@ -110,10 +110,11 @@ static struct frame_link *link_of(const struct stack *stack, uint64_t address)
  * one a moment before that: whether it was then as it is now, so that its caller is the newest frame, or still ran the frame that it was
  * entered with, nobody knows. It is taken for either every other time, as both favour one of the two.
  */
-static uint64_t newest_of_cframe(struct stack *stack, uint64_t cframe, uint64_t newest)
+static uint64_t newest_of_cframe(struct stack *stack, const struct layout *layout, uint64_t cframe, uint64_t newest)
 {
-    enum { ON_THE_SAME_STACK = 1 << 16 };
-    bool is_shim = newest + ON_THE_SAME_STACK - cframe < 2 * ON_THE_SAME_STACK;
+    enum { BESIDE = 1 << 12 }; /* both are variables of one C function; other memory may lie close to the C stack, too */
+    bool is_in_chunk = stack->chunk != 0 && newest >= stack->chunk && newest < stack->limit;
+    bool is_shim = layout->rules->entry == ENTRY_BY_SHIM && newest + BESIDE - cframe < 2 * BESIDE && !is_in_chunk;
     const struct frame_link *link = stack->links != NULL ? link_of(stack, cframe) : NULL;
     uint64_t caller = stack->head_caller;
     if (!is_shim && newest % 8 == 0)
@@ -163,7 +164,7 @@ static enum copy_status enter_cframe(struct stack *stack, struct reader *reader,
     STEP(read_cframe(reader, cframe, &newest, &before));
     if (stack->speculative) {
         STEP(find_caller_of_cframe(stack, reader, cframe, before));
-        stack->head = newest_of_cframe(stack, cframe, newest);
+        stack->head = newest_of_cframe(stack, layout, cframe, newest);
         return COPY_READY;
     }
     if (before != 0)

@@ -301,8 +301,8 @@ static inline int setup(void **state)
     running->head_address = FIELD_AT(memory, running->program.thread, thread_state, current_frame);
     place(memory, C_STACK_ROOM);
     for (size_t level = DEPTH_MAX; level-- > 0;) { /* it grows downwards */
-        running->c_frames[level] = place_apart(memory, 64);
-        running->shims[level] = place_apart(memory, FRAME_ROOM);
+        running->c_frames[level] = place_apart(memory, 64); /* both are variables of one C function */
+        running->shims[level] = place(memory, FRAME_ROOM);
     }
     link_c_frames(running);
     place(memory, C_STACK_ROOM);

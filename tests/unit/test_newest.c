@@ -423,6 +423,20 @@ static void test_c_frame_that_runs_none(void **state)
     assert_int_equal(with_callee, 4);
 }
 
+/* The newest frame is no shim for lying close to the C frame that names it. */
+static void test_c_stack_beside_the_data_stack(void **state)
+{
+    struct running *running = *state;
+    running->c_frames[1] = running->chunk + PAGE_SIZE - 64;
+    link_c_frames(running);
+    call(running, SILENT, HIDDEN);
+    assert_whole(running);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(take_at_rest(running).result, CAPTURE_WHOLE);
+    assert_stack(running, &running->calls);
+    assert_in_range(running->c_frames[1] - frame_at(running, 1), 0, 4000);
+}
+
 #define WITH_C_FRAMES(test) RUNNING_TEST(test, 2, "3.11"), RUNNING_TEST(test, 3, "3.12")
 
 int main(void)
@@ -441,6 +455,7 @@ int main(void)
         WITH_C_FRAMES(test_place_of_a_callback),
         WITH_C_FRAMES(test_callback_in_the_place_of_another),
         RUNNING_TEST(test_c_frame_that_runs_none, 3, "3.12"),
+        WITH_C_FRAMES(test_c_stack_beside_the_data_stack),
         EACH(test_another_stack_of_the_same_function),
         SINCE_3_11(test_generator_on_the_stack_of_its_caller),
     };
