@@ -81,14 +81,12 @@ static bool has_worked(struct helper *helper)
     return worked;
 }
 
-bool helper_end(struct helper *helper)
+void helper_end(struct helper *helper)
 {
-    bool worked = has_worked(helper);
-    if (!worked)
+    if (!has_worked(helper))
         helper_cancel(helper);
     tell(helper, &helper->over);
     pthread_join(helper->thread, NULL);
     pthread_cond_destroy(&helper->changed);
     pthread_mutex_destroy(&helper->lock);
-    return worked;
 }

@@ -26,7 +26,7 @@ void helper_cancel(struct helper *helper);
 /* The inferior runs: from now on it can be interrupted. */
 void helper_resumed(struct helper *helper);
 
-/* Ends the work where it has not ended, and the thread. True: the work had ended by itself. Nothing is interrupted after that. */
-bool helper_end(struct helper *helper);
+/* Ends the work where it has not ended, and the thread. Nothing is interrupted after that. */
+void helper_end(struct helper *helper);
 
 #endif

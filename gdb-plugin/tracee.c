@@ -78,9 +78,9 @@ bool tracee_siginfo(int64_t tid, siginfo_t *info)
     return ptrace(PTRACE_GETSIGINFO, (pid_t)tid, NULL, info) == 0;
 }
 
-bool tracee_set_siginfo(int64_t tid, const siginfo_t *info)
+void tracee_set_siginfo(int64_t tid, const siginfo_t *info)
 {
-    return ptrace(PTRACE_SETSIGINFO, (pid_t)tid, NULL, info) == 0;
+    ptrace(PTRACE_SETSIGINFO, (pid_t)tid, NULL, info);
 }
 
 enum sender tracee_stopped_by(int64_t tid, int signal)

@@ -20,9 +20,9 @@ bool tracee_awaits(int64_t pid, int64_t tid, int signal);
 
 /* The rest is to be called on gdb's own thread, the only one that the kernel answers. */
 
-/* What the kernel knows of the signal that a stopped thread has stopped by, and telling it so. */
+/* What the kernel knows of the signal that a stopped thread has stopped by, and making it so; one that has died has no use for it. */
 bool tracee_siginfo(int64_t tid, siginfo_t *info);
-bool tracee_set_siginfo(int64_t tid, const siginfo_t *info);
+void tracee_set_siginfo(int64_t tid, const siginfo_t *info);
 
 /* Who sent it. */
 enum sender { SENDER_UNKNOWN, SENDER_HELPER, SENDER_TERMINAL, SENDER_OTHERS };

@@ -384,6 +384,14 @@ static inline void assert_stack(const struct running *running, const struct call
     fail();
 }
 
+static inline void set_previous(struct running *running, uint64_t frame, uint64_t previous)
+{
+    put_u64(running->memory,
+            frames_are_objects(&running->program) ? FIELD_AT(running->memory, frame, frame_object, back)
+                                                  : FIELD_AT(running->memory, frame, frame, previous),
+            previous);
+}
+
 /* From here on the sample is what was climbed, whatever the thread state had named. */
 static inline void show_climbed(struct running *running)
 {
