@@ -1,0 +1,162 @@
+/* What is looked at before a layout is believed, and what is said where it does not fit. */
+#include "made_runtime.h"
+
+#include "layout/probe.h"
+
+static void test_too_old(void **state)
+{
+    (void)state;
+    struct image *image = image_of(0x030912f0, false, false);
+    assert_refused(image, 0x030812f0, SPPROF_ERROR_UNSUPPORTED, "too old");
+    free_image(image);
+}
+
+static void test_runtime_without_interpreter(void **state)
+{
+    (void)state;
+    struct image *image = image_of(0x030c01f0, false, false);
+    POINTER(RUNTIME, runtime, interpreters_head, 0);
+    assert_refused(image, 0x030c01f0, SPPROF_ERROR_NOT_PYTHON, "no interpreter");
+    free_image(image);
+}
+
+static void test_unreadable_runtime(void **state)
+{
+    (void)state;
+    struct image *image = image_of(0x030c01f0, false, false);
+    image->missing_at = RUNTIME;
+    image->missing_size = 0x100;
+    image->missing = SPPROF_READ_NOT_IN_CORE;
+    assert_refused(image, 0x030c01f0, SPPROF_ERROR_UNREADABLE, "interpreters.head");
+    free_image(image);
+}
+
+/* Each thing that a probe looks at, made wrong. */
+static void test_probes_refuse(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t at;
+        enum layout_field field;
+        uint64_t value;
+        const char *said;
+    } wrong[] = {
+        {INTERPRETER, FIELD_interpreter_runtime, 0, "\"interpreters\""},
+        {RUNTIME, FIELD_runtime_interpreters_head, 0x666, "\"interpreters\""},
+        {THREAD, FIELD_thread_state_interp, 0, "\"threads\""},
+        {THREAD, FIELD_thread_state_prev, BASE, "\"threads\""},
+        {SECOND_THREAD, FIELD_thread_state_prev, 0, "\"threads\""},
+        {THREAD, FIELD_thread_state_cframe, 0x666, "\"code objects\""},
+        {FRAME, FIELD_frame_executable, BASE + CODE + 8, "\"code objects\""},
+        {FRAME, FIELD_frame_owner, 7, "\"code objects\""},
+        {CODE, FIELD_object_type, BASE + TYPE, "\"code objects\""},
+        {CODE_TYPE, FIELD_object_type, BASE + CODE, "\"code objects\""},
+        {CODE_TYPE, FIELD_type_name, BASE + STRINGS, "\"code objects\""},
+        {CODE_TYPE, FIELD_type_basicsize, 184, "\"code objects\""},
+        {CODE_TYPE, FIELD_type_itemsize, 0, "\"code objects\""},
+        {SYS, FIELD_dict_used, 1 << 20, "\"sys.hexversion\""},
+        {KEYS, FIELD_dict_keys_nentries, UINT64_MAX, "\"sys.hexversion\""},
+        {KEYS, FIELD_dict_keys_log2_index_bytes, 0x3f, "\"sys.hexversion\""},
+        {HEXVERSION, FIELD_integer_tag, 2 << 3, "\"sys.hexversion\""},
+        {HEXVERSION, FIELD_integer_digits, 0x030b01f0, "\"sys.hexversion\""},
+        {HEXVERSION, FIELD_integer_digits, 0x030c02f0, "\"sys.hexversion\""},
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        struct image *image = image_of(0x030c01f0, false, false);
+        bool byte = wrong[i].field == FIELD_frame_owner || wrong[i].field == FIELD_dict_keys_log2_index_bytes;
+        put(image, wrong[i].at, wrong[i].field, wrong[i].value, byte ? 1 : wrong[i].field == FIELD_integer_digits ? 4 : 8);
+        assert_refused(image, 0x030c01f0, SPPROF_ERROR_UNSUPPORTED, wrong[i].said);
+        free_image(image);
+    }
+}
+
+/* What a core lacks is no proof against the layout. */
+static void test_missing_pages_are_no_failure(void **state)
+{
+    (void)state;
+    static const uint32_t missing[] = {CODE_NAME, CODE_TYPE, CODE, FRAME, CFRAME, THREAD, SYS, KEYS, STRINGS, HEXVERSION, ABIFLAGS};
+    for (size_t i = 0; i < sizeof missing / sizeof *missing; i++) {
+        struct image *image = image_of(0x030c01f0, false, false);
+        struct layout layout;
+        image->missing_at = missing[i];
+        image->missing_size = 0x80;
+        image->missing = SPPROF_READ_NOT_IN_CORE;
+        assert_null(find(image, 0x030c01f0, false, &layout));
+        assert_int_equal(layout.version, 0x030c01f0);
+        free_image(image);
+    }
+}
+
+static void test_not_started_threads_and_frames(void **state)
+{
+    (void)state;
+    struct image *image = image_of(0x030e03f0, false, false);
+    struct layout layout;
+    POINTER(THREAD, thread_state, current_frame, 0);
+    assert_null(find(image, 0x030e03f0, false, &layout));
+    POINTER(INTERPRETER, interpreter, threads_head, 0);
+    POINTER(INTERPRETER, interpreter, sysdict, 0);
+    assert_null(find(image, 0x030e03f0, false, &layout));
+    free_image(image);
+}
+
+/* 3.14: a popped frame has lost its code object; the frame that called it is looked at instead. */
+static void test_cleared_frame_is_passed_over(void **state)
+{
+    (void)state;
+    struct image *image = image_of(0x030e03f0, false, false);
+    struct layout layout;
+    struct probes probes;
+    put(image, SHIM, FIELD_frame_owner, 0, 1);
+    WORD(SHIM, frame, executable, 1);
+    assert_null(find(image, 0x030e03f0, false, &layout));
+    probes_make(&image->target, BASE + RUNTIME, &layout, &probes);
+    assert_int_equal(probes.results[PROBE_CODE].outcome, PROBE_PASSED);
+    free_image(image);
+}
+
+static void test_changing_memory_is_read_again(void **state)
+{
+    (void)state;
+    struct image *image = image_of(0x030c01f0, false, false);
+    struct layout layout;
+    image->target.kind = SPPROF_TARGET_PROCESS;
+    image->refused = 2;
+    assert_null(find(image, 0x030c01f0, false, &layout));
+    image->target.kind = SPPROF_TARGET_CORE;
+    image->refused = 1;
+    assert_refused(image, 0x030c01f0, SPPROF_ERROR_UNSUPPORTED, "interpreters.head");
+    free_image(image);
+}
+
+/* Frames, threads and interpreters that lead in circles end. */
+static void test_circles_end(void **state)
+{
+    (void)state;
+    struct image *image = image_of(0x030d00f0, false, false);
+    struct layout layout;
+    POINTER(SHIM, frame, previous, SHIM);
+    POINTER(SECOND_THREAD, thread_state, next, SECOND_THREAD);
+    POINTER(SECOND_THREAD, thread_state, current_frame, SHIM);
+    assert_null(find(image, 0x030d00f0, false, &layout));
+    POINTER(INTERPRETER, interpreter, threads_head, 0);
+    POINTER(INTERPRETER, interpreter, next, INTERPRETER);
+    assert_null(find(image, 0x030d00f0, false, &layout));
+    free_image(image);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_too_old),
+        cmocka_unit_test(test_runtime_without_interpreter),
+        cmocka_unit_test(test_unreadable_runtime),
+        cmocka_unit_test(test_probes_refuse),
+        cmocka_unit_test(test_missing_pages_are_no_failure),
+        cmocka_unit_test(test_not_started_threads_and_frames),
+        cmocka_unit_test(test_cleared_frame_is_passed_over),
+        cmocka_unit_test(test_changing_memory_is_read_again),
+        cmocka_unit_test(test_circles_end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
