@@ -1,8 +1,8 @@
-"""What the sampling benchmark looks at: churn.py THREADS DEPTH spin|churn|methods|deep|gen SECONDS WORK. Writes the work done in each second to
-WORK, and to WORK.head the address of the word that names the main thread's newest frame.
+"""What the sampling benchmark looks at: churn.py THREADS DEPTH spin|churn|methods|callbacks|deep|gen SECONDS WORK. Writes the work done in each
+second to WORK, and to WORK.head the address of the word that names the main thread's newest frame.
 
-spin stands still below DEPTH frames; churn calls a function that calls another; methods makes objects and calls their methods; deep recurses and
-comes back; gen goes through nested generators.
+spin stands still below DEPTH frames; churn calls a function that calls another; methods makes objects and calls their methods; callbacks
+lets C code call functions; deep recurses and comes back; gen goes through nested generators.
 """
 import sys
 import threading
@@ -32,6 +32,19 @@ class Point:
     @property
     def width(self):
         return self.x
+
+
+def weight(x):
+    return -x
+
+
+def square(x):
+    return x * x
+
+
+class Sum:
+    def __add__(self, x):
+        return self
 
 
 def recurse(n):
@@ -69,6 +82,16 @@ def methods(i):
             point = Point(done)
             point.norm()
             done += point.width - done + 1
+        work[i] = done
+
+
+def callbacks(i):
+    done, numbers, sums = 0, list(range(100)), [Sum()] * 100
+    while time.monotonic() < end:
+        numbers.sort(key=weight)
+        list(map(square, numbers))
+        sum(sums, sums[0])
+        done += 1
         work[i] = done
 
 
@@ -121,7 +144,7 @@ def report(path):
             before, at = total, now
 
 
-below = depth if mode in ("spin", "churn", "methods") else 5
+below = depth if mode in ("spin", "churn", "methods", "callbacks") else 5
 with open(sys.argv[5] + ".head", "w") as out:
     out.write(str(head()))
 threading.Thread(target=report, args=(sys.argv[5],), daemon=True).start()
