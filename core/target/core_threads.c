@@ -4,6 +4,8 @@
 #include <signal.h>
 #include <string.h>
 
+#include "target/system_call.h"
+
 /* Of struct user_regs_struct (x86-64) and struct user_pt_regs (aarch64), in words of 8 bytes. */
 enum {
     X86_RAX = 10,
@@ -15,8 +17,6 @@ enum {
     ARM_PC = 32,
 };
 
-enum { ARM_SVC = 0xd4000001u }; /* svc #0 */
-
 static uint64_t register_of(const struct core_thread *thread, size_t index)
 {
     uint64_t value;
@@ -24,47 +24,18 @@ static uint64_t register_of(const struct core_thread *thread, size_t index)
     return value;
 }
 
-/*
- * What the kernel leaves in the result's register while it holds a thread that waits: EINTR, or one of its own numbers for
- * "restart" (include/linux/errno.h), which no program ever sees. Any other value: the call had ended.
- */
-static bool is_interrupted(uint64_t result)
-{
-    enum { RESTARTSYS = 512, RESTARTNOINTR = 513, RESTARTNOHAND = 514, RESTART_RESTARTBLOCK = 516, INTERRUPTED = 4 };
-    switch (-result) {
-    case INTERRUPTED:
-    case RESTARTSYS:
-    case RESTARTNOINTR:
-    case RESTARTNOHAND:
-    case RESTART_RESTARTBLOCK: return true;
-    default: return false;
-    }
-}
-
-static void set_system_call(struct spprof_native_thread *thread, uint64_t number, uint64_t argument)
-{
-    thread->activity = SPPROF_ACTIVITY_IDLE;
-    thread->in_system_call = true;
-    thread->system_call = (int64_t)number;
-    thread->system_call_argument = argument;
-}
-
 static void describe_x86_64(const struct core_thread *note, struct spprof_native_thread *thread)
 {
     uint64_t number = register_of(note, X86_ORIG_RAX);
     thread->thread_pointer = register_of(note, X86_FS_BASE);
     thread->activity = SPPROF_ACTIVITY_RUNNING;
-    if ((int64_t)number >= 0 && is_interrupted(register_of(note, X86_RAX)))
-        set_system_call(thread, number, register_of(note, X86_RDI));
+    if ((int64_t)number >= 0 && system_call_is_interrupted(register_of(note, X86_RAX)))
+        system_call_waits(thread, number, register_of(note, X86_RDI));
 }
 
-/*
- * Before the aarch64 kernel lets a thread stop or die it forgets the call's number and, where the call would be restarted,
- * puts the first argument back into x0 and the program counter back onto the svc (do_signal in arch/arm64/kernel/signal.c).
- */
 static void describe_aarch64(const struct core_thread *note, const struct elf_reader *reader, struct spprof_native_thread *thread)
 {
-    uint32_t code[2]; /* before the program counter, and at it */
+    uint32_t code[2];
     if (note->tls != NULL)
         memcpy(&thread->thread_pointer, note->tls, sizeof thread->thread_pointer);
     if (note->has_system_call && note->system_call >= 0) {
@@ -73,12 +44,7 @@ static void describe_aarch64(const struct core_thread *note, const struct elf_re
     }
     if (!note->has_system_call || !reader->read(reader->context, register_of(note, ARM_PC) - sizeof code[0], code, sizeof code))
         return;
-    if (code[1] == ARM_SVC)
-        set_system_call(thread, register_of(note, ARM_X8), register_of(note, ARM_X0));
-    else if (code[0] == ARM_SVC && is_interrupted(register_of(note, ARM_X0)))
-        thread->activity = SPPROF_ACTIVITY_IDLE; /* it ended with EINTR: the argument is lost */
-    else
-        thread->activity = SPPROF_ACTIVITY_RUNNING;
+    system_call_of_aarch64(code, register_of(note, ARM_X0), register_of(note, ARM_X8), thread);
 }
 
 static bool is_of_fault(int signal)

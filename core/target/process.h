@@ -50,7 +50,7 @@ struct spprof_error *process_find_section(struct spprof_target *target, const st
                                           uint64_t *address, uint64_t *size);
 
 /* process_threads.c: lists the threads and what /proc says of them; those already in the list are left as they are. */
-struct spprof_error *process_list_threads(const struct process *process, struct process_threads *threads);
+struct spprof_error *process_list_threads(struct process *process, struct process_threads *threads);
 /* NULL: it is not in the list. */
 struct process_thread *process_find_thread(const struct process_threads *threads, int64_t tid);
 /* What the kernel says of a thread now: 'R', 'S', 'D', ...; '?' where it is gone. */

@@ -16,6 +16,8 @@
 
 #include "cleanup.h"
 #include "target/process.h"
+#include "target/system_call.h"
+#include "target/target.h"
 
 enum {
     LISTINGS_MAX = 100, /* new threads may appear as fast as they are found; the last listing is then as good as any */
@@ -89,38 +91,49 @@ static void interrupt_new(const struct process *process)
 }
 
 /* What the registers say: the thread pointer, and the system call that the stop has interrupted. */
-static void read_registers(struct process_thread *thread)
-{
 #ifdef __x86_64__
+static void read_registers(struct process *process, struct process_thread *thread)
+{
     struct user_regs_struct registers;
     struct iovec all = {&registers, sizeof registers};
+    (void)process;
     if (ptrace(PTRACE_GETREGSET, (pid_t)thread->native.tid, (void *)NT_PRSTATUS, &all) != 0 || all.iov_len != sizeof registers)
         return;
     thread->native.thread_pointer = registers.fs_base;
-    /* Not negative: the stop came inside a system call or on the way out of it. One that waited has an error that makes it start again
-     * (ERESTART*, -512 to -516), or EINTR. */
-    int64_t call = (int64_t)registers.orig_rax, result = (int64_t)registers.rax;
-    bool waited = call >= 0 && ((result <= -512 && result >= -516) || result == -EINTR);
+    /* Not negative: the stop came inside a system call or on the way out of it. */
+    int64_t call = (int64_t)registers.orig_rax;
+    bool waited = call >= 0 && system_call_is_interrupted(registers.rax);
     thread->native.in_system_call = call >= 0;
     thread->native.system_call = call >= 0 ? call : 0;
     thread->native.system_call_argument = call >= 0 ? registers.rdi : 0;
     if (thread->state != 'T' && thread->state != 't')
         thread->native.activity = waited ? SPPROF_ACTIVITY_IDLE : SPPROF_ACTIVITY_RUNNING;
-#elif defined(__aarch64__)
-    uint64_t pointer = 0;
-    struct iovec all = {&pointer, sizeof pointer};
-    if (ptrace(PTRACE_GETREGSET, (pid_t)thread->native.tid, (void *)NT_ARM_TLS, &all) == 0)
-        thread->native.thread_pointer = pointer;
-#endif
 }
+#elif defined(__aarch64__)
+static void read_registers(struct process *process, struct process_thread *thread)
+{
+    struct user_regs_struct registers;
+    uint64_t pointer = 0;
+    uint32_t code[2];
+    struct iovec all = {&registers, sizeof registers}, one = {&pointer, sizeof pointer};
+    if (ptrace(PTRACE_GETREGSET, (pid_t)thread->native.tid, (void *)NT_ARM_TLS, &one) == 0)
+        thread->native.thread_pointer = pointer;
+    if (thread->state == 'T' || thread->state == 't')
+        return;
+    if (ptrace(PTRACE_GETREGSET, (pid_t)thread->native.tid, (void *)NT_PRSTATUS, &all) == 0 && all.iov_len == sizeof registers &&
+        target_try_read(&process->target, registers.pc - sizeof code[0], code, sizeof code) == SPPROF_READ_OK)
+        system_call_of_aarch64(code, registers.regs[0], registers.regs[8], &thread->native);
+}
+#endif
 
 bool process_waited(struct spprof_target *target, int64_t tid)
 {
-    struct process_thread *thread = process_find_thread(&((struct process *)target)->threads, tid);
+    struct process *process = (struct process *)target;
+    struct process_thread *thread = process_find_thread(&process->threads, tid);
     if (thread == NULL)
         return false;
     thread->native.activity = SPPROF_ACTIVITY_RUNNING;
-    read_registers(thread);
+    read_registers(process, thread);
     return thread->native.activity == SPPROF_ACTIVITY_IDLE;
 }
 
@@ -250,7 +263,7 @@ static struct spprof_error *stop_all(struct process *process)
     }
     for (size_t i = 0; i < threads->count; i++)
         if (threads->items[i].stopped)
-            read_registers(&threads->items[i]);
+            read_registers(process, &threads->items[i]);
     return NULL;
 }
 

@@ -8,6 +8,8 @@
 
 #include "cleanup.h"
 #include "target/process.h"
+#include "target/system_call.h"
+#include "target/target.h"
 
 enum { THREADS_MAX = 1 << 20 };
 
@@ -81,7 +83,23 @@ static int64_t namespace_tid(const struct process *process, int64_t tid)
     return innermost;
 }
 
-static void describe(const struct process *process, struct process_thread *thread)
+/*
+ * Whoever traces it (a debugger) holds it: whether it waited before, the system call that it is in tells. aarch64's kernel has forgotten
+ * that, but tells the program counter: "-1 0x<stack pointer> 0x<program counter>".
+ */
+static enum spprof_activity activity_when_traced(struct process *process, const char *call)
+{
+    uint64_t stack_pointer, program_counter;
+    uint32_t code[2];
+    if (process->target.architecture != SPPROF_AARCH64)
+        return SPPROF_ACTIVITY_RUNNING;
+    if (sscanf(call, "-1 %" SCNx64 " %" SCNx64, &stack_pointer, &program_counter) != 2 ||
+        target_try_read(&process->target, program_counter - sizeof code[0], code, sizeof code) != SPPROF_READ_OK)
+        return SPPROF_ACTIVITY_UNKNOWN;
+    return system_call_activity_of_aarch64(code);
+}
+
+static void describe(struct process *process, struct process_thread *thread)
 {
     char name[64];
     int64_t tid = thread->native.tid;
@@ -96,9 +114,8 @@ static void describe(const struct process *process, struct process_thread *threa
     CLEANUP_FREE char *call = process_read_file(process, name);
     if (call != NULL)
         parse_system_call(thread, call);
-    /* Whoever traces it (a debugger) holds it: whether it waited before, the system call that it is in tells. */
     if (thread->state == 't' && !thread->native.in_system_call)
-        thread->native.activity = SPPROF_ACTIVITY_RUNNING;
+        thread->native.activity = activity_when_traced(process, call != NULL ? call : "");
 }
 
 static struct spprof_error *append(struct process_threads *threads, int64_t tid, struct process_thread **added)
@@ -132,7 +149,7 @@ static struct spprof_error *gone(const struct process *process)
     return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "process %" PRId64 " ended while it was being read", process->target.pid);
 }
 
-struct spprof_error *process_list_threads(const struct process *process, struct process_threads *threads)
+struct spprof_error *process_list_threads(struct process *process, struct process_threads *threads)
 {
     int fd = openat(process->directory, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     CLEANUP(close_directory) DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
