@@ -105,6 +105,7 @@ def check_beginnings(report, truth):
         assert found[tid]["truncated"] or len(frames) == len(thread["frames"])
 
 
+@pytest.mark.heavy
 @pytest.mark.native
 def test_a_core_of_gdb(spprof, dumped):
     """Peers' fault 6: a process of which a debugger wrote a core did not die of SIGSTOP, nor of anything."""

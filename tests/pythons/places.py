@@ -8,4 +8,5 @@ ROOTS = CACHE / "roots"  # Debian's packages with their own libc: <suite>-<archi
 BUILT = CACHE / "built"  # prefixes that fetch builds
 PREFIXES = CACHE / "pythons"  # prefixes that somebody put there
 DEBUGGERS = CACHE / "debuggers"  # newer debuggers with their own libc: <name>-<version>
+MACHINES = CACHE / "machines"  # of another architecture: a kernel, and a system to boot into
 MISSING = CACHE / "missing"  # what could not be had, and why: a file each, asked for again when it is a day old
