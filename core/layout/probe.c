@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "layout/cframe.h"
 #include "target/target.h"
 
 /* A probe looks at a few threads and frames: enough to meet one that runs Python code. */
@@ -171,17 +172,51 @@ static bool check_code(struct prober *prober, uint64_t code)
     return true;
 }
 
-static bool newest_frame(struct prober *prober, uint64_t thread, uint64_t *frame, uint64_t *next)
+/* What may be the newest frames of a thread; 0: none. */
+enum { NEWEST_FRAMES = 2 };
+
+static bool leads_to_root(struct prober *prober, uint64_t thread, uint64_t cframe)
+{
+    struct cframe_chain chain = cframe_chain_of(thread, cframe);
+    enum cframe_progress progress = CFRAME_MORE;
+    while (progress == CFRAME_MORE) {
+        uint64_t previous;
+        enum spprof_read_status status = target_try_read(prober->target, chain.at + (uint64_t)OFFSET(prober, cframe, previous), &previous, 8);
+        progress = status == SPPROF_READ_OK ? cframe_chain_step(&chain, previous) : CFRAME_BROKEN;
+    }
+    return progress == CFRAME_SOUND;
+}
+
+/* 3.11 and 3.12: a C frame that is just being entered may name anything; then the one before it tells. One that tells neither is passed over. */
+static bool newest_by_cframe(struct prober *prober, uint64_t thread, uint64_t cframe, uint64_t frames[NEWEST_FRAMES])
+{
+    uint64_t before;
+    const struct piece pieces[] = {
+        POINTER(cframe, OFFSET(prober, cframe, current_frame), &frames[0], "_PyCFrame.current_frame"),
+        POINTER(cframe, OFFSET(prober, cframe, previous), &before, "_PyCFrame.previous"),
+    };
+    if (!READ(prober, pieces))
+        return false;
+    if (cframe_is_root(thread, cframe))
+        return true;
+    if (!leads_to_root(prober, thread, cframe))
+        frames[0] = 0;
+    else if (!cframe_is_root(thread, before))
+        return read_pointer(prober, before, OFFSET(prober, cframe, current_frame), &frames[1], "_PyCFrame.current_frame");
+    return true;
+}
+
+static bool newest_frames(struct prober *prober, uint64_t thread, uint64_t frames[NEWEST_FRAMES], uint64_t *next)
 {
     bool indirect = prober->layout->rules->has_cframe;
     const struct piece pieces[] = {
-        POINTER(thread, indirect ? OFFSET(prober, thread_state, cframe) : OFFSET(prober, thread_state, current_frame), frame,
+        POINTER(thread, indirect ? OFFSET(prober, thread_state, cframe) : OFFSET(prober, thread_state, current_frame), &frames[0],
                 "PyThreadState.current_frame"),
         POINTER(thread, OFFSET(prober, thread_state, next), next, "PyThreadState.next"),
     };
     if (!READ(prober, pieces))
         return false;
-    return !indirect || read_pointer(prober, *frame, OFFSET(prober, cframe, current_frame), frame, "_PyCFrame.current_frame");
+    return !indirect || newest_by_cframe(prober, thread, frames[0], frames);
 }
 
 static bool read_frame_object(struct prober *prober, uint64_t frame, uint64_t *code, uint64_t *previous)
@@ -213,12 +248,10 @@ static bool read_frame(struct prober *prober, uint64_t frame, uint64_t *code, ui
     return true;
 }
 
-/* Looks for a code object in one thread. True: go on with the next; the probe is not concluded. */
-static bool probe_stack(struct prober *prober, uint64_t thread, uint64_t *next)
+/* Looks for a code object from a frame on. True: there is none, and the probe is not concluded. */
+static bool probe_frames(struct prober *prober, uint64_t frame)
 {
-    uint64_t frame, code;
-    if (!newest_frame(prober, thread, &frame, next))
-        return false;
+    uint64_t code;
     for (int i = 0; i < MAX_FRAMES && frame != 0; i++) {
         if (!read_frame(prober, frame, &code, &frame))
             return false;
@@ -228,6 +261,18 @@ static bool probe_stack(struct prober *prober, uint64_t thread, uint64_t *next)
         }
     }
     return true;
+}
+
+/* Looks for one in a thread. True: go on with the next; the probe is not concluded. */
+static bool probe_stack(struct prober *prober, uint64_t thread, uint64_t *next)
+{
+    uint64_t frames[NEWEST_FRAMES] = {0, 0};
+    if (!newest_frames(prober, thread, frames, next))
+        return false;
+    bool open = true;
+    for (int i = 0; i < NEWEST_FRAMES && prober->probes->results[PROBE_CODE].outcome != PROBE_PASSED; i++)
+        open = probe_frames(prober, frames[i]) && open;
+    return open;
 }
 
 static void probe_code(struct prober *prober, uint64_t thread)

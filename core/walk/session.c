@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "cleanup.h"
 #include "walk/build.h"
@@ -113,21 +114,32 @@ static struct spprof_error *take_still(struct taking *taking)
     return read_names(taking);
 }
 
+static struct spprof_error *stop_and_walk(struct taking *taking)
+{
+    struct spprof_target *target = taking->session->target;
+    TRY(target->ops->stop(target));
+    copy_refresh(taking->copy);
+    struct spprof_error *error = walk_with_values(taking);
+    target->ops->resume(target);
+    return error;
+}
+
 /*
  * A target that runs: the first walk learns where everything is. While the threads stand still that is read once more in one batch, and
  * followed again; only what has moved in between costs more reads.
  */
 static struct spprof_error *take_stopped(struct taking *taking)
 {
-    struct spprof_target *target = taking->session->target;
+    enum { STOPS = 4, BETWEEN_NS = 1000000 };
     TRY(walk_with_values(taking));
     TRY(remember_threads(taking));
     TRY(read_names(taking));
-    TRY(target->ops->stop(target));
-    copy_refresh(taking->copy);
-    struct spprof_error *error = walk_with_values(taking);
-    target->ops->resume(target);
-    return error;
+    TRY(stop_and_walk(taking));
+    for (int stops = 1; stops < STOPS && walk_met_entering(taking->walk); stops++) {
+        nanosleep(&(struct timespec){.tv_nsec = BETWEEN_NS}, NULL);
+        TRY(stop_and_walk(taking));
+    }
+    return NULL;
 }
 
 static struct spprof_error *take_running(struct taking *taking)

@@ -4,9 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "layout/cframe.h"
 #include "walk/stack_memory.h"
 
 enum { CHUNK_MAX = 1 << 27 };
+
+static const char ENTERING[] = "the thread is just entering the interpreter, and nothing tells yet which frame it runs; look again";
 
 void stack_init(struct stack *stack, uint64_t thread_state)
 {
@@ -141,18 +144,33 @@ static enum copy_status read_cframe(struct reader *reader, uint64_t cframe, uint
 }
 
 /*
- * What the C frame before names as its newest frame has called the C code that runs this one. The first C frame has one of the thread
- * state's before it, which names none (PyThreadState.root_cframe). Where another one has taken its place it may lead anywhere.
+ * What the C frame before names as its newest frame has called the C code that runs this one. Where another one has taken its place it may lead anywhere.
  */
 static enum copy_status find_caller_of_cframe(struct stack *stack, struct reader *reader, uint64_t cframe, uint64_t before)
 {
-    enum { THREAD_STATE_MAX = 1 << 12, C_STACK_MAX = 1 << 26 };
+    enum { C_STACK_MAX = 1 << 26 };
     uint64_t older;
-    stack->head_caller = before - stack->thread_state < THREAD_STATE_MAX ? 0 : STACK_UNTOLD;
+    stack->head_caller = cframe_is_root(stack->thread_state, before) ? 0 : STACK_UNTOLD;
     if (stack->head_caller == 0 || before <= cframe || before - cframe > C_STACK_MAX)
         return COPY_READY;
     enum copy_status status = read_cframe(reader, before, &stack->head_caller, &older);
     return status == COPY_PENDING ? status : COPY_READY;
+}
+
+/* Whether what a C frame says counts: layout/cframe.h. */
+static enum copy_status check_cframe(struct stack *stack, struct reader *reader, uint64_t cframe)
+{
+    struct cframe_chain chain = cframe_chain_of(stack->thread_state, cframe);
+    enum cframe_progress progress = CFRAME_MORE;
+    while (progress == CFRAME_MORE) {
+        uint64_t newest, previous;
+        enum copy_status status = read_cframe(reader, chain.at, &newest, &previous);
+        if (status == COPY_PENDING)
+            return status;
+        progress = status == COPY_READY ? cframe_chain_step(&chain, previous) : CFRAME_BROKEN;
+    }
+    stack->entering = progress == CFRAME_BROKEN;
+    return COPY_READY;
 }
 
 static enum copy_status enter_cframe(struct stack *stack, struct reader *reader, uint64_t cframe)
@@ -167,6 +185,9 @@ static enum copy_status enter_cframe(struct stack *stack, struct reader *reader,
         stack->head = newest_of_cframe(stack, layout, cframe, newest);
         return COPY_READY;
     }
+    STEP(check_cframe(stack, reader, cframe));
+    if (stack->entering)
+        return finish(stack, ENTERING);
     if (before != 0)
         STEP(reader_pointer(reader, before + (uint64_t)LAYOUT(layout, cframe, current_frame), "C frame", &stack->head_before));
     stack->on_trial = before != 0;
@@ -210,6 +231,7 @@ static void reject_trial(struct stack *stack)
     stack->power = 1;
     stack->lowest_in_chunk = UINT64_MAX;
     stack->head = stack->cursor = stack->head_before;
+    stack->entering = stack->head == 0; /* its first frame, or what was believed to be before is long gone */
 }
 
 /* Whether this frame is where the interpreter was entered from C. */
@@ -513,8 +535,10 @@ void stack_step(struct stack *stack, struct reader *reader, struct code_table *c
 {
     enum copy_status status = stack_enter(stack, reader) ? COPY_READY : COPY_PENDING;
     while (status == COPY_READY && stack->progress == STACK_ENTERED) {
+        if (stack->cursor == 0 && stack->on_trial)
+            reject_trial(stack);
         if (stack->cursor == 0) {
-            finish(stack, NULL);
+            finish(stack, stack->entering ? ENTERING : NULL);
             return;
         }
         if (stack->memory != NULL && recall(stack, reader))

@@ -61,6 +61,7 @@ struct stack {
      */
     bool on_trial;
     uint64_t head_before; /* the newest frame of the C frame before */
+    bool entering; /* the C frame says neither what it runs nor which one was before it (layout/cframe.h): a moment later it does */
     size_t trial_count;   /* frames that came while on trial: should one of them prove to be none, the stack begins behind them */
     uint64_t top, limit;  /* of the data stack: what lies between was popped */
     uint64_t cursor; /* the frame to be read next */

@@ -51,6 +51,15 @@ void walk_run(struct walk *walk)
     } while (copy_fetch(walk->reader.copy));
 }
 
+bool walk_met_entering(const struct walk *walk)
+{
+    bool met = false;
+    for (size_t i = 0; i < walk->list.count; i++)
+        for (size_t j = 0; j < walk->list.interpreters[i]->thread_count; j++)
+            met = met || walk->list.interpreters[i]->threads[j]->stack.entering;
+    return met;
+}
+
 void walk_entries(struct walk *walk)
 {
     do {

@@ -99,11 +99,13 @@ static inline uint64_t make_frame(struct program *program, uint64_t previous, ui
     return address;
 }
 
+enum { ROOT_CFRAME = 512 }; /* in the thread state, somewhere */
+
 static inline void set_newest(struct program *program, uint64_t frame)
 {
     struct memory *memory = program->memory;
     if (layout_in(program)->rules->has_cframe) {
-        uint64_t cframe = place(memory, 64);
+        uint64_t cframe = program->thread + ROOT_CFRAME; /* which has none before it */
         put_u64(memory, FIELD_AT(memory, program->thread, thread_state, cframe), cframe);
         put_u64(memory, FIELD_AT(memory, cframe, cframe, current_frame), frame);
     } else {

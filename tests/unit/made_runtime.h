@@ -33,6 +33,7 @@ enum {
     INTERPRETER = 0x4000,
     THREAD = 0x8000,
     SECOND_THREAD = 0x9000,
+    ROOT_CFRAME = 0x200, /* in a thread */
     CFRAME = 0xa000,
     SHIM = 0xa100,
     FRAME = 0xa200,
@@ -114,6 +115,8 @@ static inline void put_frames(struct image *image)
     POINTER(THREAD, thread_state, current_frame, has_shim ? SHIM : FRAME);
     POINTER(THREAD, thread_state, cframe, CFRAME);
     POINTER(CFRAME, cframe, current_frame, has_shim ? SHIM : FRAME);
+    POINTER(CFRAME, cframe, previous, THREAD + ROOT_CFRAME);
+    POINTER(SECOND_THREAD, thread_state, cframe, SECOND_THREAD + ROOT_CFRAME);
     put(image, SHIM, FIELD_frame_owner, shim, 1);
     POINTER(SHIM, frame, previous, FRAME);
     WORD(FRAME, frame, executable, (BASE + CODE) | (image->rules->reference_tag_mask & 1));

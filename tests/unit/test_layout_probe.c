@@ -115,6 +115,30 @@ static void test_cleared_frame_is_passed_over(void **state)
     free_image(image);
 }
 
+/* 3.11 and 3.12: while the interpreter is entered its C frame names whatever was on the C stack; that is no proof against the layout. */
+static void test_entering_the_interpreter(void **state)
+{
+    (void)state;
+    static const uint32_t versions[] = {0x030b02f0, 0x030c01f0};
+    for (size_t i = 0; i < 2; i++) {
+        struct image *image = image_of(versions[i], false, false);
+        struct layout layout;
+        struct probes probes;
+        const uint32_t entered = CFRAME - 0x80;
+        POINTER(THREAD, thread_state, cframe, entered);
+        POINTER(entered, cframe, current_frame, STRINGS);
+        POINTER(entered, cframe, previous, CFRAME);
+        assert_null(find(image, versions[i], false, &layout));
+        probes_make(&image->target, BASE + RUNTIME, &layout, &probes);
+        assert_int_equal(probes.results[PROBE_CODE].outcome, PROBE_PASSED);
+        POINTER(entered, cframe, previous, STRINGS - 0x8000); /* below it: garbage as well */
+        assert_null(find(image, versions[i], false, &layout));
+        probes_make(&image->target, BASE + RUNTIME, &layout, &probes);
+        assert_int_equal(probes.results[PROBE_CODE].outcome, PROBE_NOT_MADE);
+        free_image(image);
+    }
+}
+
 static void test_changing_memory_is_read_again(void **state)
 {
     (void)state;
@@ -155,6 +179,7 @@ int main(void)
         cmocka_unit_test(test_missing_pages_are_no_failure),
         cmocka_unit_test(test_not_started_threads_and_frames),
         cmocka_unit_test(test_cleared_frame_is_passed_over),
+        cmocka_unit_test(test_entering_the_interpreter),
         cmocka_unit_test(test_changing_memory_is_read_again),
         cmocka_unit_test(test_circles_end),
     };

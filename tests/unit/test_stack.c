@@ -265,6 +265,28 @@ static void test_c_frame_missing(void **state)
     assert_truncated(program, 0, "C frame");
 }
 
+/* Whatever lay on the C stack before is named; no stack is made of it. */
+static void test_entering_the_interpreter(void **state)
+{
+    struct program *program = *state;
+    struct memory *memory = program->memory;
+    if (!layout_in(program)->rules->has_cframe)
+        skip();
+    uint64_t popped = make_frame(program, 0, OWNER_THREAD);
+    set_newest(program, popped);
+    walk(program);
+    assert_int_equal(program->stack.frame_count, 1);
+    assert_false(program->stack.entering);
+    uint64_t cframe = place(memory, 64);
+    put_u64(memory, FIELD_AT(memory, cframe, cframe, current_frame), popped);
+    put_u64(memory, FIELD_AT(memory, program->thread, thread_state, cframe), cframe);
+    assert_truncated(program, 0, "entering");
+    assert_true(program->stack.entering);
+    put_u64(memory, FIELD_AT(memory, cframe, cframe, previous), cframe - 64);
+    walk(program);
+    assert_true(program->stack.entering);
+}
+
 static const char *refusal(struct program *program)
 {
     static char reason[256];
@@ -334,7 +356,7 @@ static void test_instructions_far_away(void **state)
     struct memory *memory = program->memory;
     for (size_t i = 0; i < sizeof insane / sizeof *insane; i++) {
         run_alone(program, program->code, 0);
-        uint64_t frame = ARENA + memory->used - FRAME_ROOM - (layout_in(program)->rules->has_cframe ? 64 : 0);
+        uint64_t frame = ARENA + memory->used - FRAME_ROOM;
         if (frames_are_objects(program))
             put_u32(memory, FIELD_AT(memory, frame, frame_object, lasti), (uint32_t)insane[i] | 0x40000001);
         else
@@ -349,7 +371,7 @@ static void test_odd_instruction(void **state)
     struct program *program = *state;
     run_alone(program, program->code, 1);
     struct memory *memory = program->memory;
-    uint64_t frame = ARENA + memory->used - FRAME_ROOM - (layout_in(program)->rules->has_cframe ? 64 : 0);
+    uint64_t frame = ARENA + memory->used - FRAME_ROOM;
     put_u64(memory, FIELD_AT(memory, frame, frame, instruction), instruction_of(program, program->code, 1) + 1);
     assert_non_null(strstr(refusal(program), "outside its code object"));
 }
@@ -586,7 +608,7 @@ int main(void)
         EACH(test_unaligned),
         SINCE_3_11(test_frame_above_its_callee),
         EACH(test_thread_state_missing),
-        SINCE_3_11(test_c_frame_missing),
+        SINCE_3_11(test_c_frame_missing), SINCE_3_11(test_entering_the_interpreter),
         EACH(test_code_of_another_type),
         EACH(test_name_of_the_type_missing),
         EACH(test_instructions),

@@ -1,0 +1,24 @@
+#include "layout/cframe.h"
+
+enum { THREAD_STATE_MAX = 1 << 12, STEPS = 64 };
+
+bool cframe_is_root(uint64_t thread_state, uint64_t cframe)
+{
+    return cframe - thread_state < THREAD_STATE_MAX;
+}
+
+struct cframe_chain cframe_chain_of(uint64_t thread_state, uint64_t cframe)
+{
+    return (struct cframe_chain){.thread_state = thread_state, .at = cframe, .upwards = true};
+}
+
+enum cframe_progress cframe_chain_step(struct cframe_chain *chain, uint64_t previous)
+{
+    if (cframe_is_root(chain->thread_state, chain->at) || cframe_is_root(chain->thread_state, previous))
+        return CFRAME_SOUND;
+    chain->upwards = chain->upwards && previous > chain->at;
+    chain->at = previous;
+    if (previous == 0)
+        return CFRAME_BROKEN;
+    return ++chain->steps < STEPS ? CFRAME_MORE : chain->upwards ? CFRAME_SOUND : CFRAME_BROKEN;
+}
