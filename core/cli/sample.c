@@ -73,30 +73,19 @@ static double seconds_now(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-/* Whether nothing is left of a process but its entry, which waits for its parent: proc(5), state and num_threads of /proc/PID/stat. */
-static bool is_zombie(int64_t pid)
-{
-    char path[64], text[1024];
-    snprintf(path, sizeof path, "/proc/%" PRId64 "/stat", pid);
-    FILE *file = fopen(path, "rbe");
-    if (file == NULL)
-        return false;
-    text[fread(text, 1, sizeof text - 1, file)] = '\0';
-    fclose(file);
-    const char *behind_name = strrchr(text, ')');
-    char state;
-    long threads;
-    return behind_name != NULL &&
-           sscanf(behind_name, ") %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %ld", &state, &threads) == 2 &&
-           state == 'Z' && threads <= 1;
-}
-
+/* Of one that is not ours also where its entry waits for its parent. */
 static bool has_ended(const struct sampling *sampling)
 {
     int status;
+    struct spprof_target *target;
     if (sampling->child != 0)
         return child_has_ended(sampling->child, &status);
-    return kill((pid_t)sampling->pid, 0) != 0 || is_zombie(sampling->pid);
+    struct spprof_error *error = spprof_process_open(sampling->pid, &target);
+    bool ended_meanwhile = error != NULL && error->kind == SPPROF_ERROR_NOT_FOUND;
+    if (error == NULL)
+        spprof_target_close(target);
+    spprof_error_free(error);
+    return ended_meanwhile;
 }
 
 static struct spprof_error *attach(struct sampling *sampling)

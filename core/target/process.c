@@ -234,7 +234,8 @@ static struct spprof_error *open_process(struct process *process, int64_t pid)
         target->pid = status_number(status, "\nTgid:", false);
     process->nested = status_number(status, "\nNSpid:", true) != status_number(status, "\nNSpid:", false);
     process->is_child = status_number(status, "\nPPid:", false) == getpid();
-    if (strstr(status, "\nState:\tZ") != NULL)
+    /* Where other threads run, the main one has ended, or one of them is just becoming another program by exec. */
+    if (strstr(status, "\nState:\tZ") != NULL && status_number(status, "\nThreads:", false) <= 1)
         return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "process %" PRId64 " has ended; only its entry waits for its parent (a zombie)", pid);
     TRY(check_architecture(process));
     target->executable = read_link(process, "exe");

@@ -144,7 +144,8 @@ static enum copy_status read_cframe(struct reader *reader, uint64_t cframe, uint
 }
 
 /*
- * What the C frame before names as its newest frame has called the C code that runs this one. Where another one has taken its place it may lead anywhere.
+ * What the C frame before names as its newest frame has called the C code that runs this one. Where another one has taken its place it may
+ * lead anywhere.
  */
 static enum copy_status find_caller_of_cframe(struct stack *stack, struct reader *reader, uint64_t cframe, uint64_t before)
 {

@@ -209,3 +209,14 @@ def test_most_running_stacks_are_whole_without_stopping(spprof, start):
     threads = [thread for _ in range(50) for thread in all_threads(spprof.report("--no-stop", target.pid, codes=(0, 3)))]
     whole = [thread for thread in threads if thread["truncated"] is None and thread["frames"]]
     assert len(whole) > len(threads) / 2
+
+
+@pytest.mark.native
+def test_a_thread_that_is_entering_the_interpreter(spprof, start, interpreter):
+    """Nothing tells its frames at that moment; a moment later all is there."""
+    if interpreter.minor not in ("3.11", "3.12"):
+        pytest.skip("C frames name the newest frame in 3.11 and 3.12 only")
+    target = start("entering.py")
+    for _ in range(40):
+        thread, = all_threads(spprof.report(target.pid))
+        assert [frame["function"] for frame in thread["frames"]] == ["enter", "<module>"] and thread["truncated"] is None

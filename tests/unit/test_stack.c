@@ -283,8 +283,14 @@ static void test_entering_the_interpreter(void **state)
     assert_truncated(program, 0, "entering");
     assert_true(program->stack.entering);
     put_u64(memory, FIELD_AT(memory, cframe, cframe, previous), cframe - 64);
-    walk(program);
-    assert_true(program->stack.entering);
+    assert_truncated(program, 0, "entering");
+    /* As the first frame of its thread is entered, or so it seems. */
+    put_u64(memory, FIELD_AT(memory, cframe, cframe, previous), program->thread + ROOT_CFRAME);
+    put_u64(memory, FIELD_AT(memory, program->thread + ROOT_CFRAME, cframe, current_frame), 0);
+    put_u64(memory, FIELD_AT(memory, cframe, cframe, current_frame), 0);
+    assert_truncated(program, 0, "entering");
+    put_u64(memory, FIELD_AT(memory, cframe, cframe, current_frame), popped);
+    assert_truncated(program, 0, "entering");
 }
 
 static const char *refusal(struct program *program)
