@@ -26,13 +26,26 @@ static bool has_debug_info(Dwarf *dwarf)
     return dwarf_get_units(dwarf, NULL, &unit, NULL, NULL, NULL, NULL) == 0;
 }
 
-/* Takes fd over. NULL: there is no debug information in it, or fd is -1. */
+static void end(Dwarf *dwarf)
+{
+    Elf *elf = dwarf_getelf(dwarf);
+    dwarf_end(dwarf);
+    elf_end(elf);
+}
+
+/*
+ * Takes fd over. NULL: there is no debug information in it, or fd is -1. libelf reads the sections and maps none (dwarf_begin would), so
+ * that a file that becomes shorter meanwhile is an error, not a SIGBUS.
+ */
 static Dwarf *begin(int fd)
 {
-    Dwarf *dwarf = fd >= 0 ? dwarf_begin(fd, DWARF_C_READ) : NULL;
+    elf_version(EV_CURRENT);
+    Elf *elf = fd >= 0 ? elf_begin(fd, ELF_C_READ, NULL) : NULL;
+    Dwarf *dwarf = elf != NULL ? dwarf_begin_elf(elf, DWARF_C_READ, NULL) : NULL;
     if (dwarf != NULL && has_debug_info(dwarf))
         return dwarf;
     dwarf_end(dwarf);
+    elf_end(elf);
     if (fd >= 0)
         close(fd);
     return NULL;
@@ -51,7 +64,7 @@ static Dwarf *open_separate(struct spprof_target *target, const char *path, cons
     Dwarf *dwarf = begin(*fd);
     if (dwarf == NULL || has_build_id(dwarf_getelf(dwarf), id, id_size))
         return dwarf;
-    dwarf_end(dwarf);
+    end(dwarf);
     close(*fd);
     return NULL;
 }
@@ -125,7 +138,7 @@ static bool try_all(struct spprof_target *target, const struct spprof_module *mo
     if (try_path(target, module, build_id_path(module->build_id, module->build_id_size), file))
         return true;
     elf_version(EV_CURRENT);
-    CLEANUP(end_elf) Elf *elf = elf_begin(own, ELF_C_READ_MMAP, NULL);
+    CLEANUP(end_elf) Elf *elf = elf_begin(own, ELF_C_READ, NULL);
     return elf != NULL && try_debug_link(target, module, elf, file);
 }
 
@@ -165,8 +178,8 @@ void debug_file_close(struct debug_file *file)
 {
     if (file->dwarf == NULL)
         return;
-    dwarf_end(file->dwarf);
-    dwarf_end(file->alternate);
+    end(file->dwarf);
+    end(file->alternate);
     close(file->fd);
     if (file->alternate_fd >= 0)
         close(file->alternate_fd);

@@ -21,8 +21,10 @@ struct core_mapping {
 
 struct core {
     struct spprof_target target; /* first: the operations get a pointer to it */
-    const uint8_t *bytes;        /* the file, mapped; NULL: not yet */
-    uint64_t size;
+    char *path;                  /* of the file, for messages; owned */
+    int fd;                      /* the file, decompressed; -1: not open yet */
+    uint64_t size;               /* when it was opened */
+    uint8_t *note_bytes[CORE_NOTE_SEGMENTS_MAX]; /* owned; the notes point into them */
     Elf64_Ehdr header;
     struct core_segments segments;
     struct core_notes notes;
@@ -48,6 +50,9 @@ static inline struct core *core_of(struct spprof_target *target)
 }
 
 /* core_read.c */
+
+/* Bytes of the file itself, all or nothing; one that can no longer be read is told among the problems. */
+bool core_read_file(struct core *core, uint64_t offset, void *buffer, size_t size);
 
 /* Reads from the core, and with_files from the mapped files what the core left out. */
 enum spprof_read_status core_read(struct core *core, uint64_t address, void *buffer, size_t size, bool with_files);

@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -14,6 +13,7 @@
 #include "target/elf_memory.h"
 #include "target/modules.h"
 #include "target/open_in_root.h"
+#include "target/read_at.h"
 
 /* Operations */
 
@@ -66,8 +66,11 @@ static void core_close(struct spprof_target *target)
     elf_file_close(core->given);
     core_notes_free(&core->notes);
     core_segments_free(&core->segments);
-    if (core->bytes != NULL)
-        munmap((void *)(uintptr_t)core->bytes, core->size);
+    for (size_t i = 0; i < CORE_NOTE_SEGMENTS_MAX; i++)
+        free(core->note_bytes[i]);
+    if (core->fd >= 0)
+        close(core->fd);
+    free(core->path);
     free(core->sysroot);
     free(core->given_path);
     free(core);
@@ -112,29 +115,25 @@ static struct spprof_error *open_core_file(const char *path, int *fd)
     return NULL;
 }
 
-static struct spprof_error *map_file(struct core *core, int fd, const char *path)
+static struct spprof_error *cannot_read(const char *path, int number)
 {
-    struct stat status;
-    if (fstat(fd, &status) != 0)
-        return spprof_error_new(SPPROF_ERROR_UNREADABLE, "cannot read core file %s: %s", path, strerror(errno));
-    if (status.st_size == 0) /* nothing was compressed; check_header says so */
-        return NULL;
-    void *bytes = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (bytes == MAP_FAILED)
-        return spprof_error_new(SPPROF_ERROR_UNREADABLE, "cannot map core file %s into memory: %s", path, strerror(errno));
-    core->bytes = bytes;
-    core->size = (uint64_t)status.st_size;
-    return NULL;
+    return spprof_error_new(SPPROF_ERROR_UNREADABLE, "cannot read core file %s: %s", path, read_at_reason(number));
 }
 
 static struct spprof_error *load_file(struct core *core, const char *path)
 {
-    CLEANUP_CLOSE int fd = -1;
-    CLEANUP_CLOSE int plain = -1;
-    TRY(open_core_file(path, &fd));
-    if (compression_of(fd) != NULL)
-        TRY(decompress(fd, path, &core->target.problems, &plain));
-    return map_file(core, plain < 0 ? fd : plain, path);
+    CLEANUP_CLOSE int compressed = -1;
+    struct stat status;
+    TRY(open_core_file(path, &core->fd));
+    if (compression_of(core->fd) != NULL) {
+        compressed = core->fd;
+        core->fd = -1;
+        TRY(decompress(compressed, path, &core->target.problems, &core->fd));
+    }
+    if (fstat(core->fd, &status) != 0)
+        return cannot_read(path, errno);
+    core->size = (uint64_t)status.st_size;
+    return NULL;
 }
 
 static const char *machine_name(const unsigned char *ident, unsigned machine)
@@ -160,10 +159,12 @@ static struct spprof_error *check_header(struct core *core, const char *path)
 {
     const Elf64_Ehdr *header = &core->header;
     const unsigned char *ident = header->e_ident;
-    if (core->size < sizeof *header || memcmp(core->bytes, ELFMAG, SELFMAG) != 0)
+    bool has_header = core->size >= sizeof *header;
+    if (has_header && !read_at(core->fd, 0, &core->header, sizeof core->header))
+        return cannot_read(path, errno);
+    if (!has_header || memcmp(ident, ELFMAG, SELFMAG) != 0)
         return spprof_error_new(SPPROF_ERROR_BAD_FILE, "%s is no core file: it does not begin as an ELF file%s", path,
-                                core->size < sizeof *header ? ", or ends too early" : "");
-    memcpy(&core->header, core->bytes, sizeof core->header);
+                                has_header ? "" : ", or ends too early");
     bool swapped = ident[EI_DATA] == ELFDATA2MSB;
     unsigned type = swapped ? __builtin_bswap16(header->e_type) : header->e_type;
     unsigned machine = swapped ? __builtin_bswap16(header->e_machine) : header->e_machine;
@@ -201,14 +202,24 @@ static enum core_writer writer_of(const struct core *core)
     return has_kernel_notes ? CORE_BY_KERNEL : CORE_BY_EMULATOR;
 }
 
+static struct spprof_error *read_notes(struct core *core)
+{
+    for (size_t i = 0; i < core->segments.note_count; i++) {
+        const struct core_note_segment *notes = &core->segments.notes[i];
+        core->note_bytes[i] = malloc((size_t)notes->size + 1);
+        if (core->note_bytes[i] == NULL)
+            return spprof_error_no_memory();
+        if (core_read_file(core, notes->offset, core->note_bytes[i], (size_t)notes->size))
+            TRY(core_notes_add(&core->notes, core->note_bytes[i], (size_t)notes->size, core->header.e_machine));
+    }
+    return NULL;
+}
+
 static struct spprof_error *read_headers(struct core *core, const char *path)
 {
     TRY(check_header(core, path));
-    TRY(core_segments_read(core->bytes, core->size, &core->header, &core->segments));
-    for (size_t i = 0; i < core->segments.note_count; i++) {
-        const struct core_note_segment *notes = &core->segments.notes[i];
-        TRY(core_notes_add(&core->notes, core->bytes + notes->offset, notes->size, core->header.e_machine));
-    }
+    TRY(core_segments_read(core->fd, core->size, &core->header, &core->segments));
+    TRY(read_notes(core));
     for (size_t i = 0; i < core->segments.count; i++)
         core->holds_written_memory |= core->segments.items[i].writable && core->segments.items[i].dumped > 0;
     core->writer = writer_of(core);
@@ -277,7 +288,9 @@ struct spprof_error *spprof_core_open(const char *path, const struct spprof_core
     if (core == NULL)
         return spprof_error_no_memory();
     core->target.ops = &core_ops;
-    struct spprof_error *error = open_core(core, path, options);
+    core->fd = -1;
+    core->path = strdup(path);
+    struct spprof_error *error = core->path == NULL ? spprof_error_no_memory() : open_core(core, path, options);
     if (error != NULL) {
         spprof_target_close(&core->target);
         return error;

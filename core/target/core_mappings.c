@@ -93,8 +93,11 @@ static uint64_t search_r_debug(struct core *core)
         uint64_t size = segment->dumped < LINKER_SEARCH_MAX ? segment->dumped : LINKER_SEARCH_MAX;
         if (segment->offset > core->size || size > core->size - segment->offset || !segment->writable)
             continue;
+        CLEANUP_FREE uint8_t *bytes = malloc((size_t)size);
+        if (bytes == NULL || !core_read_file(core, segment->offset, bytes, (size_t)size))
+            continue;
         for (uint64_t at = BASE; at + sizeof base <= size; at += sizeof base) {
-            const uint8_t *candidate = core->bytes + segment->offset + at - BASE;
+            const uint8_t *candidate = bytes + at - BASE;
             uint32_t version;
             memcpy(&version, candidate + VERSION, sizeof version);
             if (version >= 1 && version <= 2 && memcmp(candidate + BASE, &base, sizeof base) == 0)

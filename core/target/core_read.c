@@ -1,6 +1,8 @@
+#include <errno.h>
 #include <string.h>
 
 #include "target/core.h"
+#include "target/read_at.h"
 
 const struct core_mapping *core_mapping_at(const struct core *core, uint64_t address)
 {
@@ -37,6 +39,17 @@ static enum spprof_read_status read_from_file(struct core *core, const struct co
     return SPPROF_READ_NOT_IN_CORE;
 }
 
+bool core_read_file(struct core *core, uint64_t offset, void *buffer, size_t size)
+{
+    if (read_at(core->fd, offset, buffer, size))
+        return true;
+    if (errno == 0)
+        spprof_problems_add(&core->target.problems, "core file %s became shorter while it was read: what was cut off is missing here", core->path);
+    else
+        spprof_problems_add(&core->target.problems, "core file %s could not be read to its end: %s", core->path, strerror(errno));
+    return false;
+}
+
 static size_t least(uint64_t a, size_t b)
 {
     return a < b ? (size_t)a : b;
@@ -54,8 +67,7 @@ static enum spprof_read_status read_piece(struct core *core, uint64_t address, v
         uint64_t offset = segment->offset + within;
         if (offset > core->size || *size > core->size - offset)
             return SPPROF_READ_TRUNCATED;
-        memcpy(buffer, core->bytes + offset, *size);
-        return SPPROF_READ_OK;
+        return core_read_file(core, offset, buffer, *size) ? SPPROF_READ_OK : SPPROF_READ_TRUNCATED;
     }
     const struct core_mapping *mapping = core_mapping_at(core, address);
     if (mapping == NULL)

@@ -1,20 +1,20 @@
 #include "target/core_segments.h"
 
+#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
+
+#include "cleanup.h"
+#include "target/read_at.h"
 
 enum { HEADERS_MAX = 1 << 22 }; /* some sixty times what Linux lets a process map by default */
 
 /* The number of headers; from the first section header where 16 bits do not hold it. */
-static uint64_t header_count(const uint8_t *bytes, uint64_t size, const Elf64_Ehdr *header)
+static uint64_t header_count(int fd, const Elf64_Ehdr *header)
 {
     Elf64_Shdr extended;
     if (header->e_phnum != PN_XNUM)
         return header->e_phnum;
-    if (size < sizeof extended || header->e_shoff > size - sizeof extended)
-        return PN_XNUM;
-    memcpy(&extended, bytes + header->e_shoff, sizeof extended);
-    return extended.sh_info;
+    return read_at(fd, header->e_shoff, &extended, sizeof extended) ? extended.sh_info : PN_XNUM;
 }
 
 static int compare_segments(const void *a, const void *b)
@@ -90,10 +90,24 @@ static void add_header(struct core_segments *segments, const Elf64_Phdr *header,
         add_segment(segments, header);
 }
 
-struct spprof_error *core_segments_read(const uint8_t *bytes, uint64_t size, const Elf64_Ehdr *header, struct core_segments *segments)
+/* In pieces: a damaged core may tell of millions. */
+static struct spprof_error *read_headers(int fd, uint64_t size, uint64_t start, uint64_t count, struct core_segments *segments)
+{
+    enum { PIECE = 256 };
+    Elf64_Phdr piece[PIECE];
+    for (uint64_t i = 0; i < count; i++) {
+        uint64_t left = count - i < PIECE ? count - i : PIECE;
+        if (i % PIECE == 0 && !read_at(fd, start + i * sizeof *piece, piece, (size_t)left * sizeof *piece))
+            return spprof_error_new(SPPROF_ERROR_UNREADABLE, "cannot read the program headers of the core file: %s", read_at_reason(errno));
+        add_header(segments, &piece[i % PIECE], size);
+    }
+    return NULL;
+}
+
+struct spprof_error *core_segments_read(int fd, uint64_t size, const Elf64_Ehdr *header, struct core_segments *segments)
 {
     *segments = (struct core_segments){0};
-    uint64_t count = header_count(bytes, size, header);
+    uint64_t count = header_count(fd, header);
     uint64_t there = header->e_phoff < size ? (size - header->e_phoff) / sizeof(Elf64_Phdr) : 0;
     if (there > HEADERS_MAX)
         there = HEADERS_MAX;
@@ -104,11 +118,7 @@ struct spprof_error *core_segments_read(const uint8_t *bytes, uint64_t size, con
     segments->items = calloc(count == 0 ? 1 : (size_t)count, sizeof *segments->items);
     if (segments->items == NULL)
         return spprof_error_no_memory();
-    for (uint64_t i = 0; i < count; i++) {
-        Elf64_Phdr segment;
-        memcpy(&segment, bytes + header->e_phoff + i * sizeof segment, sizeof segment);
-        add_header(segments, &segment, size);
-    }
+    TRY(read_headers(fd, size, header->e_phoff, count, segments));
     if (!is_sorted(segments))
         qsort(segments->items, segments->count, sizeof *segments->items, compare_segments);
     cut_overlaps(segments);

@@ -32,8 +32,8 @@ struct core_segments {
     size_t senseless;    /* headers left out because their numbers cannot be; or because the file ends before them */
 };
 
-/* Reads the headers that the ELF header tells of; size is that of the file, of which bytes is the mapping. Errors: NO_MEMORY. */
-struct spprof_error *core_segments_read(const uint8_t *bytes, uint64_t size, const Elf64_Ehdr *header, struct core_segments *segments);
+/* Reads the headers that the ELF header tells of; size is that of the file. Errors: NO_MEMORY, UNREADABLE. */
+struct spprof_error *core_segments_read(int fd, uint64_t size, const Elf64_Ehdr *header, struct core_segments *segments);
 void core_segments_free(struct core_segments *segments);
 
 /* The index of the last segment that starts at or below address; count where there is none. */

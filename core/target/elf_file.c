@@ -1,27 +1,16 @@
 #include "target/elf_file.h"
 
-#include <errno.h>
 #include <gelf.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "target/read_at.h"
 
 bool elf_file_read(const struct elf_file *file, uint64_t offset, void *buffer, size_t size)
 {
-    char *bytes = buffer;
-    for (size_t done = 0; done < size;) {
-        if (offset > INT64_MAX - size)
-            return false;
-        ssize_t got = pread(file->fd, bytes + done, size - done, (off_t)(offset + done));
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return false;
-        done += (size_t)got;
-    }
-    return true;
+    return read_at(file->fd, offset, buffer, size);
 }
 
 /* Serves the file as the loader would lay it out, at the addresses it was linked for: what PT_LOAD takes from the file. */

@@ -1,7 +1,11 @@
 /* Core files that no kernel writes: headers and notes that lie, very many segments, files that are no cores. */
 #include "made_cores.h"
 
+#include <fcntl.h>
 #include <time.h>
+#include <unistd.h>
+
+#include "target/core.h"
 
 static void test_lying_program_headers(void **state)
 {
@@ -158,6 +162,32 @@ static void test_no_cores(void **state)
     }
 }
 
+/* Cut off behind its headers and notes after it was opened, as by a full disk, or by one who copies over it. */
+static void test_becomes_shorter(void **state)
+{
+    (void)state;
+    const char *path = save_core(make_plain_core(), "shrinking");
+    struct spprof_target *target = open_core(path);
+    assert_status(target, heap, sizeof heap_bytes, SPPROF_READ_OK);
+    assert_int_equal(truncate(path, 2048), 0);
+    assert_status(target, heap, sizeof heap_bytes, SPPROF_READ_TRUNCATED);
+    assert_problem(target, "became shorter while it was read");
+    spprof_target_close(target);
+}
+
+/* A disk that fails, played by a directory in place of the file: the kernel refuses to read either. */
+static void test_fails_to_be_read(void **state)
+{
+    (void)state;
+    struct spprof_target *target = open_core(save_core(make_plain_core(), "failing"));
+    int directory = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    assert_true(dup2(directory, core_of(target)->fd) >= 0);
+    close(directory);
+    assert_status(target, heap, sizeof heap_bytes, SPPROF_READ_TRUNCATED);
+    assert_problem(target, "could not be read to its end: Is a directory");
+    spprof_target_close(target);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -165,6 +195,8 @@ int main(void)
         cmocka_unit_test(test_many_segments),
         cmocka_unit_test(test_lying_notes),
         cmocka_unit_test(test_no_cores),
+        cmocka_unit_test(test_becomes_shorter),
+        cmocka_unit_test(test_fails_to_be_read),
     };
     return cmocka_run_group_tests(tests, make_contents, remove_directory);
 }
