@@ -17,7 +17,7 @@ static enum copy_status sane_count(struct reader *reader, const char *what, uint
 static enum copy_status open_lookup_keys(struct reader *reader, uint64_t keys, const char *what, struct dict_view *view)
 {
     const struct layout *layout = reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     STEP(reader_struct(reader, keys, (size_t)LAYOUT(layout, dict_keys, indices), what, &data));
     uint64_t size = field_u64(data, LAYOUT(layout, dict_keys, size));
     uint64_t count = field_u64(data, LAYOUT(layout, dict_keys, nentries));
@@ -33,11 +33,11 @@ static enum copy_status open_lookup_keys(struct reader *reader, uint64_t keys, c
 static enum copy_status open_log2_keys(struct reader *reader, uint64_t keys, const char *what, struct dict_view *view)
 {
     const struct layout *layout = reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     STEP(reader_struct(reader, keys, (size_t)LAYOUT(layout, dict_keys, indices), what, &data));
-    unsigned log2_size = data[LAYOUT(layout, dict_keys, log2_size)];
-    unsigned log2_bytes = data[LAYOUT(layout, dict_keys, log2_index_bytes)];
-    unsigned kind = data[LAYOUT(layout, dict_keys, kind)];
+    unsigned log2_size = field_u8(data, LAYOUT(layout, dict_keys, log2_size));
+    unsigned log2_bytes = field_u8(data, LAYOUT(layout, dict_keys, log2_index_bytes));
+    unsigned kind = field_u8(data, LAYOUT(layout, dict_keys, kind));
     uint64_t count = field_u64(data, LAYOUT(layout, dict_keys, nentries));
     if (log2_size > 32 || log2_bytes > 35 || kind > KEYS_SPLIT)
         return reader_fail(reader, "%s is no sane dict", what);
@@ -71,19 +71,19 @@ static uint64_t values_array(const struct layout *layout, uint64_t values)
 static enum copy_status find_order(struct reader *reader, uint64_t values, struct dict_view *view)
 {
     const struct layout *layout = reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     view->split_values = values_array(layout, values);
     if (layout->rules->dict_keys == DICT_KEYS_LOOKUP)
         return COPY_READY;
     if (LAYOUT(layout, dict_values, capacity) == LAYOUT_ABSENT) {
         STEP(reader_bytes(reader, values - 2, 1, "the values of a dict", &data));
-        view->order_count = data[0];
+        view->order_count = field_u8(data, 0);
         view->order = values - 3;
         view->order_backwards = true;
     } else {
         STEP(reader_bytes(reader, values, (size_t)LAYOUT(layout, dict_values, values), "the values of a dict", &data));
-        view->order_count = data[LAYOUT(layout, dict_values, size)];
-        view->order = view->split_values + (uint64_t)data[LAYOUT(layout, dict_values, capacity)] * 8;
+        view->order_count = field_u8(data, LAYOUT(layout, dict_values, size));
+        view->order = view->split_values + (uint64_t)field_u8(data, LAYOUT(layout, dict_values, capacity)) * 8;
     }
     if (view->order_count > view->count)
         view->order_count = view->count;
@@ -93,7 +93,7 @@ static enum copy_status find_order(struct reader *reader, uint64_t values, struc
 enum copy_status dict_open(struct reader *reader, uint64_t dict, const char *what, struct dict_view *view)
 {
     const struct layout *layout = reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     STEP(reader_expect(reader, dict, TYPE_FLAG_DICT, what));
     STEP(reader_struct(reader, dict, (size_t)LAYOUT(layout, dict, values) + 8, what, &data));
     uint64_t keys = field_u64(data, LAYOUT(layout, dict, keys));
@@ -104,9 +104,9 @@ enum copy_status dict_open(struct reader *reader, uint64_t dict, const char *wha
 
 enum copy_status dict_entry(struct reader *reader, const struct dict_view *view, size_t index, uint64_t *key, uint64_t *value)
 {
-    const uint8_t *data;
+    struct bytes data;
     STEP(reader_struct(reader, view->entries, view->count * view->entry_size, "the entries of a dict", &data));
-    const uint8_t *entry = data + index * view->entry_size + view->key_offset;
+    struct bytes entry = bytes_from(data, index * view->entry_size + view->key_offset);
     *key = field_u64(entry, 0);
     *value = field_u64(entry, 8);
     if (view->split_values != 0) {
@@ -125,20 +125,20 @@ size_t dict_places(const struct dict_view *view)
 
 static enum copy_status entry_at_place(struct reader *reader, const struct dict_view *view, size_t place, size_t *index)
 {
-    const uint8_t *data;
+    struct bytes data;
     *index = place;
     if (view->order == 0)
         return COPY_READY;
     uint64_t first = view->order_backwards ? view->order - (view->order_count - 1) : view->order;
     STEP(reader_bytes(reader, first, view->order_count, "the order of a dict", &data));
-    *index = data[view->order_backwards ? view->order_count - 1 - place : place];
+    *index = field_u8(data, (int64_t)(view->order_backwards ? view->order_count - 1 - place : place));
     return COPY_READY;
 }
 
 enum copy_status dict_at(struct reader *reader, const struct dict_view *view, size_t place, uint64_t *key, uint64_t *value)
 {
     enum { BLOCK = 64 };
-    const uint8_t *data;
+    struct bytes data;
     size_t index;
     *key = *value = 0;
     STEP(entry_at_place(reader, view, place, &index));
@@ -146,7 +146,7 @@ enum copy_status dict_at(struct reader *reader, const struct dict_view *view, si
         return COPY_READY;
     size_t first = index / BLOCK * BLOCK, count = view->count - first < BLOCK ? view->count - first : BLOCK;
     STEP(reader_struct(reader, view->entries + first * view->entry_size, count * view->entry_size, "the entries of a dict", &data));
-    const uint8_t *entry = data + (index - first) * view->entry_size + view->key_offset;
+    struct bytes entry = bytes_from(data, (index - first) * view->entry_size + view->key_offset);
     *key = field_u64(entry, 0);
     *value = field_u64(entry, 8);
     if (view->split_values != 0) {
@@ -209,7 +209,7 @@ struct instance_type {
 static enum copy_status read_instance_type(struct reader *reader, uint64_t object, const char *what, struct instance_type *type)
 {
     const struct layout *layout = reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     uint64_t address;
     STEP(reader_type(reader, object, what, &address, &type->flags));
     STEP(reader_struct(reader, address, (size_t)LAYOUT(layout, type, dictoffset) + 8, "a type", &data));
@@ -250,7 +250,7 @@ static enum copy_status managed_dict(struct reader *reader, uint64_t object, con
 /* An instance of a type without a fixed size keeps its dict behind its items: _PyObject_DictPointer, Objects/object.c of 3.9 to 3.11. */
 static enum copy_status dict_behind_items(struct reader *reader, uint64_t object, const struct instance_type *type, uint64_t *dict)
 {
-    const uint8_t *data;
+    struct bytes data;
     STEP(reader_struct(reader, object, (size_t)LAYOUT(reader->layout, variable_object, ob_size) + 8, "an instance", &data));
     int64_t count = field_i64(data, LAYOUT(reader->layout, variable_object, ob_size));
     if (count < 0)

@@ -8,7 +8,7 @@ enum {
     DIGITS_IN_WORD = 3,
 };
 
-static uint64_t digit_count(const struct layout *layout, const uint8_t *data, bool *negative)
+static uint64_t digit_count(const struct layout *layout, struct bytes data, bool *negative)
 {
     int32_t tag = LAYOUT(layout, integer, tag);
     if (tag == LAYOUT_ABSENT) { /* before 3.12 the sign is that of ob_size */
@@ -24,7 +24,7 @@ static uint64_t digit_count(const struct layout *layout, const uint8_t *data, bo
 static enum copy_status read_magnitude(struct reader *reader, uint64_t object, const char *what, bool *fits, bool *negative, uint64_t *value)
 {
     const struct layout *layout = reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     uint64_t type, flags;
     *fits = false;
     STEP(reader_type(reader, object, what, &type, &flags));

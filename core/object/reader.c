@@ -15,15 +15,16 @@ enum copy_status reader_fail(struct reader *reader, const char *format, ...)
     return COPY_FAILED;
 }
 
-enum copy_status reader_bytes(struct reader *reader, uint64_t address, size_t size, const char *what, const uint8_t **data)
+enum copy_status reader_bytes(struct reader *reader, uint64_t address, size_t size, const char *what, struct bytes *data)
 {
-    enum copy_status status = copy_want(reader->copy, address, size, data);
+    enum copy_status status = copy_want(reader->copy, address, size, &data->at);
+    data->size = status == COPY_READY ? size : 0;
     if (status == COPY_FAILED)
         return reader_fail(reader, "%s at 0x%" PRIx64 " %s", what, address, target_read_reason(copy_failure(reader->copy, address)));
     return status;
 }
 
-enum copy_status reader_struct(struct reader *reader, uint64_t address, size_t size, const char *what, const uint8_t **data)
+enum copy_status reader_struct(struct reader *reader, uint64_t address, size_t size, const char *what, struct bytes *data)
 {
     if (address == 0)
         return reader_fail(reader, "%s is a null pointer", what);
@@ -34,13 +35,13 @@ enum copy_status reader_struct(struct reader *reader, uint64_t address, size_t s
 
 enum copy_status reader_pointer(struct reader *reader, uint64_t address, const char *what, uint64_t *value)
 {
-    const uint8_t *data;
+    struct bytes data;
     STEP(reader_struct(reader, address, 8, what, &data));
     *value = field_u64(data, 0);
     return COPY_READY;
 }
 
-uint64_t reader_long(const struct reader *reader, const uint8_t *data, int32_t offset)
+uint64_t reader_long(const struct reader *reader, struct bytes data, int32_t offset)
 {
     return copy_target(reader->copy)->long_size == sizeof(uint32_t) ? field_u32(data, offset) : field_u64(data, offset);
 }
@@ -48,7 +49,7 @@ uint64_t reader_long(const struct reader *reader, const uint8_t *data, int32_t o
 enum copy_status reader_type(struct reader *reader, uint64_t object, const char *what, uint64_t *type, uint64_t *flags)
 {
     const struct layout *layout = reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     STEP(reader_struct(reader, object, (size_t)LAYOUT(layout, object, size), what, &data));
     *type = field_u64(data, LAYOUT(layout, object, type));
     STEP(reader_struct(reader, *type, (size_t)LAYOUT(layout, type, flags) + 8, "a type", &data));

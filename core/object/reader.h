@@ -7,9 +7,9 @@
 
 #include <stdbool.h>
 #include <stdint.h>
-#include <string.h>
 
 #include "layout/layout.h"
+#include "target/bytes.h"
 #include "target/copy.h"
 
 struct reader {
@@ -27,10 +27,10 @@ struct reader {
     } while (0)
 
 /* size bytes at address; what names them in the reason. The address must be a pointer to an object or struct: aligned, not null. */
-enum copy_status reader_struct(struct reader *reader, uint64_t address, size_t size, const char *what, const uint8_t **data);
+enum copy_status reader_struct(struct reader *reader, uint64_t address, size_t size, const char *what, struct bytes *data);
 
 /* The same without alignment, for text and tables of bytes. */
-enum copy_status reader_bytes(struct reader *reader, uint64_t address, size_t size, const char *what, const uint8_t **data);
+enum copy_status reader_bytes(struct reader *reader, uint64_t address, size_t size, const char *what, struct bytes *data);
 
 enum copy_status reader_pointer(struct reader *reader, uint64_t address, const char *what, uint64_t *value);
 
@@ -58,31 +58,6 @@ enum copy_status reader_type(struct reader *reader, uint64_t object, const char 
 enum copy_status reader_expect(struct reader *reader, uint64_t object, enum type_flag flag, const char *what);
 
 /* A field of type unsigned long in bytes that were read: of 8 bytes, and of 4 where the target is Windows. */
-uint64_t reader_long(const struct reader *reader, const uint8_t *data, int32_t offset);
-
-/* Fields in bytes that were read. Little-endian, as all targets are; memcpy since the target's alignment is not ours. */
-static inline uint64_t field_u64(const uint8_t *data, int32_t offset)
-{
-    uint64_t value;
-    memcpy(&value, data + offset, sizeof value);
-    return value;
-}
-
-static inline uint32_t field_u32(const uint8_t *data, int32_t offset)
-{
-    uint32_t value;
-    memcpy(&value, data + offset, sizeof value);
-    return value;
-}
-
-static inline int32_t field_i32(const uint8_t *data, int32_t offset)
-{
-    return (int32_t)field_u32(data, offset);
-}
-
-static inline int64_t field_i64(const uint8_t *data, int32_t offset)
-{
-    return (int64_t)field_u64(data, offset);
-}
+uint64_t reader_long(const struct reader *reader, struct bytes data, int32_t offset);
 
 #endif

@@ -34,7 +34,7 @@ static enum copy_status separate_characters(struct reader *reader, uint64_t obje
                                             struct characters *characters)
 {
     const struct layout *layout = reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     STEP(reader_struct(reader, object, (size_t)LAYOUT(layout, unicode, legacy_data) + 8, what, &data));
     uint64_t address = field_u64(data, LAYOUT(layout, unicode, legacy_data));
     uint64_t length = field_u64(data, LAYOUT(layout, unicode, length));
@@ -50,7 +50,9 @@ static enum copy_status separate_characters(struct reader *reader, uint64_t obje
     characters->length = characters->cut ? limit.length : (size_t)length;
     if (characters->length == 0)
         return COPY_READY;
-    return reader_bytes(reader, address, characters->length * characters->width, what, &characters->data);
+    STEP(reader_bytes(reader, address, characters->length * characters->width, what, &data));
+    characters->data = data.at;
+    return COPY_READY;
 }
 
 static enum copy_status find_characters(struct reader *reader, uint64_t object, const char *what, struct limit limit,
@@ -58,7 +60,7 @@ static enum copy_status find_characters(struct reader *reader, uint64_t object, 
 {
     const struct layout *layout = reader->layout;
     const struct layout_rules *rules = layout->rules;
-    const uint8_t *data;
+    struct bytes data;
     *characters = (struct characters){.data = NULL};
     STEP(reader_expect(reader, object, TYPE_FLAG_UNICODE, what));
     size_t header = (size_t)LAYOUT(layout, unicode, ascii_size);
@@ -81,7 +83,7 @@ static enum copy_status find_characters(struct reader *reader, uint64_t object, 
     if (!ascii)
         header = (size_t)LAYOUT(layout, unicode, compact_size);
     STEP(reader_struct(reader, object, header + (size_t)length * kind, what, &data));
-    *characters = (struct characters){data + header, (size_t)length, kind, cut};
+    *characters = (struct characters){data.at + header, (size_t)length, kind, cut};
     return COPY_READY;
 }
 
@@ -158,7 +160,7 @@ enum copy_status string_peek(struct reader *reader, uint64_t object, const char 
 enum copy_status string_equals(struct reader *reader, uint64_t object, const char *ascii, bool *equal)
 {
     const struct layout *layout = reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     uint64_t type, flags;
     *equal = false;
     size_t length = strlen(ascii);
@@ -177,7 +179,7 @@ enum copy_status string_equals(struct reader *reader, uint64_t object, const cha
 static enum copy_status bytes_header(struct reader *reader, uint64_t object, const char *what, uint64_t *size)
 {
     const struct layout *layout = reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     STEP(reader_struct(reader, object, (size_t)LAYOUT(layout, bytes, data), what, &data));
     *size = field_u64(data, LAYOUT(layout, bytes, size));
     return COPY_READY;
@@ -191,13 +193,14 @@ enum copy_status bytes_size(struct reader *reader, uint64_t object, const char *
 
 enum copy_status bytes_read(struct reader *reader, uint64_t object, const char *what, size_t limit, const uint8_t **data, size_t *size)
 {
+    struct bytes whole;
     uint64_t length;
     STEP(bytes_size(reader, object, what, &length));
     if (length > limit)
         return reader_fail(reader, "%s at 0x%" PRIx64 " claims %" PRIu64 " bytes, more than can be right", what, object, length);
     size_t header = (size_t)LAYOUT(reader->layout, bytes, data);
-    STEP(reader_struct(reader, object, header + (size_t)length, what, data));
-    *data += header;
+    STEP(reader_struct(reader, object, header + (size_t)length, what, &whole));
+    *data = whole.at + header;
     *size = (size_t)length;
     return COPY_READY;
 }

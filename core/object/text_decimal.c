@@ -16,12 +16,12 @@ struct decimal {
 static enum copy_status read_decimal(struct writer *writer, uint64_t object, struct decimal *decimal)
 {
     const struct layout *layout = writer->reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     if (LAYOUT(layout, decimal, data) == LAYOUT_ABSENT)
         return reader_fail(writer->reader, "how it is laid out is not known");
     STEP(reader_struct(writer->reader, object, (size_t)LAYOUT(layout, decimal, data) + 8, "a Decimal", &data));
     *decimal = (struct decimal){
-        .flags = data[LAYOUT(layout, decimal, flags)],
+        .flags = field_u8(data, LAYOUT(layout, decimal, flags)),
         .exponent = field_i64(data, LAYOUT(layout, decimal, exponent)),
         .digits = field_i64(data, LAYOUT(layout, decimal, digits)),
         .length = field_u64(data, LAYOUT(layout, decimal, length)),
@@ -34,7 +34,7 @@ static enum copy_status read_decimal(struct writer *writer, uint64_t object, str
 
 static enum copy_status read_coefficient(struct writer *writer, const struct decimal *decimal, struct text *digits)
 {
-    const uint8_t *data;
+    struct bytes data;
     if (decimal->length == 0)
         return COPY_READY;
     STEP(reader_struct(writer->reader, decimal->data, (size_t)decimal->length * 8, "its digits", &data));

@@ -16,10 +16,10 @@ struct slot {
 
 static enum copy_status read_slot(struct writer *writer, uint64_t object, const struct type_info *type, uint64_t index, struct slot *slot)
 {
-    const uint8_t *data;
+    struct bytes data;
     slot->value = 0;
     STEP(reader_struct(writer->reader, type->slots.members, (size_t)type->slots.count * MEMBER_SIZE, "the slots of a class", &data));
-    data += index * MEMBER_SIZE;
+    data = bytes_from(data, index * MEMBER_SIZE);
     uint32_t kind = field_u32(data, MEMBER_TYPE);
     int64_t offset = field_i64(data, MEMBER_OFFSET);
     STEP(read_c_string(writer->reader, field_u64(data, MEMBER_NAME), "the name of a slot", slot->name, sizeof slot->name));

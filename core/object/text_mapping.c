@@ -164,7 +164,7 @@ static enum copy_status read_count(struct writer *writer, uint64_t object, doubl
 {
     enum { EXACT_BITS = 53 };
     const struct layout *layout = writer->reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     struct type_info *info;
     uint64_t type, flags;
     int64_t count;
@@ -181,7 +181,8 @@ static enum copy_status read_count(struct writer *writer, uint64_t object, doubl
     if (!*fits)
         return COPY_READY;
     STEP(reader_struct(writer->reader, object, (size_t)LAYOUT(layout, float_object, value) + 8, "a count", &data));
-    memcpy(value, data + LAYOUT(layout, float_object, value), sizeof *value);
+    uint64_t bits = field_u64(data, LAYOUT(layout, float_object, value));
+    memcpy(value, &bits, sizeof *value);
     return COPY_READY;
 }
 

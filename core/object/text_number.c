@@ -19,7 +19,7 @@ enum {
 };
 
 struct integer {
-    const uint8_t *digits;
+    struct bytes digits;
     uint64_t count;
     bool negative;
 };
@@ -27,7 +27,7 @@ struct integer {
 static enum copy_status read_integer(struct writer *writer, uint64_t object, struct integer *integer)
 {
     const struct layout *layout = writer->reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     int32_t tag = LAYOUT(layout, integer, tag);
     size_t header = (size_t)LAYOUT(layout, integer, digits);
     STEP(reader_struct(writer->reader, object, header, "an int", &data));
@@ -42,11 +42,11 @@ static enum copy_status read_integer(struct writer *writer, uint64_t object, str
     }
     if (integer->count > TARGET_DIGITS_MAX)
         return reader_fail(writer->reader, "it claims %" PRIu64 " digits", integer->count);
-    integer->digits = NULL;
+    integer->digits = bytes_none();
     if (integer->count == 0)
         return COPY_READY;
     STEP(reader_struct(writer->reader, object, header + (size_t)integer->count * 4, "the digits of an int", &data));
-    integer->digits = data + header;
+    integer->digits = bytes_from(data, header);
     return COPY_READY;
 }
 

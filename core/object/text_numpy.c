@@ -36,14 +36,14 @@ struct array {
 
 static enum copy_status read_element(struct writer *writer, uint64_t descr, struct element *element)
 {
-    const uint8_t *data;
+    struct bytes data;
     size_t head = (size_t)LAYOUT(writer->reader->layout, object, size);
     STEP(reader_struct(writer->reader, descr, head + DESCR_SIZE, "its dtype", &data));
-    data += head;
+    data = bytes_from(data, head);
     uint64_t alignment = field_u64(data, DESCR_NEW_ALIGNMENT);
     bool is_new = alignment > 0 && alignment <= ALIGNMENT_MAX;
     uint64_t size = is_new ? field_u64(data, DESCR_NEW_ITEM_SIZE) : field_u32(data, DESCR_OLD_ITEM_SIZE);
-    *element = (struct element){(char)data[DESCR_KIND], (char)data[DESCR_TYPE], data[DESCR_BYTE_ORDER] == '>', (size_t)size};
+    *element = (struct element){(char)field_u8(data, DESCR_KIND), (char)field_u8(data, DESCR_TYPE), field_u8(data, DESCR_BYTE_ORDER) == '>', (size_t)size};
     if (size > ITEM_MAX)
         return reader_fail(writer->reader, "its dtype has %" PRIu64 " bytes an item", size);
     return COPY_READY;
@@ -51,7 +51,7 @@ static enum copy_status read_element(struct writer *writer, uint64_t descr, stru
 
 static enum copy_status read_dimensions(struct writer *writer, uint64_t dimensions, uint64_t strides, struct array *array)
 {
-    const uint8_t *sizes, *steps;
+    struct bytes sizes, steps;
     array->count = 1;
     if (array->dimension_count == 0)
         return COPY_READY;
@@ -68,10 +68,10 @@ static enum copy_status read_dimensions(struct writer *writer, uint64_t dimensio
 
 static enum copy_status read_array(struct writer *writer, uint64_t object, struct array *array)
 {
-    const uint8_t *data;
+    struct bytes data;
     size_t head = (size_t)LAYOUT(writer->reader->layout, object, size);
     STEP(reader_struct(writer->reader, object, head + ARRAY_SIZE, "an array", &data));
-    data += head;
+    data = bytes_from(data, head);
     array->data = field_u64(data, ARRAY_DATA);
     uint32_t count = field_u32(data, ARRAY_DIMENSION_COUNT);
     uint64_t dimensions = field_u64(data, ARRAY_DIMENSIONS), strides = field_u64(data, ARRAY_STRIDES);
@@ -178,7 +178,7 @@ static void put_element(struct writer *writer, const struct element *element, co
     bool pair = element->kind == 'c';
     size_t unit = pair ? element->size / 2 : element->size;
     if (element->kind == 'O' && element->size == 8) {
-        uint64_t object = field_u64(bytes, 0);
+        uint64_t object = field_u64((struct bytes){bytes, element->size}, 0);
         object != 0 ? put_value(writer, object) : put(writer, "None");
         return;
     }
@@ -209,7 +209,7 @@ static uint64_t item_address(const struct array *array, uint64_t place)
 static enum copy_status put_elements(struct writer *writer, const struct array *array)
 {
     uint64_t shown = array->count < writer->limits->items ? array->count : writer->limits->items;
-    const uint8_t *data;
+    struct bytes data;
     enum copy_status all = COPY_READY;
     for (uint64_t i = 0; i < shown && array->element.size > 0; i++) {
         enum copy_status status = reader_bytes(writer->reader, item_address(array, i), array->element.size, "an item", &data);
@@ -219,7 +219,7 @@ static enum copy_status put_elements(struct writer *writer, const struct array *
             all = status;
         put_separator(writer, (size_t)i);
         if (status == COPY_READY)
-            put_element(writer, &array->element, data);
+            put_element(writer, &array->element, data.at);
     }
     if (array->count > shown)
         put_separator(writer, (size_t)shown);
@@ -262,13 +262,13 @@ enum copy_status write_numpy_scalar(struct writer *writer, uint64_t object, cons
         {"timedelta64", {'m', 'm', false, 8}},
     };
     size_t head = (size_t)LAYOUT(writer->reader->layout, object, size);
-    const uint8_t *data;
+    struct bytes data;
     for (size_t i = 0; i < sizeof scalars / sizeof *scalars; i++) {
         if (strcmp(type->short_name, scalars[i].name) != 0)
             continue;
         STEP(reader_struct(writer->reader, object, head + scalars[i].element.size, "a scalar", &data));
         put_format(writer, "%s(", type->name);
-        put_element(writer, &scalars[i].element, data + head);
+        put_element(writer, &scalars[i].element, data.at + head);
         put(writer, ")");
         return COPY_READY;
     }
@@ -318,12 +318,12 @@ static enum copy_status index_length(struct writer *writer, uint64_t index, uint
 static enum copy_status find_axes(struct writer *writer, uint64_t manager, uint64_t *axes)
 {
     enum { FIELDS = 4 };
-    const uint8_t *data;
+    struct bytes data;
     size_t head = (size_t)LAYOUT(writer->reader->layout, object, size);
     *axes = 0;
     STEP(reader_struct(writer->reader, manager, head + FIELDS * 8, "a block manager", &data));
     for (int32_t i = 0; i < FIELDS && *axes == 0; i++) {
-        uint64_t type, flags, field = field_u64(data, (int32_t)head + i * 8);
+        uint64_t type, flags, field = field_u64(data, (int64_t)head + i * 8);
         enum copy_status status = reader_type(writer->reader, field, "a field", &type, &flags);
         if (status == COPY_PENDING)
             return status;

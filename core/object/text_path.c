@@ -48,7 +48,7 @@ static enum copy_status add_string(struct writer *writer, struct path *path, uin
 static enum copy_status add_list(struct writer *writer, struct path *path, uint64_t list)
 {
     const struct layout *layout = writer->reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     uint64_t count, items;
     STEP(reader_expect(writer->reader, list, TYPE_FLAG_LIST, "the parts of a path"));
     STEP(read_field(writer, list, LAYOUT(layout, variable_object, ob_size), "the parts of a path", &count));

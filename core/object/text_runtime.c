@@ -36,7 +36,7 @@ static enum copy_status put_module_by_spec(struct writer *writer, uint64_t spec)
     STEP(is_type(writer, loader, "NoneType", &no_loader));
     if (has_location != 0) {
         STEP(type_of(writer, has_location, &type));
-        const uint8_t *data;
+        struct bytes data;
         int32_t digits = LAYOUT(writer->reader->layout, integer, digits);
         STEP(reader_struct(writer->reader, has_location, (size_t)digits + 4, "its spec", &data));
         located = strcmp(type->name, "bool") == 0 && field_u32(data, digits) != 0;
@@ -155,7 +155,7 @@ enum copy_status write_weakref(struct writer *writer, uint64_t object, const str
 enum copy_status write_code(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     uint64_t name, file;
     (void)type;
     STEP(read_field(writer, object, LAYOUT(layout, code, name), "its name", &name));
@@ -200,7 +200,7 @@ static enum copy_status generator_state(struct writer *writer, uint64_t object, 
 {
     const struct layout *layout = writer->reader->layout;
     const struct layout_rules *rules = layout->rules;
-    const uint8_t *data;
+    struct bytes data;
     *frame = object + (uint64_t)LAYOUT(layout, generator, frame);
     *state = GENERATOR_FINISHED;
     if (rules->frames == FRAME_INTERPRETER) {
@@ -212,14 +212,14 @@ static enum copy_status generator_state(struct writer *writer, uint64_t object, 
         int32_t offset = LAYOUT(layout, frame_object, state);
         if (offset == LAYOUT_ABSENT) { /* 3.9 */
             STEP(reader_bytes(writer->reader, object + (uint64_t)LAYOUT(layout, generator, running), 1, "its state", &data));
-            bool running = data[0] != 0;
+            bool running = field_u8(data, 0) != 0;
             STEP(reader_bytes(writer->reader, *frame + (uint64_t)LAYOUT(layout, frame_object, lasti), 4, "its frame", &data));
             *state = running ? GENERATOR_RUNNING : field_i32(data, 0) < 0 ? GENERATOR_CREATED : GENERATOR_SUSPENDED;
             return COPY_READY;
         }
         STEP(reader_bytes(writer->reader, *frame + (uint64_t)offset, 1, "its state", &data));
     }
-    int index = (int8_t)data[0] + GENERATOR_STATE_LOWEST;
+    int index = (int8_t)field_u8(data, 0) + GENERATOR_STATE_LOWEST;
     *state = index >= 0 && index < GENERATOR_STATES ? (enum generator_state)rules->generator_states[index] : GENERATOR_FINISHED;
     return COPY_READY;
 }

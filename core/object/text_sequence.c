@@ -8,7 +8,7 @@ enum { DEQUE_BLOCK_ITEMS = 64 /* BLOCKLEN, Modules/_collectionsmodule.c */ };
 /* Of so many pointers in a row those that the limit lets through are put, with separators. */
 static enum copy_status put_items(struct writer *writer, uint64_t items, uint64_t count)
 {
-    const uint8_t *data;
+    struct bytes data;
     size_t shown = count < writer->limits->items ? (size_t)count : writer->limits->items;
     if (count > INT64_MAX / 8)
         return reader_fail(writer->reader, "it claims %" PRIu64 " items", count);
@@ -84,7 +84,7 @@ enum copy_status write_list(struct writer *writer, uint64_t object, const struct
 static enum copy_status put_set_items(struct writer *writer, uint64_t object)
 {
     const struct layout *layout = writer->reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     uint64_t mask, table, block = 64, entry_size = (uint64_t)LAYOUT(layout, set_entry, size);
     size_t index = 0;
     STEP(read_field(writer, object, LAYOUT(layout, set, mask), "its size", &mask));
@@ -94,7 +94,7 @@ static enum copy_status put_set_items(struct writer *writer, uint64_t object)
     for (uint64_t place = 0; place <= mask; place++) {
         uint64_t first = place / block * block, count = mask + 1 - first < block ? mask + 1 - first : block;
         STEP(reader_struct(writer->reader, table + first * entry_size, (size_t)(count * entry_size), "its table", &data));
-        const uint8_t *entry = data + (place - first) * entry_size;
+        struct bytes entry = bytes_from(data, (place - first) * entry_size);
         uint64_t key = field_u64(entry, LAYOUT(layout, set_entry, key));
         if (key == 0 || field_i64(entry, LAYOUT(layout, set_entry, hash)) == -1)
             continue;
@@ -132,7 +132,7 @@ enum copy_status write_set(struct writer *writer, uint64_t object, const struct 
 static enum copy_status put_deque_items(struct writer *writer, uint64_t object, uint64_t count)
 {
     const struct layout *layout = writer->reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     uint64_t block, at;
     STEP(read_field(writer, object, LAYOUT(layout, deque, left_block), "its first block", &block));
     STEP(read_field(writer, object, LAYOUT(layout, deque, left_index), "its first index", &at));
@@ -246,13 +246,13 @@ static void put_array_item(struct writer *writer, char code, const uint8_t *item
 enum copy_status write_array(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     uint64_t count, items, descr;
     STEP(read_field(writer, object, LAYOUT(layout, variable_object, ob_size), "its size", &count));
     STEP(read_field(writer, object, LAYOUT(layout, array, items), "its items", &items));
     STEP(read_field(writer, object, LAYOUT(layout, array, descr), "its type code", &descr));
     STEP(reader_struct(writer->reader, descr, 8, "its type code", &data));
-    char code = (char)data[0];
+    char code = (char)field_u8(data, 0);
     uint32_t size = field_u32(data, ARRAY_ITEM_SIZE);
     if (size == 0 || size > 8 || code < 'A' || code > 'z' || count > INT64_MAX / 8)
         return reader_fail(writer->reader, "it has no sane type code");
@@ -264,10 +264,10 @@ enum copy_status write_array(struct writer *writer, uint64_t object, const struc
         put(writer, characters ? ", " : ", [");
         for (size_t i = 0; i < shown && !characters; i++) {
             put_separator(writer, i);
-            put_array_item(writer, code, data + i * size, size);
+            put_array_item(writer, code, data.at + i * size, size);
         }
         if (characters)
-            put_quoted(writer, data, shown, size);
+            put_quoted(writer, data.at, shown, size);
         else if (count > shown)
             put_separator(writer, shown);
         put(writer, characters ? "" : "]");

@@ -130,7 +130,7 @@ void put_quoted_bytes(struct writer *writer, const uint8_t *data, size_t size, b
 enum copy_status write_bytes(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     size_t header = (size_t)LAYOUT(layout, bytes, data);
     uint64_t size;
     (void)type;
@@ -139,7 +139,7 @@ enum copy_status write_bytes(struct writer *writer, uint64_t object, const struc
     if (cut)
         size = READ_MAX;
     STEP(reader_struct(writer->reader, object, header + (size_t)size, "bytes", &data));
-    put_quoted_bytes(writer, data + header, (size_t)size, false);
+    put_quoted_bytes(writer, data.at + header, (size_t)size, false);
     if (cut)
         put(writer, "...");
     return COPY_READY;
@@ -148,7 +148,7 @@ enum copy_status write_bytes(struct writer *writer, uint64_t object, const struc
 enum copy_status write_bytearray(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
-    const uint8_t *data = (const uint8_t *)"";
+    struct bytes data = bytes_none();
     uint64_t size, start;
     STEP(read_field(writer, object, LAYOUT(layout, variable_object, ob_size), "its size", &size));
     STEP(read_field(writer, object, LAYOUT(layout, bytearray, start), "its bytes", &start));
@@ -158,7 +158,7 @@ enum copy_status write_bytearray(struct writer *writer, uint64_t object, const s
     if (size > 0)
         STEP(reader_bytes(writer->reader, start, (size_t)size, "its bytes", &data));
     put_format(writer, "%s(", type->short_name);
-    put_quoted_bytes(writer, data, (size_t)size, layout->rules->bytearray_escapes_quotes);
+    put_quoted_bytes(writer, data.at, (size_t)size, layout->rules->bytearray_escapes_quotes);
     put(writer, cut ? "..." : ")");
     return COPY_READY;
 }

@@ -5,12 +5,12 @@
 /* Include/datetime.h, the same from 3.9 to 3.15: bytes of the date (year in two), the time of day, microseconds in three. */
 enum { DATE_SIZE = 4, TIME_SIZE = 6, DATETIME_SIZE = 10 };
 
-static enum copy_status read_bytes_at(struct writer *writer, uint64_t object, int32_t offset, size_t size, const uint8_t **data)
+static enum copy_status read_bytes_at(struct writer *writer, uint64_t object, int32_t offset, size_t size, struct bytes *data)
 {
     if (offset == LAYOUT_ABSENT)
         return reader_fail(writer->reader, "where it keeps its time is not known");
     STEP(reader_struct(writer->reader, object, (size_t)offset + size, "an object", data));
-    *data += offset;
+    *data = bytes_from(*data, (size_t)offset);
     return COPY_READY;
 }
 
@@ -23,7 +23,7 @@ enum copy_status write_timedelta(struct writer *writer, uint64_t object, const s
     bool any = false;
     put_format(writer, "%s(", type->name);
     for (int i = 0; i < 3; i++) {
-        const uint8_t *data;
+        struct bytes data;
         STEP(read_bytes_at(writer, object, offsets[i], 4, &data));
         int32_t value = field_i32(data, 0);
         if (value != 0)
@@ -34,23 +34,23 @@ enum copy_status write_timedelta(struct writer *writer, uint64_t object, const s
     return COPY_READY;
 }
 
-static unsigned year(const uint8_t *date)
+static unsigned year(struct bytes date)
 {
-    return (unsigned)date[0] << 8 | date[1];
+    return (unsigned)field_u8(date, 0) << 8 | field_u8(date, 1);
 }
 
 enum copy_status write_date(struct writer *writer, uint64_t object, const struct type_info *type)
 {
-    const uint8_t *data;
+    struct bytes data;
     STEP(read_bytes_at(writer, object, LAYOUT(writer->reader->layout, date, data), DATE_SIZE, &data));
-    put_format(writer, "%s(%u, %u, %u)", type->name, year(data), data[2], data[3]);
+    put_format(writer, "%s(%u, %u, %u)", type->name, year(data), field_u8(data, 2), field_u8(data, 3));
     return COPY_READY;
 }
 
 /* The seconds where they or the microseconds are not 0, the microseconds where they are not. */
-static void put_seconds(struct writer *writer, const uint8_t *time)
+static void put_seconds(struct writer *writer, struct bytes time)
 {
-    unsigned second = time[2], microsecond = (unsigned)time[3] << 16 | (unsigned)time[4] << 8 | time[5];
+    unsigned second = field_u8(time, 2), microsecond = (unsigned)field_u8(time, 3) << 16 | (unsigned)field_u8(time, 4) << 8 | field_u8(time, 5);
     if (second != 0 || microsecond != 0)
         put_format(writer, ", %u", second);
     if (microsecond != 0)
@@ -60,13 +60,13 @@ static void put_seconds(struct writer *writer, const uint8_t *time)
 /* fold and tzinfo: an object without tzinfo ends before them, but for fold, which is always there. */
 static enum copy_status put_zone(struct writer *writer, uint64_t object, int32_t fold, int32_t has_zone, int32_t zone)
 {
-    const uint8_t *data;
+    struct bytes data;
     uint64_t address;
     STEP(read_bytes_at(writer, object, fold, 1, &data));
-    if (data[0] != 0)
+    if (field_u8(data, 0) != 0)
         put(writer, ", fold=1");
     STEP(read_bytes_at(writer, object, has_zone, 1, &data));
-    if (data[0] != 0) {
+    if (field_u8(data, 0) != 0) {
         STEP(read_field(writer, object, zone, "its tzinfo", &address));
         put(writer, ", tzinfo=");
         put_value(writer, address);
@@ -79,9 +79,9 @@ static enum copy_status put_zone(struct writer *writer, uint64_t object, int32_t
 enum copy_status write_time(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     STEP(read_bytes_at(writer, object, LAYOUT(layout, time, data), TIME_SIZE, &data));
-    put_format(writer, "%s(%u, %u", type->name, data[0], data[1]);
+    put_format(writer, "%s(%u, %u", type->name, field_u8(data, 0), field_u8(data, 1));
     put_seconds(writer, data);
     return put_zone(writer, object, LAYOUT(layout, time, fold), LAYOUT(layout, time, has_zone), LAYOUT(layout, time, zone));
 }
@@ -90,10 +90,10 @@ enum copy_status write_time(struct writer *writer, uint64_t object, const struct
 enum copy_status write_datetime(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     STEP(read_bytes_at(writer, object, LAYOUT(layout, datetime, data), DATETIME_SIZE, &data));
-    put_format(writer, "%s(%u, %u, %u, %u, %u", type->name, year(data), data[2], data[3], data[4], data[5]);
-    put_seconds(writer, data + DATE_SIZE);
+    put_format(writer, "%s(%u, %u, %u, %u, %u", type->name, year(data), field_u8(data, 2), field_u8(data, 3), field_u8(data, 4), field_u8(data, 5));
+    put_seconds(writer, bytes_from(data, DATE_SIZE));
     return put_zone(writer, object, LAYOUT(layout, datetime, fold), LAYOUT(layout, datetime, has_zone), LAYOUT(layout, datetime, zone));
 }
 
@@ -101,7 +101,7 @@ enum copy_status write_datetime(struct writer *writer, uint64_t object, const st
 enum copy_status write_timezone(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     uint64_t offset, name;
     STEP(read_field(writer, object, LAYOUT(layout, timezone, offset), "its offset", &offset));
     STEP(read_field(writer, object, LAYOUT(layout, timezone, name), "its name", &name));

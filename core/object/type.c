@@ -61,13 +61,13 @@ enum copy_status read_c_string(struct reader *reader, uint64_t address, const ch
     while (done + 1 < size) {
         uint64_t here = address + done;
         size_t piece = PAGE - (size_t)(here % PAGE);
-        const uint8_t *data;
+        struct bytes data;
         if (piece > size - 1 - done)
             piece = size - 1 - done;
         STEP(reader_bytes(reader, here, piece, what, &data));
-        const uint8_t *end = memchr(data, 0, piece);
-        size_t length = end != NULL ? (size_t)(end - data) : piece;
-        memcpy(string + done, data, length);
+        const uint8_t *end = memchr(data.at, 0, piece);
+        size_t length = end != NULL ? (size_t)(end - data.at) : piece;
+        memcpy(string + done, data.at, length);
         done += length;
         string[done] = '\0';
         if (end != NULL)
@@ -79,7 +79,7 @@ enum copy_status read_c_string(struct reader *reader, uint64_t address, const ch
 static enum copy_status read_pointers(struct reader *reader, struct type_info *info)
 {
     const struct layout *layout = reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     uint64_t metatype, flags;
     STEP(reader_type(reader, info->address, "a type", &metatype, &flags));
     if ((flags & TYPE_FLAG_TYPE) == 0)
@@ -170,7 +170,7 @@ static enum copy_status read_full_name(struct reader *reader, uint64_t type, uin
 static enum copy_status find_repr(struct reader *reader, struct type_info *info)
 {
     const struct layout *layout = reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     uint64_t type = info->address, provider = type, wanted = 0, name = 0, flags = info->flags;
     for (int i = 0; type != 0 && i < TYPE_CHAIN_MAX; i++) {
         STEP(reader_struct(reader, type, (size_t)LAYOUT(layout, type, size), "a type", &data));
@@ -213,7 +213,7 @@ static enum copy_status look_for_enum(struct reader *reader, struct type_info *i
 static enum copy_status is_recursive_repr(struct reader *reader, uint64_t function, bool *is)
 {
     const struct layout *layout = reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     uint64_t type, flags, name, code;
     char text[sizeof "function"];
     *is = false;
@@ -232,7 +232,7 @@ static enum copy_status is_recursive_repr(struct reader *reader, uint64_t functi
 static enum copy_status look_into_class(struct reader *reader, struct type_info *info, uint64_t class, bool *found_repr)
 {
     const struct layout *layout = reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     STEP(reader_struct(reader, class, (size_t)LAYOUT(layout, type, size), "a class", &data));
     uint64_t flags = reader_long(reader, data, LAYOUT(layout, type, flags)), dict = field_u64(data, LAYOUT(layout, type, dict));
     uint64_t name = field_u64(data, LAYOUT(layout, type, name)), repr = 0, fields = 0, tuple_fields = 0;
@@ -267,7 +267,7 @@ static enum copy_status look_into_class(struct reader *reader, struct type_info 
 static enum copy_status look_for_shape(struct reader *reader, struct type_info *info)
 {
     const struct layout *layout = reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     bool found = false;
     info->dataclass_fields = info->tuple_fields = 0;
     STEP(look_for_enum(reader, info));

@@ -41,11 +41,11 @@ static void follow_chain(struct climber *climber, uint64_t address)
 }
 
 /* Takes a frame apart; false: it is none, or has returned. Its code object is that of *code. */
-static bool decode(const struct climber *climber, const uint8_t *data, uint64_t address, struct raw_frame *raw, uint64_t *code)
+static bool decode(const struct climber *climber, struct bytes data, uint64_t address, struct raw_frame *raw, uint64_t *code)
 {
     uint64_t previous;
     *raw = (struct raw_frame){.address = address};
-    if (data == NULL || !stack_decode_frame(climber->layout, data, raw, code, &previous) || *code == 0)
+    if (data.at == NULL || !stack_decode_frame(climber->layout, data, raw, code, &previous) || *code == 0)
         return false;
     raw->previous = previous;
     return true;
@@ -131,15 +131,15 @@ static bool is_shim_of_last(struct climber *climber, uint64_t address)
     struct raw_frame shim = {.address = address};
     if (address % 8 != 0 || address >= oldest || oldest - address > C_STACK_MAX)
         return false;
-    const uint8_t *data = frame_bytes_beside(climber->capture, address, stack_frame_size(climber->layout));
-    bool decoded = data != NULL && stack_decode_frame(climber->layout, data, &shim, &code, &previous);
+    struct bytes data = frame_bytes_beside(climber->capture, address, stack_frame_size(climber->layout));
+    bool decoded = data.at != NULL && stack_decode_frame(climber->layout, data, &shim, &code, &previous);
     return decoded && shim.owner == FRAME_OWNER_INTERPRETER && previous == last(climber)->address;
 }
 
 /* The frame that C code has pushed, which the last one has called. It says itself whether it runs. */
 static bool entered(struct climber *climber, const struct raw_frame *behind, uint64_t code, struct raw_frame *raw)
 {
-    const uint8_t *data = frame_bytes_copied(climber->capture, behind->address, stack_frame_size(climber->layout));
+    struct bytes data = frame_bytes_copied(climber->capture, behind->address, stack_frame_size(climber->layout));
     uint64_t caller = last(climber)->address;
     if (behind->owner != FRAME_OWNER_THREAD || frame_work(climber->layout, data) == FRAME_WAITS)
         return false;
@@ -155,7 +155,7 @@ static bool stands_behind(struct climber *climber, struct raw_frame *raw)
 {
     uint64_t address = place_behind(climber), code;
     struct raw_frame behind;
-    const uint8_t *data = address != 0 ? frame_bytes_copied(climber->capture, address, stack_frame_size(climber->layout)) : NULL;
+    struct bytes data = address != 0 ? frame_bytes_copied(climber->capture, address, stack_frame_size(climber->layout)) : bytes_none();
     if (!decode(climber, data, address, &behind, &code))
         return false;
     behind.chunk = climber->capture->memory.chunk;
@@ -165,7 +165,7 @@ static bool stands_behind(struct climber *climber, struct raw_frame *raw)
 }
 
 /* Where the value stack of a frame ends, in bytes from the frame; 0: it cannot be told. */
-static uint64_t stack_end(const struct climber *climber, const struct captured_frame *frame, const uint8_t *data)
+static uint64_t stack_end(const struct climber *climber, const struct captured_frame *frame, struct bytes data)
 {
     const struct layout *layout = climber->layout;
     if (LAYOUT(layout, frame, stacktop) != LAYOUT_ABSENT) {
@@ -188,8 +188,8 @@ static bool resumed(struct climber *climber, struct raw_frame *raw)
     const struct layout_rules *rules = climber->layout->rules;
     if (rules->generator_depth == 0 || climber->work == FRAME_RUNS)
         return false;
-    const uint8_t *data = frame_bytes_whole(climber->capture, climber->layout, caller);
-    uint64_t end = data != NULL ? stack_end(climber, caller, data) : 0, depth = rules->generator_depth * 8u;
+    struct bytes data = frame_bytes_whole(climber->capture, climber->layout, caller);
+    uint64_t end = data.at != NULL ? stack_end(climber, caller, data) : 0, depth = rules->generator_depth * 8u;
     if (end < stack_frame_size(climber->layout) + depth || end > caller->code->frame_bytes || end % 8 != 0)
         return false;
     uint64_t generator = field_u64(data, (int32_t)(end - depth)) & ~rules->reference_tag_mask;
@@ -197,7 +197,7 @@ static bool resumed(struct climber *climber, struct raw_frame *raw)
     const struct frame_link *link = stack_link(&climber->capture->stack, address); /* what no chain ever led to may be anything */
     if (generator == 0 || generator % 8 != 0 || link == NULL)
         return false;
-    const uint8_t *header = frame_bytes_beside(climber->capture, address, stack_frame_size(climber->layout));
+    struct bytes header = frame_bytes_beside(climber->capture, address, stack_frame_size(climber->layout));
     uint64_t code;
     if (!decode(climber, header, address, raw, &code) || raw->owner != FRAME_OWNER_GENERATOR)
         return false;
@@ -225,11 +225,11 @@ static bool has_left(struct climber *climber, const struct raw_frame *raw)
 }
 
 /* A frame up to its local variables; NULL: it lies in an older chunk, and nothing but the chain tells of it. */
-static const uint8_t *header_of(struct climber *climber, const struct captured_frame *frame)
+static struct bytes header_of(struct climber *climber, const struct captured_frame *frame)
 {
     struct capture *capture = climber->capture;
     if (climber->layout->rules->frames == FRAME_OBJECTS)
-        return NULL;
+        return bytes_none();
     uint64_t size = stack_frame_size(climber->layout);
     return frame->generator ? frame_bytes_beside(capture, frame->address, size) : frame_bytes_copied(capture, frame->address, size);
 }
@@ -239,21 +239,21 @@ static bool next_frame(struct climber *climber, struct raw_frame *raw)
 {
     const struct captured_frame *caller = last(climber);
     const struct raw_frame *chained = next_of_chain(climber);
-    const uint8_t *data = caller != NULL ? header_of(climber, caller) : NULL;
+    struct bytes data = caller != NULL ? header_of(climber, caller) : bytes_none();
     climber->work = frame_work(climber->layout, data);
     if (climber->work == FRAME_WAITS && kind_at(climber, caller->code, caller->offset) == INSTRUCTION_LEAVES)
         climber->work = FRAME_RUNS; /* it keeps that height when it has left, too */
-    climber->in_copy = data != NULL && stands_behind(climber, raw);
-    if (climber->in_copy || (data != NULL && goes_on(climber, caller) && resumed(climber, raw))) {
+    climber->in_copy = data.at != NULL && stands_behind(climber, raw);
+    if (climber->in_copy || (data.at != NULL && goes_on(climber, caller) && resumed(climber, raw))) {
         follow_chain(climber, raw->address);
         return true;
     }
     if (chained == NULL) {
-        climber->lost = caller != NULL && data == NULL && climber->layout->rules->frames == FRAME_INTERPRETER &&
+        climber->lost = caller != NULL && data.at == NULL && climber->layout->rules->frames == FRAME_INTERPRETER &&
                         caller->address != climber->capture->stack.head;
         return false;
     }
-    if (data != NULL && (!is_apart(chained, caller->address) || has_left(climber, chained)))
+    if (data.at != NULL && (!is_apart(chained, caller->address) || has_left(climber, chained)))
         return false;
     *raw = *chained;
     climber->spine.left--;
@@ -346,7 +346,7 @@ static void keep_root(struct climber *climber, const struct captured_frame *root
     struct raw_frame raw;
     struct climb climb;
     uint64_t code;
-    const uint8_t *data = frame_header(climber->capture, climber->layout, root);
+    struct bytes data = frame_header(climber->capture, climber->layout, root);
     if (!decode(climber, data, root->address, &raw, &code) || code != root->code->code->address || raw.previous != root->previous)
         return;
     raw.code = root->code;
@@ -415,19 +415,19 @@ static bool needs_chain(struct climber *climber)
     uint64_t newest = last(climber)->address, cursor = capture->stack.head;
     for (int step = 0; step < STEPS && cursor > newest; step++) {
         struct raw_frame raw = {.address = cursor};
-        const uint8_t *data = frame_bytes_copied(capture, cursor, stack_frame_size(climber->layout));
+        struct bytes data = frame_bytes_copied(capture, cursor, stack_frame_size(climber->layout));
         uint64_t code, previous;
-        if (data == NULL)
+        if (data.at == NULL)
             return step == 0;
         if (!stack_decode_frame(climber->layout, data, &raw, &code, &previous))
             return false;
-        if (raw.owner != FRAME_OWNER_THREAD || raw.entered || frame_bytes_copied(capture, previous, 1) == NULL)
+        if (raw.owner != FRAME_OWNER_THREAD || raw.entered || frame_bytes_copied(capture, previous, 1).at == NULL)
             return true;
         if (previous >= cursor)
             return false;
         cursor = previous;
     }
-    return frame_bytes_copied(capture, cursor, 1) == NULL;
+    return frame_bytes_copied(capture, cursor, 1).at == NULL;
 }
 
 bool climb_in_copy(struct capture *capture, struct capture_context *context)

@@ -36,7 +36,7 @@ static enum copy_status own_init(struct reader *reader, uint64_t class, uint64_t
 static enum copy_status find_init(struct reader *reader, uint64_t class, uint64_t *code)
 {
     const size_t header = (size_t)LAYOUT(reader->layout, tuple, items);
-    const uint8_t *data;
+    struct bytes data;
     uint64_t bases;
     *code = 0;
     STEP(reader_expect(reader, class, (enum type_flag)TYPE_FLAG_TYPE, "a class"));

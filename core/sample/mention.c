@@ -69,7 +69,7 @@ static enum copy_status want_names(struct reader *reader, const struct code_entr
                                    struct wanted *wanted)
 {
     const struct layout *layout = reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     uint64_t tuple;
     size_t header = (size_t)LAYOUT(layout, tuple, items);
     STEP(reader_pointer(reader, caller->code->address + (uint64_t)LAYOUT(layout, code, names), "co_names", &tuple));
@@ -102,10 +102,15 @@ static enum copy_status want_names(struct reader *reader, const struct code_entr
 /* 3.11 and later: behind the code object; before: a bytes object. */
 static enum copy_status want_bytecode(struct reader *reader, const struct code_entry *caller, const uint8_t **bytecode, size_t *size)
 {
+    struct bytes data;
     uint64_t object;
     if (caller->bytecode != 0) {
         *size = (size_t)caller->bytecode_size;
-        return *size > BYTECODE_MAX ? COPY_FAILED : reader_bytes(reader, caller->bytecode, *size, "bytecode", bytecode);
+        if (*size > BYTECODE_MAX)
+            return COPY_FAILED;
+        STEP(reader_bytes(reader, caller->bytecode, *size, "bytecode", &data));
+        *bytecode = data.at;
+        return COPY_READY;
     }
     STEP(reader_pointer(reader, caller->code->address + (uint64_t)LAYOUT(reader->layout, code, bytecode_object), "co_code", &object));
     return bytes_read(reader, object, "co_code", BYTECODE_MAX, bytecode, size);

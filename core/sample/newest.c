@@ -41,10 +41,10 @@ static bool left_behind(struct capture *capture, struct capture_context *context
     struct raw_frame raw = {.address = address};
     if (address % 8 != 0)
         return false;
-    const uint8_t *data = frame_bytes_copied(capture, address, size);
-    if (data == NULL && (link != NULL || address == capture->instant))
+    struct bytes data = frame_bytes_copied(capture, address, size);
+    if (data.at == NULL && (link != NULL || address == capture->instant))
         data = frame_bytes_beside(capture, address, size);
-    if (data == NULL || !stack_decode_frame(layout, data, &raw, &code, &raw.previous) || raw.owner == FRAME_OWNER_INTERPRETER)
+    if (data.at == NULL || !stack_decode_frame(layout, data, &raw, &code, &raw.previous) || raw.owner == FRAME_OWNER_INTERPRETER)
         return false;
     if (raw.previous == 0 && link != NULL && link->code == code)
         raw.previous = link->previous;
@@ -68,14 +68,14 @@ static bool holds_newest(struct capture *capture, struct capture_context *contex
     const struct layout *layout = context->layout;
     uint8_t words[FRAME_BYTES_MAX];
     uint64_t size = frame->code->frame_bytes;
-    const uint8_t *data = size <= sizeof words ? frame_bytes_whole(capture, layout, frame) : NULL;
+    struct bytes data = size <= sizeof words ? frame_bytes_whole(capture, layout, frame) : bytes_none();
     next->address = 0;
-    if (data == NULL)
+    if (data.at == NULL)
         return false;
-    memcpy(words, data, size); /* the next that is read beside may move it */
+    memcpy(words, data.at, size); /* the next that is read beside may move it */
     int looked_at = 0;
     for (uint64_t at = stack_frame_size(layout); at + 8 <= size; at += 8) {
-        uint64_t object = field_u64(words, (int32_t)at) & ~layout->rules->reference_tag_mask;
+        uint64_t object = field_u64((struct bytes){words, size}, (int64_t)at) & ~layout->rules->reference_tag_mask;
         uint64_t address = object + (uint64_t)LAYOUT(layout, generator, frame);
         if (address == capture->instant)
             return true;
@@ -204,7 +204,7 @@ bool newest_restore(struct capture *capture, struct capture_context *context, st
     places_remember(capture->places, capture->instant_caller != STACK_UNTOLD, &capture->frames);
     if (capture->instant == 0 || restore(capture, context, &returned))
         return true;
-    bool in_place = frame_bytes_copied(capture, capture->instant, 1) != NULL;
+    bool in_place = frame_bytes_copied(capture, capture->instant, 1).at != NULL;
     *missed = (struct newest){.place = in_place ? capture->instant : 0, .c_caller = capture->instant_caller};
     if (returned.count > 0)
         missed->code = returned.frames[0].code;

@@ -5,7 +5,7 @@
 enum { EMPTY_READINGS = 12 };
 
 /* Whether a frame stands in its bytes, at whatever instruction. */
-static bool is_there(const struct layout *layout, const uint8_t *data, const struct captured_frame *frame, uint64_t *instruction)
+static bool is_there(const struct layout *layout, struct bytes data, const struct captured_frame *frame, uint64_t *instruction)
 {
     struct raw_frame raw = {.address = frame->address};
     uint64_t code, previous;
@@ -52,9 +52,9 @@ static size_t standing(struct capture *capture, const struct layout *layout, boo
     bool same = true;
     while (same && height < frames->count) {
         const struct captured_frame *frame = &frames->items[height];
-        const uint8_t *data = frame_header(capture, layout, frame);
+        struct bytes data = frame_header(capture, layout, frame);
         uint64_t instruction;
-        if (data == NULL || !is_there(layout, data, frame, &instruction) || !may_stand(capture, frame))
+        if (data.at == NULL || !is_there(layout, data, frame, &instruction) || !may_stand(capture, frame))
             break;
         same = instruction == frame->instruction;
         if (same || !still)
@@ -98,9 +98,9 @@ bool standing_all(struct capture *capture, const struct layout *layout)
         return true;
     if (layout->rules->frames == FRAME_OBJECTS || frames->count < 2)
         return false;
-    const uint8_t *caller = frame_bytes_copied(capture, frames->items[frames->count - 2].address, stack_frame_size(layout));
+    struct bytes caller = frame_bytes_copied(capture, frames->items[frames->count - 2].address, stack_frame_size(layout));
     /* What a frame that runs has pushed before may still be seen where it lay. */
-    bool calls = caller != NULL && frame_work(layout, caller) != FRAME_RUNS;
+    bool calls = caller.at != NULL && frame_work(layout, caller) != FRAME_RUNS;
     return calls && standing(capture, layout, false) == frames->count;
 }
 

@@ -86,7 +86,7 @@ static bool check_codes(struct tally *tally)
     target_read_many(copy_target(tally->context->reader.copy), ranges, count);
     bool retired = false;
     for (size_t i = 0; i < count; i++) {
-        if (ranges[i].status == SPPROF_READ_OK && code_entry_matches(codes[i], layout, headers + i * size))
+        if (ranges[i].status == SPPROF_READ_OK && code_entry_matches(codes[i], layout, (struct bytes){headers + i * size, size}))
             continue;
         code_table_retire(tally->context->codes, codes[i]);
         retired = true;

@@ -128,7 +128,7 @@ size_t code_header_size(const struct layout *layout)
     return (size_t)code_basicsize(layout);
 }
 
-bool code_entry_matches(const struct code_entry *entry, const struct layout *layout, const uint8_t *header)
+bool code_entry_matches(const struct code_entry *entry, const struct layout *layout, struct bytes header)
 {
     return field_u64(header, LAYOUT(layout, code, name)) == entry->name && field_u64(header, LAYOUT(layout, code, filename)) == entry->file &&
            field_u64(header, LAYOUT(layout, code, linetable)) == entry->line_table &&
@@ -139,7 +139,7 @@ bool code_entry_matches(const struct code_entry *entry, const struct layout *lay
 static enum copy_status check_code_type(struct code_table *table, struct reader *reader, uint64_t type)
 {
     const struct layout *layout = reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     if (type == table->code_type)
         return COPY_READY;
     STEP(reader_struct(reader, type, (size_t)LAYOUT(layout, type, basicsize) + 8, "the type of a code object", &data));
@@ -148,7 +148,7 @@ static enum copy_status check_code_type(struct code_table *table, struct reader 
     enum copy_status status = reader_bytes(reader, name, sizeof "code", "the name of a type", &data);
     if (status == COPY_PENDING)
         return status;
-    bool right = status == COPY_READY ? memcmp(data, "code", sizeof "code") == 0 : basicsize == code_basicsize(layout);
+    bool right = status == COPY_READY ? memcmp(data.at, "code", sizeof "code") == 0 : basicsize == code_basicsize(layout);
     if (!right)
         return reader_fail(reader, "what should be a code object has another type");
     table->code_type = type;
@@ -156,7 +156,7 @@ static enum copy_status check_code_type(struct code_table *table, struct reader 
 }
 
 /* 3.11 and later: the bytecode ends the object, ob_size counts its units. Before: a bytes object (co_code). */
-static enum copy_status find_bytecode(struct code_entry *entry, struct reader *reader, const uint8_t *header)
+static enum copy_status find_bytecode(struct code_entry *entry, struct reader *reader, struct bytes header)
 {
     const struct layout *layout = reader->layout;
     if (LAYOUT(layout, code, bytecode) == LAYOUT_ABSENT)
@@ -176,10 +176,10 @@ static enum copy_status find_bytecode(struct code_entry *entry, struct reader *r
 }
 
 /* _PyCodeArray {size, entries[]}: Include/cpython/code.h, 3.14. */
-static enum copy_status read_thread_bytecode(struct code_entry *entry, struct reader *reader, const uint8_t *header)
+static enum copy_status read_thread_bytecode(struct code_entry *entry, struct reader *reader, struct bytes header)
 {
     const struct layout *layout = reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     if (!layout->rules->has_thread_local_bytecode || entry->thread_bytecode != NULL)
         return COPY_READY;
     uint64_t array = field_u64(header, LAYOUT(layout, code, tlbc));
@@ -195,7 +195,7 @@ static enum copy_status read_thread_bytecode(struct code_entry *entry, struct re
     uint64_t *starts = malloc((size_t)count * sizeof *starts);
     if (starts == NULL)
         return reader_fail(reader, "out of memory");
-    memcpy(starts, data, (size_t)count * sizeof *starts);
+    memcpy(starts, data.at, (size_t)count * sizeof *starts);
     entry->thread_bytecode = starts;
     entry->thread_bytecode_count = (size_t)count;
     return COPY_READY;
@@ -204,7 +204,7 @@ static enum copy_status read_thread_bytecode(struct code_entry *entry, struct re
 static enum copy_status read_header(struct code_table *table, struct code_entry *entry, struct reader *reader)
 {
     const struct layout *layout = reader->layout;
-    const uint8_t *header;
+    struct bytes header;
     STEP(reader_struct(reader, entry->code->address, (size_t)code_basicsize(layout), "code object", &header));
     entry->code->first_line = field_i32(header, LAYOUT(layout, code, firstlineno));
     entry->name = field_u64(header, LAYOUT(layout, code, name));

@@ -50,7 +50,7 @@ struct code_entry *code_table_by_instruction(const struct code_table *table, uin
 size_t code_header_size(const struct layout *layout);
 
 /* Whether the bytes at the entry's address are still those of the code object that was read. */
-bool code_entry_matches(const struct code_entry *entry, const struct layout *layout, const uint8_t *header);
+bool code_entry_matches(const struct code_entry *entry, const struct layout *layout, struct bytes header);
 
 /* Goes on gathering the memory of the entries that are pending. */
 void code_table_step(struct code_table *table, struct reader *reader);

@@ -161,12 +161,12 @@ static struct raised *raised_get(struct exceptions *exceptions, uint64_t address
 static enum copy_status read_header(struct reader *reader, struct raised *raised)
 {
     const struct layout *layout = reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     size_t size = (size_t)LAYOUT(layout, exception, suppress_context) + 1;
     STEP(reader_struct(reader, raised->address, size, "an exception", &data));
     raised->next = field_u64(data, LAYOUT(layout, exception, traceback));
     raised->cause = field_u64(data, LAYOUT(layout, exception, cause));
-    if (data[LAYOUT(layout, exception, suppress_context)] == 0)
+    if (field_u8(data, LAYOUT(layout, exception, suppress_context)) == 0)
         raised->context = field_u64(data, LAYOUT(layout, exception, context));
     raised->header_read = true;
     return COPY_READY;
@@ -175,7 +175,7 @@ static enum copy_status read_header(struct reader *reader, struct raised *raised
 static enum copy_status list_traces(struct reader *reader, struct raised *raised)
 {
     const struct layout *layout = reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     while (raised->next != 0) {
         STEP(reader_struct(reader, raised->next, (size_t)LAYOUT(layout, traceback, lineno) + 4, "a traceback", &data));
         if (raised->trace_count >= TRACEBACK_MAX)

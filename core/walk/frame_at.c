@@ -10,7 +10,7 @@ enum { LINE_TABLE_MAX = 1 << 26 };
 static enum copy_status read_frame_object(struct reader *reader, uint64_t address, struct raw_frame *frame, uint64_t *code)
 {
     const struct layout *layout = reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     STEP(reader_struct(reader, address, (size_t)LAYOUT(layout, frame_object, lasti) + 4, "a frame", &data));
     *code = field_u64(data, LAYOUT(layout, frame_object, code));
     frame->instruction = (uint64_t)(int64_t)field_i32(data, LAYOUT(layout, frame_object, lasti));
@@ -21,9 +21,9 @@ static enum copy_status read_interpreter_frame(struct reader *reader, uint64_t a
 {
     const struct layout *layout = reader->layout;
     const struct layout_rules *rules = layout->rules;
-    const uint8_t *data;
+    struct bytes data;
     STEP(reader_struct(reader, address, (size_t)LAYOUT(layout, frame, localsplus), "a frame", &data));
-    uint8_t owner = data[LAYOUT(layout, frame, owner)];
+    uint8_t owner = field_u8(data, LAYOUT(layout, frame, owner));
     frame->owner = owner < sizeof rules->owners ? (enum frame_owner)rules->owners[owner] : FRAME_OWNER_INVALID;
     *code = field_u64(data, LAYOUT(layout, frame, executable)) & ~rules->reference_tag_mask;
     frame->instruction = field_u64(data, LAYOUT(layout, frame, instruction));

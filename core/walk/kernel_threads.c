@@ -95,7 +95,7 @@ static bool holds_ids(const struct kernel_threads *threads, const struct descrip
     for (size_t i = 0; i < descriptors->count; i++) {
         if (offset + sizeof *ids > descriptors->sizes[i])
             return false;
-        ids[i] = field_i32(descriptors->bytes[i], (int32_t)offset);
+        ids[i] = field_i32((struct bytes){descriptors->bytes[i], sizeof descriptors->bytes[i]}, (int64_t)offset);
         if (find_tid(threads, ids[i]) == NULL)
             return false;
         for (size_t j = 0; j < i; j++)

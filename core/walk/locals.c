@@ -169,7 +169,7 @@ struct values *locals_values(struct locals *locals)
 static enum copy_status read_names(struct reader *reader, uint64_t tuple, struct code_slots *slots)
 {
     const struct layout *layout = reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     size_t header = (size_t)LAYOUT(layout, tuple, items);
     STEP(reader_expect(reader, tuple, TYPE_FLAG_TUPLE, "the names of variables"));
     STEP(reader_struct(reader, tuple, header, "the names of variables", &data));
@@ -201,10 +201,10 @@ struct signature {
 };
 
 /* Before 3.11 cells and free variables stand behind the locals; a cell that holds an argument leaves the argument's own place empty. */
-static enum copy_status read_old_slots(struct reader *reader, const uint8_t *header, struct code_slots *slots)
+static enum copy_status read_old_slots(struct reader *reader, struct bytes header, struct code_slots *slots)
 {
     const struct layout *layout = reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     enum copy_status parts[3];
     parts[0] = read_names(reader, field_u64(header, LAYOUT(layout, code, varnames)), slots);
     size_t locals = slots->count;
@@ -234,7 +234,7 @@ static enum copy_status read_old_slots(struct reader *reader, const uint8_t *hea
     return COPY_READY;
 }
 
-static enum copy_status read_new_slots(struct reader *reader, const uint8_t *header, struct code_slots *slots)
+static enum copy_status read_new_slots(struct reader *reader, struct bytes header, struct code_slots *slots)
 {
     const struct layout *layout = reader->layout;
     const uint8_t *kinds = NULL;
@@ -273,7 +273,7 @@ static void order_arguments(struct code_slots *slots, const struct signature *si
 static enum copy_status read_slots(struct reader *reader, struct code_slots *slots)
 {
     const struct layout *layout = reader->layout;
-    const uint8_t *header;
+    struct bytes header;
     size_t size = (size_t)(LAYOUT(layout, code, bytecode) != LAYOUT_ABSENT ? LAYOUT(layout, code, bytecode) : LAYOUT(layout, code, size));
     free_slots(slots);
     STEP(reader_struct(reader, slots->code, size, "code object", &header));
@@ -427,15 +427,15 @@ static enum copy_status write_dict_items(struct locals *locals, struct reader *r
 }
 
 /* Frames lie side by side on the data stack: a page of them is read at once, where the frame does not reach beyond it. */
-static enum copy_status frame_bytes(struct reader *reader, const struct raw_frame *raw, size_t size, const uint8_t **data)
+static enum copy_status frame_bytes(struct reader *reader, const struct raw_frame *raw, size_t size, struct bytes *data)
 {
     enum { PAGE = 4096 };
     size_t in_page = (size_t)(raw->address % PAGE);
     bool on_stack = reader->layout->rules->frames == FRAME_INTERPRETER && raw->owner == FRAME_OWNER_THREAD;
     if (on_stack && in_page % 8 == 0 && in_page + size <= PAGE) {
-        enum copy_status status = copy_want(reader->copy, raw->address - in_page, PAGE, data);
+        enum copy_status status = reader_bytes(reader, raw->address - in_page, PAGE, "the variables of a frame", data);
         if (status == COPY_READY)
-            *data += in_page;
+            *data = bytes_from(*data, in_page);
         if (status != COPY_FAILED)
             return status;
     }
@@ -443,7 +443,7 @@ static enum copy_status frame_bytes(struct reader *reader, const struct raw_fram
 }
 
 /* The head of a frame and the places of its variables; FAILED where another function runs in it by now. */
-static enum copy_status read_frame(struct reader *reader, const struct frame_locals *frame, size_t places, const uint8_t **variables)
+static enum copy_status read_frame(struct reader *reader, const struct frame_locals *frame, size_t places, struct bytes *variables)
 {
     const struct layout *layout = reader->layout;
     bool objects = layout->rules->frames == FRAME_OBJECTS;
@@ -452,13 +452,13 @@ static enum copy_status read_frame(struct reader *reader, const struct frame_loc
     STEP(frame_bytes(reader, frame->raw, header + places * 8, variables));
     if ((field_u64(*variables, code) & ~layout->rules->reference_tag_mask) != frame->raw->code->code->address)
         return reader_fail(reader, "the frame at 0x%" PRIx64 " has changed", frame->raw->address);
-    *variables += header;
+    *variables = bytes_from(*variables, header);
     return COPY_READY;
 }
 
 static enum copy_status write_slots(struct locals *locals, struct reader *reader, struct frame_locals *frame, const struct code_slots *slots)
 {
-    const uint8_t *data;
+    struct bytes data;
     enum copy_status all = COPY_READY;
     STEP(read_frame(reader, frame, slots->places, &data));
     for (size_t i = 0; i < slots->count; i++) {

@@ -94,9 +94,11 @@ static enum copy_status load_chunk(struct stack *stack, struct reader *reader)
 {
     if (stack->chunk == 0 || stack->chunk_data != NULL)
         return COPY_READY;
-    enum copy_status status = reader_struct(reader, stack->chunk, (size_t)stack->chunk_used, "data stack", &stack->chunk_data);
-    if (status == COPY_READY && stack->chunk_used >= 8)
-        stack->older_chunk = field_u64(stack->chunk_data, LAYOUT(reader->layout, stack_chunk, previous));
+    struct bytes data = bytes_none();
+    enum copy_status status = reader_struct(reader, stack->chunk, (size_t)stack->chunk_used, "data stack", &data);
+    stack->chunk_data = data.at;
+    if (status == COPY_READY)
+        stack->older_chunk = field_u64(data, LAYOUT(reader->layout, stack_chunk, previous));
     if (status == COPY_FAILED)
         stack->chunk = stack->chunk_used = 0;
     return status == COPY_PENDING ? status : COPY_READY;
@@ -136,7 +138,7 @@ static enum copy_status read_cframe(struct reader *reader, uint64_t cframe, uint
 {
     const struct layout *layout = reader->layout;
     int32_t start = LAYOUT(layout, cframe, current_frame), behind = LAYOUT(layout, cframe, previous) - start;
-    const uint8_t *data;
+    struct bytes data;
     STEP(reader_struct(reader, cframe + (uint64_t)start, (size_t)behind + 8, "C frame", &data));
     *newest = field_u64(data, 0);
     *before = field_u64(data, behind);
@@ -199,7 +201,7 @@ static enum copy_status enter_cframe(struct stack *stack, struct reader *reader,
 static enum copy_status enter(struct stack *stack, struct reader *reader)
 {
     const struct layout *layout = reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     STEP(reader_struct(reader, stack->thread_state, stack_thread_state_size(layout), "thread state", &data));
     uint64_t cframe = layout->rules->has_cframe ? field_u64(data, LAYOUT(layout, thread_state, cframe)) : 0;
     stack->head = layout->rules->has_cframe ? 0 : field_u64(data, LAYOUT(layout, thread_state, current_frame));
@@ -236,25 +238,24 @@ static void reject_trial(struct stack *stack)
 }
 
 /* Whether this frame is where the interpreter was entered from C. */
-static bool is_entry(const struct layout *layout, const struct raw_frame *frame, const uint8_t *data)
+static bool is_entry(const struct layout *layout, const struct raw_frame *frame, struct bytes data)
 {
     int32_t flag = LAYOUT(layout, frame, is_entry);
-    return flag == LAYOUT_ABSENT ? frame->owner == FRAME_OWNER_INTERPRETER : data[flag] != 0;
+    return flag == LAYOUT_ABSENT ? frame->owner == FRAME_OWNER_INTERPRETER : field_u8(data, flag) != 0;
 }
 
 /* Moves on to the next older chunk when the cursor is in it. */
 static enum copy_status follow_chunks(struct stack *stack, struct reader *reader)
 {
     const struct layout *layout = reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     uint64_t older = stack->older_chunk;
     if (older == 0 || stack->cursor < older || stack->cursor - older >= CHUNK_MAX)
         return COPY_READY;
     size_t header = (size_t)LAYOUT(layout, stack_chunk, data);
-    if (reader_struct(reader, older, header, "data stack", &data) == COPY_PENDING)
-        return COPY_PENDING;
-    if (copy_want(reader->copy, older, header, &data) != COPY_READY)
-        return COPY_READY;
+    enum copy_status status = reader_struct(reader, older, header, "data stack", &data);
+    if (status != COPY_READY)
+        return status == COPY_PENDING ? status : COPY_READY;
     uint64_t size = field_u64(data, LAYOUT(layout, stack_chunk, size));
     uint64_t top = field_u64(data, LAYOUT(layout, stack_chunk, top));
     if (size > CHUNK_MAX || stack->cursor - older >= size)
@@ -270,7 +271,7 @@ static bool in_chunk(const struct stack *stack, uint64_t address, size_t size)
            size <= stack->chunk_used - (address - stack->chunk);
 }
 
-static enum copy_status frame_bytes(struct stack *stack, struct reader *reader, size_t size, const uint8_t **data)
+static enum copy_status frame_bytes(struct stack *stack, struct reader *reader, size_t size, struct bytes *data)
 {
     if (stack->cursor % 8 != 0)
         return reader_fail(reader, "frame at 0x%" PRIx64 " is not aligned", stack->cursor);
@@ -281,7 +282,7 @@ static enum copy_status frame_bytes(struct stack *stack, struct reader *reader, 
         return reader_struct(reader, stack->cursor, size, "frame", data);
     if (stack->cursor >= stack->lowest_in_chunk)
         return reader_fail(reader, "frame at 0x%" PRIx64 " lies above the frame that it called", stack->cursor);
-    *data = stack->chunk_data + (stack->cursor - stack->chunk);
+    *data = (struct bytes){stack->chunk_data + (stack->cursor - stack->chunk), size};
     return COPY_READY;
 }
 
@@ -375,7 +376,7 @@ static size_t frame_object_size(const struct layout *layout)
  * Whether a generator's frame only waits for the one that it handed throw() or close() on to: _gen_throw of 3.9 and 3.10 makes it the current
  * frame without running it. What runs has no value stack in its frame.
  */
-static bool frame_delegates(const struct layout *layout, const uint8_t *data)
+static bool frame_delegates(const struct layout *layout, struct bytes data)
 {
     int32_t generator = LAYOUT(layout, frame_object, generator), top = LAYOUT(layout, frame_object, stacktop);
     int32_t depth = LAYOUT(layout, frame_object, stackdepth);
@@ -386,7 +387,7 @@ static bool frame_delegates(const struct layout *layout, const uint8_t *data)
     return top != LAYOUT_ABSENT && field_u64(data, top) != 0;
 }
 
-static void decode_frame_object(const struct layout *layout, const uint8_t *data, struct raw_frame *frame, uint64_t *code, uint64_t *previous)
+static void decode_frame_object(const struct layout *layout, struct bytes data, struct raw_frame *frame, uint64_t *code, uint64_t *previous)
 {
     *previous = field_u64(data, LAYOUT(layout, frame_object, back));
     *code = field_u64(data, LAYOUT(layout, frame_object, code));
@@ -395,11 +396,11 @@ static void decode_frame_object(const struct layout *layout, const uint8_t *data
     frame->delegates = frame_delegates(layout, data);
 }
 
-static void decode_interpreter_frame(const struct layout *layout, const uint8_t *data, struct raw_frame *frame, uint64_t *code,
+static void decode_interpreter_frame(const struct layout *layout, struct bytes data, struct raw_frame *frame, uint64_t *code,
                                      uint64_t *previous)
 {
     const struct layout_rules *rules = layout->rules;
-    uint8_t owner = data[LAYOUT(layout, frame, owner)];
+    uint8_t owner = field_u8(data, LAYOUT(layout, frame, owner));
     frame->owner = owner < sizeof rules->owners ? (enum frame_owner)rules->owners[owner] : FRAME_OWNER_INVALID;
     *previous = field_u64(data, LAYOUT(layout, frame, previous));
     *code = field_u64(data, LAYOUT(layout, frame, executable)) & ~rules->reference_tag_mask;
@@ -414,7 +415,7 @@ size_t stack_frame_size(const struct layout *layout)
     return layout->rules->frames == FRAME_OBJECTS ? frame_object_size(layout) : (size_t)LAYOUT(layout, frame, localsplus);
 }
 
-bool stack_decode_frame(const struct layout *layout, const uint8_t *data, struct raw_frame *frame, uint64_t *code, uint64_t *previous)
+bool stack_decode_frame(const struct layout *layout, struct bytes data, struct raw_frame *frame, uint64_t *code, uint64_t *previous)
 {
     if (layout->rules->frames == FRAME_OBJECTS)
         decode_frame_object(layout, data, frame, code, previous);
@@ -467,11 +468,11 @@ static enum copy_status walk_frame(struct stack *stack, struct reader *reader, s
 {
     struct raw_frame frame = {.address = stack->cursor};
     uint64_t code = 0, previous = 0;
-    const uint8_t *data;
+    struct bytes data;
     STEP(frame_bytes(stack, reader, stack_frame_size(reader->layout), &data));
     if (!stack_decode_frame(reader->layout, data, &frame, &code, &previous))
         return reader_fail(reader, "frame at 0x%" PRIx64 " has an owner that does not exist (%u)", stack->cursor,
-                           data[LAYOUT(reader->layout, frame, owner)]);
+                           field_u8(data, LAYOUT(reader->layout, frame, owner)));
     frame.previous = previous;
     frame.chunk = in_chunk(stack, stack->cursor, 1) ? stack->chunk : 0;
     bool popped = stack->cursor >= stack->top && stack->cursor < stack->limit;

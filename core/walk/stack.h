@@ -104,7 +104,7 @@ void stack_free(struct stack *stack); /* its contents */
 size_t stack_frame_size(const struct layout *layout);
 
 /* Takes a frame apart, from these bytes. False: it has an owner that does not exist. */
-bool stack_decode_frame(const struct layout *layout, const uint8_t *data, struct raw_frame *frame, uint64_t *code, uint64_t *previous);
+bool stack_decode_frame(const struct layout *layout, struct bytes data, struct raw_frame *frame, uint64_t *code, uint64_t *previous);
 
 /* What is remembered of a generator's frame, or a frame object; NULL: nothing. */
 const struct frame_link *stack_link(const struct stack *stack, uint64_t address);

@@ -85,7 +85,7 @@ static enum copy_status add_interpreter(struct thread_list *list, struct reader 
 static enum copy_status start(struct thread_list *list, struct reader *reader)
 {
     const struct layout *layout = reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     /* Asked for together: they come in one batch. */
     enum copy_status head = reader_pointer(reader, list->runtime + (uint64_t)LAYOUT(layout, runtime, interpreters_head),
                                            "the list of interpreters", &list->next);
@@ -121,7 +121,7 @@ static uint64_t field_at(const struct interpreter *interpreter, int32_t offset)
 static enum copy_status read_header(struct interpreter *interpreter, struct reader *reader, uint64_t runtime)
 {
     const struct layout *layout = reader->layout;
-    const uint8_t *collecting = NULL;
+    struct bytes collecting = bytes_none();
     uint64_t id = 0, gil = 0, gc_frame = 0;
     bool behind = layout->rules->gil == GIL_BEHIND_INTERPRETER;
     int32_t frame_offset = LAYOUT(layout, interpreter, gc_frame);
@@ -147,7 +147,7 @@ static enum copy_status read_header(struct interpreter *interpreter, struct read
 static enum copy_status read_gil(struct interpreter *interpreter, struct reader *reader)
 {
     const struct layout *layout = reader->layout;
-    const uint8_t *data;
+    struct bytes data;
     enum copy_status status = reader_struct(reader, interpreter->gil, (size_t)LAYOUT(layout, gil, locked) + 4, "GIL", &data);
     if (status == COPY_PENDING)
         return status;
@@ -162,7 +162,7 @@ static enum copy_status read_gil(struct interpreter *interpreter, struct reader 
     return COPY_READY;
 }
 
-static enum copy_status add_thread(struct interpreter *interpreter, struct reader *reader, const uint8_t *data)
+static enum copy_status add_thread(struct interpreter *interpreter, struct reader *reader, struct bytes data)
 {
     const struct layout *layout = reader->layout;
     if (field_u64(data, LAYOUT(layout, thread_state, interp)) != interpreter->address)
@@ -194,7 +194,7 @@ static enum copy_status add_thread(struct interpreter *interpreter, struct reade
 static enum copy_status list_threads(struct interpreter *interpreter, struct reader *reader)
 {
     while (interpreter->next_thread != 0) {
-        const uint8_t *data;
+        struct bytes data;
         STEP(reader_struct(reader, interpreter->next_thread, stack_thread_state_size(reader->layout), "thread state", &data));
         STEP(add_thread(interpreter, reader, data));
         interpreter->next_thread = field_u64(data, LAYOUT(reader->layout, thread_state, next));

@@ -28,7 +28,7 @@ static inline uint64_t make_interpreter(struct memory *memory, uint64_t runtime,
 static inline uint64_t make_thread(struct memory *memory, uint64_t interpreter, uint64_t number)
 {
     uint64_t thread = place_apart(memory, THREAD_SIZE), head = FIELD_AT(memory, interpreter, interpreter, threads_head);
-    put_u64(memory, FIELD_AT(memory, thread, thread_state, next), field_u64(at(memory, head), 0));
+    put_u64(memory, FIELD_AT(memory, thread, thread_state, next), field_u64((struct bytes){at(memory, head), 8}, 0));
     put_u64(memory, FIELD_AT(memory, thread, thread_state, interp), interpreter);
     put_u64(memory, FIELD_AT(memory, thread, thread_state, thread_id), MAIN_THREAD + number);
     put_u64(memory, FIELD_AT(memory, thread, thread_state, id), number);
