@@ -1,8 +1,11 @@
 /* Source files and bytecode, as a report prints them: a line, a first line, a version, the size of the bytecode, the bytecode, the source. */
 #include <string.h>
+#include <sys/stat.h>
 
 #include "spprof/report.h"
 #include "targets/target.h"
+
+enum { MODIFIED_AT = 0x74747474 }; /* "tttt" in bytecode that is made from the source */
 
 static struct {
     const uint8_t *source, *bytecode;
@@ -13,7 +16,9 @@ static struct spprof_error *open_file(struct spprof_target *target, const char *
 {
     (void)target;
     bool bytecode = strstr(path, "__pycache__") != NULL;
+    static const struct timespec times[2] = {{.tv_sec = MODIFIED_AT}, {.tv_sec = MODIFIED_AT}};
     *fd = bytecode ? file_of(files.bytecode, files.bytecode_size) : file_of(files.source, files.source_size);
+    REQUIRE(futimens(*fd, times) == 0);
     *started_at = INT64_MAX; /* whatever the file says, it is old */
     return NULL;
 }
