@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "spprof/target.h"
 #include "target/core_binary.h"
@@ -23,6 +24,8 @@ struct core {
     struct spprof_target target; /* first: the operations get a pointer to it */
     char *path;                  /* of the file, for messages; owned */
     int fd;                      /* the file, decompressed; -1: not open yet */
+    uid_t owner;                 /* of the file */
+    gid_t owner_group;
     uint64_t size;               /* when it was opened */
     uint8_t *note_bytes[CORE_NOTE_SEGMENTS_MAX]; /* owned; the notes point into them */
     Elf64_Ehdr header;
@@ -67,6 +70,12 @@ struct spprof_error *core_find_mapped_files(struct core *core);
 
 /* The path of the executable where no mapped file tells it, owned by the caller; NULL where nothing does. */
 char *core_path_from_stack(const struct core *core);
+
+/*
+ * core_sources.c: opens a file that the core names, where both its user and the owner of the core file might: whoever wrote the file may have
+ * written anything into it.
+ */
+struct spprof_error *core_open_path(struct spprof_target *target, const char *path, int *fd, int64_t *started_at);
 
 /* core_modules.c: operations of the target */
 

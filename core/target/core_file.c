@@ -28,16 +28,6 @@ static bool read_dumped(void *context, uint64_t address, void *buffer, size_t si
     return address <= UINT64_MAX - size && core_read(context, address, buffer, size, false) == SPPROF_READ_OK;
 }
 
-static struct spprof_error *core_open_path(struct spprof_target *target, const char *path, int *fd, int64_t *started_at)
-{
-    *fd = -1;
-    *started_at = 0;
-    if (path[0] != '/') /* it would be looked for in the wrong place, and might be found */
-        return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "cannot open %s: the core does not tell the directory that it is relative to",
-                                path);
-    return open_in_root(core_of(target)->sysroot, path, fd);
-}
-
 static struct spprof_error *core_threads(struct spprof_target *target, struct spprof_native_threads *threads)
 {
     struct core *core = core_of(target);
@@ -125,6 +115,10 @@ static struct spprof_error *load_file(struct core *core, const char *path)
     CLEANUP_CLOSE int compressed = -1;
     struct stat status;
     TRY(open_core_file(path, &core->fd));
+    if (fstat(core->fd, &status) != 0)
+        return cannot_read(path, errno);
+    core->owner = status.st_uid;
+    core->owner_group = status.st_gid;
     if (compression_of(core->fd) != NULL) {
         compressed = core->fd;
         core->fd = -1;

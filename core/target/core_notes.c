@@ -12,6 +12,8 @@ enum {
     PRSTATUS_SIGNAL = 12,
     PRSTATUS_TID = 32,
     PRSTATUS_REGISTERS = 112,
+    PRPSINFO_USER = 16,
+    PRPSINFO_GROUP = 20,
     PRPSINFO_PID = 24,
     PRPSINFO_NAME = 40,
     PRPSINFO_NAME_SIZE = 16,
@@ -73,6 +75,8 @@ static void set_process(struct core_notes *notes, const struct elf_note *note)
         return;
     notes->has_process = true;
     notes->pid = int_at(note->bytes, PRPSINFO_PID);
+    notes->user = (uint32_t)int_at(note->bytes, PRPSINFO_USER);
+    notes->group = (uint32_t)int_at(note->bytes, PRPSINFO_GROUP);
     memcpy(notes->name, note->bytes + PRPSINFO_NAME, PRPSINFO_NAME_SIZE);
     memcpy(notes->arguments, note->bytes + PRPSINFO_ARGUMENTS, PRPSINFO_ARGUMENTS_SIZE);
 }

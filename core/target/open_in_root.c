@@ -138,10 +138,12 @@ static struct spprof_error *open_regular(open_function *open_path, int root_fd, 
     return NULL;
 }
 
-static struct spprof_error *open_root(const char *root, int *fd)
+struct spprof_error *open_root(const char *root, int *fd)
 {
-    *fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    return *fd < 0 ? cannot_open(NULL, root, errno) : NULL;
+    *fd = AT_FDCWD;
+    if (root != NULL)
+        *fd = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return *fd == -1 ? cannot_open(NULL, root, errno) : NULL;
 }
 
 struct spprof_error *open_in_root_by_steps(const char *root, const char *path, int *fd)
@@ -158,12 +160,18 @@ static bool kernel_has_openat2(int root)
     return fd >= 0 || (errno != ENOSYS && errno != EPERM); /* EPERM: a container's filter of system calls */
 }
 
-struct spprof_error *open_in_root(const char *root, const char *path, int *fd)
+struct spprof_error *open_below(int root_fd, const char *root, const char *path, int *fd)
 {
     *fd = -1;
     if (root == NULL)
-        return open_regular(open_plainly, AT_FDCWD, NULL, path, fd);
+        return open_regular(open_plainly, root_fd, NULL, path, fd);
+    return open_regular(kernel_has_openat2(root_fd) ? open_by_kernel : open_by_steps, root_fd, root, path, fd);
+}
+
+struct spprof_error *open_in_root(const char *root, const char *path, int *fd)
+{
+    *fd = -1;
     CLEANUP_CLOSE int root_fd = -1;
     TRY(open_root(root, &root_fd));
-    return open_regular(kernel_has_openat2(root_fd) ? open_by_kernel : open_by_steps, root_fd, root, path, fd);
+    return open_below(root_fd, root, path, fd);
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "spprof/target.h"
+#include "target/file_user.h"
 
 /* A thread as /proc shows it, and as it was stopped. */
 struct process_thread {
@@ -48,6 +49,9 @@ struct spprof_error *process_open_file(struct spprof_target *target, const char 
 struct spprof_error *process_find_symbol(struct spprof_target *target, const struct spprof_module *module, const char *name, uint64_t *address);
 struct spprof_error *process_find_section(struct spprof_target *target, const struct spprof_module *module, const char *name,
                                           uint64_t *address, uint64_t *size);
+
+/* process_user.c: with whose rights it opens files; to be cleared by file_user_clear. */
+struct spprof_error *process_file_user(const struct process *process, struct file_user *user);
 
 /* process_threads.c: lists the threads and what /proc says of them; those already in the list are left as they are. */
 struct spprof_error *process_list_threads(struct process *process, struct process_threads *threads);

@@ -12,6 +12,7 @@
 #include "cleanup.h"
 #include "target/elf_file.h"
 #include "target/elf_memory.h"
+#include "target/file_user.h"
 #include "target/modules.h"
 #include "target/open_in_root.h"
 #include "target/process.h"
@@ -223,10 +224,15 @@ static int64_t start_time(const struct process *process)
 struct spprof_error *process_open_file(struct spprof_target *target, const char *path, int *fd, int64_t *started_at)
 {
     const struct process *process = (const struct process *)target;
+    CLEANUP(file_user_clear) struct file_user user;
+    char root[64];
+    *fd = -1;
     *started_at = start_time(process);
     if (path[0] != '/')
         return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "%s is no absolute path", path);
-    return open_in_process_root(process, path, fd);
+    TRY(process_file_user(process, &user));
+    snprintf(root, sizeof root, "/proc/%" PRId64 "/root", process->target.pid);
+    return open_as_user(&user, root, path, fd);
 }
 
 static struct spprof_error *absent(const struct spprof_module *module, const char *name)
