@@ -32,3 +32,9 @@ int32_t built_in_offset(const struct built_in *table, enum layout_field field)
 {
     return offsets[field][table - tables];
 }
+
+void built_in_copy(const struct built_in *table, int32_t offset[LAYOUT_FIELD_COUNT])
+{
+    for (enum layout_field field = 0; field < LAYOUT_FIELD_COUNT; field++)
+        offset[field] = built_in_offset(table, field);
+}

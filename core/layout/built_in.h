@@ -22,5 +22,6 @@ const struct built_in *built_in_find(uint32_t version, bool free_threaded, bool 
 
 /* LAYOUT_ABSENT where the version does not have the field. */
 int32_t built_in_offset(const struct built_in *table, enum layout_field field);
+void built_in_copy(const struct built_in *table, int32_t offset[LAYOUT_FIELD_COUNT]);
 
 #endif

@@ -137,7 +137,7 @@ static int32_t evaluate(const struct named_words *named, bool free_threaded, con
 static void name_fields(const struct named_words *named, struct debug_offsets *offsets)
 {
     static const char *const words[LAYOUT_FIELD_COUNT] = {
-#define FIELD(group, name, debug_offsets_word, members) debug_offsets_word,
+#define FIELD(group, name, width, debug_offsets_word, members) debug_offsets_word,
 #include "layout/fields.def"
 #undef FIELD
     };

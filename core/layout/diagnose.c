@@ -55,8 +55,7 @@ static void diagnose_table(const struct built_in *table, bool exact, const struc
 {
     char since[32], end[32];
     int32_t offsets[LAYOUT_FIELD_COUNT];
-    for (enum layout_field field = 0; field < LAYOUT_FIELD_COUNT; field++)
-        offsets[field] = built_in_offset(table, field);
+    built_in_copy(table, offsets);
     bool is_last = (table->until & 0xffff) == 0xffff;
     spprof_version_text(table->since, since, sizeof since);
     spprof_version_text(table->until + 1, end, sizeof end);
@@ -79,17 +78,26 @@ static void diagnose_dwarf(struct sources *sources, const struct built_in *table
     compare("debug information", sources->dwarf->offset, layout, diagnosis);
 }
 
-static void diagnose_probes(const struct sources *sources, const struct layout *layout, struct spprof_diagnosis *diagnosis)
+/* What passed, and what failed beside it: one object proves the layout, another may still be damaged. */
+static void diagnose_probe(const struct probe_result *result, const char *name, struct spprof_diagnosis *diagnosis)
 {
     static const int kinds[] = {
         [PROBE_NOT_MADE] = SPPROF_FINDING_MISSING,
         [PROBE_PASSED] = SPPROF_FINDING_CHECK_PASSED,
         [PROBE_FAILED] = SPPROF_FINDING_CHECK_FAILED,
     };
+    diagnosis_add(diagnosis, kinds[result->outcome], name, "%s", result->text);
+    if (result->outcome == PROBE_PASSED && result->failed > 0)
+        diagnosis_add(diagnosis, SPPROF_FINDING_CHECK_FAILED, name, "%d object%s before it failed: %s", result->failed,
+                      result->failed == 1 ? "" : "s", result->failure);
+}
+
+static void diagnose_probes(const struct sources *sources, const struct layout *layout, struct spprof_diagnosis *diagnosis)
+{
     struct probes probes;
     probes_make_patiently(sources->target, sources->runtime->address, layout, &probes);
     for (enum probe probe = 0; probe < PROBE_COUNT; probe++)
-        diagnosis_add(diagnosis, kinds[probes.results[probe].outcome], probe_name(probe), "%s", probes.results[probe].text);
+        diagnose_probe(&probes.results[probe], probe_name(probe), diagnosis);
 }
 
 void layout_diagnose(struct spprof_target *target, const struct runtime *runtime, const struct layout *layout,
@@ -109,6 +117,7 @@ void layout_diagnose(struct spprof_target *target, const struct runtime *runtime
 
     bool exact;
     struct layout composed;
+    struct refusal refusal;
     uint32_t version = layout != NULL ? layout->version : sources.debug_offsets != NULL ? sources.debug_offsets->version : runtime->version;
     bool free_threaded = layout != NULL                  ? layout->free_threaded
                          : sources.debug_offsets != NULL ? sources.debug_offsets->free_threaded
@@ -119,10 +128,10 @@ void layout_diagnose(struct spprof_target *target, const struct runtime *runtime
         return;
     }
     if (layout == NULL) {
-        if (!sources_compose(&sources, version, table, &composed)) {
-            diagnosis_add(diagnosis, SPPROF_FINDING_CHECK_FAILED, "debug offsets", "contradict what is known of this version");
+        if (!sources_compose(&sources, version, table, &composed, &refusal)) {
+            diagnosis_add(diagnosis, SPPROF_FINDING_CHECK_FAILED, "debug offsets", "%s", refusal.text);
             sources.debug_offsets = NULL;
-            sources_compose(&sources, version, table, &composed);
+            sources_compose(&sources, version, table, &composed, &refusal);
         }
         layout = &composed;
     }

@@ -12,7 +12,7 @@
 enum { MAX_TYPE_DEPTH = 32, MAX_ALTERNATIVES = 4, MAX_OFFSET = 1 << 20 };
 
 static const char *const field_members[LAYOUT_FIELD_COUNT] = {
-#define FIELD(group, name, debug_offsets_word, members) members,
+#define FIELD(group, name, width, debug_offsets_word, members) members,
 #include "layout/fields.def"
 #undef FIELD
 };

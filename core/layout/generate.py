@@ -25,7 +25,7 @@ FIELDS = HERE / "fields.def"
 TABLES = HERE / "tables.inc"
 FIND = HERE.parent.parent / "tests/pythons/find"
 
-FIELD = re.compile(r'^FIELD\((\w+), (\w+), "([^"]*)", "([^"]*)"\)', re.MULTILINE)
+FIELD = re.compile(r'^FIELD\((\w+), (\w+), \w+, "([^"]*)", "([^"]*)"\)', re.MULTILINE)
 ABSENT = -1
 
 # Where the structures are; a version has some of them.

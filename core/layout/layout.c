@@ -1,17 +1,18 @@
 #include "layout/layout.h"
 
-#include <stdio.h>
+#include <inttypes.h>
 
 #include "cleanup.h"
 #include "layout/probe.h"
 #include "layout/sources.h"
+#include "target/target.h"
 
 enum { OLDEST_VERSION = 0x03090000, VERSION_TEXT_SIZE = 32 };
 
 static const struct field_name {
     const char *group, *name;
 } field_names[LAYOUT_FIELD_COUNT] = {
-#define FIELD(group, name, debug_offsets_word, members) {#group, #name},
+#define FIELD(group, name, width, debug_offsets_word, members) {#group, #name},
 #include "layout/fields.def"
 #undef FIELD
 };
@@ -40,125 +41,68 @@ size_t layout_runtime_shapes(struct runtime_shape *shapes, size_t capacity)
     return count;
 }
 
-/*
- * What is read of a struct reaches up to one of its fields, and `more` bytes further: the others must lie inside, or a field would be
- * taken from behind what was read. Offsets that the target itself tells may say anything.
- */
-static const struct inside {
-    enum layout_field end;
-    int32_t more;
-    enum layout_field field;
-    int32_t size;
-} insides[] = {
-#define INSIDE(end, more, field, size) {FIELD_##end, more, FIELD_##field, size}
-    INSIDE(object_size, 0, object_type, 8),
-    INSIDE(type_basicsize, 8, type_name, 8),
-    INSIDE(type_dictoffset, 8, type_basicsize, 8),
-    INSIDE(unicode_ascii_size, 0, unicode_length, 8),
-    INSIDE(unicode_ascii_size, 0, unicode_state, 4),
-    INSIDE(unicode_legacy_data, 8, unicode_length, 8),
-    INSIDE(unicode_legacy_data, 8, unicode_wide, 8),
-    INSIDE(unicode_legacy_data, 8, unicode_wide_length, 8),
-    INSIDE(bytes_data, 0, bytes_size, 8),
-    INSIDE(type_size, 0, type_name, 8),
-    INSIDE(type_size, 0, type_basicsize, 8),
-    INSIDE(type_size, 0, type_itemsize, 8),
-    INSIDE(type_size, 0, type_flags, 8),
-    INSIDE(type_size, 0, type_base, 8),
-    INSIDE(type_size, 0, type_dict, 8),
-    INSIDE(type_size, 0, type_mro, 8),
-    INSIDE(type_size, 0, type_dictoffset, 8),
-    INSIDE(type_size, 0, variable_object_ob_size, 8),
-    INSIDE(tuple_items, 0, variable_object_ob_size, 8),
-    INSIDE(integer_digits, 0, integer_tag, 8),
-    INSIDE(integer_digits, 0, variable_object_ob_size, 8),
-    INSIDE(dict_values, 8, dict_keys, 8),
-    INSIDE(dict_keys_indices, 0, dict_keys_size, 8),
-    INSIDE(dict_keys_indices, 0, dict_keys_log2_size, 1),
-    INSIDE(dict_keys_indices, 0, dict_keys_log2_index_bytes, 1),
-    INSIDE(dict_keys_indices, 0, dict_keys_kind, 1),
-    INSIDE(dict_keys_indices, 0, dict_keys_nentries, 8),
-    INSIDE(gil_locked, 4, gil_last_holder, 8),
-    INSIDE(gil_locked, 4, gil_enabled, 4),
-    INSIDE(stack_chunk_data, 0, stack_chunk_previous, 8),
-    INSIDE(stack_chunk_data, 0, stack_chunk_size, 8),
-    INSIDE(stack_chunk_data, 0, stack_chunk_top, 8),
-    INSIDE(frame_localsplus, 0, frame_previous, 8),
-    INSIDE(frame_localsplus, 0, frame_executable, 8),
-    INSIDE(frame_localsplus, 0, frame_instruction, 8),
-    INSIDE(frame_localsplus, 0, frame_owner, 1),
-    INSIDE(frame_localsplus, 0, frame_tlbc_index, 4),
-    INSIDE(frame_object_lasti, 4, frame_object_back, 8),
-    INSIDE(frame_object_lasti, 4, frame_object_code, 8),
-    INSIDE(code_bytecode, 0, object_type, 8),
-    INSIDE(code_bytecode, 0, variable_object_ob_size, 8),
-    INSIDE(code_bytecode, 0, code_filename, 8),
-    INSIDE(code_bytecode, 0, code_name, 8),
-    INSIDE(code_bytecode, 0, code_qualname, 8),
-    INSIDE(code_bytecode, 0, code_linetable, 8),
-    INSIDE(code_bytecode, 0, code_firstlineno, 4),
-    INSIDE(code_bytecode, 0, code_firsttraceable, 4),
-    INSIDE(code_bytecode, 0, code_framesize, 4),
-    INSIDE(code_bytecode, 0, code_tlbc, 8),
-    INSIDE(code_bytecode, 0, code_argcount, 4),
-    INSIDE(code_bytecode, 0, code_kwonlyargcount, 4),
-    INSIDE(code_bytecode, 0, code_flags, 4),
-    INSIDE(code_bytecode, 0, code_nlocalsplus, 4),
-    INSIDE(code_bytecode, 0, code_stacksize, 4),
-    INSIDE(code_bytecode, 0, code_localsplusnames, 8),
-    INSIDE(code_bytecode, 0, code_localspluskinds, 8),
-#undef INSIDE
+/* One way to put the layout together, and how it fared. */
+struct trial {
+    struct layout layout;
+    struct probes probes;
+    struct refusal refusal; /* why it was not even probed; "" where it was */
 };
 
-static const struct inside *find_outside(const struct layout *layout)
+/* No probe failed. */
+static bool is_proven(const struct trial *trial)
 {
-    for (const struct inside *inside = insides; inside < insides + sizeof insides / sizeof *insides; inside++) {
-        int32_t end = layout->offset[inside->end], offset = layout->offset[inside->field];
-        if (end != LAYOUT_ABSENT && offset != LAYOUT_ABSENT && offset + inside->size > end + inside->more)
-            return inside;
-    }
-    return NULL;
+    return trial->refusal.text[0] == '\0' && probes_accept(&trial->probes);
 }
 
-/* Whether the layout is true of the target; completes it with what the probes have learnt. */
-static bool probe_layout(struct spprof_target *target, uint64_t runtime, struct layout *layout, struct probes *probes)
+/*
+ * What proves outweighs what refutes, as long as there are threads to show. Where two sources say the same, or the version is known exactly,
+ * that counts as much as a probe: a few damaged objects are likelier then than another layout.
+ */
+static bool is_likely(const struct trial *trial, bool known)
 {
-    const struct inside *outside = find_outside(layout);
-    if (outside != NULL) {
-        *probes = (struct probes){.results[PROBE_INTERPRETERS].outcome = PROBE_FAILED};
-        snprintf(probes->results[PROBE_INTERPRETERS].text, sizeof probes->results[PROBE_INTERPRETERS].text,
-                 "%s.%s at %d cannot lie behind %s.%s at %d", layout_field_group(outside->field), layout_field_name(outside->field),
-                 layout->offset[outside->field], layout_field_group(outside->end), layout_field_name(outside->end), layout->offset[outside->end]);
-        return false;
-    }
-    probes_make_patiently(target, runtime, layout, probes);
-    if (!probes_accept(probes))
-        return false;
-    if (probes->version != 0) {
-        layout->version = probes->version;
-        layout->debug = probes->debug;
-    }
-    return true;
+    const struct probe_result *results = trial->probes.results;
+    enum probe_outcome interpreters = results[PROBE_INTERPRETERS].outcome, threads = results[PROBE_THREADS].outcome;
+    bool led = threads == PROBE_PASSED || (threads == PROBE_NOT_MADE && interpreters == PROBE_PASSED);
+    return trial->refusal.text[0] == '\0' && led && probes_weigh(&trial->probes) + known > 0;
 }
 
-static struct spprof_error *explain(const struct runtime *runtime, const struct probes *probes)
+static void make_trial(const struct sources *sources, uint32_t version, const struct built_in *table, struct trial *trial)
 {
+    *trial = (struct trial){0};
+    if (!sources_compose(sources, version, table, &trial->layout, &trial->refusal))
+        return;
+    trial->layout.code_type = sources->code_type;
+    probes_make_patiently(sources->target, sources->runtime->address, &trial->layout, &trial->probes);
+    trial->layout.debug = trial->probes.debug;
+    if (trial->probes.version != 0)
+        trial->layout.version = trial->probes.version;
+}
+
+static const char *file_of(const struct runtime *runtime)
+{
+    return runtime->module != NULL && runtime->module->path[0] != '\0' ? runtime->module->path : "an unknown file";
+}
+
+static struct spprof_error *explain(const struct runtime *runtime, const struct trial *trial)
+{
+    const struct probes *probes = &trial->probes;
     char version[VERSION_TEXT_SIZE] = "of unknown version";
     if (runtime->version != 0)
         spprof_version_text(runtime->version, version, sizeof version);
-    const char *file = runtime->module != NULL && runtime->module->path[0] != '\0' ? runtime->module->path : "an unknown file";
+    const char *file = file_of(runtime);
     if (probes->not_initialized)
         return spprof_error_new(SPPROF_ERROR_NOT_PYTHON,
                                 "Python %s in %s has no interpreter: it has not been started yet, or has ended. Try again when it runs.",
                                 version, file);
     enum probe failed = probes_failed(probes);
-    if (failed == PROBE_COUNT)
+    if (trial->refusal.text[0] == '\0' && failed == PROBE_COUNT)
         return spprof_error_new(SPPROF_ERROR_UNREADABLE, "Python %s in %s cannot be read: %s.", version, file,
                                 probes->results[PROBE_INTERPRETERS].text);
     return spprof_error_new(SPPROF_ERROR_UNSUPPORTED,
                             "Python %s in %s is not laid out in memory as expected (probe \"%s\": %s). It may be a build with changes of "
                             "its own: its debug information, when installed beside it, tells where things are. `spprof doctor` says more.",
-                            version, file, probe_name(failed), probes->results[failed].text);
+                            version, file, trial->refusal.text[0] != '\0' ? "bounds" : probe_name(failed),
+                            trial->refusal.text[0] != '\0' ? trial->refusal.text : probes->results[failed].text);
 }
 
 static void tell_newer(struct spprof_target *target, uint32_t version)
@@ -174,50 +118,42 @@ static void tell_newer(struct spprof_target *target, uint32_t version)
                         text, known);
 }
 
+static const char *source_name(enum spprof_layout_source source)
+{
+    switch (source) {
+    case SPPROF_LAYOUT_DEBUG_OFFSETS: return "its debug offsets";
+    case SPPROF_LAYOUT_DWARF: return "its debug information";
+    default: return "what is known of its version";
+    }
+}
+
+/* Two sources contradict each other: whichever is used, the reader must know. */
+static void tell_disagreement(struct spprof_target *target, const struct disagreement *disagreement, const char *who, const char *whom,
+                              const struct layout *used)
+{
+    spprof_problems_add(&target->problems,
+                        "%s of this Python contradict %s in %zu of the fields that are read (%s.%s at %" PRId32 ", not %" PRId32
+                        "): its memory is damaged, or it is a build with changes of its own. It is read by %s, and may be misread.",
+                        who, whom, disagreement->count, layout_field_group(disagreement->field), layout_field_name(disagreement->field),
+                        disagreement->said, disagreement->other, source_name(used->source));
+}
+
+/* Accepted, although a probe failed on every object that was looked at. */
+static void tell_doubt(struct spprof_target *target, const struct trial *trial)
+{
+    const struct probe_result *code = &trial->probes.results[PROBE_CODE];
+    if (code->outcome == PROBE_FAILED)
+        spprof_problems_add(&target->problems,
+                            "no stack of this Python is as expected (%s): its memory is damaged, or it is a build with changes of its own, "
+                            "whose debug information, when installed beside it, tells where things are.",
+                            code->text);
+}
+
 /* Reads the debug information if there is any. That there is none is nothing to tell here: the doctor does. */
 static bool try_dwarf(struct sources *sources, const struct built_in *table)
 {
     spprof_error_free(sources_read_dwarf(sources, table));
     return sources->dwarf != NULL;
-}
-
-/* The table is the one of the version that the debug offsets name. */
-static struct spprof_error *find_by_debug_offsets(struct sources *sources, const struct built_in *table, struct layout *layout)
-{
-    uint32_t version = sources->debug_offsets->version;
-    struct probes probes, again;
-    if (probe_layout(sources->target, sources->runtime->address, layout, &probes))
-        return NULL;
-    enum probe failed = probes_failed(&probes);
-    if (failed != PROBE_COUNT && !probes.not_initialized && try_dwarf(sources, table)) {
-        sources->dwarf_first = true;
-        if (sources_compose(sources, version, table, layout) &&
-            probe_layout(sources->target, sources->runtime->address, layout, &again)) {
-            spprof_problems_add(&sources->target->problems,
-                                "The debug offsets of this Python are wrong (%s); its debug information is used instead.",
-                                probes.results[failed].text);
-            return NULL;
-        }
-    }
-    return explain(sources->runtime, &probes);
-}
-
-/* Composes the layout from the debug offsets, completed from the table or, where that is doubtful, from the debug information. */
-static struct spprof_error *read_debug_offsets(struct sources *sources, struct debug_offsets *offsets, const struct built_in **table,
-                                               struct layout *layout)
-{
-    bool exact, newer;
-    TRY(debug_offsets_read(sources->target, sources->runtime->address, offsets));
-    sources->debug_offsets = offsets;
-    *table = built_in_find(offsets->version, offsets->free_threaded, &exact);
-    if (layout_rules_find(offsets->version >> 16, offsets->free_threaded, &newer) != NULL && newer)
-        tell_newer(sources->target, offsets->version);
-    if (!exact || sources_doubt(sources, *table))
-        try_dwarf(sources, *table);
-    if (sources_compose(sources, offsets->version, *table, layout))
-        return NULL;
-    sources->debug_offsets = NULL;
-    return spprof_error_new(SPPROF_ERROR_UNSUPPORTED, "The debug offsets of this Python contradict what is known of its version.");
 }
 
 /* Whether a table is to be tried for what is known of the version: first those that fit, then, where it is a guess, the others. */
@@ -230,76 +166,235 @@ static bool is_candidate(const struct built_in *table, const struct runtime *run
 }
 
 /* The probes have told the patch level and the build, which may have a table of their own. */
-static void refine(const struct sources *sources, const struct probes *probes, struct layout *layout)
+static void refine(const struct sources *sources, struct trial *trial)
 {
     bool exact;
+    const struct probes *probes = &trial->probes;
     const struct built_in *table = built_in_find(probes->version, probes->free_threaded, &exact);
-    if (probes->version == 0 || table == NULL)
-        return;
     struct layout refined;
-    if (!sources_compose(sources, probes->version, table, &refined))
+    struct refusal refusal;
+    if (probes->version == 0 || table == NULL || !sources_compose(sources, probes->version, table, &refined, &refusal))
         return;
-    *layout = refined;
-    layout->debug = probes->debug;
+    refined.debug = trial->layout.debug;
+    refined.code_type = trial->layout.code_type;
+    trial->layout = refined;
 }
 
-static int passed(const struct probes *probes)
+/* What is asked of a trial: that no probe failed, or that those that passed weigh more. */
+enum bar { PROVEN, LIKELY };
+
+static bool passes(const struct trial *trial, enum bar bar, bool known)
 {
-    int count = 0;
-    for (enum probe probe = 0; probe < PROBE_COUNT; probe++)
-        count += probes->results[probe].outcome == PROBE_PASSED;
-    return count;
+    return bar == PROVEN ? is_proven(trial) : is_likely(trial, known);
 }
 
 /*
- * Tries one table after the other until one passes every probe; else takes the first of those that pass most. False: none is accepted;
- * *refusal is what was found wrong with the first of all, which is the best guess.
+ * Tries one table after the other and takes the first of those whose probes weigh most. *refusal is what was found wrong with the first of
+ * all, which is the best guess.
  */
-static bool find_among(const struct sources *sources, bool fitting, struct layout *layout, struct probes *refusal, bool *refused)
+static bool find_among(const struct sources *sources, bool fitting, enum bar bar, struct trial *best, struct trial *refusal, bool *refused)
 {
     size_t count;
-    int best = 0;
+    int most = -1;
     uint32_t known = sources->runtime->version;
+    bool exact = (known & 0xffff) != 0;
     const struct built_in *tables = built_in_tables(&count);
-    for (size_t i = 0; i < count && best < PROBE_COUNT; i++) {
+    for (size_t i = 0; i < count && most < PROBE_COUNT; i++) {
         if (!is_candidate(&tables[i], sources->runtime, fitting))
             continue;
-        struct layout candidate;
-        struct probes probes;
-        uint32_t version = (known & 0xffff) != 0 ? known : tables[i].since & 0xffff0000;
-        if (!sources_compose(sources, version, &tables[i], &candidate))
-            continue;
-        if (probe_layout(sources->target, sources->runtime->address, &candidate, &probes)) {
-            if (passed(&probes) > best) {
-                best = passed(&probes);
-                refine(sources, &probes, &candidate);
-                *layout = candidate;
+        struct trial trial;
+        make_trial(sources, exact ? known : tables[i].since & 0xffff0000, &tables[i], &trial);
+        if (passes(&trial, bar, exact)) {
+            if (probes_weigh(&trial.probes) > most) {
+                most = probes_weigh(&trial.probes);
+                *best = trial;
             }
         } else if (!*refused) {
-            *refusal = probes;
+            *refusal = trial;
             *refused = true;
         }
     }
-    return best > 0;
+    if (most >= 0)
+        refine(sources, best);
+    return most >= 0;
 }
 
-static bool find_in_turn(const struct sources *sources, struct layout *layout, struct probes *refusal, bool *refused)
+static bool find_in_turn(const struct sources *sources, enum bar bar, struct trial *best, struct trial *refusal)
 {
-    return find_among(sources, true, layout, refusal, refused) || find_among(sources, false, layout, refusal, refused);
+    bool refused = false;
+    return find_among(sources, true, bar, best, refusal, &refused) || find_among(sources, false, bar, best, refusal, &refused);
+}
+
+/* Compares the debug information with what is known of the version that was found. */
+static void compare_dwarf(struct sources *sources, const struct layout *layout)
+{
+    bool exact;
+    int32_t known[LAYOUT_FIELD_COUNT];
+    const struct built_in *table = built_in_find(layout->version, layout->free_threaded, &exact);
+    if (!exact || sources->dwarf == NULL)
+        return;
+    built_in_copy(table, known);
+    struct disagreement disagreement = sources_compare(sources->dwarf->offset, known);
+    if (disagreement.count > 0)
+        tell_disagreement(sources->target, &disagreement, "The debug information", "what is known of its version", layout);
 }
 
 static struct spprof_error *find_by_tables(struct sources *sources, struct layout *layout)
 {
-    struct probes refusal = {.results[PROBE_INTERPRETERS].text = "its debug information contradicts what is known of its version"};
-    bool refused = false;
-    if (find_in_turn(sources, layout, &refusal, &refused))
-        return NULL;
-    if (probes_failed(&refusal) != PROBE_COUNT && !refusal.not_initialized && try_dwarf(sources, NULL)) {
+    struct trial best, refusal = {0};
+    bool found = find_in_turn(sources, PROVEN, &best, &refusal);
+    if (!found && probes_failed(&refusal.probes) != PROBE_COUNT && !refusal.probes.not_initialized && try_dwarf(sources, NULL)) {
         sources->dwarf_first = true;
-        if (find_in_turn(sources, layout, &refusal, &refused))
-            return NULL;
+        found = find_in_turn(sources, PROVEN, &best, &refusal);
+        sources->dwarf_first = found;
     }
-    return explain(sources->runtime, &refusal);
+    if (!found && !refusal.probes.not_initialized && find_in_turn(sources, LIKELY, &best, &refusal)) {
+        tell_doubt(sources->target, &best);
+        found = true;
+    }
+    if (!found)
+        return explain(sources->runtime, &refusal);
+    compare_dwarf(sources, &best.layout);
+    *layout = best.layout;
+    return NULL;
+}
+
+/* What the debug offsets are compared with. */
+struct witnesses {
+    struct disagreement table, dwarf;
+    bool has_table, has_dwarf;
+};
+
+static struct witnesses ask_witnesses(const struct sources *sources, const struct built_in *table, bool exact)
+{
+    int32_t known[LAYOUT_FIELD_COUNT];
+    struct witnesses witnesses = {.has_table = exact, .has_dwarf = sources->dwarf != NULL};
+    built_in_copy(table, known);
+    if (exact)
+        witnesses.table = sources_compare(sources->debug_offsets->offset, known);
+    if (sources->dwarf != NULL)
+        witnesses.dwarf = sources_compare(sources->debug_offsets->offset, sources->dwarf->offset);
+    return witnesses;
+}
+
+static bool contradict(const struct witnesses *witnesses)
+{
+    return witnesses->table.count > 0 || witnesses->dwarf.count > 0;
+}
+
+/* Whether the debug offsets, which the process can write to, are to be believed more than what contradicts them. */
+static bool believe_offsets(const struct sources *sources, const struct built_in *table, const struct witnesses *witnesses,
+                            const struct trial *told, const struct trial *other)
+{
+    int32_t known[LAYOUT_FIELD_COUNT];
+    if (!is_proven(other) || !is_proven(told))
+        return is_proven(told) || (!is_proven(other) && is_likely(told, false));
+    if (witnesses->has_dwarf)
+        return witnesses->dwarf.count == 0;
+    built_in_copy(table, known);
+    return sources_look_patched(sources->debug_offsets->offset, known);
+}
+
+/* Puts the layout together without the debug offsets. */
+static bool try_without_offsets(struct sources *sources, const struct built_in *table, struct trial *other)
+{
+    const struct debug_offsets *offsets = sources->debug_offsets;
+    struct trial refusal = {0};
+    bool found = false;
+    sources->debug_offsets = NULL;
+    if (sources->dwarf != NULL) {
+        sources->dwarf_first = true;
+        make_trial(sources, sources->version, table, other);
+        found = is_proven(other);
+        sources->dwarf_first = false;
+    }
+    if (!found)
+        found = find_in_turn(sources, PROVEN, other, &refusal) || find_in_turn(sources, LIKELY, other, &refusal);
+    sources->debug_offsets = offsets;
+    return found;
+}
+
+static void tell_witnesses(struct spprof_target *target, const struct witnesses *witnesses, const struct layout *used)
+{
+    if (witnesses->dwarf.count > 0)
+        tell_disagreement(target, &witnesses->dwarf, "The debug offsets", "its debug information", used);
+    else if (witnesses->table.count > 0)
+        tell_disagreement(target, &witnesses->table, "The debug offsets", "what is known of its version", used);
+}
+
+/* The table is the one of the version. What the debug offsets say is believed where nothing contradicts it. */
+static struct spprof_error *find_by_debug_offsets(struct sources *sources, const struct built_in *table, bool exact, struct layout *layout)
+{
+    struct trial told, other;
+    make_trial(sources, sources->version, table, &told);
+    struct witnesses witnesses = ask_witnesses(sources, table, exact);
+    if ((contradict(&witnesses) || (!is_proven(&told) && !told.probes.not_initialized)) && try_dwarf(sources, table))
+        witnesses = ask_witnesses(sources, table, exact);
+    if (is_proven(&told) && !contradict(&witnesses)) {
+        *layout = told.layout;
+        return NULL;
+    }
+    bool stands = (contradict(&witnesses) || !exact || told.refusal.text[0] != '\0') && try_without_offsets(sources, table, &other);
+    if (stands && !believe_offsets(sources, table, &witnesses, &told, &other))
+        told = other;
+    else if (!is_likely(&told, !contradict(&witnesses)))
+        return explain(sources->runtime, &told);
+    tell_witnesses(sources->target, &witnesses, &told.layout);
+    tell_doubt(sources->target, &told);
+    *layout = told.layout;
+    return NULL;
+}
+
+/* Reads the debug offsets, and the debug information too where the table does not quite fit. */
+static struct spprof_error *read_debug_offsets(struct sources *sources, struct debug_offsets *offsets, const struct built_in **table, bool *exact)
+{
+    bool newer;
+    TRY(debug_offsets_read(sources->target, sources->runtime->address, offsets));
+    /* Py_Version is a constant in memory that the process cannot write to. */
+    bool sure = sources->runtime->version >> 16 >= 0x030d && sources->runtime->version != offsets->version;
+    sources->version = sure ? sources->runtime->version : offsets->version;
+    if (sure)
+        spprof_problems_add(&sources->target->problems,
+                            "The debug offsets of this Python are of the version 0x%08" PRIx32 ", Py_Version is 0x%08" PRIx32
+                            ": they are damaged, and may be misread.",
+                            offsets->version, sources->runtime->version);
+    sources->debug_offsets = offsets;
+    *table = built_in_find(sources->version, offsets->free_threaded, exact);
+    if (layout_rules_find(sources->version >> 16, offsets->free_threaded, &newer) != NULL && newer)
+        tell_newer(sources->target, sources->version);
+    if (!*exact || sources_doubt(sources, *table))
+        try_dwarf(sources, *table);
+    return NULL;
+}
+
+/* _PyRuntimeState_SetFinalizing, Include/internal/pycore_runtime.h: the thread state that ends the process. */
+bool layout_is_finalizing(struct spprof_target *target, uint64_t runtime, const struct layout *layout)
+{
+    uint64_t thread_state;
+    int32_t offset = LAYOUT(layout, runtime, finalizing);
+    return offset != LAYOUT_ABSENT && target_try_read(target, runtime + (uint64_t)offset, &thread_state, sizeof thread_state) == SPPROF_READ_OK &&
+           thread_state != 0;
+}
+
+static uint64_t find_code_type(struct spprof_target *target, const struct runtime *runtime)
+{
+    uint64_t address = 0;
+    if (runtime->module == NULL || target->ops->find_symbol == NULL)
+        return 0;
+    struct spprof_error *error = target->ops->find_symbol(target, runtime->module, "PyCode_Type", &address);
+    if (error != NULL)
+        address = 0;
+    spprof_error_free(error);
+    return address;
+}
+
+/* 3.13 and later have debug offsets: where they are not found, they were overwritten. */
+static void tell_missing_offsets(struct spprof_target *target, const struct runtime *runtime)
+{
+    if (!runtime->has_debug_offsets && runtime->version >> 16 >= 0x030d)
+        spprof_problems_add(&target->problems,
+                            "The debug offsets of this Python at 0x%" PRIx64 " are damaged: it is read by what is known of its version.",
+                            runtime->address);
 }
 
 struct spprof_error *layout_find(struct spprof_target *target, const struct runtime *runtime, struct layout *layout)
@@ -309,15 +404,17 @@ struct spprof_error *layout_find(struct spprof_target *target, const struct runt
         spprof_version_text(runtime->version, text, sizeof text);
         return spprof_error_new(SPPROF_ERROR_UNSUPPORTED, "Python %s is too old: spprof reads 3.9 and later.", text);
     }
-    CLEANUP(sources_release) struct sources sources = {.target = target, .runtime = runtime};
+    CLEANUP(sources_release) struct sources sources = {.target = target, .runtime = runtime, .code_type = find_code_type(target, runtime)};
     struct debug_offsets debug_offsets;
     const struct built_in *table;
+    bool exact;
     if (runtime->has_debug_offsets) {
-        struct spprof_error *error = read_debug_offsets(&sources, &debug_offsets, &table, layout);
+        struct spprof_error *error = read_debug_offsets(&sources, &debug_offsets, &table, &exact);
         if (error == NULL)
-            return find_by_debug_offsets(&sources, table, layout);
+            return find_by_debug_offsets(&sources, table, exact, layout);
         spprof_problems_add(&target->problems, "%s", error->message);
         spprof_error_free(error);
     }
+    tell_missing_offsets(target, runtime);
     return find_by_tables(&sources, layout);
 }

@@ -19,7 +19,7 @@
 
 /* One enumerator a field: FIELD_thread_state_current_frame. fields.def is the only list. */
 enum layout_field {
-#define FIELD(group, name, debug_offsets_word, members) FIELD_##group##_##name,
+#define FIELD(group, name, width, debug_offsets_word, members) FIELD_##group##_##name,
 #include "layout/fields.def"
 #undef FIELD
     LAYOUT_FIELD_COUNT
@@ -32,6 +32,7 @@ struct layout {
     bool free_threaded, debug;
     enum spprof_layout_source source; /* of most fields: what is reported */
     const struct layout_rules *rules;
+    uint64_t code_type; /* where PyCode_Type stands; 0: not known */
     int32_t offset[LAYOUT_FIELD_COUNT];
     enum spprof_layout_source field_source[LAYOUT_FIELD_COUNT];
 };
@@ -52,6 +53,9 @@ size_t layout_runtime_shapes(struct runtime_shape *shapes, size_t capacity);
  * has ended, or is the second mapping of one.
  */
 struct spprof_error *layout_find(struct spprof_target *target, const struct runtime *runtime, struct layout *layout);
+
+/* Whether the process has begun to end: Py_FinalizeEx has stopped the other threads and tears the interpreter down. */
+bool layout_is_finalizing(struct spprof_target *target, uint64_t runtime, const struct layout *layout);
 
 /*
  * Every source that can be had is compared with the layout that is used, field by field, and every probe's outcome told. layout is

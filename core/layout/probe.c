@@ -9,26 +9,39 @@
 #include "target/target.h"
 
 /* A probe looks at a few threads and frames: enough to meet one that runs Python code. */
-enum { MAX_INTERPRETERS = 16, MAX_THREADS = 16, MAX_FRAMES = 16 };
+enum { MAX_INTERPRETERS = 16, MAX_THREADS = 16, MAX_FRAMES = 16, MAX_CHUNKS = 64 };
 
 struct prober {
     struct spprof_target *target;
     const struct layout *layout;
     struct probes *probes;
     enum probe probe; /* the one that is made now */
+    uint64_t interpreter; /* the first that can be read; 0: none */
 };
 
 #define OFFSET(prober, group, name) LAYOUT((prober)->layout, group, name)
 
+/* What one object proves is not refuted by another, which may be damaged; of those that fail the first is told. */
 __attribute__((format(printf, 3, 4))) static bool conclude(struct prober *prober, enum probe_outcome outcome, const char *format, ...)
 {
     struct probe_result *result = &prober->probes->results[prober->probe];
-    result->outcome = outcome;
+    char text[sizeof result->text];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(result->text, sizeof result->text, format, arguments);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    if (outcome == PROBE_FAILED && result->failed++ == 0)
+        memcpy(result->failure, text, sizeof text);
+    if (outcome > result->outcome || (outcome == PROBE_NOT_MADE && result->outcome == PROBE_NOT_MADE)) {
+        memcpy(result->text, text, sizeof text);
+        result->outcome = outcome;
+    }
     return false;
+}
+
+static bool has_passed(const struct prober *prober)
+{
+    return prober->probes->results[prober->probe].outcome == PROBE_PASSED;
 }
 
 /* A field to read: probes read many at once, since a read of a live process or through a debugger costs far more than its bytes. */
@@ -74,68 +87,100 @@ static bool expect(struct prober *prober, uint64_t value, uint64_t expected, con
     return value == expected || conclude(prober, PROBE_FAILED, "%s is 0x%" PRIx64 ", not 0x%" PRIx64, what, value, expected);
 }
 
-/* The first interpreter, 0 where there is none to go on with. */
-static uint64_t probe_interpreters(struct prober *prober, uint64_t runtime)
+/* One interpreter, and the next. False: it cannot be read. */
+static bool probe_interpreter(struct prober *prober, uint64_t runtime, uint64_t interpreter, uint64_t *next)
 {
-    uint64_t interpreter, back;
+    const char *what = "PyInterpreterState.runtime";
+    uint64_t back;
+    if (!read_pointer(prober, interpreter, OFFSET(prober, interpreter, next), next, "PyInterpreterState.next"))
+        return false;
+    /* Not known of a version newer than every table: the other probes must do. */
+    if (read_pointer(prober, interpreter, OFFSET(prober, interpreter, runtime), &back, what) && expect(prober, back, runtime, what))
+        conclude(prober, PROBE_PASSED, "the interpreter 0x%" PRIx64 " points back to _PyRuntime", interpreter);
+    return true;
+}
+
+/* Goes through a list of interpreters until one passes; the first that can be read is the one to go on with. */
+static void probe_list(struct prober *prober, uint64_t runtime, uint64_t interpreter)
+{
+    for (int i = 0; i < MAX_INTERPRETERS && interpreter != 0 && !has_passed(prober); i++) {
+        uint64_t next;
+        if (!probe_interpreter(prober, runtime, interpreter, &next))
+            return;
+        if (prober->interpreter == 0 || has_passed(prober))
+            prober->interpreter = interpreter;
+        interpreter = next;
+    }
+}
+
+static void probe_interpreters(struct prober *prober, uint64_t runtime)
+{
+    uint64_t head, main;
     prober->probe = PROBE_INTERPRETERS;
-    if (!read_pointer(prober, runtime, OFFSET(prober, runtime, interpreters_head), &interpreter, "_PyRuntime.interpreters.head"))
-        return 0;
-    if (interpreter == 0) {
+    if (!read_pointer(prober, runtime, OFFSET(prober, runtime, interpreters_head), &head, "_PyRuntime.interpreters.head"))
+        return;
+    if (head == 0) {
         prober->probes->not_initialized = true;
         conclude(prober, PROBE_FAILED, "_PyRuntime at 0x%" PRIx64 " has no interpreter", runtime);
-        return 0;
+        return;
     }
-    const char *what = "PyInterpreterState.runtime";
-    if (OFFSET(prober, interpreter, runtime) == LAYOUT_ABSENT) {
-        /* A version newer than every table: the other probes must do. */
-        conclude(prober, PROBE_NOT_MADE, "the place of %s is not known", what);
-        return interpreter;
-    }
-    if (!read_pointer(prober, interpreter, OFFSET(prober, interpreter, runtime), &back, what) || !expect(prober, back, runtime, what))
-        return 0;
-    conclude(prober, PROBE_PASSED, "the first interpreter, 0x%" PRIx64 ", points back to _PyRuntime", interpreter);
-    return interpreter;
+    probe_list(prober, runtime, head);
+    if (!has_passed(prober) &&
+        read_pointer(prober, runtime, OFFSET(prober, runtime, interpreters_main), &main, "_PyRuntime.interpreters.main") && main != head)
+        probe_list(prober, runtime, main);
 }
 
-/* The first interpreter that has a thread, and its first thread. */
-static bool find_thread(struct prober *prober, uint64_t *interpreter, uint64_t *thread)
+/* What is done with each thread, and gives the next one. False: it is the last to be looked at. */
+typedef bool thread_probe(struct prober *prober, uint64_t interpreter, uint64_t previous, uint64_t thread, uint64_t *next);
+
+/* Looks at a few threads of a few interpreters, until one passes. */
+static void probe_each_thread(struct prober *prober, thread_probe *look_at)
 {
-    for (int i = 0; i < MAX_INTERPRETERS && *interpreter != 0; i++) {
-        uint64_t next;
+    uint64_t interpreter = prober->interpreter;
+    for (int i = 0; i < MAX_INTERPRETERS && interpreter != 0; i++) {
+        uint64_t thread, next_interpreter, previous = 0, next;
         const struct piece pieces[] = {
-            POINTER(*interpreter, OFFSET(prober, interpreter, threads_head), thread, "PyInterpreterState.threads.head"),
-            POINTER(*interpreter, OFFSET(prober, interpreter, next), &next, "PyInterpreterState.next"),
+            POINTER(interpreter, OFFSET(prober, interpreter, threads_head), &thread, "PyInterpreterState.threads.head"),
+            POINTER(interpreter, OFFSET(prober, interpreter, next), &next_interpreter, "PyInterpreterState.next"),
         };
         if (!READ(prober, pieces))
-            return false;
-        if (*thread != 0)
-            return true;
-        *interpreter = next;
+            return;
+        for (int j = 0; j < MAX_THREADS && thread != 0; j++, previous = thread, thread = next) {
+            bool goes_on = look_at(prober, interpreter, previous, thread, &next);
+            if (has_passed(prober))
+                return;
+            if (!goes_on)
+                break;
+        }
+        interpreter = next_interpreter;
     }
-    return conclude(prober, PROBE_NOT_MADE, "no interpreter has a thread");
 }
 
-/* The first thread, 0 where the probe did not pass. */
-static uint64_t probe_threads(struct prober *prober, uint64_t interpreter)
+static bool probe_thread(struct prober *prober, uint64_t interpreter, uint64_t previous, uint64_t thread, uint64_t *next)
 {
-    uint64_t thread, owner, previous, next, back;
-    prober->probe = PROBE_THREADS;
-    if (!find_thread(prober, &interpreter, &thread))
-        return 0;
+    uint64_t owner, before, back;
     const struct piece pieces[] = {
         POINTER(thread, OFFSET(prober, thread_state, interp), &owner, "PyThreadState.interp"),
-        POINTER(thread, OFFSET(prober, thread_state, prev), &previous, "PyThreadState.prev"),
-        POINTER(thread, OFFSET(prober, thread_state, next), &next, "PyThreadState.next"),
+        POINTER(thread, OFFSET(prober, thread_state, prev), &before, "PyThreadState.prev"),
+        POINTER(thread, OFFSET(prober, thread_state, next), next, "PyThreadState.next"),
     };
-    if (!READ(prober, pieces) || !expect(prober, owner, interpreter, "PyThreadState.interp") ||
-        !expect(prober, previous, 0, "PyThreadState.prev of the first thread"))
-        return 0;
-    const char *what = "PyThreadState.prev of the second thread";
-    if (next != 0 && (!read_pointer(prober, next, OFFSET(prober, thread_state, prev), &back, what) || !expect(prober, back, thread, what)))
-        return 0;
-    conclude(prober, PROBE_PASSED, "the first thread, 0x%" PRIx64 ", points back to its interpreter", thread);
-    return thread;
+    if (!READ(prober, pieces))
+        return false;
+    if (!expect(prober, owner, interpreter, "PyThreadState.interp"))
+        return true;
+    /* Its neighbours, of which one may be damaged. */
+    const char *what = "PyThreadState.prev of the next thread";
+    if (expect(prober, before, previous, "PyThreadState.prev") ||
+        (*next != 0 && read_pointer(prober, *next, OFFSET(prober, thread_state, prev), &back, what) && expect(prober, back, thread, what)))
+        conclude(prober, PROBE_PASSED, "the thread 0x%" PRIx64 " points back to its interpreter", thread);
+    return true;
+}
+
+static void probe_threads(struct prober *prober)
+{
+    prober->probe = PROBE_THREADS;
+    conclude(prober, PROBE_NOT_MADE, "no interpreter has a thread");
+    probe_each_thread(prober, probe_thread);
 }
 
 /*
@@ -158,8 +203,8 @@ static bool check_code(struct prober *prober, uint64_t code)
     if (!READ(prober, pieces) || !read_pointer(prober, meta, OFFSET(prober, object, type), &root, what) ||
         !expect(prober, root, meta, what))
         return false;
-    /* The name stands in read-only pages of the executable, which a core may lack. */
-    bool named = target_try_read(prober->target, name, text, sizeof text) == SPPROF_READ_OK;
+    /* The name stands in read-only pages of the executable, which a core may lack; where the type stands may be known, too. */
+    bool known = type == prober->layout->code_type, named = !known && target_try_read(prober->target, name, text, sizeof text) == SPPROF_READ_OK;
     if (named && memcmp(text, "code", sizeof text) != 0)
         return conclude(prober, PROBE_FAILED, "the type of what a frame runs, 0x%" PRIx64 ", is not called \"code\"", code);
     bool fixed = prober->layout->rules->frames == FRAME_OBJECTS;
@@ -168,7 +213,7 @@ static bool check_code(struct prober *prober, uint64_t code)
         return conclude(prober, PROBE_FAILED, "code objects have %" PRIu64 " bytes and items of %" PRIu64 ", not %" PRId32 " and %d",
                         basic_size, item_size, size, fixed ? 0 : 2);
     conclude(prober, PROBE_PASSED, "the code object 0x%" PRIx64 " is of a type %s, with %" PRIu64 " bytes and items of %" PRIu64, code,
-             named ? "called \"code\"" : "whose name cannot be read", basic_size, item_size);
+             known ? "that is PyCode_Type" : named ? "called \"code\"" : "whose name cannot be read", basic_size, item_size);
     return true;
 }
 
@@ -206,13 +251,12 @@ static bool newest_by_cframe(struct prober *prober, uint64_t thread, uint64_t cf
     return true;
 }
 
-static bool newest_frames(struct prober *prober, uint64_t thread, uint64_t frames[NEWEST_FRAMES], uint64_t *next)
+static bool newest_frames(struct prober *prober, uint64_t thread, uint64_t frames[NEWEST_FRAMES])
 {
     bool indirect = prober->layout->rules->has_cframe;
     const struct piece pieces[] = {
         POINTER(thread, indirect ? OFFSET(prober, thread_state, cframe) : OFFSET(prober, thread_state, current_frame), &frames[0],
                 "PyThreadState.current_frame"),
-        POINTER(thread, OFFSET(prober, thread_state, next), next, "PyThreadState.next"),
     };
     if (!READ(prober, pieces))
         return false;
@@ -248,41 +292,57 @@ static bool read_frame(struct prober *prober, uint64_t frame, uint64_t *code, ui
     return true;
 }
 
-/* Looks for a code object from a frame on. True: there is none, and the probe is not concluded. */
-static bool probe_frames(struct prober *prober, uint64_t frame)
+/* Looks for a code object from a frame on. */
+static void probe_frames(struct prober *prober, uint64_t frame)
 {
     uint64_t code;
     for (int i = 0; i < MAX_FRAMES && frame != 0; i++) {
         if (!read_frame(prober, frame, &code, &frame))
-            return false;
+            return;
         if (code != 0) {
             check_code(prober, code);
-            return false;
+            return;
         }
     }
+}
+
+/* The oldest frame of a thread begins its oldest chunk, behind a place that is left out: push_chunk, Python/pystate.c, 3.11 and later. */
+static void probe_oldest_frame(struct prober *prober, uint64_t thread)
+{
+    struct probe_result before = prober->probes->results[PROBE_CODE];
+    uint64_t chunk = 0, older;
+    if (OFFSET(prober, thread_state, datastack_chunk) != LAYOUT_ABSENT)
+        read_pointer(prober, thread, OFFSET(prober, thread_state, datastack_chunk), &chunk, "the data stack");
+    for (int i = 0; i < MAX_CHUNKS && chunk != 0; i++, chunk = older) {
+        if (!read_pointer(prober, chunk, OFFSET(prober, stack_chunk, previous), &older, "the data stack"))
+            break;
+        if (older == 0)
+            probe_frames(prober, chunk + (uint64_t)OFFSET(prober, stack_chunk, data) + 8);
+    }
+    if (!has_passed(prober)) /* it may be gone: that says nothing */
+        prober->probes->results[PROBE_CODE] = before;
+}
+
+static bool probe_stack(struct prober *prober, uint64_t interpreter, uint64_t previous, uint64_t thread, uint64_t *next)
+{
+    uint64_t frames[NEWEST_FRAMES] = {0, 0};
+    (void)interpreter;
+    (void)previous;
+    if (!read_pointer(prober, thread, OFFSET(prober, thread_state, next), next, "PyThreadState.next"))
+        return false;
+    if (newest_frames(prober, thread, frames))
+        for (int i = 0; i < NEWEST_FRAMES && !has_passed(prober); i++)
+            probe_frames(prober, frames[i]);
+    if (!has_passed(prober))
+        probe_oldest_frame(prober, thread);
     return true;
 }
 
-/* Looks for one in a thread. True: go on with the next; the probe is not concluded. */
-static bool probe_stack(struct prober *prober, uint64_t thread, uint64_t *next)
-{
-    uint64_t frames[NEWEST_FRAMES] = {0, 0};
-    if (!newest_frames(prober, thread, frames, next))
-        return false;
-    bool open = true;
-    for (int i = 0; i < NEWEST_FRAMES && prober->probes->results[PROBE_CODE].outcome != PROBE_PASSED; i++)
-        open = probe_frames(prober, frames[i]) && open;
-    return open;
-}
-
-static void probe_code(struct prober *prober, uint64_t thread)
+static void probe_code(struct prober *prober)
 {
     prober->probe = PROBE_CODE;
-    for (int i = 0; i < MAX_THREADS && thread != 0; i++) {
-        if (!probe_stack(prober, thread, &thread))
-            return;
-    }
     conclude(prober, PROBE_NOT_MADE, "no thread runs Python code");
+    probe_each_thread(prober, probe_stack);
 }
 
 /*
@@ -444,7 +504,7 @@ static bool string_head_is_sane(struct prober *prober)
 }
 
 /* Finds sys.hexversion and its neighbours. False: concluded. */
-static bool read_sys(struct prober *prober, uint64_t interpreter, struct sys_values *values, uint32_t *version)
+static bool find_sys(struct prober *prober, uint64_t interpreter, struct sys_values *values)
 {
     uint64_t dict;
     struct entries entries = {0};
@@ -456,24 +516,41 @@ static bool read_sys(struct prober *prober, uint64_t interpreter, struct sys_val
         return false;
     if (values->hexversion == 0)
         return conclude(prober, PROBE_NOT_MADE, "sys.hexversion is not among the %" PRIu64 " names of sys that can be read", entries.count);
-    return read_small_int(prober, values->hexversion, version);
+    return true;
 }
 
-static void probe_sys(struct prober *prober, uint64_t interpreter)
+static void probe_sys_of(struct prober *prober, uint64_t interpreter)
 {
     uint32_t version, expected = prober->layout->version;
     struct sys_values values = {0};
-    prober->probe = PROBE_SYS;
-    if (!read_sys(prober, interpreter, &values, &version))
+    if (!find_sys(prober, interpreter, &values))
+        return;
+    prober->probes->debug = prober->probes->debug || values.gettotalrefcount;
+    if (!read_small_int(prober, values.hexversion, &version))
         return;
     if (version >> 16 != expected >> 16 || ((expected & 0xffff) != 0 && version != expected)) {
         conclude(prober, PROBE_FAILED, "sys.hexversion is 0x%08" PRIx32 ", not 0x%08" PRIx32, version, expected);
         return;
     }
     prober->probes->version = version;
-    prober->probes->debug = values.gettotalrefcount;
     prober->probes->free_threaded = has_flag(prober, values.abiflags, 't');
     conclude(prober, PROBE_PASSED, "sys.hexversion is 0x%08" PRIx32, version);
+}
+
+/* Interpreters have a sys of their own each, with one version; Python itself clears it when it ends, and a program may write to it. */
+static void probe_sys(struct prober *prober)
+{
+    uint64_t interpreter = prober->interpreter, next;
+    prober->probe = PROBE_SYS;
+    for (int i = 0; i < MAX_INTERPRETERS && interpreter != 0 && !has_passed(prober); i++, interpreter = next) {
+        probe_sys_of(prober, interpreter);
+        if (target_try_read(prober->target, interpreter + (uint64_t)OFFSET(prober, interpreter, next), &next, 8) != SPPROF_READ_OK)
+            break;
+    }
+    if (prober->probes->finalizing && !has_passed(prober)) {
+        prober->probes->results[PROBE_SYS] = (struct probe_result){.outcome = PROBE_NOT_MADE};
+        conclude(prober, PROBE_NOT_MADE, "sys has been cleared, or may have been: this Python is ending");
+    }
 }
 
 void probes_make(struct spprof_target *target, uint64_t runtime, const struct layout *layout, struct probes *probes)
@@ -482,25 +559,41 @@ void probes_make(struct spprof_target *target, uint64_t runtime, const struct la
     struct prober prober = {.target = target, .layout = layout, .probes = probes};
     for (enum probe probe = 0; probe < PROBE_COUNT; probe++) {
         prober.probe = probe;
-        conclude(&prober, PROBE_NOT_MADE, "a probe before it did not pass");
+        conclude(&prober, PROBE_NOT_MADE, "there is no interpreter that can be read");
     }
-    uint64_t interpreter = probe_interpreters(&prober, runtime);
-    if (interpreter == 0)
+    probes->finalizing = layout_is_finalizing(target, runtime, layout);
+    probe_interpreters(&prober, runtime);
+    if (prober.interpreter == 0)
         return;
-    uint64_t thread = probe_threads(&prober, interpreter);
-    if (thread != 0)
-        probe_code(&prober, thread);
-    probe_sys(&prober, interpreter);
+    probe_threads(&prober);
+    probe_code(&prober);
+    probe_sys(&prober);
 }
 
-enum { PATIENCE = 300 }; /* a running program may be caught in the middle of a call many times in a row */
+/* A running program may be caught in the middle of a call many times in a row; what stands in sys does not change all the time. */
+enum { PATIENCE = 300, PATIENCE_WITH_SYS = 5 };
+
+static bool only_sys_failed(const struct probes *probes)
+{
+    return probes_failed(probes) == PROBE_SYS;
+}
 
 void probes_make_patiently(struct spprof_target *target, uint64_t runtime, const struct layout *layout, struct probes *probes)
 {
-    int tries = target->kind == SPPROF_TARGET_PROCESS ? PATIENCE : 1;
-    do
+    int tries = target->kind == SPPROF_TARGET_PROCESS ? PATIENCE : 1, with_sys = PATIENCE_WITH_SYS;
+    do {
         probes_make(target, runtime, layout, probes);
-    while (!probes_accept(probes) && --tries > 0);
+        if (only_sys_failed(probes) && --with_sys == 0)
+            break;
+    } while (!probes_accept(probes) && --tries > 0);
+}
+
+int probes_weigh(const struct probes *probes)
+{
+    int weight = 0;
+    for (enum probe probe = 0; probe < PROBE_COUNT; probe++)
+        weight += (probes->results[probe].outcome == PROBE_PASSED) - (probes->results[probe].outcome == PROBE_FAILED);
+    return weight;
 }
 
 bool probes_accept(const struct probes *probes)

@@ -14,13 +14,15 @@ enum probe {
 
 enum probe_outcome {
     PROBE_NOT_MADE, /* what it needs cannot be read, or is not there: says nothing */
-    PROBE_PASSED,
-    PROBE_FAILED,
+    PROBE_FAILED,   /* every object that was looked at is not as expected */
+    PROBE_PASSED,   /* at least one is: what is cleared or overwritten in one refuses nothing that others prove */
 };
 
 struct probe_result {
     enum probe_outcome outcome;
     char text[256]; /* what was found, or why the probe failed or was not made */
+    int failed;     /* objects that were not as expected before one was */
+    char failure[256]; /* of the first of them */
 };
 
 struct probes {
@@ -28,13 +30,17 @@ struct probes {
     bool not_initialized;      /* the runtime has no interpreter: not started yet, ended, or a second mapping of it */
     uint32_t version;          /* sys.hexversion; 0: not read */
     bool free_threaded, debug; /* from sys, where version is not 0 */
+    bool finalizing;           /* the process has begun to end */
 };
 
-/* Makes every probe, in about 18 reads. */
+/* Makes every probe, in about 20 reads where the first object that each looks at is as expected. */
 void probes_make(struct spprof_target *target, uint64_t runtime, const struct layout *layout, struct probes *probes);
 
 /* The same up to 300 times for a live process, until none fails: what was read while it ran may have been changing. */
 void probes_make_patiently(struct spprof_target *target, uint64_t runtime, const struct layout *layout, struct probes *probes);
+
+/* How many probes passed, less those that failed: each looks at other things. */
+int probes_weigh(const struct probes *probes);
 
 /* None failed, and those passed without which nothing is proved. */
 bool probes_accept(const struct probes *probes);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "layout/bounds.h"
 
 void sources_release(struct sources *sources)
 {
@@ -94,44 +95,8 @@ static struct choice choose_field(const struct sources *sources, const struct bu
     return (struct choice){table_offset(sources, table, field), SPPROF_LAYOUT_BUILT_IN};
 }
 
-static const char *const field_members[LAYOUT_FIELD_COUNT] = {
-#define FIELD(group, name, debug_offsets_word, members) members,
-#include "layout/fields.def"
-#undef FIELD
-};
-
-/* Whether one of a field's alternatives, "Type.member|Type.member", is in the type. */
-static bool is_member_of(enum layout_field field, const char *type)
-{
-    size_t size = strlen(type);
-    for (const char *text = field_members[field]; text != NULL; text = strchr(text, '|')) {
-        text += *text == '|';
-        if (strncmp(text, type, size) == 0 && text[size] == '.')
-            return true;
-    }
-    return false;
-}
-
-/*
- * Whether every field of a structure whose size is known lies inside it: whoever reads the whole structure relies on that. Sources that
- * contradict one another, or a target that wants to do harm, must not change it.
- */
-static bool fields_are_inside(const struct layout *layout)
-{
-    static const char size_of[] = "sizeof ";
-    for (enum layout_field whole = 0; whole < LAYOUT_FIELD_COUNT; whole++) {
-        if (strncmp(field_members[whole], size_of, sizeof size_of - 1) != 0 || layout->offset[whole] == LAYOUT_ABSENT)
-            continue;
-        const char *type = field_members[whole] + sizeof size_of - 1;
-        for (enum layout_field field = group_start(whole); field < LAYOUT_FIELD_COUNT && same_group(field, whole); field++) {
-            if (is_member_of(field, type) && layout->offset[field] + 8 > layout->offset[whole])
-                return false;
-        }
-    }
-    return true;
-}
-
-bool sources_compose(const struct sources *sources, uint32_t version, const struct built_in *table, struct layout *layout)
+bool sources_compose(const struct sources *sources, uint32_t version, const struct built_in *table, struct layout *layout,
+                     struct refusal *refusal)
 {
     bool newer;
     *layout = (struct layout){
@@ -151,5 +116,36 @@ bool sources_compose(const struct sources *sources, uint32_t version, const stru
     bool covered = sources->debug_offsets == NULL || (table->since <= version && version <= table->until);
     if (layout->field_source[FIELD_interpreter_runtime] == SPPROF_LAYOUT_BUILT_IN && (!covered || sources_doubt(sources, table)))
         layout->offset[FIELD_interpreter_runtime] = LAYOUT_ABSENT;
-    return fields_are_inside(layout);
+    return bounds_hold(layout->offset, refusal->text, sizeof refusal->text);
+}
+
+struct disagreement sources_compare(const int32_t *said, const int32_t *other)
+{
+    struct disagreement disagreement = {0};
+    for (enum layout_field field = LAYOUT_FIELD_COUNT; field-- > 0;) {
+        if (said[field] == LAYOUT_ABSENT || other[field] == LAYOUT_ABSENT || said[field] == other[field])
+            continue;
+        disagreement = (struct disagreement){disagreement.count + 1, field, said[field], other[field]};
+    }
+    return disagreement;
+}
+
+/* Whether what stands behind a place in a structure has moved at least as far as what stands before it. */
+static bool moved_alike(const int32_t *said, const int32_t *known, enum layout_field one, enum layout_field other)
+{
+    return known[one] > known[other] ? said[one] - known[one] >= said[other] - known[other] : said[one] - known[one] <= said[other] - known[other];
+}
+
+bool sources_look_patched(const int32_t *said, const int32_t *known)
+{
+    for (enum layout_field field = 0; field < LAYOUT_FIELD_COUNT; field++) {
+        if (said[field] == LAYOUT_ABSENT || known[field] == LAYOUT_ABSENT)
+            continue;
+        for (enum layout_field other = group_start(field); other < field; other++) {
+            bool both = said[other] != LAYOUT_ABSENT && known[other] != LAYOUT_ABSENT && known[other] != known[field];
+            if (both && !moved_alike(said, known, field, other))
+                return false;
+        }
+    }
+    return true;
 }

@@ -14,6 +14,8 @@ struct sources {
     const struct debug_offsets *debug_offsets; /* NULL: none */
     struct dwarf_offsets *dwarf;               /* owned; NULL: none, or not read yet */
     bool dwarf_first;                          /* the debug offsets, or the table, were found wrong */
+    uint32_t version;   /* PY_VERSION_HEX, where there are debug offsets */
+    uint64_t code_type; /* where PyCode_Type stands; 0: not known */
 };
 
 void sources_release(struct sources *sources);
@@ -27,10 +29,32 @@ struct spprof_error *sources_read_dwarf(struct sources *sources, const struct bu
 /* Whether some field is known from the table only, and stands behind a place where the debug offsets contradict the table. */
 bool sources_doubt(const struct sources *sources, const struct built_in *table);
 
+/* Why a layout must not be used. */
+struct refusal {
+    char text[256];
+};
+
 /*
- * Puts the layout of one version together from the best source of each field; the table stands in for what no other knows. False: the
- * sources contradict one another so much that fields would lie outside their structures, and the layout must not be used.
+ * Puts the layout of one version together from the best source of each field; the table stands in for what no other knows. False: it
+ * cannot be (bounds.h), and must not be used.
  */
-bool sources_compose(const struct sources *sources, uint32_t version, const struct built_in *table, struct layout *layout);
+bool sources_compose(const struct sources *sources, uint32_t version, const struct built_in *table, struct layout *layout,
+                     struct refusal *refusal);
+
+/* Where two sources differ: in how many fields, and what each says of the first of them. */
+struct disagreement {
+    size_t count;
+    enum layout_field field;
+    int32_t said, other;
+};
+
+/* Compares the fields that both have. */
+struct disagreement sources_compare(const int32_t *said, const int32_t *other);
+
+/*
+ * Whether what is said may be so of a build with changes of its own, where what is known is that of its version: a field that was put into
+ * a structure moves all that stand behind it, and makes it larger.
+ */
+bool sources_look_patched(const int32_t *said, const int32_t *known);
 
 #endif

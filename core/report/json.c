@@ -141,6 +141,7 @@ static void write_runtime(struct json_writer *json, const struct spprof_python *
     write_string(json, "python", python->version != 0 ? version : NULL);
     write_bool(json, "free_threaded", python->free_threaded);
     write_bool(json, "debug", python->debug);
+    write_bool(json, "finalizing", python->finalizing);
     write_string(json, "layout", layout_name(python->layout));
     write_address(json, "address", python->runtime != 0, python->runtime);
     json_end(json, '}');

@@ -107,7 +107,7 @@ char *profile_text_of_python(const struct spprof_profile *profile)
         return profile_text_of_bytes(NULL);
     char version[32], *text;
     spprof_version_text(profile->python.version, version, sizeof version);
-    int length = asprintf(&text, "Python %s%s%s", version, profile->python.free_threaded ? " free-threaded" : "",
-                          profile->python.debug ? " debug" : "");
+    int length = asprintf(&text, "Python %s%s%s%s", version, profile->python.free_threaded ? " free-threaded" : "",
+                          profile->python.debug ? " debug" : "", profile->python.finalizing ? ", which is ending" : "");
     return length < 0 ? NULL : text;
 }

@@ -66,8 +66,8 @@ static void write_header(const struct text_report *report)
     if (snapshot->python.version != 0)
         spprof_version_text(snapshot->python.version, version, sizeof version);
     write_target(report);
-    fprintf(report->stream, ": Python %s%s%s", version, snapshot->python.free_threaded ? " free-threaded" : "",
-            snapshot->python.debug ? " debug" : "");
+    fprintf(report->stream, ": Python %s%s%s%s", version, snapshot->python.free_threaded ? " free-threaded" : "",
+            snapshot->python.debug ? " debug" : "", snapshot->python.finalizing ? ", which is ending" : "");
     if (snapshot->signal != 0) {
         const struct spprof_thread *faulting = faulting_thread(snapshot);
         fputs(", died of ", report->stream);

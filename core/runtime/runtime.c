@@ -124,8 +124,10 @@ static struct spprof_error *look_up(struct spprof_target *target, const struct s
     spprof_error_free(error);
     if (!named || !look_at(target, &runtime))
         return NULL;
-    if (runtime.version == 0)
-        runtime.version = version_from_symbol(target, module);
+    /* The debug offsets stand in memory that the process can write to; Py_Version does not. */
+    uint32_t constant = version_from_symbol(target, module);
+    if (constant != 0)
+        runtime.version = constant;
     if (runtime.version == 0)
         runtime.version = version_from_name(module);
     return add(runtimes, &runtime);

@@ -276,6 +276,7 @@ static struct spprof_error *describe(struct spprof_sampler *sampler)
         .version = chosen->layout.version,
         .free_threaded = chosen->layout.free_threaded,
         .debug = chosen->layout.debug,
+        .finalizing = layout_is_finalizing(sampler->target, chosen->runtime.address, &chosen->layout),
         .layout = chosen->layout.source,
         .runtime = chosen->runtime.address,
     };

@@ -308,6 +308,7 @@ static void describe_target(struct context *context)
         .version = context->layout->version,
         .free_threaded = context->layout->free_threaded,
         .debug = context->layout->debug,
+        .finalizing = layout_is_finalizing(build->target, build->chosen->runtime.address, context->layout),
         .layout = context->layout->source,
         .runtime = build->chosen->runtime.address,
     };

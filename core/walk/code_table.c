@@ -140,7 +140,7 @@ static enum copy_status check_code_type(struct code_table *table, struct reader 
 {
     const struct layout *layout = reader->layout;
     struct bytes data;
-    if (type == table->code_type)
+    if (type == table->code_type || (type == layout->code_type && type != 0))
         return COPY_READY;
     STEP(reader_struct(reader, type, (size_t)LAYOUT(layout, type, basicsize) + 8, "the type of a code object", &data));
     uint64_t name = field_u64(data, LAYOUT(layout, type, name));

@@ -177,7 +177,7 @@ static void text_of_a_core(void **state)
     struct spprof_snapshot snapshot = ordinary();
     snapshot.kind = SPPROF_TARGET_CORE;
     snapshot.signal = 11;
-    snapshot.python.free_threaded = snapshot.python.debug = true;
+    snapshot.python.free_threaded = snapshot.python.debug = snapshot.python.finalizing = true;
     snapshot.interpreter_count = 1;
     snapshot.native_thread_count = 5;
     snapshot.unknown_thread_count = 3;
@@ -193,7 +193,7 @@ static void text_of_a_core(void **state)
                                         .truncated = literal_bytes("frame at 0x10 is not mapped")};
     threads[1] =
         (struct spprof_thread){.tid = 8, .name = TEXT(""), .gil = SPPROF_GIL_NONE, .collecting = SPPROF_UNKNOWN, .idle = SPPROF_TRUE};
-    assert_text(&snapshot, "Core of process 12340 (/usr/bin/python3.14): Python 3.14.2 free-threaded debug, died of SIGSEGV at 0xdead\n"
+    assert_text(&snapshot, "Core of process 12340 (/usr/bin/python3.14): Python 3.14.2 free-threaded debug, which is ending, died of SIGSEGV at 0xdead\n"
                            "\n"
                            "Thread 7 crashed with SIGSEGV at 0xdead\n"
                            "  File \"/srv/app/jobs.py\", line 88, in Queue.take\n"
@@ -329,7 +329,7 @@ static void json_of_a_process(void **state)
         " 'target': {'kind': 'process', 'pid': 12340, 'executable': '/usr/bin/python3.14', 'architecture': 'x86_64',"
         "  'signal': None, 'fault_address': None, 'native_threads': 2, 'threads_without_python': 0,"
         "  'stopped_us': 412.345, 'read_calls': 17, 'read_bytes': 98765},"
-        " 'runtime': {'python': '3.14.2', 'free_threaded': False, 'debug': False,"
+        " 'runtime': {'python': '3.14.2', 'free_threaded': False, 'debug': False, 'finalizing': False,"
         "  'layout': 'debug-offsets', 'address': '0x7f0000001000'},"
         " 'interpreters': [{'id': 0, 'threads': ["
         "  {'tid': 12345, 'name': 'worker-3', 'os_name': 'python3', 'main': False, 'crashed': False,"
@@ -359,7 +359,8 @@ static void json_of_a_core(void **state)
     snapshot.architecture = SPPROF_AARCH64;
     snapshot.signal = threads[1].signal = 11;
     snapshot.stopped_ns = 0;
-    snapshot.python = (struct spprof_python){.version = 0x030d0000, .free_threaded = true, .debug = true, .layout = SPPROF_LAYOUT_DWARF};
+    snapshot.python = (struct spprof_python){.version = 0x030d0000, .free_threaded = true, .debug = true, .finalizing = true,
+                                             .layout = SPPROF_LAYOUT_DWARF};
     threads[1].has_fault_address = true;
     threads[1].truncated = literal_bytes("torn");
     threads[1].gil = SPPROF_GIL_NONE;
@@ -369,7 +370,7 @@ static void json_of_a_core(void **state)
     spprof_problems_add(&snapshot.problems, "two");
     assert_json(&snapshot, "[target[k] for k in ('kind', 'architecture', 'signal', 'fault_address', 'stopped_us')]",
                 "['core', 'aarch64', 11, '0x0', None]");
-    assert_json(&snapshot, "list(runtime.values())", "['3.13', True, True, 'dwarf', None]");
+    assert_json(&snapshot, "list(runtime.values())", "['3.13', True, True, True, 'dwarf', None]");
     assert_json(&snapshot, "[(t['crashed'], t['truncated'], t['gil'], t['frames'][0]['owner']) for t in threads]",
                 "[(False, None, 'waiting', 'interpreter'), (True, 'torn', 'none', 'frame-object')]");
     assert_json(&snapshot, "report['problems']", "['one', 'two']");
@@ -382,7 +383,7 @@ static void json_of_the_unknown(void **state)
     struct spprof_snapshot snapshot = unknown();
     snapshot.python.layout = SPPROF_LAYOUT_BUILT_IN;
     assert_json(&snapshot, "[k for k, v in target.items() if v is not None], list(runtime.values())",
-                "(['kind', 'read_calls', 'read_bytes'], [None, False, False, 'built-in', None])");
+                "(['kind', 'read_calls', 'read_bytes'], [None, False, False, False, 'built-in', None])");
     assert_json(&snapshot, "[k for k, v in threads[0].items() if v is not None]", "['main', 'crashed', 'frames']");
     assert_json(&snapshot, "[set(f.values()) for f in threads[0]['frames']]", "[{None}, {None}]");
     snapshot.interpreter_count = 0;

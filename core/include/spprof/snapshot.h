@@ -118,6 +118,7 @@ struct spprof_python {
     uint32_t version; /* as PY_VERSION_HEX; 0x030e02f0 is 3.14.2. The low 16 bits are 0 where only the minor version is known */
     bool free_threaded;
     bool debug;
+    bool finalizing; /* the process has begun to end: the interpreter is being torn down */
     enum spprof_layout_source layout;
     uint64_t runtime; /* address of _PyRuntime */
     uint64_t file_start, file_end; /* where the file that holds it, the executable or libpython, is mapped; end 0: unknown */
