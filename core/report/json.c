@@ -89,6 +89,15 @@ static const char *gil_name(enum spprof_gil gil)
     return NULL;
 }
 
+static const char *state_name(const struct spprof_thread *thread)
+{
+    if (thread->signal != 0)
+        return "crashed";
+    if (thread->held != SPPROF_HELD_NOT)
+        return spprof_held_names[thread->held];
+    return thread->idle == SPPROF_UNKNOWN ? NULL : thread->idle == SPPROF_TRUE ? "waiting" : "running";
+}
+
 static const char *owner_name(enum spprof_owner owner)
 {
     switch (owner) {
@@ -223,6 +232,8 @@ static void write_thread(struct json_writer *json, const struct spprof_snapshot 
     write_string(json, "gil", gil_name(thread->gil));
     write_truth(json, "gc", thread->collecting);
     write_truth(json, "idle", thread->idle);
+    write_string(json, "state", state_name(thread));
+    write_bytes(json, "held_by", thread->held_by[0] != '\0' ? thread->held_by : NULL, strnlen(thread->held_by, sizeof thread->held_by));
     json_key(json, "frames");
     json_begin(json, '[');
     for (size_t i = 0; i < thread->frame_count; i++)

@@ -55,6 +55,15 @@ static void write_count(struct json_writer *json, const char *name, uint64_t cou
     json_unsigned(json, count);
 }
 
+static void write_held(struct json_writer *json, const struct spprof_sample_counts *counts)
+{
+    json_key(json, "held");
+    json_begin_inline(json, '{');
+    for (int i = SPPROF_HELD_STOPPED; i < SPPROF_HELD_KINDS; i++)
+        write_count(json, spprof_held_names[i], counts->held[i]);
+    json_end(json, '}');
+}
+
 void counts_write_json(struct json_writer *json, const struct spprof_sample_counts *counts)
 {
     json_key(json, "duration_s");
@@ -72,6 +81,7 @@ void counts_write_json(struct json_writer *json, const struct spprof_sample_coun
     for (int i = 0; i < SPPROF_DROP_REASONS; i++)
         write_count(json, spprof_drop_names[i], counts->dropped[i]);
     json_end(json, '}');
+    write_held(json, counts);
     write_count(json, "threads_seen", counts->threads_seen);
     write_capture_times(json, counts);
 }

@@ -10,6 +10,7 @@
 #include "report/profile_functions.h"
 #include "report/profile_text.h"
 #include "report/table_text.h"
+#include "spprof/report.h"
 
 enum {
     WIDTH_DEFAULT = 100,
@@ -275,6 +276,38 @@ static void write_drops(const struct table *table, uint64_t looks)
     paint(table, 100 * sum >= looks && sum > 0 ? COLOR_END : "");
 }
 
+/* "       300         frozen         looks at a thread of a frozen cgroup: cgroup /name" */
+static void write_held(const struct table *table)
+{
+    static const char *const meanings[SPPROF_HELD_KINDS] = {
+        [SPPROF_HELD_STOPPED] = "looks at a thread that a signal has stopped; SIGCONT lets it go on",
+        [SPPROF_HELD_FROZEN] = "looks at a thread of a frozen cgroup",
+        [SPPROF_HELD_TRACED] = "looks at a thread that a debugger holds",
+        [SPPROF_HELD_UNINTERRUPTIBLE] = "looks at a thread in uninterruptible sleep",
+    };
+    const struct spprof_sample_counts *counts = &table->profile->counts;
+    for (int i = SPPROF_HELD_STOPPED; i < SPPROF_HELD_KINDS; i++) {
+        if (counts->held[i] == 0)
+            continue;
+        bool is_known = (i == SPPROF_HELD_FROZEN || i == SPPROF_HELD_TRACED) && counts->held_by[0] != '\0';
+        fprintf(table->stream, "%10" PRIu64 "         %-14s %s%s", counts->held[i], spprof_held_names[i], meanings[i], is_known ? ": " : "");
+        if (is_known)
+            spprof_write_escaped(table->stream, counts->held_by, strnlen(counts->held_by, sizeof counts->held_by));
+        putc('\n', table->stream);
+    }
+}
+
+/* Why there is nothing to show, where that is known. */
+static void write_no_samples(const struct table *table)
+{
+    const uint64_t *held = table->profile->counts.held;
+    uint64_t sum = 0;
+    for (int i = SPPROF_HELD_STOPPED; i < SPPROF_HELD_KINDS; i++)
+        sum += held[i];
+    fputs(sum > 0 ? "\nNo stack of Python code was read: no thread ran, and some could not, see below.\n" : "\nNo stack of Python code was read.\n",
+          table->stream);
+}
+
 static void write_counts(const struct table *table)
 {
     const struct spprof_sample_counts *counts = &table->profile->counts;
@@ -287,6 +320,7 @@ static void write_counts(const struct table *table)
                 many ? "of them: without their newest calls, which --stop would show" : "of them: without their newest call");
     write_count(table, "retried", counts->retried, looks, "of them: took more than one try");
     write_drops(table, looks);
+    write_held(table);
     char rate[80] = "";
     if (counts->duration_s > 0)
         snprintf(rate, sizeof rate, "%.1f a second of %.1f asked for", counts_delivered_hz(counts), counts->rate_hz);
@@ -315,7 +349,7 @@ struct spprof_error *profile_write_table(FILE *stream, const struct spprof_profi
         TRY(write_hottest_stack(&table));
     }
     if (profile->samples == 0)
-        fputs("\nNo stack of Python code was read.\n", stream);
+        write_no_samples(&table);
     write_counts(&table);
     return NULL;
 }

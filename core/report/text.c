@@ -93,6 +93,25 @@ static void write_state(const struct text_report *report, bool holds, const char
     paint(report, COLOR_END);
 }
 
+/* "traced, held by gdb (process 77)"; false where nothing holds the thread. */
+static bool write_held(const struct text_report *report, const struct spprof_thread *thread, bool *any)
+{
+    static const char *const states[SPPROF_HELD_KINDS] = {
+        [SPPROF_HELD_STOPPED] = "stopped by a signal",
+        [SPPROF_HELD_FROZEN] = "frozen",
+        [SPPROF_HELD_TRACED] = "traced",
+        [SPPROF_HELD_UNINTERRUPTIBLE] = "in uninterruptible sleep",
+    };
+    if (thread->held == SPPROF_HELD_NOT)
+        return false;
+    write_state(report, true, states[thread->held], any);
+    if (thread->held_by[0] == '\0')
+        return true;
+    fputs(thread->held == SPPROF_HELD_FROZEN ? " with " : ", held by ", report->stream);
+    spprof_write_escaped(report->stream, thread->held_by, strnlen(thread->held_by, sizeof thread->held_by));
+    return true;
+}
+
 static void write_states(const struct text_report *report, const struct spprof_thread *thread)
 {
     bool any = false;
@@ -107,6 +126,8 @@ static void write_states(const struct text_report *report, const struct spprof_t
     write_state(report, thread->gil == SPPROF_GIL_HELD, "holding the GIL", &any);
     write_state(report, waits, "waiting for the GIL", &any);
     write_state(report, thread->collecting == SPPROF_TRUE, "collecting garbage", &any);
+    if (write_held(report, thread, &any))
+        return;
     write_state(report, thread->idle == SPPROF_TRUE && !waits, "idle", &any); /* who waits for the GIL is idle */
     write_state(report, thread->idle == SPPROF_FALSE && !waits, "running", &any);
 }

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "target/held.h"
+
 enum { FRESH_NS = 200000 }; /* to ask takes some 2 us */
 
 static int open_file(int64_t pid, int64_t tid, const char *name)
@@ -58,6 +60,7 @@ static void read_state(struct activity *activity)
 {
     char stat[1024];
     activity->state = SPPROF_ACTIVITY_UNKNOWN;
+    activity->held = SPPROF_HELD_NOT;
     activity->cpu = -1;
     if (!read_file(activity->state_file, stat, sizeof stat))
         return;
@@ -65,6 +68,7 @@ static void read_state(struct activity *activity)
     if (close == NULL || close[1] != ' ')
         return;
     activity->state = close[2] == 'R' ? SPPROF_ACTIVITY_RUNNING : SPPROF_ACTIVITY_IDLE;
+    activity->held = held_by_letter(close[2]);
     activity->cpu = read_cpu(close + 2);
 }
 

@@ -12,6 +12,7 @@ struct activity {
     uint64_t asked_at;         /* ns */
     uint64_t ran;              /* ns on a CPU until asked_at */
     enum spprof_activity state;
+    enum spprof_held held; /* frozen threads are not told from those that wait */
     int cpu; /* that it ran on last; -1: not known */
 };
 

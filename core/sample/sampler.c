@@ -6,6 +6,7 @@
 
 #include "cleanup.h"
 #include "sample/clock.h"
+#include "sample/holds.h"
 #include "sample/scheduling.h"
 #include "sample/tally.h"
 #include "target/target.h"
@@ -31,6 +32,7 @@ struct spprof_sampler {
     struct spprof_profile *profile;
     struct capture_context context;
     struct roster roster;
+    struct holds holds;
     struct tally tally;
     struct ticks ticks;
     struct durations durations;
@@ -479,6 +481,8 @@ static struct spprof_error *tick(struct spprof_sampler *sampler)
         TRY(look_at_stopped(sampler));
     else
         look(sampler, sampler->target->ops->stop == NULL);
+    if (sampler->target->local)
+        holds_count(&sampler->holds, &sampler->roster, sampler->target->pid, sampler->now, &sampler->profile->counts);
     return settle(sampler, false);
 }
 

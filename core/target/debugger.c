@@ -86,12 +86,23 @@ static void debugger_read_many(struct spprof_target *target, struct spprof_range
     target->read_calls += self->pages.calls + (self->direct != NULL ? self->direct->read_calls : 0) - calls;
 }
 
+/* That the debugger which asks holds a thread is nothing to tell. */
+static void forget_debugger(struct spprof_native_threads *threads)
+{
+    for (size_t i = 0; i < threads->count; i++)
+        if (threads->items[i].held == SPPROF_HELD_TRACED)
+            threads->items[i].held = SPPROF_HELD_NOT;
+}
+
 static struct spprof_error *debugger_threads(struct spprof_target *target, struct spprof_native_threads *threads)
 {
     struct debugger_target *self = debugger_of(target);
     *threads = (struct spprof_native_threads){0};
-    if (self->direct != NULL)
-        return self->direct->ops->threads(self->direct, threads);
+    if (self->direct != NULL) {
+        TRY(self->direct->ops->threads(self->direct, threads));
+        forget_debugger(threads);
+        return NULL;
+    }
     return self->ops->threads != NULL ? self->ops->threads(self->debugger, threads) : NULL;
 }
 

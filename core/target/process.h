@@ -59,6 +59,8 @@ struct spprof_error *process_list_threads(struct process *process, struct proces
 struct process_thread *process_find_thread(const struct process_threads *threads, int64_t tid);
 /* What the kernel says of a thread now: 'R', 'S', 'D', ...; '?' where it is gone. */
 char process_thread_state(const struct process *process, int64_t tid);
+/* Whether its cgroup is frozen: then it runs no code, and stops for nobody. */
+bool process_is_frozen(const struct process *process);
 struct spprof_error *process_threads(struct spprof_target *target, struct spprof_native_threads *threads);
 
 /* process_stop.c */

@@ -60,7 +60,8 @@ static struct spprof_error *seize(const struct process *process, struct process_
         thread->seized = true;
         return NULL;
     }
-    return errno == ESRCH ? NULL : traced_by_another(process);
+    bool stands = errno == EPERM && thread->state == 't'; /* another holds it: it runs no code */
+    return errno == ESRCH || stands ? NULL : traced_by_another(process);
 }
 
 struct spprof_error *process_seize_all(const struct process *process, struct process_threads *threads)
@@ -201,7 +202,8 @@ static void wait_for_all(struct process *process, uint64_t began)
         }
         uint64_t waited = now() - began;
         if (is_hopeless(process, &threads->items[i], waited / 1000000)) {
-            spprof_problems_add(&process->target.problems,
+            if (!process_is_frozen(process))
+                spprof_problems_add(&process->target.problems,
                                 "thread %" PRId64 " did not stop (it sleeps in the kernel and cannot be interrupted); its stack was read all "
                                 "the same",
                                 threads->items[i].native.tid);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "target/held.h"
 #include "target/process.h"
 #include "target/system_call.h"
 #include "target/target.h"
@@ -170,6 +171,22 @@ struct spprof_error *process_list_threads(struct process *process, struct proces
     return NULL;
 }
 
+bool process_is_frozen(const struct process *process)
+{
+    char by[64];
+    return held_by_freezer(process->target.pid, by, sizeof by);
+}
+
+/* What it did before it was stopped here. A thread that runs is not frozen, whatever its cgroup was told. */
+static void tell_hold(const struct process *process, char state, bool frozen, const char *freezer, struct spprof_native_thread *thread)
+{
+    thread->held = frozen && state != 'R' ? SPPROF_HELD_FROZEN : held_by_letter(state);
+    if (thread->held == SPPROF_HELD_FROZEN)
+        snprintf(thread->held_by, sizeof thread->held_by, "%s", freezer);
+    else if (thread->held == SPPROF_HELD_TRACED)
+        held_by_tracer(process->target.pid, thread->tid, thread->held_by, sizeof thread->held_by);
+}
+
 /* Of the last stop where there was one: its registers say more than /proc, and all of it is of one instant. */
 struct spprof_error *process_threads(struct spprof_target *target, struct spprof_native_threads *threads)
 {
@@ -182,9 +199,15 @@ struct spprof_error *process_threads(struct spprof_target *target, struct spprof
     threads->items = calloc(source->count + 1, sizeof *threads->items);
     if (threads->items == NULL)
         return spprof_error_no_memory();
-    for (size_t i = 0; i < source->count; i++)
-        if (source->items[i].state != 'Z' && source->items[i].state != 'X')
-            threads->items[threads->count++] = source->items[i].native;
+    char freezer[sizeof threads->items->held_by];
+    bool frozen = held_by_freezer(process->target.pid, freezer, sizeof freezer);
+    for (size_t i = 0; i < source->count; i++) {
+        const struct process_thread *thread = &source->items[i];
+        if (thread->state == 'Z' || thread->state == 'X')
+            continue;
+        threads->items[threads->count] = thread->native;
+        tell_hold(process, thread->state, frozen, freezer, &threads->items[threads->count++]);
+    }
     (void)owned;
     return NULL;
 }

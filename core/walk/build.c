@@ -226,6 +226,8 @@ static void apply_kernel_facts(struct spprof_thread *thread, const struct spprof
     thread->signal = native->signal;
     thread->has_fault_address = native->has_fault_address;
     thread->fault_address = native->fault_address;
+    thread->held = native->held;
+    snprintf(thread->held_by, sizeof thread->held_by, "%s", native->held_by);
     if (native->activity != SPPROF_ACTIVITY_UNKNOWN)
         thread->idle = native->activity == SPPROF_ACTIVITY_IDLE ? SPPROF_TRUE : SPPROF_FALSE;
 }

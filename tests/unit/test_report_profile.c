@@ -299,7 +299,8 @@ static void stats_are_json(void **state)
                         "{\n \"format\": \"spprof-sample-stats\",\n \"version\": 1,\n \"duration_s\": 1.500,\n \"rate_hz\": 99.900,\n"
                         " \"ticks\": 150,\n \"overruns\": 0,\n \"captured\": 140,\n \"recovered\": 3,\n \"cut_to_caller\": 0,\n"
                         " \"retried\": 0,\n \"dropped\": {\"changed\": 0, \"bad-pointer\": 0, \"not-code\": 0, \"bad-instruction\": 0, "
-                        "\"cycle\": 0, \"unreadable\": 0},\n \"threads_seen\": 0,\n"
+                        "\"cycle\": 0, \"unreadable\": 0},\n \"held\": {\"stopped\": 0, \"frozen\": 0, \"traced\": 0, "
+                        "\"uninterruptible\": 0},\n \"threads_seen\": 0,\n"
                         " \"capture_us\": {\"p50\": 4.250, \"p99\": 0.000, \"max\": 0.000}\n}\n");
     free(bytes);
 }

@@ -65,6 +65,8 @@ struct spprof_sample_counts {
     uint64_t cut_to_caller;     /* of these: what the newest frame is cannot be proven, its caller stands for it */
     uint64_t retried;           /* of these: it took more than one try */
     uint64_t dropped[SPPROF_DROP_REASONS];
+    uint64_t held[SPPROF_HELD_KINDS]; /* looks at threads that something kept from running, by what that was */
+    char held_by[96];                 /* who did it last: "gdb (process 77)"; "" not known */
     uint64_t threads_seen;
     double capture_p50_us, capture_p99_us, capture_max_us; /* time of one look at one thread */
 };

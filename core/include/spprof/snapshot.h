@@ -99,6 +99,8 @@ struct spprof_thread {
     enum spprof_gil gil;
     enum spprof_truth collecting; /* garbage collection runs in this thread */
     enum spprof_truth idle;
+    enum spprof_held held; /* what keeps it from running; idle is what it was before */
+    char held_by[96];      /* who: "gdb (process 77)"; "" unknown */
     struct spprof_frame *frames; /* newest first */
     size_t frame_count;
     char *truncated; /* why the stack ends early; NULL: it is whole */

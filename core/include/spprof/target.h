@@ -35,12 +35,27 @@ struct spprof_range {
 
 enum spprof_activity { SPPROF_ACTIVITY_UNKNOWN, SPPROF_ACTIVITY_RUNNING, SPPROF_ACTIVITY_IDLE };
 
+/* What keeps a thread from running, where it does not wait of its own accord. */
+enum spprof_held {
+    SPPROF_HELD_NOT,
+    SPPROF_HELD_STOPPED,         /* by a signal: SIGSTOP, Ctrl-Z */
+    SPPROF_HELD_FROZEN,          /* with its cgroup */
+    SPPROF_HELD_TRACED,          /* by a debugger */
+    SPPROF_HELD_UNINTERRUPTIBLE, /* it sleeps in the kernel, and no signal wakes it */
+    SPPROF_HELD_KINDS
+};
+
+/* Names as in the JSON: "stopped", "frozen", "traced", "uninterruptible"; of NOT: NULL. */
+extern const char *const spprof_held_names[SPPROF_HELD_KINDS];
+
 /* A thread as the kernel knows it. Facts that a target cannot tell are 0, "" or UNKNOWN; they are never guessed. */
 struct spprof_native_thread {
     int64_t tid;        /* as the user of spprof sees it (host PID namespace) */
     int64_t target_tid; /* as the target itself sees it (its own PID namespace); equal to tid outside containers and in cores */
     char name[64];      /* the kernel's name of the thread (comm), raw bytes ended by NUL */
     enum spprof_activity activity;
+    enum spprof_held held;
+    char held_by[96];              /* who holds it, as people write it; "" unknown */
     bool in_system_call;           /* it is in one, or on its way out of it; system_call and system_call_argument are known */
     int64_t system_call;           /* number, of the target's architecture */
     uint64_t system_call_argument; /* its first argument: the futex's address where the call is futex */
