@@ -193,9 +193,12 @@ static enum exit_status write_profile(struct sampling *sampling)
     if (error == NULL && options->output != NULL && !options->quiet)
         message("%" PRIu64 " samples written to '%s'", profile->samples, options->output);
     fflush(stdout);
+    bool partial = error == NULL && profile->problems.count > 0;
+    for (size_t i = 0; partial && options->output != NULL && !options->quiet && i < profile->problems.count; i++)
+        message("%s", profile->problems.texts[i]);
     spprof_profile_free(profile);
     if (error == NULL)
-        return STATUS_DONE;
+        return partial ? STATUS_PARTIAL : STATUS_DONE;
     complain_error(error);
     return STATUS_UNREADABLE;
 }
@@ -231,7 +234,7 @@ static enum exit_status sample_command(struct sampling *sampling)
     sampling->pid = sampling->child;
     enum exit_status status = sample(sampling);
     int code = child_wait(sampling->child);
-    return code != 0 ? (enum exit_status)code : status;
+    return code != 0 || status == STATUS_PARTIAL ? (enum exit_status)code : status;
 }
 
 static enum exit_status sample_process(const struct verb *verb, struct sampling *sampling)

@@ -98,6 +98,15 @@ static void tell_end(FILE *stream, const struct spprof_run *run)
     fputs(run->why[0] != '\0' ? ")\n" : "\n", stream);
 }
 
+/* The table tells them itself. */
+static void tell_problems(FILE *stream, const struct spprof_problems *problems)
+{
+    for (size_t i = 0; i < problems->count; i++) {
+        spprof_write_escaped(stream, problems->texts[i], strlen(problems->texts[i]));
+        fputc('\n', stream);
+    }
+}
+
 static struct spprof_error *write_profile(struct sampling *sampling, const struct options *options, FILE *stream)
 {
     struct spprof_console *console = sampling->console;
@@ -109,6 +118,7 @@ static struct spprof_error *write_profile(struct sampling *sampling, const struc
         fprintf(stream, "%llu samples written to ", (unsigned long long)profile->samples);
         spprof_write_escaped(stream, options->output, strlen(options->output));
         fputc('\n', stream);
+        tell_problems(stream, &profile->problems);
     }
     spprof_profile_free(profile);
     return error;

@@ -328,6 +328,18 @@ static void write_counts(const struct table *table)
     write_count(table, "overruns", counts->overruns, due, "ticks that could not be in time");
 }
 
+static void write_problems(const struct table *table)
+{
+    const struct spprof_problems *problems = &table->profile->problems;
+    if (problems->count > 0)
+        write_heading(table, "Problems");
+    for (size_t i = 0; i < problems->count; i++) {
+        fputs("  ", table->stream);
+        spprof_write_escaped(table->stream, problems->texts[i], strlen(problems->texts[i]));
+        putc('\n', table->stream);
+    }
+}
+
 struct spprof_error *profile_write_table(FILE *stream, const struct spprof_profile *profile,
                                          const struct spprof_profile_report_options *options)
 {
@@ -351,5 +363,6 @@ struct spprof_error *profile_write_table(FILE *stream, const struct spprof_profi
     if (profile->samples == 0)
         write_no_samples(&table);
     write_counts(&table);
+    write_problems(&table);
     return NULL;
 }

@@ -54,6 +54,7 @@ void spprof_profile_free(struct spprof_profile *profile)
     hash_index_free(&index->by_tid);
     free(index->texts);
     free(index);
+    spprof_problems_free(&profile->problems);
     free(profile->places);
     free(profile->nodes);
     free(profile->threads);

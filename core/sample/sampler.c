@@ -265,6 +265,12 @@ static struct spprof_error *prepare(struct spprof_sampler *sampler)
     return NULL;
 }
 
+static void take_problems(struct spprof_profile *profile, const struct spprof_problems *problems)
+{
+    for (size_t i = 0; i < problems->count; i++)
+        spprof_problems_add(&profile->problems, "%s", problems->texts[i]);
+}
+
 static struct spprof_error *describe(struct spprof_sampler *sampler)
 {
     struct spprof_profile *profile = sampler->profile;
@@ -274,6 +280,7 @@ static struct spprof_error *describe(struct spprof_sampler *sampler)
     if (profile->started_at == 0)
         profile->started_at = (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
     profile->pid = sampler->target->pid;
+    take_problems(profile, &sampler->target->problems);
     profile->python = (struct spprof_python){
         .version = chosen->layout.version,
         .free_threaded = chosen->layout.free_threaded,

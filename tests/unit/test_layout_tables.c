@@ -1,6 +1,8 @@
 /* The built-in tables, and the rules of each version. */
 #include "made_runtime.h"
 
+#include "layout/bounds.h"
+
 /* Some of what is known of each version, from its headers by another way than generate.py's (DWARF of a compiled tag). */
 static void test_tables_are_as_known(void **state)
 {
@@ -153,9 +155,64 @@ static void test_runtime_shapes(void **state)
     assert_int_equal(layout_runtime_shapes(shapes, 2), 2);
 }
 
+/* The bounds of fields.def hold of every table, and of no table of which one field is garbage. */
+static void test_bounds(void **state)
+{
+    (void)state;
+    static const int32_t garbage[] = {-2, -8, INT32_MIN, 1 << 15, 1 << 20, 0xffff8, INT32_MAX};
+    size_t count;
+    const struct built_in *tables = built_in_tables(&count);
+    for (size_t i = 0; i < count; i++) {
+        int32_t offset[LAYOUT_FIELD_COUNT];
+        char text[256] = "";
+        built_in_copy(&tables[i], offset);
+        if (!bounds_hold(offset, text, sizeof text))
+            fail_msg("table %zu: %s", i, text);
+        for (enum layout_field field = 0; field < LAYOUT_FIELD_COUNT; field++) {
+            int32_t right = offset[field];
+            for (size_t kind = 0; right != LAYOUT_ABSENT && kind < sizeof garbage / sizeof *garbage; kind++) {
+                offset[field] = garbage[kind];
+                if (bounds_hold(offset, text, sizeof text))
+                    fail_msg("table %zu: %s.%s at %d", i, layout_field_group(field), layout_field_name(field), offset[field]);
+            }
+            offset[field] = right;
+        }
+    }
+}
+
+/* A field on another one of its structure, behind its end, or in the array that ends it. */
+static void test_fields_stand_apart(void **state)
+{
+    (void)state;
+    int32_t offset[LAYOUT_FIELD_COUNT];
+    char text[256];
+    table_offsets(0x030f02f0, false, offset);
+    static const struct {
+        enum layout_field field, other;
+        int32_t distance;
+        bool right;
+    } cases[] = {
+        {FIELD_frame_previous, FIELD_frame_executable, 4, false},
+        {FIELD_frame_owner, FIELD_frame_localsplus, 0, false},
+        {FIELD_frame_owner, FIELD_frame_localsplus, -1, true},
+        {FIELD_frame_owner, FIELD_frame_instruction, 7, false},
+        {FIELD_thread_state_exc_state, FIELD_thread_state_size, -4, false},
+        {FIELD_unicode_state, FIELD_unicode_ascii_size, -2, false},
+        {FIELD_frame_localsplus, FIELD_frame_size, 8, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int32_t right = offset[cases[i].field];
+        offset[cases[i].field] = offset[cases[i].other] + cases[i].distance;
+        assert_int_equal(bounds_hold(offset, text, sizeof text), cases[i].right);
+        offset[cases[i].field] = right;
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bounds),
+        cmocka_unit_test(test_fields_stand_apart),
         cmocka_unit_test(test_tables_are_as_known),
         cmocka_unit_test(test_tables_and_rules_agree),
         cmocka_unit_test(test_groups_stand_together),

@@ -182,6 +182,17 @@ static void the_table_by_threads(void **state)
     spprof_profile_free(profile);
 }
 
+static void the_table_tells_problems(void **state)
+{
+    (void)state;
+    struct spprof_profile *profile = ordinary();
+    spprof_problems_add(&profile->problems, "the debug offsets\x1b contradict");
+    struct output output = report(profile, SPPROF_FORMAT_TABLE, false, 80);
+    assert_non_null(strstr(output.bytes, "\nProblems\n  the debug offsets\\x1b contradict\n"));
+    free(output.bytes);
+    spprof_profile_free(profile);
+}
+
 static void color_only_adds(void **state)
 {
     (void)state;
@@ -406,6 +417,7 @@ int main(void)
         cmocka_unit_test(collapsed_of_hostile_text),
         cmocka_unit_test(the_table),
         cmocka_unit_test(the_table_by_threads),
+        cmocka_unit_test(the_table_tells_problems),
         cmocka_unit_test(color_only_adds),
         cmocka_unit_test(paths_lose_their_middle),
         cmocka_unit_test(the_width_is_kept),

@@ -85,6 +85,7 @@ struct spprof_profile {
     char *executable; /* raw bytes; NULL unknown */
     char *command;    /* raw bytes, arguments joined by blanks; NULL unknown */
     struct spprof_python python;
+    struct spprof_problems problems; /* what was not as it should be, each once */
     struct spprof_sample_counts counts;
     struct profile_index *index; /* private */
 };
