@@ -91,6 +91,8 @@ static const char *gil_name(enum spprof_gil gil)
 
 static const char *state_name(const struct spprof_thread *thread)
 {
+    if (thread->left_over != SPPROF_LEFT_OVER_NOT)
+        return "left-over";
     if (thread->signal != 0)
         return "crashed";
     if (thread->held != SPPROF_HELD_NOT)
@@ -220,6 +222,21 @@ static void write_exception(struct json_writer *json, const char *key, const str
         write_exception_parts(json, exception);
 }
 
+static const char *left_over_name(enum spprof_left_over left_over)
+{
+    switch (left_over) {
+    case SPPROF_LEFT_OVER_FORK: return "fork";
+    case SPPROF_LEFT_OVER_ENDED: return "ended";
+    default: return NULL;
+    }
+}
+
+static void write_left_over(struct json_writer *json, const struct spprof_thread *thread)
+{
+    write_string(json, "left_over_by", left_over_name(thread->left_over));
+    write_known(json, "interpreter", true, thread->interpreter);
+}
+
 static void write_thread(struct json_writer *json, const struct spprof_snapshot *snapshot, const struct spprof_thread *thread)
 {
     json_begin(json, '{');
@@ -234,6 +251,8 @@ static void write_thread(struct json_writer *json, const struct spprof_snapshot 
     write_truth(json, "idle", thread->idle);
     write_string(json, "state", state_name(thread));
     write_bytes(json, "held_by", thread->held_by[0] != '\0' ? thread->held_by : NULL, strnlen(thread->held_by, sizeof thread->held_by));
+    if (thread->left_over != SPPROF_LEFT_OVER_NOT)
+        write_left_over(json, thread);
     json_key(json, "frames");
     json_begin(json, '[');
     for (size_t i = 0; i < thread->frame_count; i++)
@@ -269,6 +288,11 @@ void spprof_report_json(FILE *stream, const struct spprof_snapshot *snapshot)
     json_begin(&json, '[');
     for (size_t i = 0; i < snapshot->interpreter_count; i++)
         write_interpreter(&json, snapshot, &snapshot->interpreters[i]);
+    json_end(&json, ']');
+    json_key(&json, "left_over");
+    json_begin(&json, '[');
+    for (size_t i = 0; i < snapshot->left_over_count; i++)
+        write_thread(&json, snapshot, &snapshot->left_over[i]);
     json_end(&json, ']');
     json_key(&json, "problems");
     json_begin(&json, '[');

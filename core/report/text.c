@@ -145,15 +145,37 @@ static void write_label(const struct text_report *report, const struct spprof_th
     putc(']', report->stream);
 }
 
+static const char *left_over_text(enum spprof_left_over left_over)
+{
+    switch (left_over) {
+    case SPPROF_LEFT_OVER_FORK: return "Left over from before fork: no such thread";
+    case SPPROF_LEFT_OVER_ENDED: return "Left over: its thread has ended without releasing its state";
+    default: return "Left over: no such thread; it is from before a fork, or has ended without releasing its state";
+    }
+}
+
+static void write_left_over(const struct text_report *report, const struct spprof_thread *thread)
+{
+    paint(report, COLOR_BOLD);
+    fputs(left_over_text(thread->left_over), report->stream);
+    paint(report, COLOR_END);
+    if (thread->tid != 0)
+        fprintf(report->stream, ", was %" PRId64, thread->tid);
+}
+
 static void write_thread_heading(const struct text_report *report, const struct spprof_thread *thread)
 {
     FILE *stream = report->stream;
-    paint(report, COLOR_BOLD);
-    if (thread->tid != 0)
-        fprintf(stream, "Thread %" PRId64, thread->tid);
-    else
-        fputs("Thread ???", stream);
-    paint(report, COLOR_END);
+    if (thread->left_over != SPPROF_LEFT_OVER_NOT) {
+        write_left_over(report, thread);
+    } else {
+        paint(report, COLOR_BOLD);
+        if (thread->tid != 0)
+            fprintf(stream, "Thread %" PRId64, thread->tid);
+        else
+            fputs("Thread ???", stream);
+        paint(report, COLOR_END);
+    }
     if (thread->name.bytes != NULL) {
         fputs(" \"", stream);
         write_painted(report, COLOR_GREEN, thread->name.bytes, thread->name.size);
@@ -164,8 +186,12 @@ static void write_thread_heading(const struct text_report *report, const struct 
         spprof_write_escaped(stream, thread->os_name, strnlen(thread->os_name, sizeof thread->os_name));
         putc(')', stream);
     }
-    write_label(report, thread);
-    write_states(report, thread);
+    if (thread->left_over == SPPROF_LEFT_OVER_NOT) {
+        write_label(report, thread);
+        write_states(report, thread);
+    } else if (thread->gil == SPPROF_GIL_HELD) {
+        fputs(", holding the GIL for ever", stream);
+    }
     putc('\n', stream);
 }
 
@@ -301,6 +327,12 @@ static void write_interpreters(const struct text_report *report)
     }
 }
 
+static void write_all_left_over(const struct text_report *report)
+{
+    for (size_t i = 0; i < report->snapshot->left_over_count; i++)
+        write_thread(report, &report->snapshot->left_over[i]);
+}
+
 static void write_footer(const struct text_report *report)
 {
     const struct spprof_snapshot *snapshot = report->snapshot;
@@ -310,6 +342,9 @@ static void write_footer(const struct text_report *report)
     if (snapshot->native_thread_count > 0 && snapshot->unknown_thread_count > 0)
         fprintf(stream, "\n%zu of the %zu threads of the process %s unknown to Python.\n", snapshot->unknown_thread_count,
                 snapshot->native_thread_count, snapshot->unknown_thread_count == 1 ? "is" : "are");
+    if (snapshot->further_count > 0)
+        fprintf(stream, "\n%zu more thread state%s of these threads, which %s nothing, %s left out.\n", snapshot->further_count, snapshot->further_count == 1 ? "" : "s", snapshot->further_count == 1 ? "runs" : "run",
+                snapshot->further_count == 1 ? "is" : "are");
     if (snapshot->problems.count > 0) {
         putc('\n', stream);
         paint(report, COLOR_RED);
@@ -341,6 +376,7 @@ void spprof_report_text(FILE *stream, const struct spprof_snapshot *snapshot, co
     struct text_report report = begin(stream, snapshot, options);
     write_header(&report);
     write_interpreters(&report);
+    write_all_left_over(&report);
     write_footer(&report);
     sources_free(report.sources);
 }

@@ -8,6 +8,7 @@
 #include "walk/kernel_threads.h"
 #include "walk/thread_list.h"
 #include "walk/thread_names.h"
+#include "walk/thread_owners.h"
 
 void roster_init(struct roster *roster, struct spprof_target *target, const struct chosen *chosen)
 {
@@ -49,7 +50,7 @@ enum roster_state roster_check(const struct roster *roster)
             if (ranges[i].status != SPPROF_READ_OK || values[i] != roster->watched[first + i].value)
                 return ROSTER_CHANGED;
     }
-    return roster->watched_count > 0 ? ROSTER_CURRENT : ROSTER_CHANGED;
+    return roster->watched_count > 0 && !roster->unsure ? ROSTER_CURRENT : ROSTER_CHANGED;
 }
 
 static uint32_t hash_of(const struct roster *roster, uint64_t number)
@@ -158,31 +159,51 @@ static bool is_taken(const struct roster *roster, const struct interpreter *inte
  * The oldest first, which come last in the list. Until a thread takes over the state that was made for it, that has no identifier, or the
  * one of the thread that has made it (new_threadstate, Python/pystate.c), which is older.
  */
-static struct spprof_error *take_interpreter(struct roster *roster, const struct thread_list *list, const struct interpreter *interpreter,
-                                             struct kernel_threads *kernel, struct hash_index *known)
+static struct spprof_error *take_thread(struct roster *roster, const struct thread_list *list, const struct interpreter *interpreter,
+                                        size_t number, struct hash_index *known)
 {
-    for (size_t i = interpreter->thread_count; i-- > 0;) {
-        const struct thread_state *state = interpreter->threads[i];
-        struct sampled_thread *thread = find(roster, state);
-        if (thread == NULL)
-            TRY(add(roster, state, &thread));
-        thread->listed = true;
-        thread->interpreter = interpreter->address;
-        thread->main = interpreter->is_main && state->thread_id == list->main_thread;
-        if (!is_taken(roster, interpreter, i, known) && state->thread_id != 0)
-            thread->born_by = 0;
-        describe(roster, thread, kernel_threads_find(kernel, state));
-    }
+    const struct thread_state *state = interpreter->threads[number];
+    struct sampled_thread *thread = find(roster, state);
+    if (thread == NULL)
+        TRY(add(roster, state, &thread));
+    thread->listed = true;
+    thread->interpreter = interpreter->address;
+    thread->main = interpreter->is_main && state->thread_id == list->main_thread;
+    bool taken = is_taken(roster, interpreter, number, known);
+    if (state->owner.life == THREAD_FURTHER)
+        thread->born_by = UINT64_MAX;
+    else if (state->owner.life == THREAD_LIVES || (!taken && state->thread_id != 0))
+        thread->born_by = 0;
+    describe(roster, thread, state->owner.native);
     return NULL;
 }
 
-static struct spprof_error *take_threads(struct roster *roster, const struct thread_list *list, struct kernel_threads *kernel)
+static struct spprof_error *take_interpreter(struct roster *roster, const struct thread_list *list, const struct interpreter *interpreter,
+                                             struct hash_index *known)
+{
+    for (size_t i = interpreter->thread_count; i-- > 0;)
+        if (interpreter->threads[i]->owner.life != THREAD_LEFT_OVER)
+            TRY(take_thread(roster, list, interpreter, i, known));
+    return NULL;
+}
+
+static void count_left_over(struct roster *roster, const struct thread_list *list)
+{
+    size_t before = roster->left_over;
+    roster->left_over = 0;
+    for (size_t i = 0; i < list->count; i++)
+        for (size_t j = 0; j < list->interpreters[i]->thread_count; j++)
+            roster->left_over += list->interpreters[i]->threads[j]->owner.life == THREAD_LEFT_OVER;
+    roster->unsure = roster->left_over > before;
+}
+
+static struct spprof_error *take_threads(struct roster *roster, const struct thread_list *list)
 {
     for (size_t i = 0; i < roster->count; i++)
         roster->threads[i]->listed = false;
     for (size_t i = 0; i < list->count; i++) {
         struct hash_index known = {.slots = NULL};
-        struct spprof_error *error = take_interpreter(roster, list, list->interpreters[i], kernel, &known);
+        struct spprof_error *error = take_interpreter(roster, list, list->interpreters[i], &known);
         hash_index_free(&known);
         TRY(error);
     }
@@ -219,17 +240,6 @@ static struct spprof_error *watch(struct roster *roster, const struct thread_lis
     return NULL;
 }
 
-static struct spprof_error *list_kernel_threads(const struct roster *roster, const struct thread_list *list, struct kernel_threads *kernel)
-{
-    struct spprof_native_threads natives = {NULL, 0};
-    if (roster->target->ops->threads != NULL)
-        TRY(roster->target->ops->threads(roster->target, &natives));
-    TRY(kernel_threads_init(kernel, roster->target, natives));
-    if (LAYOUT(&roster->chosen->layout, thread_state, native_thread_id) == LAYOUT_ABSENT)
-        kernel_threads_learn_descriptors(kernel, list);
-    return NULL;
-}
-
 static void take_names(struct roster *roster, const struct thread_list *list)
 {
     struct thread_names names = {NULL, 0, 0};
@@ -262,34 +272,24 @@ static void free_list(struct thread_list *list)
     thread_list_free(list);
 }
 
-static struct spprof_error *read_list(const struct roster *roster, struct thread_list *list)
-{
-    struct reader reader = {.layout = &roster->chosen->layout};
-    TRY(copy_new(roster->target, &reader.copy));
-    do {
-        thread_list_step(list, &reader);
-    } while (copy_fetch(reader.copy));
-    copy_free(reader.copy);
-    if (list->count > 0)
-        return NULL;
-    return spprof_error_new(SPPROF_ERROR_UNREADABLE, "the list of Python's threads cannot be read: %s",
-                            list->truncated != NULL ? list->truncated : "it is empty");
-}
-
 struct spprof_error *roster_list(struct roster *roster)
 {
     CLEANUP(free_list) struct thread_list list;
-    struct kernel_threads kernel = {.target = NULL};
+    struct kernel_threads kernel = {.known = NULL};
     thread_list_init(&list, roster->chosen->runtime.address);
     roster->listed_at = clock_now();
-    TRY(read_list(roster, &list));
-    struct spprof_error *error = list_kernel_threads(roster, &list, &kernel);
+    TRY(thread_list_read(&list, roster->target, &roster->chosen->layout));
+    struct spprof_error *error = kernel_threads_read(roster->target, &kernel);
     if (error == NULL)
-        error = take_threads(roster, &list, &kernel);
+        error = thread_owners_find(roster->target, &list, &kernel);
+    if (error == NULL)
+        error = take_threads(roster, &list);
     kernel_threads_free(&kernel);
     if (error != NULL)
         return error;
+    count_left_over(roster, &list);
     take_names(roster, &list);
+    roster->listing = clock_now() - roster->listed_at;
     return watch(roster, &list);
 }
 
@@ -297,7 +297,7 @@ void roster_name(struct roster *roster)
 {
     CLEANUP(free_list) struct thread_list list;
     thread_list_init(&list, roster->chosen->runtime.address);
-    struct spprof_error *error = read_list(roster, &list);
+    struct spprof_error *error = thread_list_read(&list, roster->target, &roster->chosen->layout);
     if (error == NULL)
         take_names(roster, &list);
     spprof_error_free(error);

@@ -21,7 +21,7 @@ struct sampled_thread {
     int64_t tid;       /* as the user sees it; 0 unknown */
     bool main;
     bool listed;       /* in the last listing */
-    uint64_t born_by;  /* ns; until then the thread may not have begun, and what its state says of it is another one's; 0: it has */
+    uint64_t born_by;  /* ns, UINT64_MAX for ever; until then the thread may not have begun, and what its state says of it is another one's; 0: it has */
     char os_name[64];
     struct spprof_text name; /* bytes NULL: not known yet */
     struct activity activity;
@@ -54,6 +54,9 @@ struct roster {
     struct watched *watched;
     size_t watched_count;
     uint64_t listed_at; /* ns */
+    uint64_t listing;   /* ns that it took */
+    size_t left_over;   /* thread states that no thread has: they are not sampled */
+    bool unsure;        /* some of those were not left over before: one's thread may have been overlooked, or its state just released */
     uint64_t named_at;
     uint64_t seen;      /* threads that were ever listed */
 };

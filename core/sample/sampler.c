@@ -17,6 +17,8 @@ enum {
     COMMIT_NS = 20 * MS,
     CHECK_NS = MS - MS / 8, /* not more often than this are new threads looked for, */
     LIST_NS = 5 * MS,       /* and all of them listed anew */
+    RELIST_NS = 1000 * MS, /* though nothing says that they have changed, */
+    RELIST_PART = 50,      /* and in no more than this part of the time */
     NAME_NS = 50 * MS,
     PROGRESS_NS = 100 * MS,
     CODES_MAX = 1 << 15,   /* code objects that are remembered */
@@ -117,7 +119,9 @@ static void look_around(struct spprof_sampler *sampler, uint64_t now, bool still
         sampler->over = true;
         return;
     }
-    if (state == ROSTER_CHANGED && (roster->listed_at == 0 || now - roster->listed_at >= LIST_NS))
+    uint64_t listed = now - roster->listed_at; /* a thread that ends and leaves its state behind changes no list of the target's */
+    bool old = sampler->target->local && listed >= RELIST_NS && listed / RELIST_PART >= roster->listing;
+    if ((state == ROSTER_CHANGED && (roster->listed_at == 0 || listed >= LIST_NS)) || old)
         refresh(sampler, still);
     else if (now - roster->named_at >= NAME_NS && lacks_names(roster))
         roster_name(roster);

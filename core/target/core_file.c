@@ -258,6 +258,7 @@ static struct spprof_error *set_target(struct core *core)
     target->architecture = core->header.e_machine == EM_X86_64 ? SPPROF_X86_64 : SPPROF_AARCH64;
     target->pointer_size = target->long_size = 8;
     target->pid = core->notes.pid;
+    target->began_by_exec = core->notes.began_by_exec;
     target->signal = core_signal(&core->notes, core->writer);
     for (size_t i = 0; i < core->binary_count; i++)
         if (core->binaries[i].main)

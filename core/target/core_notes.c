@@ -6,12 +6,14 @@
 
 #include "cleanup.h"
 #include "target/elf_memory.h"
+#include "target/target.h"
 
 /* Where things are in the kernel's structures; include/linux/elfcore.h, elfcore-compat.h, asm-generic/siginfo.h. */
 enum {
     PRSTATUS_SIGNAL = 12,
     PRSTATUS_TID = 32,
     PRSTATUS_REGISTERS = 112,
+    PRPSINFO_FLAGS = 8,
     PRPSINFO_USER = 16,
     PRPSINFO_GROUP = 20,
     PRPSINFO_PID = 24,
@@ -77,6 +79,8 @@ static void set_process(struct core_notes *notes, const struct elf_note *note)
     notes->pid = int_at(note->bytes, PRPSINFO_PID);
     notes->user = (uint32_t)int_at(note->bytes, PRPSINFO_USER);
     notes->group = (uint32_t)int_at(note->bytes, PRPSINFO_GROUP);
+    uint64_t flags = word_at(note->bytes, PRPSINFO_FLAGS);
+    notes->began_by_exec = flags != 0 && (flags & FORKED_WITHOUT_EXEC) == 0;
     memcpy(notes->name, note->bytes + PRPSINFO_NAME, PRPSINFO_NAME_SIZE);
     memcpy(notes->arguments, note->bytes + PRPSINFO_ARGUMENTS, PRPSINFO_ARGUMENTS_SIZE);
 }

@@ -339,7 +339,8 @@ static struct spprof_error *describe(struct debugger_target *self, const struct 
     target->architecture = direct != NULL ? direct->architecture : inferior->architecture;
     target->pointer_size = inferior->pointer_size == 0 ? 8 : inferior->pointer_size;
     target->long_size = inferior->long_size == 0 ? 8 : inferior->long_size;
-    target->pid = inferior->pid;
+    target->pid = direct != NULL && direct->pid != 0 ? direct->pid : inferior->pid;
+    target->began_by_exec = direct != NULL && direct->began_by_exec;
     target->local = direct != NULL && direct->local;
     target->signal = direct != NULL ? direct->signal : inferior->signal;
     target->executable = executable != NULL ? strdup(executable) : NULL;

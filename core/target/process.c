@@ -233,6 +233,7 @@ static struct spprof_error *open_process(struct process *process, int64_t pid)
     if (status_number(status, "\nTgid:", false) > 0)
         target->pid = status_number(status, "\nTgid:", false);
     process->nested = status_number(status, "\nNSpid:", true) != status_number(status, "\nNSpid:", false);
+    process->target.began_by_exec = process_began_by_exec(process);
     process->is_child = status_number(status, "\nPPid:", false) == getpid();
     /* Where other threads run, the main one has ended, or one of them is just becoming another program by exec. */
     if (strstr(status, "\nState:\tZ") != NULL && status_number(status, "\nThreads:", false) <= 1)

@@ -44,6 +44,8 @@ struct process {
 /* Reads a small file below /proc/PID; a malloced text ended by NUL, NULL where it cannot be read. */
 char *process_read_file(const struct process *process, const char *name);
 struct spprof_error *process_find_modules(struct process *process);
+/* False: it is a copy of its parent, or cannot be told. */
+bool process_began_by_exec(const struct process *process);
 struct spprof_error *process_open_module(struct spprof_target *target, const struct spprof_module *module, int *fd);
 struct spprof_error *process_open_file(struct spprof_target *target, const char *path, int *fd, int64_t *started_at);
 struct spprof_error *process_find_symbol(struct spprof_target *target, const struct spprof_module *module, const char *name, uint64_t *address);

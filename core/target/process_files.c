@@ -162,7 +162,7 @@ struct spprof_error *process_open_module(struct spprof_target *target, const str
     return NULL;
 }
 
-enum { FORKED_WITHOUT_EXEC = 0x40, ANCESTORS_MAX = 64 }; /* PF_FORKNOEXEC, include/linux/sched.h */
+enum { ANCESTORS_MAX = 64 };
 
 struct start {
     int64_t parent;
@@ -181,6 +181,14 @@ static bool read_start(const char *path, struct start *start)
     const char *at = strrchr(text, ')');
     return at != NULL && sscanf(at, ") %*c %" SCNd64 " %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64,
                                 &start->parent, &start->flags, &start->ticks) == 3;
+}
+
+bool process_began_by_exec(const struct process *process)
+{
+    char path[64];
+    struct start start;
+    snprintf(path, sizeof path, "/proc/%" PRId64 "/stat", process->target.pid);
+    return read_start(path, &start) && (start.flags & FORKED_WITHOUT_EXEC) == 0;
 }
 
 static bool same_executable(int64_t one, int64_t other)

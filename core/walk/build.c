@@ -30,7 +30,9 @@ struct context {
     const struct layout *layout;
     struct spprof_snapshot *snapshot;
     struct cached_position *positions;
-    uint64_t searched; /* bytes of line tables */
+    uint64_t searched;      /* bytes of line tables */
+    int64_t main_tid;       /* of the main thread, as the target sees it; 0: unknown */
+    int64_t main_native_id; /* that the Thread object of the main thread says, before 3.11; 0: unknown */
 };
 
 static char *words(const char *text)
@@ -142,17 +144,34 @@ static bool name_holds(const struct build *build, const struct thread_state *sta
     return lived != NULL && lived->unique_id == state->unique_id && lived->thread_id == state->thread_id;
 }
 
-static struct spprof_error *build_name(const struct build *build, const struct interpreter *interpreter, const struct thread_state *state,
-                                       struct spprof_thread *thread)
+/* Its Thread object tells the id that it had. Ids are handed out upwards: a thread of the parent had a lower one than the child. */
+static void judge_by_object(const struct context *context, const struct thread_name *name, struct spprof_thread *thread)
 {
+    int64_t main_id = context->main_native_id, now = context->main_tid;
+    if (name->native_id == 0 || natives_find(&context->build->kernel->natives, name->native_id) != NULL)
+        return;
+    thread->tid = name->native_id;
+    if (main_id == now && now != 0)
+        thread->left_over = SPPROF_LEFT_OVER_ENDED;
+    else if (main_id != 0 && main_id < now) /* else they began anew at a low one in between */
+        thread->left_over = name->native_id < now ? SPPROF_LEFT_OVER_FORK : SPPROF_LEFT_OVER_ENDED;
+}
+
+static struct spprof_error *build_name(const struct context *context, const struct interpreter *interpreter,
+                                       const struct thread_state *state, struct spprof_thread *thread)
+{
+    const struct build *build = context->build;
     const struct thread_name *name = thread_names_find(build->names, interpreter, state);
-    if (name == NULL || !name_holds(build, state))
+    bool anothers = state->owner.life == THREAD_LEFT_OVER && state->owner.superseded;
+    if (name == NULL || anothers || !name_holds(build, state))
         return NULL;
     thread->name.bytes = malloc(name->name.size + 1);
     if (thread->name.bytes == NULL)
         return spprof_error_no_memory();
     memcpy(thread->name.bytes, name->name.bytes, name->name.size + 1);
     thread->name.size = name->name.size;
+    if (thread->left_over == SPPROF_LEFT_OVER_GONE)
+        judge_by_object(context, name, thread);
     return NULL;
 }
 
@@ -232,25 +251,91 @@ static void apply_kernel_facts(struct spprof_thread *thread, const struct spprof
         thread->idle = native->activity == SPPROF_ACTIVITY_IDLE ? SPPROF_TRUE : SPPROF_FALSE;
 }
 
+static struct spprof_error *describe_thread(struct context *context, const struct interpreter *interpreter,
+                                            const struct thread_state *state, struct spprof_thread *thread)
+{
+    const struct build *build = context->build;
+    thread->main = state->thread_id == build->walk->list.main_thread && !state->owner.superseded;
+    thread->gil = gil_of(context, interpreter, state, state->owner.native);
+    thread->collecting = collecting(interpreter, state);
+    if (build->walk->exceptions != NULL)
+        thread->exception = exceptions_take(build->walk->exceptions, context->layout, state->address);
+    TRY(build_name(context, interpreter, state, thread));
+    return build_frames(context, &state->stack, thread);
+}
+
 static struct spprof_error *build_thread(struct context *context, const struct interpreter *interpreter, const struct thread_state *state,
                                          struct spprof_interpreter *result)
 {
     const struct build *build = context->build;
-    const struct spprof_native_thread *native = kernel_threads_find(build->kernel, state);
+    const struct spprof_native_thread *native = state->owner.native;
     struct spprof_thread *thread = &result->threads[result->thread_count];
     *thread = (struct spprof_thread){.address = state->address, .idle = SPPROF_UNKNOWN, .tid = (int64_t)state->native_thread_id};
     if (native != NULL)
         apply_kernel_facts(thread, native);
     if (build->only_tid != 0 && thread->tid != build->only_tid)
         return NULL;
+    if (state->owner.life == THREAD_FURTHER && state->stack.frame_count == 0 && state->stack.truncated == NULL) {
+        context->snapshot->further_count++;
+        return NULL;
+    }
     result->thread_count++;
-    thread->main = state->thread_id == build->walk->list.main_thread;
-    thread->gil = gil_of(context, interpreter, state, native);
-    thread->collecting = collecting(interpreter, state);
-    if (build->walk->exceptions != NULL)
-        thread->exception = exceptions_take(build->walk->exceptions, context->layout, state->address);
-    TRY(build_name(build, interpreter, state, thread));
-    return build_frames(context, &state->stack, thread);
+    return describe_thread(context, interpreter, state, thread);
+}
+
+/* The C stack of a thread that is gone is another's, or nobody's: what was read from there says nothing of it. */
+static size_t sound_frames(const struct context *context, const struct thread_state *state)
+{
+    const struct layout_rules *rules = context->layout->rules;
+    const struct stack *stack = &state->stack;
+    size_t count = 0;
+    bool foreign = state->owner.left_over != SPPROF_LEFT_OVER_FORK && stack->frame_count > 0 && stack->frames[0].chunk == 0;
+    if (rules->frames == FRAME_OBJECTS)
+        return stack->frame_count;
+    if (rules->has_cframe) /* which names the newest frame, on the C stack */
+        return state->owner.stack_taken || foreign ? 0 : stack->frame_count;
+    if (!state->owner.stack_taken)
+        return stack->frame_count;
+    while (count < stack->frame_count && (count == 0 || stack->frames[count - 1].previous == stack->frames[count].address))
+        count++;
+    return count;
+}
+
+static char *gone_stack(const struct thread_state *state, const char *truncated)
+{
+    char *text;
+    const char *why = state->owner.stack_taken || truncated == NULL ? "its C stack, which told the rest, is another's now" : truncated;
+    return asprintf(&text, "the thread is gone: %s", why) < 0 ? NULL : text;
+}
+
+static struct spprof_error *build_left_over(struct context *context, const struct interpreter *interpreter, struct thread_state *state)
+{
+    struct spprof_snapshot *snapshot = context->snapshot;
+    struct spprof_thread *thread = &snapshot->left_over[snapshot->left_over_count];
+    int64_t tid = (int64_t)state->native_thread_id;
+    *thread = (struct spprof_thread){
+        .address = state->address, .idle = SPPROF_UNKNOWN, .left_over = state->owner.left_over, .interpreter = interpreter->id};
+    if (context->build->only_tid != 0)
+        return NULL;
+    thread->tid = natives_find(&context->build->kernel->natives, tid) == NULL ? tid : 0;
+    snapshot->left_over_count++;
+    size_t all = state->stack.frame_count, sound = sound_frames(context, state);
+    state->stack.frame_count = sound;
+    TRY(describe_thread(context, interpreter, state, thread));
+    if (sound == all && thread->truncated == NULL)
+        return NULL;
+    char *told = gone_stack(state, thread->truncated);
+    free(thread->truncated);
+    thread->truncated = told;
+    return told != NULL ? NULL : spprof_error_no_memory();
+}
+
+static struct spprof_error *build_state(struct context *context, const struct interpreter *interpreter, struct thread_state *state,
+                                        struct spprof_interpreter *result)
+{
+    if (state->owner.life == THREAD_LEFT_OVER)
+        return build_left_over(context, interpreter, state);
+    return build_thread(context, interpreter, state, result);
 }
 
 static struct spprof_error *build_interpreter(struct context *context, const struct interpreter *interpreter)
@@ -261,7 +346,7 @@ static struct spprof_error *build_interpreter(struct context *context, const str
     if (result->threads == NULL)
         return spprof_error_no_memory();
     for (size_t i = 0; i < interpreter->thread_count; i++)
-        TRY(build_thread(context, interpreter, interpreter->threads[i], result));
+        TRY(build_state(context, interpreter, interpreter->threads[i], result));
     if (interpreter->truncated != NULL)
         spprof_problems_add(&context->snapshot->problems, "the list of the threads of interpreter %" PRId64 " ends early: %s",
                             interpreter->id, interpreter->truncated);
@@ -337,13 +422,43 @@ static void tell_truncated(struct spprof_snapshot *snapshot)
         spprof_problems_add(&snapshot->problems, "%zu more stacks are not whole", told - TOLD_MAX);
 }
 
+/* How the main thread is known: before 3.11 its Thread object alone tells whether the process was forked since. */
+static void find_main(struct context *context)
+{
+    const struct build *build = context->build;
+    for (size_t i = 0; i < build->walk->list.count; i++) {
+        const struct interpreter *interpreter = build->walk->list.interpreters[i];
+        for (size_t j = 0; j < interpreter->thread_count; j++) {
+            const struct thread_owner *owner = &interpreter->threads[j]->owner;
+            if (owner->life != THREAD_LIVES || owner->native->tid != build->target->pid)
+                continue;
+            const struct thread_name *name = thread_names_find(build->names, interpreter, interpreter->threads[j]);
+            context->main_tid = owner->native->target_tid;
+            context->main_native_id = name != NULL ? name->native_id : 0;
+            if (name != NULL)
+                return;
+        }
+    }
+}
+
+static size_t count_left_over(const struct thread_list *list)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < list->count; i++)
+        for (size_t j = 0; j < list->interpreters[i]->thread_count; j++)
+            count += list->interpreters[i]->threads[j]->owner.life == THREAD_LEFT_OVER;
+    return count;
+}
+
 static struct spprof_error *fill(struct context *context)
 {
     const struct thread_list *list = &context->build->walk->list;
     describe_target(context);
+    find_main(context);
     context->positions = calloc(POSITION_CACHE, sizeof *context->positions);
     context->snapshot->interpreters = calloc(list->count + 1, sizeof *context->snapshot->interpreters);
-    if (context->snapshot->interpreters == NULL || context->positions == NULL)
+    context->snapshot->left_over = calloc(count_left_over(list) + 1, sizeof *context->snapshot->left_over);
+    if (context->snapshot->interpreters == NULL || context->snapshot->left_over == NULL || context->positions == NULL)
         return spprof_error_no_memory();
     for (size_t i = 0; i < list->count; i++)
         TRY(build_interpreter(context, list->interpreters[i]));

@@ -8,6 +8,7 @@
 #include "walk/build.h"
 #include "walk/live_stack.h"
 #include "walk/session.h"
+#include "walk/thread_owners.h"
 #include "walk/walk.h"
 
 struct spprof_error *spprof_session_open(struct spprof_target *target, struct spprof_session **result)
@@ -153,16 +154,53 @@ static struct spprof_error *take_running(struct taking *taking)
     return read_values(taking);
 }
 
-static struct spprof_error *read_kernel_threads(struct taking *taking)
+static void free_list(struct thread_list *list)
+{
+    thread_list_free(list);
+}
+
+static bool is_listed(const struct interpreter *interpreter, const struct thread_state *state)
+{
+    for (size_t i = 0; i < interpreter->thread_count; i++)
+        if (interpreter->threads[i]->address == state->address && interpreter->threads[i]->unique_id == state->unique_id)
+            return true;
+    return false;
+}
+
+/* The threads of a target that runs were listed after its thread states: a state that is gone since was not left over, its thread has ended. */
+static struct spprof_error *forget_released(struct taking *taking)
+{
+    CLEANUP(free_list) struct thread_list now;
+    const struct thread_list *list = &taking->walk->list;
+    thread_list_init(&now, taking->session->chosen.runtime.address);
+    TRY(thread_list_read(&now, taking->session->target, &taking->session->chosen.layout));
+    for (size_t i = 0; i < list->count; i++) {
+        const struct interpreter *before = list->interpreters[i], *after = NULL;
+        for (size_t j = 0; j < now.count; j++)
+            if (now.interpreters[j]->address == before->address)
+                after = now.interpreters[j];
+        for (size_t j = 0; j < before->thread_count; j++)
+            if (before->threads[j]->owner.life == THREAD_LEFT_OVER && (after == NULL || !is_listed(after, before->threads[j])))
+                before->threads[j]->owner = (struct thread_owner){.life = THREAD_UNTOLD};
+    }
+    return NULL;
+}
+
+static bool any_left_over(const struct thread_list *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        for (size_t j = 0; j < list->interpreters[i]->thread_count; j++)
+            if (list->interpreters[i]->threads[j]->owner.life == THREAD_LEFT_OVER)
+                return true;
+    return false;
+}
+
+static struct spprof_error *find_owners(struct taking *taking, bool runs)
 {
     struct spprof_target *target = taking->session->target;
-    struct spprof_native_threads natives = {NULL, 0};
-    if (target->ops->threads != NULL)
-        TRY(target->ops->threads(target, &natives));
-    TRY(kernel_threads_init(&taking->kernel, target, natives));
-    if (LAYOUT(&taking->session->chosen.layout, thread_state, native_thread_id) == LAYOUT_ABSENT)
-        kernel_threads_learn_descriptors(&taking->kernel, &taking->walk->list);
-    return NULL;
+    TRY(kernel_threads_read(target, &taking->kernel));
+    TRY(thread_owners_find(target, &taking->walk->list, &taking->kernel));
+    return runs && any_left_over(&taking->walk->list) ? forget_released(taking) : NULL;
 }
 
 static bool has_thread(const struct spprof_snapshot *snapshot)
@@ -179,7 +217,7 @@ static struct spprof_error *take(struct taking *taking, const struct spprof_snap
     bool stops = target->ops->stop != NULL, runs = options->no_stop && target->kind == SPPROF_TARGET_PROCESS;
     TRY(copy_new(target, &taking->copy));
     TRY(runs ? take_running(taking) : stops ? take_stopped(taking) : take_still(taking));
-    TRY(read_kernel_threads(taking));
+    TRY(find_owners(taking, runs));
     struct build build = {
         .walk = taking->walk,
         .target = target,

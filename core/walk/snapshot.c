@@ -35,6 +35,9 @@ void spprof_snapshot_free(struct spprof_snapshot *snapshot)
         free(snapshot->interpreters[i].threads);
     }
     free(snapshot->interpreters);
+    for (size_t i = 0; i < snapshot->left_over_count; i++)
+        free_thread(&snapshot->left_over[i]);
+    free(snapshot->left_over);
     for (size_t i = 0; i < snapshot->code_count; i++)
         code_free(snapshot->codes[i]);
     free(snapshot->codes);

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "cleanup.h"
+
 enum { INTERPRETERS_MAX = 1 << 14, THREADS_MAX = 1 << 18 };
 
 void thread_list_init(struct thread_list *list, uint64_t runtime)
@@ -229,4 +231,18 @@ bool thread_list_step(struct thread_list *list, struct reader *reader)
         settled = settled && list->interpreters[i]->listed;
     }
     return settled;
+}
+
+struct spprof_error *thread_list_read(struct thread_list *list, struct spprof_target *target, const struct layout *layout)
+{
+    struct reader reader = {.layout = layout};
+    TRY(copy_new(target, &reader.copy));
+    do {
+        thread_list_step(list, &reader);
+    } while (copy_fetch(reader.copy));
+    copy_free(reader.copy);
+    if (list->count > 0)
+        return NULL;
+    return spprof_error_new(SPPROF_ERROR_UNREADABLE, "the list of Python's threads cannot be read: %s",
+                            list->truncated != NULL ? list->truncated : "it is empty");
 }

@@ -3,7 +3,24 @@
 #define SPPROF_WALK_THREAD_LIST_H
 
 #include "object/reader.h"
+#include "spprof/snapshot.h"
 #include "walk/stack.h"
+
+/* Whose a thread state is: thread_owners.h. */
+enum thread_life {
+    THREAD_UNTOLD,    /* nothing tells whether its thread lives */
+    THREAD_LIVES,     /* it is the state that its living thread runs with */
+    THREAD_FURTHER,   /* its thread lives, and runs with another state of the same interpreter */
+    THREAD_LEFT_OVER, /* its thread is gone */
+};
+
+struct thread_owner {
+    enum thread_life life;
+    const struct spprof_native_thread *native; /* NULL: none, or unknown */
+    enum spprof_left_over left_over;
+    bool superseded;  /* a newer state of the interpreter names the same pthread_t */
+    bool stack_taken; /* a later thread has got its pthread_t, and with it the C stack */
+};
 
 struct thread_state {
     uint64_t address;
@@ -12,6 +29,7 @@ struct thread_state {
     uint64_t unique_id;        /* PyThreadState.id: an address may be used again, an id never is */
     int32_t attach_state;      /* 0 detached, 1 attached, 2 suspended, 3 shutting down; -1 before 3.13 */
     bool gil_requested;        /* 3.15 */
+    struct thread_owner owner; /* by thread_owners_find */
     struct stack stack;
 };
 
@@ -51,5 +69,8 @@ void thread_list_free(struct thread_list *list); /* its contents, with the stack
 
 /* Lists as far as memory is there; true when everything is settled. */
 bool thread_list_step(struct thread_list *list, struct reader *reader);
+
+/* Lists all of it, without stacks. Errors: there is none that can be read. */
+struct spprof_error *thread_list_read(struct thread_list *list, struct spprof_target *target, const struct layout *layout);
 
 #endif

@@ -39,6 +39,22 @@ static enum copy_status find_active(struct reader *reader, const struct interpre
     return dict_find(reader, dict, "the threading module's dict", "_active", active);
 }
 
+/* A thread that has not begun has None; that it cannot be read costs nothing but this number. */
+static enum copy_status read_native_id(struct reader *reader, uint64_t object, int64_t *native_id)
+{
+    uint64_t number = 0, value = 0;
+    bool fits = false;
+    *native_id = 0;
+    if (LAYOUT(reader->layout, thread_state, native_thread_id) != LAYOUT_ABSENT)
+        return COPY_READY;
+    enum copy_status status = instance_find(reader, object, "a Thread", "_native_id", &number);
+    if (status == COPY_READY && number != 0)
+        status = integer_read(reader, number, "a Thread's native id", &fits, &value);
+    if (status == COPY_READY && fits)
+        *native_id = (int64_t)value;
+    return status == COPY_PENDING ? COPY_PENDING : COPY_READY;
+}
+
 static enum copy_status read_thread_object(struct reader *reader, uint64_t ident, uint64_t object, struct thread_name *name)
 {
     bool fits;
@@ -49,6 +65,7 @@ static enum copy_status read_thread_object(struct reader *reader, uint64_t ident
     STEP(instance_find(reader, object, "a Thread", "_name", &text));
     if (text == 0)
         return reader_fail(reader, "a Thread has no name");
+    STEP(read_native_id(reader, object, &name->native_id));
     return string_read(reader, text, "a thread's name", &name->name);
 }
 

@@ -11,6 +11,7 @@ struct thread_name {
     uint64_t interpreter; /* address */
     uint64_t thread_id;   /* Thread.ident */
     struct spprof_text name;
+    int64_t native_id; /* Thread.native_id, read where thread states have none, before 3.11; 0: unknown */
 };
 
 struct thread_names {

@@ -209,6 +209,55 @@ static void text_of_a_core(void **state)
     spprof_problems_free(&snapshot.problems);
 }
 
+/* Thread states without a thread, each as what it is, apart from the others. */
+static struct spprof_snapshot with_left_over(struct spprof_thread *left_over)
+{
+    struct spprof_snapshot snapshot = ordinary();
+    interpreter.thread_count = 1;
+    left_over[0] = (struct spprof_thread){.tid = 71,
+                                          .name = TEXT("of-the-parent"),
+                                          .idle = SPPROF_UNKNOWN,
+                                          .frames = main_frames,
+                                          .frame_count = 1,
+                                          .left_over = SPPROF_LEFT_OVER_FORK};
+    left_over[1] = (struct spprof_thread){.idle = SPPROF_UNKNOWN,
+                                          .gil = SPPROF_GIL_HELD,
+                                          .left_over = SPPROF_LEFT_OVER_ENDED,
+                                          .truncated = literal_bytes("gone"),
+                                          .interpreter = 3};
+    left_over[2] = (struct spprof_thread){.idle = SPPROF_UNKNOWN, .left_over = SPPROF_LEFT_OVER_GONE};
+    snapshot.left_over = left_over;
+    snapshot.left_over_count = 3;
+    return snapshot;
+}
+
+static void text_of_left_over_states(void **state)
+{
+    (void)state;
+    struct spprof_thread left_over[3];
+    struct spprof_snapshot snapshot = with_left_over(left_over);
+    snapshot.further_count = 2;
+    assert_text(&snapshot, "Process 12340 (/usr/bin/python3.14): Python 3.14.2\n"
+                           "\n"
+                           "Thread 12345 \"worker-3\" (python3) waiting for the GIL\n"
+                           "  File \"/srv/app/jobs.py\", line 88, in Queue.take\n"
+                           "  File \"/srv/app/jobs.py\", line 12, in <module>\n"
+                           "\n"
+                           "Left over from before fork: no such thread, was 71 \"of-the-parent\"\n"
+                           "  File \"/srv/app/jobs.py\", line 12, in <module>\n"
+                           "\n"
+                           "Left over: its thread has ended without releasing its state, holding "
+                           "the GIL for ever\n"
+                           "  truncated: gone\n"
+                           "\n"
+                           "Left over: no such thread; it is from before a fork, or has ended "
+                           "without releasing its state\n"
+                           "  <no Python frame>\n"
+                           "\n"
+                           "2 more thread states of these threads, which run nothing, are left "
+                           "out.\n");
+}
+
 static void text_of_several_interpreters(void **state)
 {
     (void)state;
@@ -342,7 +391,7 @@ static void json_of_a_process(void **state)
         "   'gil': 'held', 'gc': True, 'idle': False, 'state': 'running', 'held_by': None, 'truncated': None, 'frames': ["
         "    {'function': '<module>', 'qualified_name': None, 'file': '/srv/app/jobs.py',"
         "     'line': 12, 'end_line': 12, 'column': 0, 'end_column': 5, 'owner': 'generator'}]}]}],"
-        " 'problems': []}";
+        " 'left_over': [], 'problems': []}";
     struct spprof_snapshot snapshot = ordinary();
     char expression[sizeof document + 32];
     snprintf(expression, sizeof expression, "report == %s or report", document);
@@ -375,6 +424,24 @@ static void json_of_a_core(void **state)
                 "[(False, None, 'waiting', 'interpreter'), (True, 'torn', 'none', 'frame-object')]");
     assert_json(&snapshot, "report['problems']", "['one', 'two']");
     spprof_problems_free(&snapshot.problems);
+}
+
+static void json_of_left_over_states(void **state)
+{
+    (void)state;
+    struct spprof_thread left_over[3];
+    struct spprof_snapshot snapshot = with_left_over(left_over);
+    assert_json(&snapshot, "[t['tid'] for t in threads]", "[12345]");
+    assert_json(&snapshot,
+                "[(t['tid'], t['name'], t['state'], t['left_over_by'], "
+                "t['interpreter'], t['gil']) for t in report['left_over']]",
+                "[(71, 'of-the-parent', 'left-over', 'fork', 0, None), (None, "
+                "None, 'left-over', 'ended', 3, 'held'), "
+                "(None, None, 'left-over', None, 0, None)]");
+    assert_json(&snapshot,
+                "[f['function'] for f in report['left_over'][0]['frames']], "
+                "report['left_over'][1]['truncated']",
+                "(['<module>'], 'gone')");
 }
 
 static void json_of_the_unknown(void **state)
@@ -548,12 +615,14 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(text_of_a_process),
         cmocka_unit_test(text_of_a_core),
+        cmocka_unit_test(text_of_left_over_states),
         cmocka_unit_test(text_of_several_interpreters),
         cmocka_unit_test(text_of_the_unknown),
         cmocka_unit_test(hostile_text_is_escaped),
         cmocka_unit_test(color_only_adds),
         cmocka_unit_test(json_of_a_process),
         cmocka_unit_test(json_of_a_core),
+        cmocka_unit_test(json_of_left_over_states),
         cmocka_unit_test(json_of_the_unknown),
         cmocka_unit_test(json_of_hostile_text),
         cmocka_unit_test(deep_stacks_are_written_whole),

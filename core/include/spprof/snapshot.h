@@ -87,6 +87,14 @@ struct spprof_exception {
 enum spprof_gil { SPPROF_GIL_UNKNOWN, SPPROF_GIL_NONE, SPPROF_GIL_HELD, SPPROF_GIL_WAITING };
 enum spprof_truth { SPPROF_UNKNOWN = -1, SPPROF_FALSE = 0, SPPROF_TRUE = 1 };
 
+/* What a thread state is whose thread is not there. */
+enum spprof_left_over {
+    SPPROF_LEFT_OVER_NOT,
+    SPPROF_LEFT_OVER_FORK,    /* of a thread of the parent: C code has forked and did not tell Python */
+    SPPROF_LEFT_OVER_ENDED,   /* its thread has ended without releasing it */
+    SPPROF_LEFT_OVER_GONE,    /* one of these two: it cannot be told which */
+};
+
 struct spprof_thread {
     uint64_t address;        /* of its PyThreadState */
     int64_t tid;             /* kernel thread id as the user of spprof sees it; 0 unknown */
@@ -105,6 +113,8 @@ struct spprof_thread {
     size_t frame_count;
     char *truncated; /* why the stack ends early; NULL: it is whole */
     struct spprof_exception *exception; /* NULL: none, or not asked for */
+    enum spprof_left_over left_over;    /* not NOT: tid is the one that its thread had, 0 where that names another thread now */
+    int64_t interpreter;                /* id of the one that it belongs to */
 };
 
 struct spprof_interpreter {
@@ -136,6 +146,9 @@ struct spprof_snapshot {
     bool has_locals, has_exceptions; /* were asked for */
     struct spprof_interpreter *interpreters; /* by id */
     size_t interpreter_count;
+    struct spprof_thread *left_over; /* thread states without a living thread, of all interpreters */
+    size_t left_over_count;
+    size_t further_count; /* further states of threads that have one above: they run nothing, and are not shown */
     size_t native_thread_count; /* threads that the kernel has, 0 unknown */
     size_t unknown_thread_count; /* those of them that Python does not know */
     struct spprof_problems problems;

@@ -151,6 +151,7 @@ struct spprof_target {
     unsigned long_size;    /* bytes of C's long: 8, and 4 on Windows (LLP64) */
     int64_t pid;           /* of the process; in a core the dead one's; 0 unknown */
     bool local;            /* a process of this machine: /proc/PID is its own */
+    bool began_by_exec;    /* not as a copy of its parent, as far as is known */
     char *executable;      /* path as the target knew it, raw bytes; NULL unknown */
     int signal;            /* a core's: the signal it died of; 0 for a live process or a gcore core */
     struct spprof_problems problems;

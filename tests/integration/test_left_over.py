@@ -1,0 +1,102 @@
+"""Thread states whose threads are gone: C code that forks, threads that end without releasing them, pthread_t's that are handed out again."""
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from harness import describe, wait_for
+from stacks import all_threads
+
+pytestmark = pytest.mark.native
+FORKS = ["fork main", "fork worker", "fork busy", "fork born", "fork dead"]
+ENDS = ["empty", "frames", "native"]
+
+
+@pytest.fixture(params=FORKS + ENDS)
+def left_over(request, parked):
+    """The program, which is the child where it has forked, and its truth."""
+    truth = parked("left_over.py", *request.param.split()).truth
+    if request.param in ENDS and not truth["reused"]:
+        pytest.skip("this C library did not hand a pthread_t out again")
+    return request.param, truth
+
+
+def own_function(thread):
+    return next((frame["function"] for frame in thread["frames"] if frame["file"].endswith("left_over.py")), None)
+
+
+def assert_true(report, mode, truth):
+    """Each living thread once, with its own stack, and each of the others once, apart."""
+    found = [(thread["tid"], thread["name"], own_function(thread)) for thread in all_threads(report)]
+    assert sorted(found) == sorted((int(tid), *thread) for tid, thread in truth["living"].items())
+    left_over = report["left_over"]
+    assert len(left_over) == len(truth["gone"])
+    assert {thread["state"] for thread in left_over} == {"left-over"}
+    names = [thread["name"] for thread in left_over if thread["name"] is not None]
+    assert set(names) <= set(truth["gone"]) and len(set(names)) == len(names)
+    assert not {thread["tid"] for thread in left_over} & set(map(int, truth["living"]))
+    if mode in ("fork main", "fork worker", "fork busy"):
+        assert set(names) == set(truth["gone"])
+        assert {thread["left_over_by"] for thread in left_over} == {"fork"}
+        assert all(own_function(thread) in ("waits", "run_fork", "start") for thread in left_over)
+    if mode in ENDS:
+        assert {thread["left_over_by"] for thread in left_over} == {"ended"}
+
+
+@pytest.mark.parametrize("options", [[], ["--no-stop"]], ids=["stopped", "running"])
+def test_living_and_left_over(spprof, left_over, options):
+    mode, truth = left_over
+    assert_true(spprof.report(*options, truth["pid"]), mode, truth)
+
+
+def test_text_says_what_they_are(spprof, left_over):
+    mode, truth = left_over
+    text = spprof.text("--no-source", truth["pid"])
+    assert len([line for line in text.splitlines() if line.startswith("Thread ")]) == len(truth["living"])
+    assert len([line for line in text.splitlines() if line.startswith("Left over")]) == len(truth["gone"])
+    if mode == "fork main":
+        assert text.count("Left over from before fork: no such thread") == len(truth["gone"])
+    if mode in ENDS:
+        assert text.count("Left over: its thread has ended without releasing its state") == len(truth["gone"])
+
+
+def kernel_core(target):
+    """The core that the kernel writes of the program, or of its child."""
+    pid = target.truth["pid"]
+    os.kill(pid, signal.SIGABRT)
+    if pid == target.process.pid:
+        return target.core()
+    pattern = Path("/proc/sys/kernel/core_pattern").read_text().strip()
+    if "/" in pattern or pattern.startswith(("|", "@")):
+        pytest.skip("the kernel does not write cores to the working folder here: core_pattern is %r" % pattern)
+    wait_for(lambda: Path("/proc/%d/stat" % pid).read_text().rpartition(")")[2].split()[0] == "Z", "the child's end")
+    return next(target.folder.glob("core*"))
+
+
+@pytest.mark.parametrize("mode", ["fork worker", "fork born", *ENDS])
+def test_in_a_core(spprof, start, mode):
+    target = start("left_over.py", *mode.split())
+    assert_true(spprof.report(kernel_core(target)), mode, target.truth)
+
+
+def roots_of_samples(path):
+    """The headings under which threads are sampled, with how often their own function was seen."""
+    roots = {}
+    for line in path.read_text().splitlines():
+        stack, _, count = line.rpartition(" ")
+        roots.setdefault(stack.split(";")[0], []).append((stack, int(count)))
+    return roots
+
+
+@pytest.mark.parametrize("stop", [[], ["--stop"]], ids=["running", "stopped"])
+def test_samples(spprof, left_over, stop, tmp_path):
+    """Samples go to the threads that live, under their own ids."""
+    _, truth = left_over
+    output = tmp_path / "o.folded"
+    done = spprof.run("sample", "-d", "0.3", "--idle", "--threads", *stop, "-o", output, truth["pid"])
+    assert done.returncode == 0, describe(done)
+    found = {root: {line for stack, _ in stacks for line in stack.split(";")} for root, stacks in roots_of_samples(output).items()}
+    assert set(found) == {'Thread %s "%s"' % (tid, name) for tid, (name, _) in truth["living"].items()}
+    for tid, (name, function) in truth["living"].items():
+        assert any(function in line for line in found['Thread %s "%s"' % (tid, name)])
