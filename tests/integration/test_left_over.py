@@ -75,9 +75,10 @@ def kernel_core(target):
 
 
 @pytest.mark.parametrize("mode", ["fork worker", "fork born", *ENDS])
-def test_in_a_core(spprof, start, mode):
+def test_in_a_core(spprof, interpreter, start, mode):
     target = start("left_over.py", *mode.split())
-    assert_true(spprof.report(kernel_core(target)), mode, target.truth)
+    sysroot = ["--sysroot", interpreter.root] if interpreter.root else []
+    assert_true(spprof.report(*sysroot, kernel_core(target)), mode, target.truth)
 
 
 def roots_of_samples(path):
