@@ -36,6 +36,17 @@ def test_a_process_that_is_ending(spprof, launcher, owner):
     target.kill()
 
 
+@pytest.mark.native
+def test_a_newest_frame_that_was_overwritten(spprof, launcher, interpreter):
+    """It costs no other thread its stack, though its thread is the newest, which is looked at first."""
+    target = launcher.start("scribbled.py")
+    truth = target.truth
+    report = spprof.report(*(["--sysroot", interpreter.root] if interpreter.root else []), target.core(), codes=(0, 3))
+    others = [thread for thread in all_threads(report) if str(thread["tid"]) in truth["threads"]]
+    assert differences(others, truth) == []
+    assert len(all_threads(report)) == len(truth["threads"]) + 2  # the recorder, and the one that died
+
+
 class Offsets:
     """The debug offsets of a process, which does not read them itself."""
 
