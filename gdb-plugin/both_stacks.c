@@ -71,14 +71,20 @@ static uint64_t stack_pointer(PyObject *frame)
     return address;
 }
 
-static bool is_in_file(const struct spprof_python *python, PyObject *frame)
+/* Whether a frame runs code of a file that holds one of the Pythons. */
+static bool is_in_interpreter(const struct spprof_snapshot *snapshot, PyObject *frame)
 {
     OWNED pc = gdb_call_of(frame, "pc");
     uint64_t address = pc != NULL && PyLong_Check(pc) ? PyLong_AsUnsignedLongLongMask(pc) : 0;
-    return address >= python->file_start && address < python->file_end;
+    for (size_t i = 0; i < spprof_snapshot_python_count(snapshot); i++) {
+        const struct spprof_python *python = spprof_snapshot_python(snapshot, i);
+        if (address >= python->file_start && address < python->file_end)
+            return true;
+    }
+    return false;
 }
 
-static struct spprof_native_frame *describe_c_frames(PyObject *frames, const struct spprof_python *python)
+static struct spprof_native_frame *describe_c_frames(PyObject *frames, const struct spprof_snapshot *snapshot)
 {
     size_t count = (size_t)PyList_Size(frames);
     struct spprof_native_frame *native = calloc(count + 1, sizeof *native);
@@ -87,7 +93,7 @@ static struct spprof_native_frame *describe_c_frames(PyObject *frames, const str
         OWNED name = gdb_call_of(frame, "name");
         native[i].stack_pointer = stack_pointer(frame);
         native[i].function = gdb_text(name);
-        native[i].in_interpreter = is_in_file(python, frame);
+        native[i].in_interpreter = is_in_interpreter(snapshot, frame);
         if (i > 0)
             native[i - 1].caller_stack_pointer = native[i].stack_pointer;
     }
@@ -159,7 +165,7 @@ static bool pair(struct both_stacks *stacks, const struct spprof_snapshot *snaps
                  size_t count)
 {
     size_t c_frame_count = (size_t)PyList_Size(stacks->c_frames), matched[THREADS_MAX], begins[THREADS_MAX];
-    struct spprof_native_frame *native = describe_c_frames(stacks->c_frames, &snapshot->python);
+    struct spprof_native_frame *native = describe_c_frames(stacks->c_frames, snapshot);
     stacks->runs = calloc(c_frame_count + 1, sizeof *stacks->runs);
     bool done = native != NULL && stacks->runs != NULL;
     if (done) {

@@ -206,12 +206,24 @@ static const struct spprof_text *find_local(const struct spprof_frame *frame, co
     return NULL;
 }
 
-static struct spprof_error *print_global(struct spprof_console *console, const struct spprof_frame *frame, const char *name, FILE *stream)
+/* The runtime of the Python that a thread belongs to. */
+static uint64_t runtime_of(const struct selection *selection)
+{
+    const struct spprof_snapshot *snapshot = selection->snapshot;
+    for (size_t i = 0; i < snapshot->interpreter_count; i++) {
+        const struct spprof_interpreter *interpreter = &snapshot->interpreters[i];
+        if (selection->thread >= interpreter->threads && selection->thread < interpreter->threads + interpreter->thread_count)
+            return spprof_snapshot_python(snapshot, interpreter->python)->runtime;
+    }
+    return snapshot->python.runtime;
+}
+
+static struct spprof_error *print_global(struct spprof_console *console, const struct selection *selection, const char *name, FILE *stream)
 {
     const struct spprof_value_limits limits = {0};
     enum name_scope scope;
     struct spprof_text value;
-    TRY(global_find(console->session, frame->address, name, &limits, &scope, &value));
+    TRY(global_find(console->session, runtime_of(selection), selection->frame->address, name, &limits, &scope, &value));
     if (scope == NAME_UNKNOWN)
         return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "'%s' not found%s", name,
                                 strpbrk(name, ".[(") != NULL ? ": a name is looked up, not an expression" : "");
@@ -232,7 +244,7 @@ struct spprof_error *console_print(struct spprof_console *console, struct words 
         write_found(output->stream, "local", name, local);
         return NULL;
     }
-    return print_global(console, selection.frame, name, output->stream);
+    return print_global(console, &selection, name, output->stream);
 }
 
 struct spprof_error *console_locals(struct spprof_console *console, struct words *words, struct console_output *output)

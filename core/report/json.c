@@ -143,11 +143,10 @@ static void write_target(struct json_writer *json, const struct spprof_snapshot 
     json_end(json, '}');
 }
 
-static void write_runtime(struct json_writer *json, const struct spprof_python *python)
+static void write_python(struct json_writer *json, const struct spprof_python *python)
 {
     char version[32];
     spprof_version_text(python->version, version, sizeof version);
-    json_key(json, "runtime");
     json_begin(json, '{');
     write_string(json, "python", python->version != 0 ? version : NULL);
     write_bool(json, "free_threaded", python->free_threaded);
@@ -155,7 +154,20 @@ static void write_runtime(struct json_writer *json, const struct spprof_python *
     write_bool(json, "finalizing", python->finalizing);
     write_string(json, "layout", layout_name(python->layout));
     write_address(json, "address", python->runtime != 0, python->runtime);
+    write_bytes(json, "file", python->file, python->file != NULL ? strlen(python->file) : 0);
     json_end(json, '}');
+}
+
+/* "runtime" is the first Python, which nearly always is the only one; "runtimes" are all of them. */
+static void write_runtimes(struct json_writer *json, const struct spprof_snapshot *snapshot)
+{
+    json_key(json, "runtime");
+    write_python(json, &snapshot->python);
+    json_key(json, "runtimes");
+    json_begin(json, '[');
+    for (size_t i = 0; i < spprof_snapshot_python_count(snapshot); i++)
+        write_python(json, spprof_snapshot_python(snapshot, i));
+    json_end(json, ']');
 }
 
 static void write_position(struct json_writer *json, const char *key, int32_t position)
@@ -266,8 +278,10 @@ static void write_thread(struct json_writer *json, const struct spprof_snapshot 
 
 static void write_interpreter(struct json_writer *json, const struct spprof_snapshot *snapshot, const struct spprof_interpreter *interpreter)
 {
+    const struct spprof_python *python = spprof_snapshot_python(snapshot, interpreter->python);
     json_begin(json, '{');
     write_known(json, "id", true, interpreter->id);
+    write_address(json, "runtime", python->runtime != 0, python->runtime);
     json_key(json, "threads");
     json_begin(json, '[');
     for (size_t i = 0; i < interpreter->thread_count; i++)
@@ -283,7 +297,7 @@ void spprof_report_json(FILE *stream, const struct spprof_snapshot *snapshot)
     write_string(&json, "format", "spprof-stacks");
     write_known(&json, "version", true, 1);
     write_target(&json, snapshot);
-    write_runtime(&json, &snapshot->python);
+    write_runtimes(&json, snapshot);
     json_key(&json, "interpreters");
     json_begin(&json, '[');
     for (size_t i = 0; i < snapshot->interpreter_count; i++)

@@ -136,8 +136,9 @@ static enum bytecode_answer ask_bytecode(struct sources *sources, const struct s
 
 static bool is_sure(struct sources *sources, struct named_file *named, const struct spprof_code *code)
 {
+    uint32_t version = code->version != 0 ? code->version : sources->version;
     if (!named->is_loaded)
-        source_file_load(&named->file, sources->target, named->name, sources->version, &sources->bytes_left);
+        source_file_load(&named->file, sources->target, named->name, version, &sources->bytes_left);
     named->is_loaded = true;
     if (!begins_in(&named->file, code))
         return false;

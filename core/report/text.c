@@ -59,15 +59,23 @@ static void write_target(const struct text_report *report)
     }
 }
 
+static void write_python(FILE *stream, const struct spprof_python *python)
+{
+    char version[32] = "of unknown version";
+    if (python->version != 0)
+        spprof_version_text(python->version, version, sizeof version);
+    fprintf(stream, "Python %s%s%s%s", version, python->free_threaded ? " free-threaded" : "", python->debug ? " debug" : "",
+            python->finalizing ? ", which is ending" : "");
+}
+
 static void write_header(const struct text_report *report)
 {
     const struct spprof_snapshot *snapshot = report->snapshot;
-    char version[32] = "of unknown version";
-    if (snapshot->python.version != 0)
-        spprof_version_text(snapshot->python.version, version, sizeof version);
     write_target(report);
-    fprintf(report->stream, ": Python %s%s%s%s", version, snapshot->python.free_threaded ? " free-threaded" : "",
-            snapshot->python.debug ? " debug" : "", snapshot->python.finalizing ? ", which is ending" : "");
+    for (size_t i = 0; i < spprof_snapshot_python_count(snapshot); i++) {
+        fputs(i == 0 ? ": " : " and ", report->stream);
+        write_python(report->stream, spprof_snapshot_python(snapshot, i));
+    }
     if (snapshot->signal != 0) {
         const struct spprof_thread *faulting = faulting_thread(snapshot);
         fputs(", died of ", report->stream);
@@ -310,12 +318,39 @@ static void write_thread(const struct text_report *report, const struct spprof_t
     write_stack(report, thread);
 }
 
+/* Which Python it is, where the process holds several. */
+static void write_python_heading(const struct text_report *report, const struct spprof_python *python)
+{
+    putc('\n', report->stream);
+    paint(report, COLOR_BOLD);
+    write_python(report->stream, python);
+    paint(report, COLOR_END);
+    if (python->file != NULL && python->file[0] != '\0') {
+        fputs(" in ", report->stream);
+        spprof_write_escaped(report->stream, python->file, strlen(python->file));
+    } else {
+        fputs(" in memory of no file", report->stream);
+    }
+    putc('\n', report->stream);
+}
+
+static size_t interpreters_of(const struct spprof_snapshot *snapshot, size_t python)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < snapshot->interpreter_count; i++)
+        count += snapshot->interpreters[i].python == python;
+    return count;
+}
+
 static void write_interpreters(const struct text_report *report)
 {
     const struct spprof_snapshot *snapshot = report->snapshot;
     for (size_t i = 0; i < snapshot->interpreter_count; i++) {
         const struct spprof_interpreter *interpreter = &snapshot->interpreters[i];
-        if (snapshot->interpreter_count > 1) {
+        bool begins = i == 0 || snapshot->interpreters[i - 1].python != interpreter->python;
+        if (snapshot->other_count > 0 && begins)
+            write_python_heading(report, spprof_snapshot_python(snapshot, interpreter->python));
+        if (interpreters_of(snapshot, interpreter->python) > 1) {
             putc('\n', report->stream);
             paint(report, COLOR_BOLD);
             fprintf(report->stream, "Interpreter %" PRId64, interpreter->id);

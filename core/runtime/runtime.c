@@ -7,12 +7,14 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "target/elf_memory.h"
 #include "target/target.h"
 
 enum {
     PIECE = 1 << 16,       /* memory is searched in pieces of this size */
     OVERLAP = 1 << 10,     /* a runtime that begins at the end of one piece is found whole in the next */
     SEARCH_MAX = 1 << 28,  /* bytes of one mapping */
+    SEARCH_TOTAL = 1 << 30, /* bytes of one place */
     RUNTIMES_MAX = 64,
     PAGE = 4096,
 };
@@ -139,6 +141,8 @@ struct search {
     const struct runtime_shape *shapes;
     size_t shape_count;
     struct runtimes *runtimes;
+    bool strict;   /* memory is full of pointers that lead anywhere: what is no list of interpreters at a glance is not followed */
+    uint64_t left; /* bytes that may still be searched */
 };
 
 static bool is_pointer(uint64_t value)
@@ -166,12 +170,42 @@ static bool points_back(const struct search *search, uint64_t address, const uin
            leads_back(search, address, bytes, shape->interpreters_head, shape->interpreter_runtime);
 }
 
+bool runtime_is_alive(struct spprof_target *target, const struct runtime *runtime, const struct runtime_shape *shapes, size_t shape_count)
+{
+    const struct search search = {.target = target};
+    uint8_t bytes[OVERLAP];
+    if (runtime->has_debug_offsets)
+        return true;
+    if (target_try_read(target, runtime->address, bytes, sizeof bytes) != SPPROF_READ_OK)
+        return false;
+    for (size_t i = 0; i < shape_count; i++)
+        if (points_back(&search, runtime->address, bytes, sizeof bytes, &shapes[i]))
+            return true;
+    return false;
+}
+
+/*
+ * struct pyinterpreters (Include/internal/pycore_runtime.h, 3.9 to 3.12): a mutex, head, main, and how many interpreters there have been,
+ * one behind the other.
+ */
+static bool is_list_of_interpreters(const uint8_t *bytes, size_t available, const struct runtime_shape *shape)
+{
+    uint64_t words[4];
+    if (shape->interpreters_main != shape->interpreters_head + 8 || shape->interpreters_head < 8 ||
+        (size_t)shape->interpreters_head - 8 + sizeof words > available)
+        return false;
+    memcpy(words, bytes + shape->interpreters_head - 8, sizeof words);
+    return is_pointer(words[0]) && is_pointer(words[1]) && is_pointer(words[2]) && words[3] > 0 && words[3] <= INT32_MAX;
+}
+
 static struct spprof_error *test_place(const struct search *search, uint64_t address, const uint8_t *bytes, size_t available)
 {
     struct runtime runtime = {.address = address, .module = search->module, .how = "search of writable memory"};
     if (memcmp(bytes, cookie, sizeof cookie) == 0)
         return look_at(search->target, &runtime) && runtime.has_debug_offsets ? add(search->runtimes, &runtime) : NULL;
     for (size_t i = 0; i < search->shape_count; i++) {
+        if (search->strict && !is_list_of_interpreters(bytes, available, &search->shapes[i]))
+            continue;
         if (!points_back(search, address, bytes, available, &search->shapes[i]))
             continue;
         uint32_t named = search->module != NULL ? version_from_name(search->module) : 0;
@@ -196,13 +230,16 @@ static size_t read_piece(struct spprof_target *target, uint64_t address, uint8_t
     return done;
 }
 
-static struct spprof_error *search_range(const struct search *search, uint64_t start, uint64_t end)
+static struct spprof_error *search_range(struct search *search, uint64_t start, uint64_t end)
 {
     CLEANUP_FREE uint8_t *piece = malloc(PIECE);
     if (piece == NULL)
         return spprof_error_no_memory();
     if (end - start > SEARCH_MAX)
         end = start + SEARCH_MAX;
+    if (end - start > search->left)
+        end = start + search->left;
+    search->left -= end - start;
     for (uint64_t at = start; at < end;) {
         size_t wanted = end - at < PIECE ? (size_t)(end - at) : PIECE;
         size_t size = read_piece(search->target, at, piece, wanted);
@@ -223,49 +260,111 @@ static struct spprof_error *search_module(struct search *search, const struct sp
     return NULL;
 }
 
-enum modules_wanted { NAMED_PYTHON, OTHERS };
+enum modules_wanted { PYTHON, OTHERS };
+
+/* A program that embeds Python is called anything: its executable is as likely a place as a file named python. */
+static bool is_wanted(const struct spprof_module *module, enum modules_wanted wanted)
+{
+    return (named_python(module) || module->main) == (wanted == PYTHON);
+}
 
 static struct spprof_error *look_up_all(struct spprof_target *target, const struct spprof_modules *modules, enum modules_wanted wanted,
                                         struct runtimes *runtimes)
 {
-    for (size_t i = 0; i < modules->count; i++)
-        if (named_python(&modules->items[i]) == (wanted == NAMED_PYTHON))
-            TRY(look_up(target, &modules->items[i], runtimes));
+    for (int named = 1; named >= 0; named--)
+        for (size_t i = 0; i < modules->count; i++)
+            if (is_wanted(&modules->items[i], wanted) && named_python(&modules->items[i]) == named)
+                TRY(look_up(target, &modules->items[i], runtimes));
     return NULL;
 }
 
+static bool has_candidate(const struct runtimes *runtimes, const struct spprof_module *module)
+{
+    for (size_t i = 0; i < runtimes->count; i++)
+        if (runtimes->items[i].module == module)
+            return true;
+    return false;
+}
+
+/* Searches where no name has led to a runtime. */
 static struct spprof_error *search_all(struct search *search, const struct spprof_modules *modules, enum modules_wanted wanted)
 {
     for (size_t i = 0; i < modules->count; i++)
-        if (named_python(&modules->items[i]) == (wanted == NAMED_PYTHON))
+        if (is_wanted(&modules->items[i], wanted) && !has_candidate(search->runtimes, &modules->items[i]))
             TRY(search_module(search, &modules->items[i]));
     return NULL;
 }
 
-static struct spprof_error *not_python(const struct spprof_target *target, const struct spprof_modules *modules)
+/* The dynamic symbols of a live process lie in its memory: no file is opened. */
+static struct spprof_error *find_exported(struct spprof_target *target, const struct spprof_modules *modules, struct runtimes *runtimes)
 {
-    const char *what = target->kind == SPPROF_TARGET_CORE ? "core" : "process";
-    return spprof_error_new(SPPROF_ERROR_NOT_PYTHON,
-                            "no CPython interpreter was found in this %s: none of its %zu modules has the symbol _PyRuntime or memory that "
-                            "looks like it. Is %s really a Python program, and not its launcher or shell? spprof reads CPython 3.9 and later",
-                            what, modules->count, target->executable != NULL ? target->executable : "it");
+    struct elf_reader reader = elf_target_reader(target);
+    for (size_t i = 0; target->kind == SPPROF_TARGET_PROCESS && i < modules->count; i++) {
+        struct runtime runtime = {.module = &modules->items[i], .how = "symbol _PyRuntime"};
+        CLEANUP(elf_object_free) struct elf_object object = {0};
+        if (is_wanted(runtime.module, OTHERS) && elf_object_read(&reader, runtime.module->start, &object) &&
+            elf_object_find_symbol(&reader, &object, "_PyRuntime", &runtime.address) == ELF_FOUND && look_at(target, &runtime))
+            TRY(add(runtimes, &runtime));
+    }
+    return NULL;
 }
 
-struct spprof_error *runtime_find(struct spprof_target *target, const struct runtime_shape *shapes, size_t shape_count, struct runtimes *runtimes)
+static bool in_module(const struct spprof_modules *modules, const struct spprof_mapping *region)
+{
+    for (size_t i = 0; i < modules->count; i++)
+        for (size_t j = 0; j < modules->items[i].mapping_count; j++)
+            if (region->start < modules->items[i].mappings[j].end && modules->items[i].mappings[j].start < region->end)
+                return true;
+    return false;
+}
+
+static int by_size(const void *left, const void *right)
+{
+    const struct spprof_mapping *const *a = left, *const *b = right;
+    uint64_t size_a = (*a)->end - (*a)->start, size_b = (*b)->end - (*b)->start;
+    return size_a != size_b ? (size_a > size_b) - (size_a < size_b) : ((*a)->start > (*b)->start) - ((*a)->start < (*b)->start);
+}
+
+/* Small pieces first: a library's data are some hundred kB, a heap may be anything. */
+static struct spprof_error *search_regions(struct search *search, const struct spprof_modules *modules)
+{
+    const struct spprof_mapping *regions;
+    size_t region_count, count = 0;
+    TRY(target_regions(search->target, &regions, &region_count));
+    CLEANUP_FREE const struct spprof_mapping **wanted = calloc(region_count + 1, sizeof *wanted);
+    if (wanted == NULL)
+        return spprof_error_no_memory();
+    for (size_t i = 0; i < region_count; i++)
+        if (regions[i].readable && regions[i].writable && !in_module(modules, &regions[i]))
+            wanted[count++] = &regions[i];
+    qsort(wanted, count, sizeof *wanted, by_size);
+    for (size_t i = 0; i < count && search->left > 0; i++)
+        TRY(search_range(search, wanted[i]->start, wanted[i]->end));
+    if (search->left == 0 && search->runtimes->count == 0)
+        spprof_problems_add(&search->target->problems, "the memory that belongs to no file is too much to be searched for Python whole: only %d MiB "
+                            "of it were, the smallest pieces first", SEARCH_TOTAL >> 20);
+    return NULL;
+}
+
+struct spprof_error *runtime_find(struct spprof_target *target, const struct runtime_shape *shapes, size_t shape_count,
+                                  enum runtime_place place, struct runtimes *runtimes)
 {
     const struct spprof_modules *modules;
-    struct search search = {.target = target, .shapes = shapes, .shape_count = shape_count, .runtimes = runtimes};
-    *runtimes = (struct runtimes){NULL, 0};
+    struct search search = {.target = target, .shapes = shapes, .shape_count = shape_count, .runtimes = runtimes, .left = SEARCH_TOTAL};
     TRY(target_modules(target, &modules));
-    /* Symbols before memory, likely names before others: each step only where those before it found nothing. */
-    TRY(look_up_all(target, modules, NAMED_PYTHON, runtimes));
-    if (runtimes->count == 0)
-        TRY(search_all(&search, modules, NAMED_PYTHON));
-    if (runtimes->count == 0)
-        TRY(look_up_all(target, modules, OTHERS, runtimes));
-    if (runtimes->count == 0)
-        TRY(search_all(&search, modules, OTHERS));
-    return runtimes->count > 0 ? NULL : not_python(target, modules);
+    switch (place) {
+    case RUNTIME_IN_PYTHON:
+        TRY(look_up_all(target, modules, PYTHON, runtimes));
+        return search_all(&search, modules, PYTHON);
+    case RUNTIME_EXPORTED: return find_exported(target, modules, runtimes);
+    case RUNTIME_NAMED: return look_up_all(target, modules, OTHERS, runtimes);
+    case RUNTIME_IN_FILE: return search_all(&search, modules, OTHERS);
+    case RUNTIME_IN_NO_FILE:
+        search.strict = true;
+        return search_regions(&search, modules);
+    case RUNTIME_PLACES: break;
+    }
+    return NULL;
 }
 
 bool runtime_is_named(struct spprof_target *target)
@@ -274,7 +373,7 @@ bool runtime_is_named(struct spprof_target *target)
     struct runtimes runtimes = {NULL, 0};
     struct spprof_error *error = target_modules(target, &modules);
     if (error == NULL)
-        error = look_up_all(target, modules, NAMED_PYTHON, &runtimes);
+        error = look_up_all(target, modules, PYTHON, &runtimes);
     if (error == NULL && runtimes.count == 0)
         error = look_up_all(target, modules, OTHERS, &runtimes);
     bool found = runtimes.count > 0;

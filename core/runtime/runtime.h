@@ -18,7 +18,7 @@ struct runtime {
     uint32_t version;
     bool has_debug_offsets;
     bool free_threaded; /* as the debug offsets say */
-    const char *how;    /* "dynamic symbol", "section .PyRuntime", "search of writable memory": a static string */
+    const char *how;    /* "symbol _PyRuntime", "section .PyRuntime", "search of writable memory": a static string */
 };
 
 struct runtimes {
@@ -36,9 +36,25 @@ struct runtime_shape {
     int32_t interpreter_runtime; /* offset in PyInterpreterState */
 };
 
-/* Every candidate, best first. NOT_PYTHON where there is none: the message says what was looked at. */
+/* Where a runtime may lie, the likelier and cheaper to look at first. */
+enum runtime_place {
+    RUNTIME_IN_PYTHON,    /* in files that are named python, and in the executable: by name, else by a search of their memory */
+    RUNTIME_EXPORTED,     /* in any other file: by its dynamic symbols, as they lie in the memory of a live process */
+    RUNTIME_NAMED,        /* in any other file: by all its symbols and sections */
+    RUNTIME_IN_FILE,      /* in any other file: by a search of its memory */
+    RUNTIME_IN_NO_FILE,   /* in memory that belongs to no file: a library that was moved there to have large pages, a core without its files */
+    RUNTIME_PLACES
+};
+
+/*
+ * Adds the candidates of one place, best first; none is no error. What is left out of a search because there is too much of it is told
+ * among the target's problems.
+ */
 struct spprof_error *runtime_find(struct spprof_target *target, const struct runtime_shape *shapes, size_t shape_count,
-                                  struct runtimes *runtimes);
+                                  enum runtime_place place, struct runtimes *runtimes);
+/* Whether what lies there is a runtime by more than its name: it has the cookie, or an interpreter that leads back to it. */
+bool runtime_is_alive(struct spprof_target *target, const struct runtime *runtime, const struct runtime_shape *shapes, size_t shape_count);
+
 /* Whether any module has the symbol or the section: no memory is searched. */
 bool runtime_is_named(struct spprof_target *target);
 

@@ -44,6 +44,8 @@ struct core {
 
     bool has_modules;
     struct spprof_modules modules;
+    struct spprof_mapping *regions; /* owned; NULL: not asked for yet */
+    size_t region_count;
     bool is_quiet; /* a page that is missing now is no problem worth telling */
 };
 
@@ -80,6 +82,7 @@ struct spprof_error *core_open_path(struct spprof_target *target, const char *pa
 /* core_modules.c: operations of the target */
 
 struct spprof_error *core_modules(struct spprof_target *target, const struct spprof_modules **modules);
+struct spprof_error *core_regions(struct spprof_target *target, const struct spprof_mapping **regions, size_t *count);
 struct spprof_error *core_find_symbol(struct spprof_target *target, const struct spprof_module *module, const char *name,
                                       uint64_t *address);
 struct spprof_error *core_find_section(struct spprof_target *target, const struct spprof_module *module, const char *name,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "target/core_relro.h"
 #include "target/open_in_root.h"
 
 /* What the core itself holds of a binary's identity. */
@@ -63,6 +64,30 @@ static const char *misfit(const struct elf_file *file, const struct core_binary 
     return NULL;
 }
 
+static const char *name_of(const struct core_binary *binary)
+{
+    const char *slash = strrchr(binary->path, '/');
+    return slash == NULL ? binary->path : slash + 1;
+}
+
+bool core_binary_is_interpreter(const struct core_binary *binary)
+{
+    const char *name = name_of(binary);
+    return binary->main || strncmp(name, "python", 6) == 0 || strncmp(name, "libpython", 9) == 0;
+}
+
+static bool is_extension_module(const struct core_binary *binary)
+{
+    const char *name = name_of(binary);
+    return strstr(name, ".cpython-") != NULL || strstr(name, ".abi3.") != NULL;
+}
+
+/* Where Python's data lie: what is not known of another file costs no stack. */
+static bool matters(const struct core_binary *binary)
+{
+    return core_binary_is_interpreter(binary) || is_extension_module(binary);
+}
+
 /* Whether file is the one that was mapped: NULL is yes. explicit: the user named it, or the directory that it lies below. */
 static struct spprof_error *check(const struct elf_file *file, const char *path, const struct core_binary *binary,
                                   const struct identity *identity, const struct core_binary_source *source, bool explicit)
@@ -77,11 +102,17 @@ static struct spprof_error *check(const struct elf_file *file, const char *path,
         return spprof_error_new(SPPROF_ERROR_BAD_FILE, "%s is another build: its build id is %s, that in the core %s", path,
                                 hex(file->build_id, file->build_id_size, here), hex(identity->build_id, identity->build_id_size, there));
     }
+    if (binary->has_start && core_relro_proves(file, binary->start, &source->dumped))
+        return NULL;
     if (!explicit)
-        return spprof_error_new(SPPROF_ERROR_BAD_FILE, "%s may be another build: the core holds no build id to compare with", path);
+        return spprof_error_new(SPPROF_ERROR_BAD_FILE,
+                                "%s may be another build: the core holds no build id to compare with (its pages of files were left out: "
+                                "/proc/PID/coredump_filter), and nothing else that proves it", path);
     const char *difference = misfit(file, binary, identity);
     if (difference != NULL)
         return spprof_error_new(SPPROF_ERROR_BAD_FILE, "%s is another build: %s", path, difference);
+    if (!matters(binary))
+        return NULL;
     if (file == source->given)
         spprof_problems_add(source->problems, "%s is used unchecked: the core holds no build id to compare with", path);
     else
@@ -152,27 +183,9 @@ void core_binary_let_go(struct core_binary *binary)
     binary->tried = false;
 }
 
-static const char *name_of(const struct core_binary *binary)
-{
-    const char *slash = strrchr(binary->path, '/');
-    return slash == NULL ? binary->path : slash + 1;
-}
-
-bool core_binary_is_interpreter(const struct core_binary *binary)
-{
-    const char *name = name_of(binary);
-    return binary->main || strncmp(name, "python", 6) == 0 || strncmp(name, "libpython", 9) == 0;
-}
-
-static bool is_extension_module(const struct core_binary *binary)
-{
-    const char *name = name_of(binary);
-    return strstr(name, ".cpython-") != NULL || strstr(name, ".abi3.") != NULL;
-}
-
 void core_binary_tell(struct core_binary *binary, const struct core_binary_source *source)
 {
-    if (binary->missing == NULL || !(core_binary_is_interpreter(binary) || is_extension_module(binary)))
+    if (binary->missing == NULL || !matters(binary))
         return;
     const char *way_out = binary->main
                               ? "name the executable as EXE behind the core file, or the root directory of its files by --sysroot DIR"

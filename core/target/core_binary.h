@@ -1,7 +1,7 @@
 /*
  * The ELF files that the process of a core had mapped, as far as they are at hand: they hold the pages that the core left
- * out, and the symbols. A file is taken for the mapped one only where its build id is the one in the core. Where the core
- * holds none to compare with, a file that the user named (the executable, or all below a sysroot) is believed, if its shape fits.
+ * out, and the symbols. A file is taken for the mapped one only where its build id is the one in the core, or its relocated data
+ * are (core_relro.h). Where the core holds neither to compare with, a file that the user named (the executable, or all below a sysroot) is believed, if its shape fits.
  */
 #ifndef SPPROF_TARGET_CORE_BINARY_H
 #define SPPROF_TARGET_CORE_BINARY_H

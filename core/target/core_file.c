@@ -53,6 +53,7 @@ static void core_close(struct spprof_target *target)
         core_binary_free(&core->binaries[i]);
     free(core->binaries);
     free(core->mappings);
+    free(core->regions);
     elf_file_close(core->given);
     core_notes_free(&core->notes);
     core_segments_free(&core->segments);
@@ -70,6 +71,7 @@ static const struct spprof_target_ops core_ops = {
     .read_many = core_read_many,
     .threads = core_threads,
     .modules = core_modules,
+    .regions = core_regions,
     .find_symbol = core_find_symbol,
     .find_section = core_find_section,
     .open_module = core_open_module,

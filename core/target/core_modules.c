@@ -79,6 +79,32 @@ struct spprof_error *core_modules(struct spprof_target *target, const struct spp
     return NULL;
 }
 
+struct spprof_error *core_regions(struct spprof_target *target, const struct spprof_mapping **regions, size_t *count)
+{
+    struct core *core = core_of(target);
+    const struct core_segments *segments = &core->segments;
+    if (core->regions == NULL) {
+        core->regions = calloc(segments->count + 1, sizeof *core->regions);
+        if (core->regions == NULL)
+            return spprof_error_no_memory();
+        for (size_t i = 0; i < segments->count; i++) {
+            const struct core_segment *segment = &segments->items[i];
+            if (segment->dumped > 0)
+                core->regions[core->region_count++] = (struct spprof_mapping){
+                    .start = segment->start,
+                    .end = segment->start + segment->dumped,
+                    .readable = segment->readable,
+                    .writable = segment->writable,
+                    .executable = segment->executable,
+                    .anonymous = core_mapping_at(core, segment->start) == NULL,
+                };
+        }
+    }
+    *regions = core->regions;
+    *count = core->region_count;
+    return NULL;
+}
+
 /* The file of a module; where that of an interpreter is not at hand, the user must know. */
 static const struct elf_file *module_file(struct core *core, const struct spprof_module *module)
 {

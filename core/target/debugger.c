@@ -131,6 +131,16 @@ static struct spprof_error *debugger_modules(struct spprof_target *target, const
     return NULL;
 }
 
+static struct spprof_error *debugger_regions(struct spprof_target *target, const struct spprof_mapping **regions, size_t *count)
+{
+    struct debugger_target *self = debugger_of(target);
+    if (self->direct != NULL)
+        return target_regions(self->direct, regions, count);
+    *regions = NULL; /* a debugger tells the memory that it knows as modules */
+    *count = 0;
+    return NULL;
+}
+
 static const char *base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
@@ -241,6 +251,7 @@ static const struct spprof_target_ops debugger_ops = {
     .read_many = debugger_read_many,
     .threads = debugger_threads,
     .modules = debugger_modules,
+    .regions = debugger_regions,
     .find_symbol = debugger_find_symbol,
     .find_section = debugger_find_section,
     .open_module = debugger_open_module,

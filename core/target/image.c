@@ -80,6 +80,13 @@ static struct spprof_error *image_modules(struct spprof_target *target, const st
     return NULL;
 }
 
+static struct spprof_error *image_regions(struct spprof_target *target, const struct spprof_mapping **regions, size_t *count)
+{
+    *regions = image_of(target)->regions;
+    *count = image_of(target)->region_count;
+    return NULL;
+}
+
 static const struct spprof_image_symbol *find(const struct spprof_image *image, const struct spprof_module *module, const char *name,
                                               bool is_section)
 {
@@ -121,6 +128,7 @@ static const struct spprof_target_ops image_ops = {
     .read_many = image_read_many,
     .threads = image_threads,
     .modules = image_modules,
+    .regions = image_regions,
     .find_symbol = image_find_symbol,
     .find_section = image_find_section,
     .close = image_close,

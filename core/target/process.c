@@ -101,6 +101,16 @@ static struct spprof_error *process_modules(struct spprof_target *target, const 
     return NULL;
 }
 
+static struct spprof_error *process_regions(struct spprof_target *target, const struct spprof_mapping **regions, size_t *count)
+{
+    const struct spprof_modules *modules;
+    struct process *process = (struct process *)target;
+    TRY(process_modules(target, &modules));
+    *regions = process->regions;
+    *count = process->region_count;
+    return NULL;
+}
+
 static void process_close(struct spprof_target *target)
 {
     struct process *process = (struct process *)target;
@@ -111,6 +121,7 @@ static void process_close(struct spprof_target *target)
     if (process->memory >= 0)
         close(process->memory);
     modules_free(&process->modules);
+    free(process->regions);
     free(process->threads.items);
     free(process);
 }
@@ -119,6 +130,7 @@ static const struct spprof_target_ops process_ops = {
     .read_many = process_read_many,
     .threads = process_threads,
     .modules = process_modules,
+    .regions = process_regions,
     .find_symbol = process_find_symbol,
     .find_section = process_find_section,
     .open_module = process_open_module,

@@ -32,6 +32,8 @@ struct process {
     bool nested;                 /* in a PID namespace of its own */
     bool modules_known;
     struct spprof_modules modules;
+    struct spprof_mapping *regions; /* known with the modules */
+    size_t region_count;
     struct process_threads threads; /* of the last stop */
     bool threads_known;
     bool holds;          /* threads stay seized between stops */

@@ -91,6 +91,28 @@ static size_t count_lines(const char *text)
     return lines;
 }
 
+/* Devices ([vvar] is one) are no memory: reading them may do things. */
+static struct spprof_error *keep_regions(struct process *process, const struct address_mapping *mappings, size_t count)
+{
+    process->regions = calloc(count + 1, sizeof *process->regions);
+    if (process->regions == NULL)
+        return spprof_error_no_memory();
+    for (size_t i = 0; i < count; i++) {
+        const struct address_mapping *mapping = &mappings[i];
+        if (mapping->readable && strncmp(mapping->path, "/dev/", 5) != 0 && strncmp(mapping->path, "[v", 2) != 0)
+            process->regions[process->region_count++] = (struct spprof_mapping){
+                .start = mapping->start,
+                .end = mapping->end,
+                .offset = mapping->offset,
+                .readable = true,
+                .writable = mapping->writable,
+                .executable = mapping->executable,
+                .anonymous = mapping->inode == 0,
+            };
+    }
+    return NULL;
+}
+
 struct spprof_error *process_find_modules(struct process *process)
 {
     CLEANUP_FREE char *maps = process_read_file(process, "maps");
@@ -105,6 +127,7 @@ struct spprof_error *process_find_modules(struct process *process)
     for (char *line = strsep(&rest, "\n"); line != NULL; line = strsep(&rest, "\n"))
         if (parse_mapping(line, &mappings[count]))
             count++;
+    TRY(keep_regions(process, mappings, count));
     uint64_t entry = 0;
     CLEANUP_CLOSE int auxv = openat(process->directory, "auxv", O_RDONLY | O_CLOEXEC);
     Elf64_auxv_t pair;

@@ -97,6 +97,13 @@ struct spprof_error *target_modules(struct spprof_target *target, const struct s
     return target->ops->modules == NULL ? NULL : target->ops->modules(target, modules);
 }
 
+struct spprof_error *target_regions(struct spprof_target *target, const struct spprof_mapping **regions, size_t *count)
+{
+    *regions = NULL;
+    *count = 0;
+    return target->ops->regions == NULL ? NULL : target->ops->regions(target, regions, count);
+}
+
 void spprof_native_threads_free(struct spprof_native_threads *threads)
 {
     free(threads->items);

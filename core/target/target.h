@@ -22,6 +22,9 @@ const char *target_read_reason(enum spprof_read_status status);
 /* The modules of the target; an empty list where it has none. */
 struct spprof_error *target_modules(struct spprof_target *target, const struct spprof_modules **modules);
 
+/* What is mapped, sorted by start, whether it is a file's or not; none where the target cannot tell. */
+struct spprof_error *target_regions(struct spprof_target *target, const struct spprof_mapping **regions, size_t *count);
+
 enum { TARGET_READ_MAX = 1 << 28 };
 
 /* PF_FORKNOEXEC, include/linux/sched.h: in the flags of /proc/PID/stat, and in those of a core's NT_PRPSINFO. */

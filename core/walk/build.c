@@ -373,6 +373,7 @@ static struct spprof_error *take_codes(struct context *context)
         if (entry->missing[0] != '\0' && ++told <= TOLD_MAX)
             spprof_problems_add(&snapshot->problems, "a part of the code object at 0x%" PRIx64 " could not be read: %s", entry->code->address,
                                 entry->missing);
+        entry->code->version = context->layout->version;
         snapshot->codes[snapshot->code_count++] = entry->code;
         entry->code = NULL;
     }
@@ -400,6 +401,7 @@ static void describe_target(struct context *context)
         .runtime = build->chosen->runtime.address,
     };
     if (build->chosen->runtime.module != NULL) {
+        snapshot->python.file = words(build->chosen->runtime.module->path);
         snapshot->python.file_start = build->chosen->runtime.module->start;
         snapshot->python.file_end = build->chosen->runtime.module->end;
     }
@@ -466,6 +468,7 @@ static struct spprof_error *fill(struct context *context)
     tell_truncated(context->snapshot);
     context->snapshot->native_thread_count = context->build->kernel->natives.count;
     context->snapshot->unknown_thread_count = kernel_threads_unknown(context->build->kernel);
+    TRY(kernel_threads_unknown_tids(context->build->kernel, &context->snapshot->unknown_tids));
     return take_codes(context);
 }
 

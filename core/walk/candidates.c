@@ -1,21 +1,15 @@
 #include "walk/candidates.h"
 
-#include <inttypes.h>
-
 #include <elf.h>
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cleanup.h"
 #include "target/target.h"
+#include "walk/not_python.h"
 
 enum { SHAPES_MAX = 8 };
-
-struct spprof_error *candidates_find(struct spprof_target *target, struct runtimes *candidates)
-{
-    struct runtime_shape shapes[SHAPES_MAX];
-    size_t count = layout_runtime_shapes(shapes, SHAPES_MAX);
-    return runtime_find(target, shapes, count, candidates);
-}
 
 static enum spprof_architecture architecture_of(struct spprof_target *target, const struct runtime *runtime)
 {
@@ -26,29 +20,85 @@ static enum spprof_architecture architecture_of(struct spprof_target *target, co
     return header.e_machine == EM_X86_64 ? SPPROF_X86_64 : header.e_machine == EM_AARCH64 ? SPPROF_AARCH64 : target->architecture;
 }
 
-struct spprof_error *candidates_choose(struct spprof_target *target, const struct runtimes *candidates, struct chosen *chosen)
+void pythons_free(struct pythons *pythons)
 {
-    struct spprof_error *first = NULL;
-    bool found = false;
-    for (size_t i = 0; i < candidates->count; i++) {
-        struct chosen candidate = {.runtime = candidates->items[i]};
-        struct spprof_error *error = layout_find(target, &candidate.runtime, &candidate.layout);
-        if (error == NULL && found)
-            spprof_problems_add(&target->problems,
-                                "the process holds a second interpreter, with _PyRuntime at 0x%" PRIx64 "; only the one at 0x%" PRIx64
-                                " is shown",
-                                candidate.runtime.address, chosen->runtime.address);
-        else if (error == NULL)
-            *chosen = candidate;
-        found = found || error == NULL;
-        if (error != NULL && first == NULL)
-            first = error;
-        else
-            spprof_error_free(error);
-    }
-    if (!found)
-        return first;
-    spprof_error_free(first);
-    chosen->architecture = architecture_of(target, &chosen->runtime);
+    free(pythons->items);
+    *pythons = (struct pythons){NULL, 0};
+}
+
+static struct spprof_error *add_python(struct spprof_target *target, const struct chosen *chosen, struct pythons *pythons)
+{
+    struct chosen *grown = reallocarray(pythons->items, pythons->count + 1, sizeof *grown);
+    if (grown == NULL)
+        return spprof_error_no_memory();
+    pythons->items = grown;
+    grown[pythons->count] = *chosen;
+    grown[pythons->count++].architecture = architecture_of(target, &chosen->runtime);
     return NULL;
+}
+
+/* Why candidates were refused: the first of those that seem to run counts, else the first of all. */
+struct refusals {
+    struct spprof_error *error;
+    bool is_alive; /* it is one, and cannot be read */
+};
+
+/* What merely looks like a runtime, in memory that may hold anything, is none where it does not work as one. */
+static bool is_chance(const struct runtime *runtime)
+{
+    return !runtime->has_debug_offsets && runtime->module == NULL;
+}
+
+static void refuse(struct spprof_target *target, struct refusals *refusals, const struct runtime *runtime, struct spprof_error *error)
+{
+    bool better = refusals->error == NULL || (refusals->error->kind == SPPROF_ERROR_NOT_PYTHON && error->kind != SPPROF_ERROR_NOT_PYTHON);
+    if (is_chance(runtime) || !better) {
+        spprof_error_free(error);
+        return;
+    }
+    struct runtime_shape shapes[SHAPES_MAX];
+    spprof_error_free(refusals->error);
+    refusals->error = error;
+    refusals->is_alive = error->kind != SPPROF_ERROR_NOT_PYTHON &&
+                         runtime_is_alive(target, runtime, shapes, layout_runtime_shapes(shapes, SHAPES_MAX));
+}
+
+static struct spprof_error *choose_from(struct spprof_target *target, const struct runtimes *candidates, size_t first, struct pythons *pythons,
+                                        struct refusals *refusals)
+{
+    for (size_t i = first; i < candidates->count; i++) {
+        struct chosen chosen = {.runtime = candidates->items[i]};
+        struct spprof_error *error = layout_find(target, &chosen.runtime, &chosen.layout);
+        if (error == NULL)
+            TRY(add_python(target, &chosen, pythons));
+        else
+            refuse(target, refusals, &chosen.runtime, error);
+    }
+    return NULL;
+}
+
+static struct spprof_error *look(struct spprof_target *target, struct runtimes *candidates, struct pythons *pythons, struct refusals *refusals)
+{
+    struct runtime_shape shapes[SHAPES_MAX];
+    size_t shape_count = layout_runtime_shapes(shapes, SHAPES_MAX);
+    for (enum runtime_place place = 0; place < RUNTIME_PLACES && (place <= RUNTIME_EXPORTED || pythons->count == 0); place++) {
+        size_t before = candidates->count;
+        TRY(runtime_find(target, shapes, shape_count, place, candidates));
+        TRY(choose_from(target, candidates, before, pythons, refusals));
+    }
+    return NULL;
+}
+
+struct spprof_error *candidates_choose(struct spprof_target *target, struct runtimes *candidates, struct pythons *pythons)
+{
+    struct refusals refusals = {NULL, false};
+    *candidates = (struct runtimes){NULL, 0};
+    *pythons = (struct pythons){NULL, 0};
+    struct spprof_error *error = look(target, candidates, pythons, &refusals);
+    if (error == NULL && pythons->count == 0)
+        return refusals.error != NULL ? refusals.error : not_python(target);
+    if (error == NULL && refusals.is_alive)
+        spprof_problems_add(&target->problems, "another Python in it is not shown: %s", refusals.error->message);
+    spprof_error_free(refusals.error);
+    return error;
 }

@@ -11,11 +11,18 @@ struct chosen {
     enum spprof_architecture architecture; /* of the interpreter; under an emulator another one than the process's */
 };
 
-/* Every place that may be _PyRuntime; see runtime_find. */
-struct spprof_error *candidates_find(struct spprof_target *target, struct runtimes *candidates);
+/* Every Python that runs in the target. */
+struct pythons {
+    struct chosen *items; /* the likelier place first; see enum runtime_place */
+    size_t count;
+};
+void pythons_free(struct pythons *pythons);
 
-/* The first candidate whose layout passes its probes. Another one that passes, too, is told among the target's problems: what is shown
- * then is not all. Where none passes, the error of the best. */
-struct spprof_error *candidates_choose(struct spprof_target *target, const struct runtimes *candidates, struct chosen *chosen);
+/*
+ * Looks for Pythons place by place, up to the first place in which one runs; the first two, which are cheap, are looked at in any case, so that
+ * a second Python is not missed. One that was never started, or has ended, hides none. *candidates gets all that was looked at, also with an
+ * error. Errors: where none runs, that of the best candidate; NOT_PYTHON where there is none.
+ */
+struct spprof_error *candidates_choose(struct spprof_target *target, struct runtimes *candidates, struct pythons *pythons);
 
 #endif

@@ -50,13 +50,21 @@ static const char *module_path(const struct runtime *runtime)
     return runtime->module != NULL && runtime->module->path[0] != '\0' ? runtime->module->path : "memory without a name";
 }
 
-static void diagnose_candidate(const struct runtime *runtime, const struct chosen *chosen, struct spprof_diagnosis *diagnosis)
+static bool is_used(const struct runtime *runtime, const struct pythons *pythons)
+{
+    for (size_t i = 0; i < pythons->count; i++)
+        if (pythons->items[i].runtime.address == runtime->address)
+            return true;
+    return false;
+}
+
+static void diagnose_candidate(const struct runtime *runtime, const struct pythons *pythons, struct spprof_diagnosis *diagnosis)
 {
     char version[32] = "of unknown version";
     if (runtime->version != 0)
         spprof_version_text(runtime->version, version, sizeof version);
     diagnosis_add(diagnosis, FACT, "_PyRuntime", "at 0x%" PRIx64 " in %s, by %s: Python %s%s", runtime->address, module_path(runtime),
-                  runtime->how, version, chosen != NULL && chosen->runtime.address == runtime->address ? " (used)" : "");
+                  runtime->how, version, is_used(runtime, pythons) ? " (used)" : "");
     if (runtime->module != NULL && runtime->module->deleted)
         diagnosis_add(diagnosis, FACT, "module", "%s was deleted or replaced since the process began", runtime->module->path);
 }
@@ -74,27 +82,30 @@ static void diagnose_layout(const struct chosen *chosen, struct spprof_diagnosis
                   chosen->layout.debug ? ", debug build" : "", sources[chosen->layout.source]);
 }
 
-static void diagnose_candidates(struct spprof_target *target, const struct runtimes *candidates, const struct chosen *chosen,
+static void diagnose_candidates(struct spprof_target *target, const struct runtimes *candidates, const struct pythons *pythons,
                                 struct spprof_diagnosis *diagnosis)
 {
     for (size_t i = 0; i < candidates->count; i++)
-        diagnose_candidate(&candidates->items[i], chosen, diagnosis);
-    if (chosen != NULL)
-        diagnose_layout(chosen, diagnosis);
-    layout_diagnose(target, chosen != NULL ? &chosen->runtime : &candidates->items[0], chosen != NULL ? &chosen->layout : NULL, diagnosis);
+        diagnose_candidate(&candidates->items[i], pythons, diagnosis);
+    for (size_t i = 0; i < pythons->count; i++) {
+        diagnose_layout(&pythons->items[i], diagnosis);
+        layout_diagnose(target, &pythons->items[i].runtime, &pythons->items[i].layout, diagnosis);
+    }
+    if (pythons->count == 0 && candidates->count > 0)
+        layout_diagnose(target, &candidates->items[0], NULL, diagnosis);
 }
 
 struct spprof_error *spprof_diagnose(struct spprof_target *target, struct spprof_diagnosis *diagnosis)
 {
-    struct runtimes candidates = {NULL, 0};
-    struct chosen chosen;
+    struct runtimes candidates;
+    struct pythons pythons;
     *diagnosis = (struct spprof_diagnosis){NULL, 0};
     diagnose_target(target, diagnosis);
     diagnose_threads(target, diagnosis);
-    TRY(candidates_find(target, &candidates));
-    struct spprof_error *error = candidates_choose(target, &candidates, &chosen);
-    diagnose_candidates(target, &candidates, error == NULL ? &chosen : NULL, diagnosis);
+    struct spprof_error *error = candidates_choose(target, &candidates, &pythons);
+    diagnose_candidates(target, &candidates, &pythons, diagnosis);
     runtimes_free(&candidates);
+    pythons_free(&pythons);
     for (size_t i = 0; i < target->problems.count; i++)
         diagnosis_add(diagnosis, MISSING, "problem", "%s", target->problems.texts[i]);
     return error;

@@ -122,13 +122,21 @@ static struct spprof_error *run(struct search *search)
     return spprof_error_new(SPPROF_ERROR_UNREADABLE, "cannot look up '%s': %s", search->name, reason);
 }
 
-struct spprof_error *global_find(struct spprof_session *session, uint64_t frame, const char *name, const struct spprof_value_limits *limits,
-                                 enum name_scope *scope, struct spprof_text *value)
+static const struct layout *layout_of(const struct spprof_session *session, uint64_t runtime)
+{
+    for (size_t i = 0; i < session->pythons.count; i++)
+        if (session->pythons.items[i].runtime.address == runtime)
+            return &session->pythons.items[i].layout;
+    return &session->chosen.layout;
+}
+
+struct spprof_error *global_find(struct spprof_session *session, uint64_t runtime, uint64_t frame, const char *name,
+                                 const struct spprof_value_limits *limits, enum name_scope *scope, struct spprof_text *value)
 {
     struct search search = {.frame = frame, .name = name, .value = value};
     *value = (struct spprof_text){0};
     struct spprof_error *error = copy_new(session->target, &search.reader.copy);
-    search.reader.layout = &session->chosen.layout;
+    search.reader.layout = layout_of(session, runtime);
     if (error == NULL)
         error = values_new(limits, NULL, NULL, &search.values);
     if (error == NULL)

@@ -45,6 +45,25 @@ struct spprof_native_thread *natives_find(const struct spprof_native_threads *na
     return bsearch(&key, natives->items, natives->count, sizeof key, by_target_tid);
 }
 
+static int by_number(const void *left, const void *right)
+{
+    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+    return (a > b) - (a < b);
+}
+
+struct spprof_error *kernel_threads_unknown_tids(const struct kernel_threads *threads, int64_t **tids)
+{
+    size_t count = 0;
+    *tids = calloc(threads->natives.count + 1, sizeof **tids);
+    if (*tids == NULL)
+        return spprof_error_no_memory();
+    for (size_t i = 0; i < threads->natives.count; i++)
+        if (!threads->known[i])
+            (*tids)[count++] = threads->natives.items[i].tid;
+    qsort(*tids, count, sizeof **tids, by_number);
+    return NULL;
+}
+
 size_t kernel_threads_unknown(const struct kernel_threads *threads)
 {
     size_t unknown = 0;

@@ -19,7 +19,9 @@ void kernel_threads_free(struct kernel_threads *threads);
 /* The thread with this id, as the target sees it; NULL: there is none. */
 struct spprof_native_thread *natives_find(const struct spprof_native_threads *natives, int64_t target_tid);
 
+/* Threads that no thread state was found for: how many, and their ids, sorted; *tids is owned by the caller. */
 size_t kernel_threads_unknown(const struct kernel_threads *threads);
+struct spprof_error *kernel_threads_unknown_tids(const struct kernel_threads *threads, int64_t **tids);
 
 /* Whether the thread waits in a futex inside [start, start + size). UNKNOWN where its system call is not known. */
 enum spprof_truth kernel_thread_waits_in(const struct spprof_native_thread *thread, enum spprof_architecture architecture, uint64_t start,

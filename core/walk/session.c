@@ -8,33 +8,39 @@
 #include "walk/build.h"
 #include "walk/live_stack.h"
 #include "walk/session.h"
+#include "walk/snapshot.h"
 #include "walk/thread_owners.h"
 #include "walk/walk.h"
 
 struct spprof_error *spprof_session_open(struct spprof_target *target, struct spprof_session **result)
 {
     struct runtimes candidates;
-    TRY(candidates_find(target, &candidates));
     struct spprof_session *session = calloc(1, sizeof *session);
-    struct spprof_error *error = session == NULL ? spprof_error_no_memory() : candidates_choose(target, &candidates, &session->chosen);
+    if (session == NULL)
+        return spprof_error_no_memory();
+    struct spprof_error *error = candidates_choose(target, &candidates, &session->pythons);
     runtimes_free(&candidates);
     if (error != NULL) {
-        free(session);
+        spprof_session_close(session);
         return error;
     }
     session->target = target;
+    session->chosen = session->pythons.items[0];
     *result = session;
     return NULL;
 }
 
 void spprof_session_close(struct spprof_session *session)
 {
+    if (session != NULL)
+        pythons_free(&session->pythons);
     free(session);
 }
 
 /* What taking a snapshot holds on the way. */
 struct taking {
     struct spprof_session *session;
+    const struct chosen *chosen; /* the Python whose stacks are taken */
     const struct spprof_snapshot_options *options;
     struct copy *copy;
     struct walk *walk;
@@ -57,7 +63,7 @@ static struct spprof_error *walk_again(struct taking *taking)
 {
     walk_free(taking->walk);
     taking->walk = NULL;
-    TRY(walk_new(taking->copy, &taking->session->chosen.layout, taking->session->chosen.runtime.address, &taking->walk));
+    TRY(walk_new(taking->copy, &taking->chosen->layout, taking->chosen->runtime.address, &taking->walk));
     walk_run(taking->walk);
     return NULL;
 }
@@ -105,7 +111,7 @@ static struct spprof_error *remember_threads(struct taking *taking)
 
 static struct spprof_error *read_names(struct taking *taking)
 {
-    return thread_names_read(taking->session->target, &taking->session->chosen.layout, &taking->walk->list, &taking->names);
+    return thread_names_read(taking->session->target, &taking->chosen->layout, &taking->walk->list, &taking->names);
 }
 
 /* A target that stands still: one walk, then the names. */
@@ -172,8 +178,8 @@ static struct spprof_error *forget_released(struct taking *taking)
 {
     CLEANUP(free_list) struct thread_list now;
     const struct thread_list *list = &taking->walk->list;
-    thread_list_init(&now, taking->session->chosen.runtime.address);
-    TRY(thread_list_read(&now, taking->session->target, &taking->session->chosen.layout));
+    thread_list_init(&now, taking->chosen->runtime.address);
+    TRY(thread_list_read(&now, taking->session->target, &taking->chosen->layout));
     for (size_t i = 0; i < list->count; i++) {
         const struct interpreter *before = list->interpreters[i], *after = NULL;
         for (size_t j = 0; j < now.count; j++)
@@ -221,7 +227,7 @@ static struct spprof_error *take(struct taking *taking, const struct spprof_snap
     struct build build = {
         .walk = taking->walk,
         .target = target,
-        .chosen = &taking->session->chosen,
+        .chosen = taking->chosen,
         .kernel = &taking->kernel,
         .names = &taking->names,
         .lived = taking->lived,
@@ -237,18 +243,49 @@ static struct spprof_error *take(struct taking *taking, const struct spprof_snap
     (*snapshot)->stopped_ns = target->stopped_ns;
     (*snapshot)->read_calls = target->read_calls;
     (*snapshot)->read_bytes = target->read_bytes;
-    if (options->only_tid == 0 || has_thread(*snapshot))
-        return NULL;
-    spprof_snapshot_free(*snapshot);
-    return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "no Python thread has the id %" PRId64 "; without --thread all of them are shown",
-                            options->only_tid);
+    return NULL;
+}
+
+static struct spprof_error *take_python(struct spprof_session *session, const struct chosen *chosen,
+                                        const struct spprof_snapshot_options *options, struct spprof_snapshot **snapshot)
+{
+    struct taking taking = {.session = session, .chosen = chosen, .options = options};
+    struct spprof_error *error = take(&taking, options, snapshot);
+    taking_free(&taking);
+    return error;
+}
+
+/* One Python after the other, each with a stop of its own. What cannot be read of one costs no other its stacks. */
+static struct spprof_error *take_all(struct spprof_session *session, const struct spprof_snapshot_options *options,
+                                     struct spprof_snapshot **snapshot)
+{
+    struct spprof_error *failed = NULL;
+    *snapshot = NULL;
+    for (size_t i = 0; i < session->pythons.count; i++) {
+        struct spprof_snapshot *one;
+        struct spprof_error *error = take_python(session, &session->pythons.items[i], options, &one);
+        if (error == NULL)
+            error = snapshot_join(snapshot, one);
+        if (error != NULL && failed == NULL)
+            failed = error;
+        else
+            spprof_error_free(error);
+    }
+    if (*snapshot == NULL)
+        return failed;
+    if (failed != NULL)
+        spprof_problems_add(&(*snapshot)->problems, "one of the Pythons in it is not shown: %s", failed->message);
+    spprof_error_free(failed);
+    return NULL;
 }
 
 struct spprof_error *spprof_snapshot_take(struct spprof_session *session, const struct spprof_snapshot_options *options,
                                           struct spprof_snapshot **snapshot)
 {
-    struct taking taking = {.session = session, .options = options};
-    struct spprof_error *error = take(&taking, options, snapshot);
-    taking_free(&taking);
-    return error;
+    TRY(take_all(session, options, snapshot));
+    if (options->only_tid == 0 || has_thread(*snapshot))
+        return NULL;
+    spprof_snapshot_free(*snapshot);
+    return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "no Python thread has the id %" PRId64 "; without --thread all of them are shown",
+                            options->only_tid);
 }

@@ -7,7 +7,8 @@
 
 struct spprof_session {
     struct spprof_target *target;
-    struct chosen chosen;
+    struct chosen chosen;  /* the first of all */
+    struct pythons pythons;
 };
 
 #endif

@@ -1,7 +1,8 @@
-#include "spprof/snapshot.h"
+#include "walk/snapshot.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "walk/code_table.h"
 #include "walk/exceptions.h"
@@ -41,9 +42,105 @@ void spprof_snapshot_free(struct spprof_snapshot *snapshot)
     for (size_t i = 0; i < snapshot->code_count; i++)
         code_free(snapshot->codes[i]);
     free(snapshot->codes);
+    for (size_t i = 0; i < spprof_snapshot_python_count(snapshot); i++)
+        free(spprof_snapshot_python(snapshot, i)->file);
+    free(snapshot->others);
+    free(snapshot->unknown_tids);
     free(snapshot->executable);
     spprof_problems_free(&snapshot->problems);
     free(snapshot);
+}
+
+size_t spprof_snapshot_python_count(const struct spprof_snapshot *snapshot)
+{
+    return 1 + snapshot->other_count;
+}
+
+const struct spprof_python *spprof_snapshot_python(const struct spprof_snapshot *snapshot, size_t index)
+{
+    return index == 0 ? &snapshot->python : &snapshot->others[index - 1];
+}
+
+/* Moves the elements of one list behind those of another, in which there is room. The first of the moved ones; NULL: no memory. */
+static void *move_behind(void *list, size_t *count, void **moved, size_t *moved_count, size_t size)
+{
+    char **items = list;
+    char *grown = reallocarray(*items, *count + *moved_count + 1, size);
+    if (grown == NULL)
+        return NULL;
+    *items = grown;
+    if (*moved_count > 0)
+        memcpy(grown + *count * size, *moved, *moved_count * size);
+    void *first = grown + *count * size;
+    *count += *moved_count;
+    *moved_count = 0;
+    return first;
+}
+
+static bool join_interpreters(struct spprof_snapshot *all, struct spprof_snapshot *other)
+{
+    size_t count = other->interpreter_count, shift = spprof_snapshot_python_count(all);
+    struct spprof_interpreter *first = move_behind(&all->interpreters, &all->interpreter_count, (void **)&other->interpreters,
+                                                   &other->interpreter_count, sizeof *first);
+    for (size_t i = 0; first != NULL && i < count; i++)
+        first[i].python += shift;
+    return first != NULL;
+}
+
+static bool join_pythons(struct spprof_snapshot *all, struct spprof_snapshot *other)
+{
+    struct spprof_python *grown = reallocarray(all->others, all->other_count + 1 + other->other_count, sizeof *grown);
+    if (grown == NULL)
+        return false;
+    all->others = grown;
+    for (size_t i = 0; i < spprof_snapshot_python_count(other); i++)
+        grown[all->other_count++] = *spprof_snapshot_python(other, i);
+    other->python.file = NULL;
+    other->other_count = 0;
+    return true;
+}
+
+static int by_tid(const void *left, const void *right)
+{
+    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
+    return (a > b) - (a < b);
+}
+
+/* A thread is unknown to Python where none of the Pythons knows it. */
+static void join_unknown(struct spprof_snapshot *all, const struct spprof_snapshot *other)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < all->unknown_thread_count; i++)
+        if (other->unknown_thread_count > 0 &&
+            bsearch(&all->unknown_tids[i], other->unknown_tids, other->unknown_thread_count, sizeof *other->unknown_tids, by_tid) != NULL)
+            all->unknown_tids[count++] = all->unknown_tids[i];
+    all->unknown_thread_count = count;
+}
+
+static bool join(struct spprof_snapshot *all, struct spprof_snapshot *other)
+{
+    if (!join_interpreters(all, other) || !join_pythons(all, other) ||
+        move_behind(&all->left_over, &all->left_over_count, (void **)&other->left_over, &other->left_over_count, sizeof *all->left_over) == NULL ||
+        move_behind(&all->codes, &all->code_count, (void **)&other->codes, &other->code_count, sizeof *all->codes) == NULL)
+        return false;
+    join_unknown(all, other);
+    for (size_t i = 0; i < other->problems.count; i++)
+        spprof_problems_add(&all->problems, "%s", other->problems.texts[i]);
+    all->stopped_ns += other->stopped_ns;
+    all->read_calls = other->read_calls; /* of the target, from its first one on */
+    all->read_bytes = other->read_bytes;
+    return true;
+}
+
+struct spprof_error *snapshot_join(struct spprof_snapshot **all, struct spprof_snapshot *other)
+{
+    if (*all == NULL) {
+        *all = other;
+        return NULL;
+    }
+    bool joined = join(*all, other);
+    spprof_snapshot_free(other);
+    return joined ? NULL : spprof_error_no_memory();
 }
 
 /* PY_VERSION_HEX, Include/patchlevel.h: major, minor, micro, level (a, b, c for release candidates, f for final), serial. */

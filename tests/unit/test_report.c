@@ -379,8 +379,10 @@ static void json_of_a_process(void **state)
         "  'signal': None, 'fault_address': None, 'native_threads': 2, 'threads_without_python': 0,"
         "  'stopped_us': 412.345, 'read_calls': 17, 'read_bytes': 98765},"
         " 'runtime': {'python': '3.14.2', 'free_threaded': False, 'debug': False, 'finalizing': False,"
-        "  'layout': 'debug-offsets', 'address': '0x7f0000001000'},"
-        " 'interpreters': [{'id': 0, 'threads': ["
+        "  'layout': 'debug-offsets', 'address': '0x7f0000001000', 'file': None},"
+        " 'runtimes': [{'python': '3.14.2', 'free_threaded': False, 'debug': False, 'finalizing': False,"
+        "  'layout': 'debug-offsets', 'address': '0x7f0000001000', 'file': None}],"
+        " 'interpreters': [{'id': 0, 'runtime': '0x7f0000001000', 'threads': ["
         "  {'tid': 12345, 'name': 'worker-3', 'os_name': 'python3', 'main': False, 'crashed': False,"
         "   'gil': 'waiting', 'gc': False, 'idle': True, 'state': 'waiting', 'held_by': None, 'truncated': None, 'frames': ["
         "    {'function': 'take', 'qualified_name': 'Queue.take', 'file': '/srv/app/jobs.py',"
@@ -419,7 +421,7 @@ static void json_of_a_core(void **state)
     spprof_problems_add(&snapshot.problems, "two");
     assert_json(&snapshot, "[target[k] for k in ('kind', 'architecture', 'signal', 'fault_address', 'stopped_us')]",
                 "['core', 'aarch64', 11, '0x0', None]");
-    assert_json(&snapshot, "list(runtime.values())", "['3.13', True, True, True, 'dwarf', None]");
+    assert_json(&snapshot, "list(runtime.values())", "['3.13', True, True, True, 'dwarf', None, None]");
     assert_json(&snapshot, "[(t['crashed'], t['truncated'], t['gil'], t['frames'][0]['owner']) for t in threads]",
                 "[(False, None, 'waiting', 'interpreter'), (True, 'torn', 'none', 'frame-object')]");
     assert_json(&snapshot, "report['problems']", "['one', 'two']");
@@ -450,7 +452,7 @@ static void json_of_the_unknown(void **state)
     struct spprof_snapshot snapshot = unknown();
     snapshot.python.layout = SPPROF_LAYOUT_BUILT_IN;
     assert_json(&snapshot, "[k for k, v in target.items() if v is not None], list(runtime.values())",
-                "(['kind', 'read_calls', 'read_bytes'], [None, False, False, False, 'built-in', None])");
+                "(['kind', 'read_calls', 'read_bytes'], [None, False, False, False, 'built-in', None, None])");
     assert_json(&snapshot, "[k for k, v in threads[0].items() if v is not None]", "['main', 'crashed', 'frames']");
     assert_json(&snapshot, "[set(f.values()) for f in threads[0]['frames']]", "[{None}, {None}]");
     snapshot.interpreter_count = 0;

@@ -63,20 +63,24 @@ static void add_symbol(struct process *process, const char *name, uint64_t addre
     process->symbols[process->memory->image.symbol_count++] = (struct spprof_image_symbol){.name = name, .address = address, .size = size};
 }
 
-static void find(struct process *process)
+/* Place by place, up to the first in which something is found. */
+static void look(struct process *process)
 {
     runtimes_free(&process->found);
-    assert_null(runtime_find(process->memory->target, process->shapes, process->shape_count, &process->found));
+    for (enum runtime_place place = 0; place < RUNTIME_PLACES && process->found.count == 0; place++)
+        assert_null(runtime_find(process->memory->target, process->shapes, process->shape_count, place, &process->found));
+}
+
+static void find(struct process *process)
+{
+    look(process);
+    assert_true(process->found.count > 0);
 }
 
 static void assert_none(struct process *process)
 {
-    runtimes_free(&process->found);
-    struct spprof_error *error = runtime_find(process->memory->target, process->shapes, process->shape_count, &process->found);
-    assert_non_null(error);
-    assert_int_equal(error->kind, SPPROF_ERROR_NOT_PYTHON);
+    look(process);
     assert_int_equal(process->found.count, 0);
-    spprof_error_free(error);
 }
 
 static void put_debug_offsets(struct process *process, uint64_t address, uint64_t version, uint64_t free_threaded)
@@ -140,6 +144,39 @@ static void test_section(void **state)
     put_debug_offsets(process, process->data + 128, 0x030e02f0, 0);
     find(process);
     assert_only(process, process->data + 128, 0x030e02f0);
+}
+
+/* A library that was moved into anonymous memory: no module has it. */
+static void test_memory_of_no_file(void **state)
+{
+    struct process *process = *state;
+    struct memory *memory = process->memory;
+    uint64_t start = place_apart(memory, DATA_SIZE);
+    struct spprof_mapping regions[2] = {
+        process->mappings[0],
+        {.start = start, .end = start + DATA_SIZE, .readable = true, .writable = true, .anonymous = true},
+    };
+    memory->image.regions = regions;
+    memory->image.region_count = 2;
+    assert_none(process);
+    put_debug_offsets(process, start + 4096, 0x030e02f0, 0);
+    find(process);
+    assert_only(process, start + 4096, 0x030e02f0);
+    assert_null(process->found.items[0].module);
+    put_debug_offsets(process, start + 4096, 0, 0);
+    for (size_t i = 0; i < process->shape_count; i++) { /* the list of interpreters has to look like one: a mutex before, a count behind */
+        uint64_t head = start + 8192 + (uint64_t)process->shapes[i].interpreters_head;
+        put_shape(process, &process->shapes[i], start + 8192);
+        put_u64(memory, head - 8, 0);
+        assert_none(process);
+        put_u64(memory, head - 8, start);
+        put_u64(memory, head + 16, 1);
+        find(process);
+        assert_int_equal(process->found.items[0].address, start + 8192);
+        put_u64(memory, head, 0);
+    }
+    memory->image.regions = NULL;
+    memory->image.region_count = 0;
 }
 
 static void test_symbol_that_leads_nowhere(void **state)
@@ -271,6 +308,7 @@ int main(void)
         RUNTIME_TEST(test_symbol),
         RUNTIME_TEST(test_symbol_in_any_module),
         RUNTIME_TEST(test_section),
+        RUNTIME_TEST(test_memory_of_no_file),
         RUNTIME_TEST(test_symbol_that_leads_nowhere),
         RUNTIME_TEST(test_cookie),
         RUNTIME_TEST(test_cookie_twice),

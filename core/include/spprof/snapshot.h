@@ -39,6 +39,7 @@ struct spprof_code {
     int32_t first_line;
     const uint8_t *line_table; /* owned by the snapshot */
     size_t line_table_size;
+    uint32_t version; /* of the Python that runs it, as PY_VERSION_HEX */
 };
 
 enum spprof_variable_kind {
@@ -118,7 +119,8 @@ struct spprof_thread {
 };
 
 struct spprof_interpreter {
-    int64_t id;
+    int64_t id;      /* among those of its Python */
+    size_t python;   /* index: see spprof_snapshot_python */
     struct spprof_thread *threads; /* in the interpreter's own order: newest thread first, as faulthandler lists them */
     size_t thread_count;
 };
@@ -133,6 +135,7 @@ struct spprof_python {
     bool finalizing; /* the process has begun to end: the interpreter is being torn down */
     enum spprof_layout_source layout;
     uint64_t runtime; /* address of _PyRuntime */
+    char *file;       /* that holds it, raw bytes, owned by the snapshot; NULL: it lies in no file, or that is unknown */
     uint64_t file_start, file_end; /* where the file that holds it, the executable or libpython, is mapped; end 0: unknown */
 };
 
@@ -142,15 +145,18 @@ struct spprof_snapshot {
     int64_t pid;
     char *executable; /* raw bytes; NULL unknown */
     int signal;
-    struct spprof_python python;
+    struct spprof_python python;  /* the first of those that run in the process */
+    struct spprof_python *others; /* the other ones, which have nothing in common with it: a host's own and a plug-in's */
+    size_t other_count;
     bool has_locals, has_exceptions; /* were asked for */
-    struct spprof_interpreter *interpreters; /* by id */
+    struct spprof_interpreter *interpreters; /* by Python and id */
     size_t interpreter_count;
     struct spprof_thread *left_over; /* thread states without a living thread, of all interpreters */
     size_t left_over_count;
     size_t further_count; /* further states of threads that have one above: they run nothing, and are not shown */
     size_t native_thread_count; /* threads that the kernel has, 0 unknown */
     size_t unknown_thread_count; /* those of them that Python does not know */
+    int64_t *unknown_tids;       /* their ids, sorted */
     struct spprof_problems problems;
     struct spprof_code **codes; /* every code object that a frame names */
     size_t code_count;
@@ -159,6 +165,10 @@ struct spprof_snapshot {
 };
 
 void spprof_snapshot_free(struct spprof_snapshot *snapshot); /* NULL is allowed */
+
+/* How many Pythons a snapshot shows, one at least, and which; index is less than that. */
+size_t spprof_snapshot_python_count(const struct spprof_snapshot *snapshot);
+const struct spprof_python *spprof_snapshot_python(const struct spprof_snapshot *snapshot, size_t index);
 
 /* The version as people write it: "3.14.2", "3.15.0rc1", "3.12" where only the minor version is known. buffer holds it. */
 void spprof_version_text(uint32_t version, char *buffer, size_t size);

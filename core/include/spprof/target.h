@@ -71,7 +71,7 @@ struct spprof_native_threads {
 };
 void spprof_native_threads_free(struct spprof_native_threads *threads);
 
-/* One mapped range of a module. */
+/* One mapped range. */
 struct spprof_mapping {
     uint64_t start, end; /* addresses, half-open */
     uint64_t offset;     /* in the file; meaningless for the anonymous tail (.bss) */
@@ -112,6 +112,8 @@ struct spprof_target_ops {
     void (*read_many)(struct spprof_target *target, struct spprof_range *ranges, size_t count);
     struct spprof_error *(*threads)(struct spprof_target *target, struct spprof_native_threads *threads);
     struct spprof_error *(*modules)(struct spprof_target *target, const struct spprof_modules **modules);
+    /* Every mapped range that can be read, sorted by start, whether a file is mapped there or not; in a core what it holds itself. */
+    struct spprof_error *(*regions)(struct spprof_target *target, const struct spprof_mapping **regions, size_t *count);
     /* Address of a defined symbol of one module (dynamic symbols, then .symtab); NOT_FOUND where it has none. */
     struct spprof_error *(*find_symbol)(struct spprof_target *target, const struct spprof_module *module, const char *name,
                                         uint64_t *address);

@@ -1,0 +1,153 @@
+"""Where a Python may lie besides the file that has its name: memory of no file, cores without their files' pages, beside another Python."""
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from conftest import interpreters
+from harness import PROGRAMS, wait_for
+from stacks import all_threads, differences
+
+pytestmark = pytest.mark.native
+WITHOUT_FILES = ["0x23", "0x3", "0x1"]  # /proc/PID/coredump_filter: no pages of files, not even the first one
+
+
+@pytest.fixture(scope="session")
+def mover(launcher):
+    """A library that moves the interpreter's file into anonymous memory, as the interpreter sees it."""
+    path = launcher.new_folder() / "moved.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", path, PROGRAMS / "moved.c"], check=True)
+    return launcher.interpreter.inside(path)
+
+
+@pytest.fixture
+def moved(start, mover, interpreter):
+    """A parked program whose interpreter lies in no file."""
+    name = "libpython" if interpreter.shared else Path(interpreter.executable).name
+    target = start("functions.py", LD_PRELOAD=mover, MOVED=name)
+    maps = Path("/proc/%d/maps" % target.pid).read_text()
+    assert not re.search(r"/%s[^/\n]*$" % re.escape(name), maps, re.MULTILINE), maps
+    return target
+
+
+def test_an_interpreter_in_anonymous_memory(spprof, moved):
+    report = spprof.report(moved.pid)
+    assert differences(all_threads(report), moved.truth) == []
+    assert report["runtime"]["file"] is None
+    assert b"memory without a name" in spprof.run("doctor", moved.pid).stdout
+
+
+@pytest.fixture(params=["0x23", "0x1"])
+def bare_core(start, request):
+    """A kernel core without any page of a file, and the truth."""
+    target = start("crash.py", "wait", "worker")
+    Path("/proc/%d/coredump_filter" % target.pid).write_text(request.param)
+    truth = target.truth
+    target.process.send_signal(6)
+    return target.core(), truth
+
+
+def test_a_core_without_the_pages_of_files(spprof, bare_core, interpreter):
+    """The files at hand are proven by what the core has of their relocated data."""
+    core, truth = bare_core
+    report = spprof.report(*(["--sysroot", interpreter.root] if interpreter.root else []), core)
+    assert differences(all_threads(report), truth) == []
+
+
+def test_a_core_without_the_pages_of_files_and_without_the_files(spprof, bare_core, tmp_path):
+    core, truth = bare_core
+    report = spprof.report("--sysroot", tmp_path, core, codes=(3,))
+    assert differences(all_threads(report), truth) == []
+
+
+@pytest.mark.heavy
+@pytest.mark.parametrize("core_filter", WITHOUT_FILES)
+def test_a_core_of_gdb_without_the_pages_of_files(spprof, start, core_filter):
+    if not shutil.which("gcore"):
+        pytest.skip("gcore is not installed")
+    target = start("functions.py")
+    Path("/proc/%d/coredump_filter" % target.pid).write_text(core_filter)
+    prefix = target.folder / "gcore"
+    done = subprocess.run(["gcore", "-o", prefix, str(target.pid)], check=True, capture_output=True, text=True, timeout=120)
+    lost = len(re.findall("Memory read failed", done.stderr)) > 1  # see test_cores.py: guard pages end what gdb 13 reads of stacks
+    report = spprof.report("%s.%d" % (prefix, target.pid), codes=(0, 3) if lost else (0,))
+    found = differences(all_threads(report), target.truth)
+    assert found == [] or lost and all("truncated" in one or "frames" in one for one in found), found
+
+
+PLACES = """
+import sysconfig
+print(*sysconfig.get_config_vars("LIBPL", "LIBRARY", "LIBS", "SYSLIBS"), sep="\\n")
+"""
+
+
+@pytest.fixture(scope="session")
+def host(launcher, interpreter):
+    """A program with this Python in it, and nothing of it exported where its modules do not need that."""
+    folder, library, *needed = subprocess.check_output([*launcher.command(), "-c", PLACES], text=True).splitlines()
+    library = interpreter.outside(folder) / library
+    if interpreter.root or not library.exists():
+        pytest.skip("%s has no static library for the programs of this system" % interpreter.id)
+    program = launcher.new_folder() / "host"
+    hides = interpreter.release >= (3, 11)
+    archives = sorted(library.parent.glob("*.a")) if interpreter.release >= (3, 13) else [library]
+    done = subprocess.run(["cc", "-o", program, PROGRAMS / "host.c", *archives, "-Wl,--exclude-libs,ALL" if hides else "-rdynamic",
+                           *" ".join(needed).split(), "-ldl", "-lpthread", "-lm"], capture_output=True, text=True)
+    if done.returncode != 0:
+        pytest.skip("%s cannot be linked into a program: %s" % (interpreter.id, done.stderr[-300:]))
+    return program
+
+
+@pytest.fixture(scope="session")
+def plug_in(interpreter, request):
+    """The libpython of another version."""
+    for other in interpreters(request.config) or []:
+        if other.shared and not other.root and other.minor != interpreter.minor:
+            return library_of(other.executable)
+    if interpreter.shared:
+        return library_of(interpreter.executable)
+    pytest.skip("no interpreter here has a libpython")
+
+
+def library_of(executable):
+    return re.search(r"=> (\S*libpython\S*)", subprocess.check_output(["ldd", executable], text=True))[1]
+
+
+def functions_of(report, address):
+    threads = [thread for one in report["interpreters"] if one["runtime"] == address for thread in one["threads"]]
+    return threads, [frame["function"] for thread in threads for frame in thread["frames"]]
+
+
+@pytest.fixture
+def hosting(start, host, plug_in):
+    def started(what):
+        return start("functions.py", python=host, options=(plug_in, what), PYTHONHOME="")
+    return started
+
+
+def test_a_python_that_was_never_started_hides_none(spprof, hosting):
+    target = hosting("load")
+    report = spprof.report(target.pid)
+    assert [one["address"] for one in report["runtimes"]] == [report["runtime"]["address"]]
+    assert differences(all_threads(report), target.truth) == []
+
+
+def test_two_pythons_that_run(spprof, hosting):
+    target = hosting("run")
+
+    def both():
+        report = spprof.report(target.pid)
+        return report if "innermost_of_plug_in" in [frame["function"] for thread in all_threads(report) for frame in thread["frames"]] else None
+    report = wait_for(both, "the plug-in's Python")
+    addresses = [one["address"] for one in report["runtimes"]]
+    assert len(addresses) == 2 and report["runtime"] == report["runtimes"][0]
+    own, = [address for address in addresses if "innermost_of_plug_in" not in functions_of(report, address)[1]]
+    other, = [address for address in addresses if address != own]
+    assert differences(functions_of(report, own)[0], target.truth) == []
+    assert functions_of(report, other)[1] == ["innermost_of_plug_in", "<module>"]
+    assert report["target"]["threads_without_python"] == 0
+    text = spprof.text(target.pid)
+    assert text.index("innermost_of_plug_in") > 0 and text.splitlines()[0].count("Python ") == 2
+    assert spprof.run("doctor", target.pid).stdout.count(b"(used)") == 2
