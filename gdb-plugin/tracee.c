@@ -13,6 +13,7 @@
 struct tracee {
     char state; /* 'R' runs, 't' stands still, 'Z' has ended */
     int64_t tracer;
+    int64_t group; /* the process: where the main thread has ended, gdb is attached to another one, whose id it takes for the process's */
     uint64_t pending, blocked; /* signals, one bit each */
 };
 
@@ -25,6 +26,7 @@ static bool read_tracee(int64_t pid, int64_t tid, struct tracee *tracee)
     while (file != NULL && fgets(line, sizeof line, file) != NULL) {
         sscanf(line, "State: %c", &tracee->state);
         sscanf(line, "TracerPid: %" SCNd64, &tracee->tracer);
+        sscanf(line, "Tgid: %" SCNd64, &tracee->group);
         sscanf(line, "SigPnd: %" SCNx64, &tracee->pending);
         sscanf(line, "SigBlk: %" SCNx64, &tracee->blocked);
     }
@@ -64,7 +66,7 @@ bool tracee_signal(int64_t pid, int64_t tid, int signal)
 {
     struct tracee tracee;
     return read_tracee(pid, tid, &tracee) && tracee.state != 't' && !has(tracee.pending, signal) &&
-           syscall(SYS_tgkill, (pid_t)pid, (pid_t)tid, signal) == 0;
+           syscall(SYS_tgkill, (pid_t)tracee.group, (pid_t)tid, signal) == 0;
 }
 
 bool tracee_awaits(int64_t pid, int64_t tid, int signal)

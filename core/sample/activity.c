@@ -62,11 +62,13 @@ static void read_state(struct activity *activity)
     activity->state = SPPROF_ACTIVITY_UNKNOWN;
     activity->held = SPPROF_HELD_NOT;
     activity->cpu = -1;
+    activity->ended = activity->state_file >= 0;
     if (!read_file(activity->state_file, stat, sizeof stat))
         return;
     const char *close = strrchr(stat, ')');
     if (close == NULL || close[1] != ' ')
         return;
+    activity->ended = close[2] == 'Z' || close[2] == 'X'; /* a main thread keeps its entry as long as others run */
     activity->state = close[2] == 'R' ? SPPROF_ACTIVITY_RUNNING : SPPROF_ACTIVITY_IDLE;
     activity->held = held_by_letter(close[2]);
     activity->cpu = read_cpu(close + 2);

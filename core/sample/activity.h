@@ -2,6 +2,7 @@
 #ifndef SPPROF_SAMPLE_ACTIVITY_H
 #define SPPROF_SAMPLE_ACTIVITY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "spprof/target.h"
@@ -12,6 +13,7 @@ struct activity {
     uint64_t asked_at;         /* ns */
     uint64_t ran;              /* ns on a CPU until asked_at */
     enum spprof_activity state;
+    bool ended; /* seen when it was asked last */
     enum spprof_held held; /* frozen threads are not told from those that wait */
     int cpu; /* that it ran on last; -1: not known */
 };

@@ -113,6 +113,10 @@ static struct spprof_error *add(struct roster *roster, const struct thread_state
 
 static void describe(const struct roster *roster, struct sampled_thread *thread, const struct spprof_native_thread *native)
 {
+    if (native == NULL && thread->activity.ended) {
+        activity_close(&thread->activity);
+        thread->activity.ended = false;
+    }
     if (native == NULL || thread->tid == native->tid)
         return;
     thread->tid = native->tid;

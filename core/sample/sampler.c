@@ -167,8 +167,11 @@ static bool counts_now(struct spprof_sampler *sampler, struct sampled_thread *th
     const struct spprof_sample_options *options = &sampler->options;
     if (options->gil)
         return has_gil(sampler, thread);
-    if (options->idle)
-        return true;
+    if (options->idle) {
+        activity_of(&thread->activity, now); /* one that has ended may have left its state, and what it ran, behind */
+        sampler->roster.unsure = sampler->roster.unsure || thread->activity.ended;
+        return !thread->activity.ended;
+    }
     /* One that stands still was asked before it was made to. */
     switch (still ? thread->activity.state : activity_of(&thread->activity, now)) {
     case SPPROF_ACTIVITY_RUNNING: return true;

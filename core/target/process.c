@@ -56,10 +56,15 @@ static size_t read_batch(struct process *process, struct spprof_range *ranges, s
         local[i] = (struct iovec){ranges[i].buffer, ranges[i].size};
         remote[i] = (struct iovec){(void *)(uintptr_t)ranges[i].address, ranges[i].size}; // NOLINT: an address of the target
     }
-    process->target.read_calls++;
-    ssize_t got = process_vm_readv((pid_t)process->target.pid, local, count, remote, count, 0);
-    if (got < 0 && errno != EFAULT) {
-        enum spprof_read_status status = status_of_errno(errno);
+    ssize_t got;
+    int error;
+    do {
+        process->target.read_calls++;
+        got = process_vm_readv((pid_t)process->living, local, count, remote, count, 0);
+        error = errno;
+    } while (got < 0 && error == ESRCH && process_find_living(process));
+    if (got < 0 && error != EFAULT) {
+        enum spprof_read_status status = status_of_errno(error);
         process->readv_refused = status != SPPROF_READ_GONE;
         set_status(ranges, count, status);
         return status == SPPROF_READ_GONE ? count : 0;
@@ -166,10 +171,11 @@ static int64_t status_number(const char *status, const char *name, bool last)
     return number;
 }
 
-static char *read_link(const struct process *process, const char *name)
+static char *read_link(struct process *process, const char *name)
 {
-    char buffer[PATH_MAX];
-    ssize_t size = readlinkat(process->directory, name, buffer, sizeof buffer - 1);
+    char buffer[PATH_MAX], path[64];
+    process_living_path(process, name, path, sizeof path);
+    ssize_t size = readlinkat(process->directory, path, buffer, sizeof buffer - 1);
     if (size < 0)
         return NULL;
     buffer[size] = '\0';
@@ -210,7 +216,7 @@ static struct spprof_error *check_architecture(struct process *process)
 {
     struct spprof_target *target = &process->target;
     unsigned char head[20];
-    CLEANUP_CLOSE int fd = openat(process->directory, "exe", O_RDONLY | O_CLOEXEC);
+    CLEANUP_CLOSE int fd = process_open_living(process, "exe", O_RDONLY | O_CLOEXEC);
     if (fd < 0 && errno == EACCES)
         return refused(target->pid);
     if (fd < 0)
@@ -225,7 +231,7 @@ static struct spprof_error *check_architecture(struct process *process)
 
 static struct spprof_error *open_memory(struct process *process)
 {
-    process->memory = openat(process->directory, "mem", O_RDONLY | O_CLOEXEC);
+    process->memory = process_open_living(process, "mem", O_RDONLY | O_CLOEXEC);
     if (process->memory < 0 && (errno == EACCES || errno == EPERM))
         return refused(process->target.pid);
     return NULL;
@@ -244,6 +250,7 @@ static struct spprof_error *open_process(struct process *process, int64_t pid)
         return no_such_process(pid);
     if (status_number(status, "\nTgid:", false) > 0)
         target->pid = status_number(status, "\nTgid:", false);
+    process->living = target->pid;
     process->nested = status_number(status, "\nNSpid:", true) != status_number(status, "\nNSpid:", false);
     process->target.began_by_exec = process_began_by_exec(process);
     process->is_child = status_number(status, "\nPPid:", false) == getpid();

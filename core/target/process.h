@@ -27,6 +27,7 @@ struct process_threads {
 struct process {
     struct spprof_target target; /* first: a target is cast to its process */
     int directory;               /* /proc/PID, opened once: the number cannot come to mean another process */
+    int64_t living;              /* a thread by which its memory and files are reached: the main one as long as it lives */
     int memory;                  /* /proc/PID/mem, or -1 */
     bool readv_refused;          /* process_vm_readv is not permitted here (seccomp) though /proc/PID/mem is */
     bool nested;                 /* in a PID namespace of its own */
@@ -56,6 +57,16 @@ struct spprof_error *process_find_section(struct spprof_target *target, const st
 
 /* process_user.c: with whose rights it opens files; to be cleared by file_user_clear. */
 struct spprof_error *process_file_user(const struct process *process, struct file_user *user);
+
+/*
+ * process_living.c: a main thread that ends while others run keeps its entry in /proc, which shows neither memory nor files any more; those of
+ * the others do.
+ */
+/* Looks for a thread that has not ended. False: there is no other than the one that is known. */
+bool process_find_living(struct process *process);
+/* Where below /proc/PID a file is that shows memory or files: of a thread that lives. */
+void process_living_path(struct process *process, const char *name, char *path, size_t size);
+int process_open_living(struct process *process, const char *name, int flags);
 
 /* process_threads.c: lists the threads and what /proc says of them; those already in the list are left as they are. */
 struct spprof_error *process_list_threads(struct process *process, struct process_threads *threads);

@@ -20,9 +20,10 @@
 
 enum { PROC_FILE_MAX = 1 << 28, OPEN_FLAGS = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC };
 
-char *process_read_file(const struct process *process, const char *name)
+/* Takes over fd. */
+static char *read_whole(int opened)
 {
-    CLEANUP_CLOSE int fd = openat(process->directory, name, O_RDONLY | O_CLOEXEC);
+    CLEANUP_CLOSE int fd = opened;
     size_t size = 0, capacity = 4096;
     char *text = fd >= 0 ? malloc(capacity) : NULL;
     while (text != NULL) {
@@ -45,6 +46,11 @@ char *process_read_file(const struct process *process, const char *name)
         }
     }
     return NULL;
+}
+
+char *process_read_file(const struct process *process, const char *name)
+{
+    return read_whole(openat(process->directory, name, O_RDONLY | O_CLOEXEC));
 }
 
 /* Back to bytes what the kernel writes as \012: newlines. */
@@ -115,7 +121,7 @@ static struct spprof_error *keep_regions(struct process *process, const struct a
 
 struct spprof_error *process_find_modules(struct process *process)
 {
-    CLEANUP_FREE char *maps = process_read_file(process, "maps");
+    CLEANUP_FREE char *maps = read_whole(process_open_living(process, "maps", O_RDONLY | O_CLOEXEC));
     if (maps == NULL)
         return spprof_error_new(SPPROF_ERROR_PERMISSION, "cannot read the memory map of process %" PRId64 ": %s", process->target.pid,
                                 strerror(errno));
@@ -129,7 +135,7 @@ struct spprof_error *process_find_modules(struct process *process)
             count++;
     TRY(keep_regions(process, mappings, count));
     uint64_t entry = 0;
-    CLEANUP_CLOSE int auxv = openat(process->directory, "auxv", O_RDONLY | O_CLOEXEC);
+    CLEANUP_CLOSE int auxv = process_open_living(process, "auxv", O_RDONLY | O_CLOEXEC);
     Elf64_auxv_t pair;
     while (auxv >= 0 && read(auxv, &pair, sizeof pair) == (ssize_t)sizeof pair && pair.a_type != AT_NULL)
         if (pair.a_type == AT_ENTRY)
@@ -150,16 +156,24 @@ static bool is_same_object(const struct spprof_module *module, int fd)
     return same;
 }
 
-static struct spprof_error *open_in_process_root(const struct process *process, const char *path, int *fd)
+/* Its root directory, as a path of ours. */
+static void root_path(struct process *process, char *path, size_t size)
 {
-    char root[64];
-    snprintf(root, sizeof root, "/proc/%" PRId64 "/root", process->target.pid);
+    char name[64];
+    process_living_path(process, "root", name, sizeof name);
+    snprintf(path, size, "/proc/%" PRId64 "/%s", process->target.pid, name);
+}
+
+static struct spprof_error *open_in_process_root(struct process *process, const char *path, int *fd)
+{
+    char root[128];
+    root_path(process, root, sizeof root);
     return open_in_root(root, path, fd);
 }
 
 struct spprof_error *process_open_module(struct spprof_target *target, const struct spprof_module *module, int *fd)
 {
-    const struct process *process = (const struct process *)target;
+    struct process *process = (struct process *)target;
     char name[96];
     const struct spprof_mapping *first = module->mapping_count > 0 ? &module->mappings[0] : NULL;
     *fd = -1;
@@ -168,7 +182,7 @@ struct spprof_error *process_open_module(struct spprof_target *target, const str
         *fd = openat(process->directory, name, OPEN_FLAGS);
     }
     if (*fd < 0 && module->main)
-        *fd = openat(process->directory, "exe", OPEN_FLAGS);
+        *fd = process_open_living(process, "exe", OPEN_FLAGS);
     if (*fd >= 0)
         return NULL;
     /* In the process's root; in ours for one that lives in a chroot, whose mappings the kernel names as we see them. */
@@ -214,25 +228,25 @@ bool process_began_by_exec(const struct process *process)
     return read_start(path, &start) && (start.flags & FORKED_WITHOUT_EXEC) == 0;
 }
 
-static bool same_executable(int64_t one, int64_t other)
+static bool runs_executable(int64_t pid, const struct stat *executable)
 {
     char path[64];
-    struct stat a, b;
-    snprintf(path, sizeof path, "/proc/%" PRId64 "/exe", one);
-    if (stat(path, &a) != 0)
-        return false;
-    snprintf(path, sizeof path, "/proc/%" PRId64 "/exe", other);
-    return stat(path, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+    struct stat status;
+    snprintf(path, sizeof path, "/proc/%" PRId64 "/exe", pid);
+    return stat(path, &status) == 0 && status.st_dev == executable->st_dev && status.st_ino == executable->st_ino;
 }
 
 /*
  * When the program began, in ns since the epoch; a clock tick early rather than late. A worker that was forked runs what its parent
  * read: the parent's start counts. 0 where that parent is gone.
  */
-static int64_t start_time(const struct process *process)
+static int64_t start_time(struct process *process)
 {
     char path[64];
     struct start start;
+    struct stat executable;
+    process_living_path(process, "exe", path, sizeof path);
+    bool known = fstatat(process->directory, path, &executable, 0) == 0;
     int64_t pid = process->target.pid;
     for (int i = 0;; i++) {
         snprintf(path, sizeof path, "/proc/%" PRId64 "/stat", pid);
@@ -240,7 +254,7 @@ static int64_t start_time(const struct process *process)
             return 0;
         if ((start.flags & FORKED_WITHOUT_EXEC) == 0)
             break;
-        if (i == ANCESTORS_MAX || !same_executable(pid, start.parent))
+        if (i == ANCESTORS_MAX || !known || !runs_executable(start.parent, &executable))
             return 0;
         pid = start.parent;
     }
@@ -254,15 +268,15 @@ static int64_t start_time(const struct process *process)
 
 struct spprof_error *process_open_file(struct spprof_target *target, const char *path, int *fd, int64_t *started_at)
 {
-    const struct process *process = (const struct process *)target;
+    struct process *process = (struct process *)target;
     CLEANUP(file_user_clear) struct file_user user;
-    char root[64];
+    char root[128];
     *fd = -1;
     *started_at = start_time(process);
     if (path[0] != '/')
         return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "%s is no absolute path", path);
     TRY(process_file_user(process, &user));
-    snprintf(root, sizeof root, "/proc/%" PRId64 "/root", process->target.pid);
+    root_path(process, root, sizeof root);
     return open_as_user(&user, root, path, fd);
 }
 

@@ -57,7 +57,9 @@ static void forget_ended(struct process_threads *threads)
 
 struct spprof_error *process_hold_new(struct process *process)
 {
-    if (thread_count(process) == held_count(&process->threads))
+    size_t there = thread_count(process), held = held_count(&process->threads);
+    bool main_ended = there == held + 1 && process_thread_state(process, process->target.pid) == 'Z';
+    if (there == held || main_ended)
         return NULL;
     forget_ended(&process->threads);
     TRY(process_list_threads(process, &process->threads));

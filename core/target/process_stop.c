@@ -192,6 +192,16 @@ static void sleep_until_stop(void)
     sigtimedwait(&child, NULL, &(struct timespec){.tv_nsec = LOOK_NS});
 }
 
+/* The end of a main thread is told to nobody who waits for it, until the others have ended, too. */
+static bool is_ended_main(const struct process *process, struct process_thread *thread)
+{
+    if (thread->native.tid != process->target.pid || process_thread_state(process, thread->native.tid) != 'Z')
+        return false;
+    thread->seized = false;
+    thread->state = 'Z';
+    return true;
+}
+
 static void wait_for_all(struct process *process, uint64_t began)
 {
     struct process_threads *threads = &process->threads;
@@ -208,7 +218,7 @@ static void wait_for_all(struct process *process, uint64_t began)
                                 "the same",
                                 threads->items[i].native.tid);
             i++;
-        } else if (waited > SPIN_NS) {
+        } else if (waited > SPIN_NS && !is_ended_main(process, &threads->items[i])) {
             sleep_until_stop();
         }
     }

@@ -1,6 +1,9 @@
 """Thread states whose threads are gone: C code that forks, threads that end without releasing them, pthread_t's that are handed out again."""
+import json
 import os
 import signal
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -11,9 +14,10 @@ from stacks import all_threads
 pytestmark = pytest.mark.native
 FORKS = ["fork main", "fork worker", "fork busy", "fork born", "fork dead"]
 ENDS = ["empty", "frames", "native"]
+MAIN_ENDS = ["main"]
 
 
-@pytest.fixture(params=FORKS + ENDS)
+@pytest.fixture(params=FORKS + ENDS + MAIN_ENDS)
 def left_over(request, parked):
     """The program, which is the child where it has forked, and its truth."""
     truth = parked("left_over.py", *request.param.split()).truth
@@ -40,8 +44,10 @@ def assert_true(report, mode, truth):
         assert set(names) == set(truth["gone"])
         assert {thread["left_over_by"] for thread in left_over} == {"fork"}
         assert all(own_function(thread) in ("waits", "run_fork", "start") for thread in left_over)
-    if mode in ENDS:
+    if mode in ENDS + MAIN_ENDS:
         assert {thread["left_over_by"] for thread in left_over} == {"ended"}
+    if mode in MAIN_ENDS:
+        assert [own_function(thread) for thread in left_over] == ["run_main_ended"]
 
 
 @pytest.mark.parametrize("options", [[], ["--no-stop"]], ids=["stopped", "running"])
@@ -57,7 +63,7 @@ def test_text_says_what_they_are(spprof, left_over):
     assert len([line for line in text.splitlines() if line.startswith("Left over")]) == len(truth["gone"])
     if mode == "fork main":
         assert text.count("Left over from before fork: no such thread") == len(truth["gone"])
-    if mode in ENDS:
+    if mode in ENDS + MAIN_ENDS:
         assert text.count("Left over: its thread has ended without releasing its state") == len(truth["gone"])
 
 
@@ -74,7 +80,7 @@ def kernel_core(target):
     return next(target.folder.glob("core*"))
 
 
-@pytest.mark.parametrize("mode", ["fork worker", "fork born", *ENDS])
+@pytest.mark.parametrize("mode", ["fork worker", "fork born", *ENDS, *MAIN_ENDS])
 def test_in_a_core(spprof, interpreter, start, mode):
     target = start("left_over.py", *mode.split())
     sysroot = ["--sysroot", interpreter.root] if interpreter.root else []
@@ -101,3 +107,25 @@ def test_samples(spprof, left_over, stop, tmp_path):
     assert set(found) == {'Thread %s "%s"' % (tid, name) for tid, (name, _) in truth["living"].items()}
     for tid, (name, function) in truth["living"].items():
         assert any(function in line for line in found['Thread %s "%s"' % (tid, name)])
+
+
+def test_doctor_reads_through_another_thread(spprof, parked):
+    """Nothing is missing in what it says of a process whose main thread has ended, but what differs from process to process."""
+    said = [spprof.run("doctor", parked("left_over.py", *mode.split()).truth["pid"]) for mode in ("main", "frames")]
+    assert [done.returncode for done in said] == [0, 0], describe(said[0])
+    first_words = [[line.split("  ")[0] for line in done.stdout.decode().splitlines()] for done in said]
+    assert first_words[0] == first_words[1]
+
+
+@pytest.mark.parametrize("options", [[], ["--idle"], ["--stop"], ["--stop", "--idle"]], ids=" ".join)
+def test_main_thread_ends_while_it_is_sampled(spprof, start, options, tmp_path):
+    """Nobody waits for it to stop, which it never would, while the others stand still; and it gets no samples from then on."""
+    target = start("left_over.py", "main", "late")
+    stats = tmp_path / "stats.json"
+    command = [spprof.path, "sample", "-d", "1.5", *options, "--json-stats", stats, target.pid]
+    with subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as sampling:
+        time.sleep(0.7)
+        Path(str(target.truth_path) + ".end").touch()
+        assert sampling.wait(timeout=60) == 0, sampling.stderr.read()
+    assert json.loads(stats.read_text())["duration_s"] < 8  # ten seconds is what one waits for a thread that never stops
+    assert spprof.report(target.pid)["left_over"][0]["name"] == "MainThread"

@@ -6,6 +6,7 @@ empty        threads have ended and left states without frames; one that compute
 frames       threads have ended while Python frames of theirs stood; one that waits has got the same pthread_t
 native       the same, but it is a thread of C that has got it
 main         the main thread has ended, others run
+main late    it ends when the file TRUTH.end appears
 """
 import ctypes
 import json
@@ -151,12 +152,30 @@ def run_ended(function, successor):
     rest()
 
 
-def run_main_ended():
+def state_of(tid):
+    proc = int(os.environ.get("PARKING_PROC", 0)) or os.open("/proc", os.O_RDONLY)
+    with open(os.open("%d/task/%d/stat" % (os.getpid(), tid), os.O_RDONLY, dir_fd=proc)) as file:
+        return file.read().rpartition(")")[2].split()[0]
+
+
+def tells_of_the_end():
+    lives()
+    while state_of(os.getpid()) != "Z":
+        time.sleep(0.001)
+    tell()
+    GOES_ON.wait()
+
+
+def run_main_ended(late):
     start(waits, "waits")
     start(computes, "computes")
     TRUTH["gone"].append("MainThread")
-    tell()
-    time.sleep(0.05)
+    if late:
+        tell()
+        while not os.path.exists(sys.argv[1] + ".end"):
+            time.sleep(0.001)
+    else:
+        start(tells_of_the_end, "tells")
     LIBC.pthread_exit(None)
 
 
@@ -172,4 +191,4 @@ if __name__ == "__main__":
     elif kind == "native":
         run_ended(exits_in_c, None)
     else:
-        run_main_ended()
+        run_main_ended(sys.argv[3:] == ["late"])
