@@ -151,9 +151,7 @@ static void judge_by_object(const struct context *context, const struct thread_n
     if (name->native_id == 0 || natives_find(&context->build->kernel->natives, name->native_id) != NULL)
         return;
     thread->tid = name->native_id;
-    if (main_id == now && now != 0)
-        thread->left_over = SPPROF_LEFT_OVER_ENDED;
-    else if (main_id != 0 && main_id < now) /* else they began anew at a low one in between */
+    if (thread->left_over == SPPROF_LEFT_OVER_GONE && main_id != 0 && main_id < now) /* else they began anew at a low one in between */
         thread->left_over = name->native_id < now ? SPPROF_LEFT_OVER_FORK : SPPROF_LEFT_OVER_ENDED;
 }
 
@@ -170,7 +168,7 @@ static struct spprof_error *build_name(const struct context *context, const stru
         return spprof_error_no_memory();
     memcpy(thread->name.bytes, name->name.bytes, name->name.size + 1);
     thread->name.size = name->name.size;
-    if (thread->left_over == SPPROF_LEFT_OVER_GONE)
+    if (thread->left_over != SPPROF_LEFT_OVER_NOT)
         judge_by_object(context, name, thread);
     return NULL;
 }
@@ -317,6 +315,8 @@ static struct spprof_error *build_left_over(struct context *context, const struc
         .address = state->address, .idle = SPPROF_UNKNOWN, .left_over = state->owner.left_over, .interpreter = interpreter->id};
     if (context->build->only_tid != 0)
         return NULL;
+    if (thread->left_over == SPPROF_LEFT_OVER_GONE && context->main_tid != 0 && context->main_native_id == context->main_tid)
+        thread->left_over = SPPROF_LEFT_OVER_ENDED; /* it was not forked since it began */
     thread->tid = natives_find(&context->build->kernel->natives, tid) == NULL ? tid : 0;
     snapshot->left_over_count++;
     size_t all = state->stack.frame_count, sound = sound_frames(context, state);

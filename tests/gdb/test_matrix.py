@@ -1,4 +1,5 @@
 """Every interpreter in gdb: attached, behind gdbserver, in a core, behind qemu's stub. The witness is the interpreter itself."""
+import contextlib
 import dataclasses
 import json
 import os
@@ -10,6 +11,7 @@ import time
 import pytest
 
 from harness import Launcher, wait_for
+from left_over import assert_true
 from profiles import folded
 from session import ALL, gdbserver, select, shown_places, thread_named, true_places
 from stacks import all_threads, differences
@@ -44,6 +46,32 @@ def test_attached(gdb, launcher):
     assert "      held = [1, 2]\n" in full and "      depth = 3\n" in full
     for target in (shapes, walked):
         assert target.process.poll() is None
+
+
+@pytest.mark.native
+@pytest.mark.parametrize("mode", ["fork busy", "fork born", "empty", "frames"])
+def test_left_over_states(gdb, launcher, mode):
+    """The thread that gdb has selected has its own stack, whatever other threads have had its pthread_t; attached, and through gdb alone."""
+    truth = launcher.parked("left_over.py", *mode.split()).truth
+    for before in (["attach %d" % truth["pid"]], None):
+        with contextlib.nullcontext() if before else gdbserver(truth["pid"]) as connect:
+            tids = [int(tid) for tid in truth["living"]]
+            answers = gdb.run(ALL, *(command for tid in tids for command in (select(tid), "py-bt")), before=before or ["set sysroot /nowhere", connect])
+        assert_true(answers[0].json, mode, truth)
+        for tid, shown in zip(tids, answers[2::2]):
+            name, function = truth["living"][str(tid)]
+            assert shown.good.startswith('Thread %d "%s"' % (tid, name)) and re.search(r", in %s$" % function, shown.good, re.MULTILINE)
+
+
+@pytest.mark.native
+def test_main_thread_that_has_ended(gdb, launcher):
+    """gdb is attached by the id of a thread that lives, which it takes for the process's."""
+    truth = launcher.parked("left_over.py", "main").truth
+    computes = next(int(tid) for tid, (_, function) in truth["living"].items() if function == "computes")
+    report, selected, sampled = gdb.run(ALL, "py-bt", "spprof sample -d 0.3", before=["attach %d" % computes])
+    assert_true(report.json, "main", truth)
+    assert selected.good.startswith('Thread %d "computes"' % computes)
+    assert re.search(r"^Hottest stack: .*\n(  File .*\n)*  File .*, in computes$", sampled.text, re.MULTILINE) and not sampled.error
 
 
 def summary(index, place):

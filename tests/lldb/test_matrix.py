@@ -4,6 +4,7 @@ import signal
 
 import pytest
 
+from left_over import assert_true
 from stubs import connect, free_port, start_stub
 from stacks import all_threads, differences
 
@@ -86,6 +87,21 @@ def test_a_process(lldb, launcher, interpreter):
     lldb.forget()
     assert target.process.poll() is None
     target.kill()
+
+
+@pytest.mark.native
+@pytest.mark.parametrize("mode", ["fork busy", "fork born", "empty", "frames"])
+def test_left_over_states(lldb, launcher, mode):
+    """The thread that lldb has selected has its own stack, whatever other threads have had its pthread_t."""
+    truth = launcher.start("left_over.py", *mode.split()).truth
+    lldb.attach(truth["pid"])
+    assert_true(lldb.report(), mode, truth)
+    numbers = numbers_of(lldb)
+    for tid, (name, function) in truth["living"].items():
+        lldb.output("thread select %d" % numbers[int(tid)])
+        text = lldb.output("py-bt")
+        assert text.startswith('Thread %s "%s"' % (tid, name)) and function in [frame[2] for frame in frames_of(text)]
+    lldb.forget()
 
 
 def test_a_core(lldb, launcher, interpreter):

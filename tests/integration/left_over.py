@@ -1,0 +1,30 @@
+"""What is true of the program left_over.py: which of its thread states have a thread."""
+from stacks import all_threads
+
+FORKS = ["fork main", "fork worker", "fork busy", "fork born", "fork dead"]
+ENDS = ["empty", "frames", "native"]
+MAIN_ENDS = ["main"]
+
+
+def own_function(thread):
+    return next((frame["function"] for frame in thread["frames"] if frame["file"].endswith("left_over.py")), None)
+
+
+def assert_true(report, mode, truth):
+    """Each living thread once, with its own stack, and each of the others once, apart."""
+    found = [(thread["tid"], thread["name"], own_function(thread)) for thread in all_threads(report)]
+    assert sorted(found) == sorted((int(tid), *thread) for tid, thread in truth["living"].items())
+    left_over = report["left_over"]
+    assert len(left_over) == len(truth["gone"])
+    assert {thread["state"] for thread in left_over} == {"left-over"}
+    names = [thread["name"] for thread in left_over if thread["name"] is not None]
+    assert set(names) <= set(truth["gone"]) and len(set(names)) == len(names)
+    assert not {thread["tid"] for thread in left_over} & set(map(int, truth["living"]))
+    if mode in ("fork main", "fork worker", "fork busy"):
+        assert set(names) == set(truth["gone"])
+        assert {thread["left_over_by"] for thread in left_over} == {"fork"}
+        assert all(own_function(thread) in ("waits", "run_fork", "start") for thread in left_over)
+    if mode in ENDS + MAIN_ENDS:
+        assert {thread["left_over_by"] for thread in left_over} == {"ended"}
+    if mode in MAIN_ENDS:
+        assert [own_function(thread) for thread in left_over] == ["run_main_ended"]
