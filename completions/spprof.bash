@@ -3,7 +3,7 @@
 _spprof()
 {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD-1]}
-    local common='--color --verbose --quiet --help --version' command='' word
+    local common='--color --memory --verbose --quiet --help --version' command='' word
     for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
         case $word in
             bt|sample|doctor) command=$word; break ;;
@@ -16,7 +16,7 @@ _spprof()
         --sysroot) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
         --format) mapfile -t COMPREPLY < <(compgen -W 'table collapsed speedscope html pprof gecko' -- "$current"); return ;;
         -o|--output|--json-stats) compopt -o filenames; mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
-        --thread|--value-length|-d|--duration|-r|--rate) return ;;
+        --thread|--value-length|--memory|-d|--duration|-r|--rate) return ;;
     esac
     case $command:$current in
         :-*) mapfile -t COMPREPLY < <(compgen -W "$common" -- "$current") ;;

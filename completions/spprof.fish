@@ -30,6 +30,7 @@ complete -c spprof -n $sample -l gil -d 'Count only the thread that holds the GI
 complete -c spprof -n $sample -l threads -d 'Keep the threads apart'
 complete -c spprof -n $sample -l json-stats -r -d 'Write what became of the samples to a file'
 
+complete -c spprof -l memory -x -d 'How much may be kept of what is read'
 complete -c spprof -l color -x -a 'auto always never' -d 'Colour the report'
 complete -c spprof -s v -l verbose -d 'Tell what was done and what it cost'
 complete -c spprof -s q -l quiet -d 'Print only errors on standard error'

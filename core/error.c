@@ -77,21 +77,23 @@ static bool problems_contain(const struct spprof_problems *problems, const char 
     return false;
 }
 
-void spprof_problems_add(struct spprof_problems *problems, const char *format, ...)
+bool spprof_problems_add(struct spprof_problems *problems, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
     char *text = format_text(format, arguments);
     va_end(arguments);
     if (text == NULL)
-        return;
-    char **texts = problems_contain(problems, text) ? NULL : realloc(problems->texts, (problems->count + 1) * sizeof *texts);
+        return false;
+    bool known = problems_contain(problems, text);
+    char **texts = known ? NULL : realloc(problems->texts, (problems->count + 1) * sizeof *texts);
     if (texts == NULL) {
         free(text);
-        return;
+        return known;
     }
     problems->texts = texts;
     texts[problems->count++] = text;
+    return true;
 }
 
 void spprof_problems_free(struct spprof_problems *problems)

@@ -19,6 +19,7 @@ static enum exit_status open_core(const struct options *options, struct spprof_t
     const struct spprof_core_options core = {
         .executable = options->operand_count > 1 ? options->operands[1] : NULL,
         .sysroot = options->sysroot,
+        .memory_limit = options->memory,
     };
     if (options->verbose)
         message("'%s' is taken as a core file", options->operands[0]);
@@ -70,6 +71,7 @@ enum exit_status operand_open(const struct verb *verb, const struct options *opt
         complain_error(error);
         return STATUS_UNREADABLE;
     }
+    (*target)->budget.memory_limit = options->memory;
     if (options->verbose)
         message("%s is taken as a process id", operand);
     enum exit_status status = check_process(verb, options);

@@ -94,6 +94,7 @@ static struct spprof_error *attach(struct sampling *sampling)
     struct spprof_error *error = spprof_process_open(sampling->pid, &sampling->target);
     if (error != NULL)
         return error;
+    sampling->target->budget.memory_limit = sampling->options->memory;
     if (sampling->sampler == NULL)
         error = spprof_sampler_new(sampling->target, &wanted, &sampling->sampler);
     else

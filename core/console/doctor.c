@@ -15,7 +15,9 @@ struct spprof_error *console_doctor(struct spprof_console *console, struct words
         return NULL;
     }
     TRY(console_open_target(console));
+    console->target->budget.memory_limit = options.memory;
     struct spprof_error *error = spprof_diagnose(console->target, &diagnosis);
+    console->target->budget.memory_limit = 0;
     const struct spprof_report_options wanted = console_report_options(console, &options);
     spprof_report_diagnosis(output->stream, &diagnosis, &wanted);
     spprof_diagnosis_free(&diagnosis);

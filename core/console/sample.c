@@ -60,6 +60,7 @@ static struct spprof_error *sample_running(struct sampling *sampling, const stru
 {
     const struct spprof_console *console = sampling->console;
     TRY(spprof_process_open(console->inferior.pid, target));
+    (*target)->budget.memory_limit = console->target->budget.memory_limit;
     TRY(spprof_sampler_new(*target, wanted, &sampling->sampler));
     *run = (struct spprof_run){.work = run_sampler, .cancel = cancel, .context = sampling, .last = true};
     TRY(console->ops->run(console->debugger, run));
@@ -174,7 +175,9 @@ struct spprof_error *console_sample(struct spprof_console *console, struct words
     if (console->ops->run == NULL)
         return spprof_error_new(SPPROF_ERROR_UNSUPPORTED, "%s cannot let the program run for a while from a command",
                                 console->ops->debugger_name);
+    console->target->budget.memory_limit = options.memory;
     struct spprof_error *error = sample(&sampling, &options, output->stream);
+    console->target->budget.memory_limit = 0;
     output->complete = true;
     spprof_console_changed(console);
     return error;

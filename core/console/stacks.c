@@ -65,7 +65,10 @@ static struct spprof_error *print_fresh(struct spprof_console *console, const st
     struct spprof_snapshot *snapshot;
     TRY(console_open_session(console));
     wanted.no_stop = console->inferior.running;
-    TRY(spprof_snapshot_take(console->session, &wanted, &snapshot));
+    console->target->budget.memory_limit = options->memory;
+    struct spprof_error *error = spprof_snapshot_take(console->session, &wanted, &snapshot);
+    console->target->budget.memory_limit = 0;
+    TRY(error);
     print(console, options, snapshot, NULL, output);
     spprof_snapshot_free(snapshot);
     return NULL;
@@ -74,7 +77,7 @@ static struct spprof_error *print_fresh(struct spprof_console *console, const st
 static struct spprof_error *print_all(struct spprof_console *console, const struct options *options, struct console_output *output)
 {
     const struct spprof_snapshot *snapshot;
-    if (options->locals || options->thread != 0)
+    if (options->locals || options->thread != 0 || options->memory != 0)
         return print_fresh(console, options, output);
     TRY(console_stacks(console, &snapshot));
     print(console, options, snapshot, NULL, output);
@@ -93,7 +96,7 @@ static struct spprof_error *print_selected(struct spprof_console *console, struc
         TRY(console_selected_thread(console, &thread));
         snapshot = console->stacks;
     }
-    if (options->json || (options->locals && options->value_length != 0)) {
+    if (options->json || options->memory != 0 || (options->locals && options->value_length != 0)) {
         options->thread = thread->tid;
         return print_fresh(console, options, output);
     }

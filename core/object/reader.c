@@ -3,8 +3,64 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "target/budget.h"
 #include "target/target.h"
+
+static struct spprof_budget *budget_of(const struct reader *reader)
+{
+    return &copy_target(reader->copy)->budget;
+}
+
+enum copy_status reader_no_memory(struct reader *reader)
+{
+    struct spprof_budget *budget = budget_of(reader);
+    if (!budget->memory_refused)
+        budget_out_of_memory(budget);
+    return reader_fail(reader, "%s", budget_reason(budget));
+}
+
+bool reader_is_short(const struct reader *reader)
+{
+    return budget_of(reader)->memory_refused || budget_of(reader)->out_of_memory;
+}
+
+bool reader_take(struct reader *reader, uint64_t bytes)
+{
+    bool is_taken = budget_take(budget_of(reader), bytes);
+    if (is_taken)
+        reader->taken += bytes;
+    else
+        reader_no_memory(reader);
+    return is_taken;
+}
+
+void *reader_grow(struct reader *reader, void *memory, size_t old_count, size_t count, size_t size)
+{
+    uint64_t before = reader->taken, more;
+    if (__builtin_mul_overflow((uint64_t)(count - old_count), size, &more) || !reader_take(reader, more))
+        return NULL;
+    void *grown = reallocarray(memory, count, size);
+    if (grown == NULL) {
+        reader_give_back(reader, before);
+        budget_out_of_memory(budget_of(reader));
+        reader_no_memory(reader);
+    }
+    return grown;
+}
+
+void *reader_allocate(struct reader *reader, size_t count, size_t size)
+{
+    void *memory = reader_grow(reader, NULL, 0, count, size);
+    return memory == NULL ? NULL : memset(memory, 0, count * size);
+}
+
+void reader_give_back(struct reader *reader, uint64_t taken)
+{
+    budget_give(budget_of(reader), reader->taken - taken);
+    reader->taken = taken;
+}
 
 enum copy_status reader_fail(struct reader *reader, const char *format, ...)
 {

@@ -16,6 +16,7 @@ struct reader {
     struct copy *copy;
     const struct layout *layout;
     char reason[192]; /* of the last FAILED step: "co_name at 0x… is not mapped" */
+    uint64_t taken; /* from the budget of the target by the functions below */
 };
 
 /* Returns early from a step that is not READY. */
@@ -36,6 +37,22 @@ enum copy_status reader_pointer(struct reader *reader, uint64_t address, const c
 
 /* Sets the reason and returns FAILED. */
 enum copy_status reader_fail(struct reader *reader, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Fails since there is no memory: words for whether the budget is used up, or the machine has none. */
+enum copy_status reader_no_memory(struct reader *reader);
+
+/* Whether memory has been refused: what failed since may be sound. */
+bool reader_is_short(const struct reader *reader);
+
+/* Takes memory from the budget of the target; where it is refused, reader_no_memory was called. */
+bool reader_take(struct reader *reader, uint64_t bytes);
+
+/* The same, with memory as calloc and reallocarray give it; NULL where it is refused. */
+void *reader_allocate(struct reader *reader, size_t count, size_t size);
+void *reader_grow(struct reader *reader, void *memory, size_t old_count, size_t count, size_t size);
+
+/* Gives back what was taken since reader.taken was this. */
+void reader_give_back(struct reader *reader, uint64_t taken);
 
 /* Bits of tp_flags (Include/object.h, the same from 3.9 to 3.15). */
 enum type_flag {

@@ -128,19 +128,25 @@ enum copy_status string_read(struct reader *reader, uint64_t object, const char 
 {
     struct characters characters;
     STEP(find_characters(reader, object, what, names_only, &characters));
-    char *bytes = malloc(characters.length * 4 + 1);
+    size_t size = 0, room = characters.length * (characters.width == 1 ? 2 : 4) + 1;
+    uint64_t before = reader->taken;
+    char *bytes = reader_allocate(reader, room, 1);
     if (bytes == NULL)
-        return reader_fail(reader, "out of memory");
-    size_t size = 0;
+        return COPY_FAILED;
     for (size_t i = 0; i < characters.length; i++) {
         uint32_t character = character_at(&characters, i);
         if (character > 0x10ffff) {
             free(bytes);
+            reader_give_back(reader, before);
             return reader_fail(reader, "%s at 0x%" PRIx64 " holds 0x%x, which is no character", what, object, character);
         }
         size += encode(character, bytes + size);
     }
     bytes[size] = '\0';
+    char *fitting = realloc(bytes, size + 1);
+    if (fitting != NULL)
+        bytes = fitting;
+    reader_give_back(reader, before + size + 1);
     *text = (struct spprof_text){bytes, size};
     return COPY_READY;
 }

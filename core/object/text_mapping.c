@@ -196,7 +196,7 @@ enum copy_status write_counter(struct writer *writer, uint64_t object, const str
     size_t places = dict_places(&view) < PLACES_MAX ? dict_places(&view) : PLACES_MAX;
     CLEANUP_FREE struct counted *items = calloc(places + 1, sizeof *items);
     if (items == NULL)
-        return reader_fail(writer->reader, "out of memory");
+        return reader_no_memory(writer->reader);
     enum copy_status all = COPY_READY;
     for (size_t place = 0; place < places; place++) {
         struct counted *item = &items[used];

@@ -65,7 +65,7 @@ static enum copy_status put_decimal(struct writer *writer, const struct integer 
     CLEANUP_FREE uint32_t *pieces = calloc((size_t)integer->count + 2, sizeof *pieces);
     size_t count = 0;
     if (pieces == NULL)
-        return reader_fail(writer->reader, "out of memory");
+        return reader_no_memory(writer->reader);
     for (uint64_t i = integer->count; i-- > 0;) {
         uint64_t carry = field_u32(integer->digits, (int32_t)(i * 4));
         if (carry >> DIGIT_BITS != 0)

@@ -34,12 +34,12 @@ static enum copy_status add_string(struct writer *writer, struct path *path, uin
         path->size = 0; /* an absolute part: posixpath.join begins anew */
     else if (path->size > 0 && path->characters[path->size - 1] != '/')
         if (!add(path, '/'))
-            return reader_fail(writer->reader, "out of memory");
+            return reader_no_memory(writer->reader);
     for (size_t i = 0; i < length; i++) {
         uint32_t character = 0;
         memcpy(&character, data + i * width, width);
         if (!add(path, character))
-            return reader_fail(writer->reader, "out of memory");
+            return reader_no_memory(writer->reader);
     }
     return COPY_READY;
 }
@@ -93,7 +93,7 @@ static enum copy_status collect(struct writer *writer, uint64_t object, const st
 {
     uint64_t parts;
     if (!add(path, '.')) /* so that there is room */
-        return reader_fail(writer->reader, "out of memory");
+        return reader_no_memory(writer->reader);
     path->size = 0;
     STEP(find_attribute(writer, object, type, "_raw_paths", &parts));
     if (parts == 0)

@@ -144,10 +144,10 @@ static enum copy_status read_full_name(struct reader *reader, uint64_t type, uin
     const char *dot = strrchr(name, '.');
     if ((flags & TYPE_FLAG_HEAP) == 0 || dot != NULL) {
         bool made = join_names(full, name, dot != NULL ? (size_t)(dot - name) : 0, dot != NULL ? dot + 1 : name);
-        return made ? COPY_READY : reader_fail(reader, "out of memory");
+        return made && reader_take(reader, full->size) ? COPY_READY : reader_no_memory(reader);
     }
     struct spprof_text module = {NULL, 0}, own = {NULL, 0};
-    uint64_t object;
+    uint64_t object, before = reader->taken;
     enum copy_status status = reader_pointer(reader, type + (uint64_t)LAYOUT(reader->layout, type, qualname), "__qualname__", &object);
     if (status == COPY_READY)
         status = string_read(reader, object, "__qualname__", &own);
@@ -156,11 +156,12 @@ static enum copy_status read_full_name(struct reader *reader, uint64_t type, uin
     bool made = pending || join_names(full, module.bytes != NULL ? module.bytes : "", module.size,
                                       own.bytes != NULL ? own.bytes : dot != NULL ? dot + 1 : name);
     free(module.bytes);
+    reader_give_back(reader, before);
     if (!pending && qualified != NULL && own.bytes != NULL)
         *qualified = own;
     else
         free(own.bytes);
-    return pending ? COPY_PENDING : made ? COPY_READY : reader_fail(reader, "out of memory");
+    return pending ? COPY_PENDING : made && reader_take(reader, full->size + own.size) ? COPY_READY : reader_no_memory(reader);
 }
 
 /*
@@ -299,13 +300,13 @@ static enum copy_status gather(struct reader *reader, struct type_info *info)
     return read_full_name(reader, info->address, info->flags, info->name, info->dict, &info->full_name, &info->qualified_name);
 }
 
-static struct type_entry *get(struct types *types, uint64_t address)
+static struct type_entry *get(struct types *types, struct reader *reader, uint64_t address)
 {
     struct type_entry **bucket = &types->buckets[(address * UINT64_C(0x9e3779b97f4a7c15)) >> 55];
     for (struct type_entry *entry = *bucket; entry != NULL; entry = entry->next_in_bucket)
         if (entry->info.address == address)
             return entry;
-    struct type_entry *entry = calloc(1, sizeof *entry);
+    struct type_entry *entry = reader_allocate(reader, 1, sizeof *entry);
     if (entry == NULL)
         return NULL;
     entry->info.address = address;
@@ -317,9 +318,9 @@ static struct type_entry *get(struct types *types, uint64_t address)
 
 enum copy_status types_find(struct types *types, struct reader *reader, uint64_t address, struct type_info **info)
 {
-    struct type_entry *entry = get(types, address);
+    struct type_entry *entry = get(types, reader, address);
     if (entry == NULL)
-        return reader_fail(reader, "out of memory");
+        return COPY_FAILED;
     if (entry->status == COPY_PENDING) {
         entry->status = gather(reader, &entry->info);
         if (entry->status == COPY_FAILED)

@@ -338,6 +338,7 @@ static void visit(struct writer *writer, uint64_t object, value_rule *rule)
 static void add_characters(struct writer *writer, const struct task *task)
 {
     struct spprof_text text = {NULL, 0};
+    uint64_t before = writer->reader->taken;
     enum copy_status status = string_read(writer->reader, task->object, task->what, &text);
     if (status == COPY_READY)
         text_add(&writer->out, text.bytes, text.size);
@@ -346,6 +347,7 @@ static void add_characters(struct writer *writer, const struct task *task)
     else
         writer->pending = true;
     free(text.bytes);
+    reader_give_back(writer->reader, before);
 }
 
 static void run_task(struct writer *writer, const struct task *task)
@@ -377,7 +379,9 @@ static enum copy_status finish(struct writer *writer, bool whole, struct spprof_
         text_cut(&writer->out, writer->limits->length);
         text_add_string(&writer->out, "...");
     }
-    return text_take(&writer->out, text) ? COPY_READY : reader_fail(writer->reader, "out of memory");
+    if (!reader_take(writer->reader, writer->out.size + 1))
+        return COPY_FAILED;
+    return text_take(&writer->out, text) ? COPY_READY : reader_no_memory(writer->reader);
 }
 
 static enum copy_status write_with(struct values *values, struct reader *reader, uint64_t object, value_rule *rule, struct spprof_text *text)
@@ -430,7 +434,7 @@ enum copy_status value_type_name(struct values *values, struct reader *reader, u
     STEP(types_find(values->types, reader, address, &type));
     struct text copy = {0};
     text_add(&copy, type->full_name.bytes, type->full_name.size);
-    return text_take(&copy, text) ? COPY_READY : reader_fail(reader, "out of memory");
+    return text_take(&copy, text) ? COPY_READY : reader_no_memory(reader);
 }
 
 struct spprof_error *values_new(const struct spprof_value_limits *limits, value_place *place, void *context, struct values **result)

@@ -11,7 +11,7 @@
 /* An option without a letter has a value that no character has. */
 enum { OPTION_JSON = 256, OPTION_LOCALS, OPTION_NO_SOURCE, OPTION_THREAD, OPTION_SYSROOT, OPTION_NO_STOP,
        OPTION_VALUE_LENGTH, OPTION_COLOR, OPTION_VERSION, OPTION_FORMAT, OPTION_STOP, OPTION_IDLE, OPTION_GIL, OPTION_THREADS,
-       OPTION_STATS };
+       OPTION_STATS, OPTION_MEMORY };
 
 static const struct description {
     int value;
@@ -36,6 +36,7 @@ static const struct description {
     {OPTION_GIL, "gil", NULL, FOR_SAMPLE, "count only the thread that holds the GIL"},
     {OPTION_THREADS, "threads", NULL, FOR_SAMPLE, "keep the threads apart"},
     {OPTION_STATS, "json-stats", "FILE", FOR_SAMPLE, "write what became of the samples to FILE"},
+    {OPTION_MEMORY, "memory", "SIZE", FOR_BT | FOR_DOCTOR | FOR_SAMPLE, "how much may be kept of what is read: 256M, 4G, bytes (1G)"},
     {OPTION_COLOR, "color", "WHEN", FOR_ALL, "auto (on a terminal, unless NO_COLOR is set), always, never"},
     {'v', "verbose", NULL, FOR_ALL, "tell on standard error what was done and what it cost"},
     {'q', "quiet", NULL, FOR_ALL, "print no notes on standard error, only errors"},
@@ -96,6 +97,24 @@ static struct spprof_error *set_number(int64_t *number, const char *text, const 
     return spprof_error_new(SPPROF_ERROR_USAGE, "%s, not '%s'", wanted, text);
 }
 
+/* "256M", "4G", "500000k", or bytes. */
+static struct spprof_error *set_memory(struct options *options, const char *text)
+{
+    static const char units[] = "kMG";
+    enum { LEAST = 1 << 20 };
+    CLEANUP_FREE char *digits = strndup(text, strspn(text, "0123456789"));
+    const char *unit = digits == NULL ? text : text + strlen(digits);
+    const char *found = unit[0] != '\0' ? strchr(units, unit[0] == 'K' ? 'k' : unit[0]) : NULL;
+    unsigned shift = found == NULL ? 0 : 10 * (unsigned)(found - units + 1);
+    bool ends = unit[0] == '\0' || (found != NULL && unit[1] == '\0');
+    int64_t number;
+    if (digits != NULL && ends && number_parse(digits, &number) && number <= INT64_MAX >> shift && number << shift >= LEAST) {
+        options->memory = (uint64_t)number << shift;
+        return NULL;
+    }
+    return spprof_error_new(SPPROF_ERROR_USAGE, "--memory takes a size like 256M, 4G or a number of bytes, 1M at least, not '%s'", text);
+}
+
 bool options_duration(const char *text, double *seconds)
 {
     static const struct {
@@ -149,6 +168,7 @@ static struct spprof_error *set_option(struct options *options, int value, const
     case OPTION_GIL: options->gil = true; break;
     case OPTION_THREADS: options->threads = true; break;
     case OPTION_STATS: options->stats = argument; break;
+    case OPTION_MEMORY: return set_memory(options, argument);
     case OPTION_COLOR: return set_color(options, argument);
     case OPTION_VERSION: options->version = true; break;
     case 'v': options->verbose = true; break;

@@ -22,6 +22,7 @@ struct options {
     bool json, locals, no_source, no_stop;
     int64_t thread; /* 0: all */
     int64_t value_length; /* 0: as long as the default */
+    uint64_t memory; /* limit of the target's budget, bytes; 0: the default */
     const char *sysroot;
     double duration_s, rate_hz; /* of sample; 0: not said */
     const char *output, *format, *stats;

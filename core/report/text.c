@@ -239,7 +239,7 @@ static void write_place(const struct text_report *report, const struct spprof_fr
     if (frame->line >= 0)
         fprintf(stream, "%s, line %" PRId32 ", in ", quote, frame->line);
     else
-        fprintf(stream, "%s, line ???, in ", quote);
+        fprintf(stream, frame->line == SPPROF_POSITION_LEFT_OUT ? "%s, line left out, in " : "%s, line ???, in ", quote);
     write_text(report, COLOR_BOLD, code->qualified_name.bytes != NULL ? &code->qualified_name : &code->name);
     putc('\n', stream);
 }

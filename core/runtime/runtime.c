@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "target/budget.h"
 #include "target/elf_memory.h"
 #include "target/target.h"
 
@@ -17,6 +18,8 @@ enum {
     SEARCH_TOTAL = 1 << 30, /* bytes of one place */
     RUNTIMES_MAX = 64,
     PAGE = 4096,
+    READ_COST = 1 << 10, /* so many bytes could be searched instead of one small read */
+    ZEROS_COST = PIECE / 8,
 };
 
 /* Include/internal/pycore_debug_offsets.h, 3.13 to 3.15: cookie, version, free_threaded. */
@@ -155,7 +158,7 @@ static bool leads_back(const struct search *search, uint64_t address, const uint
 {
     uint64_t interpreter, back;
     memcpy(&interpreter, bytes + offset, sizeof interpreter);
-    if (!is_pointer(interpreter))
+    if (!is_pointer(interpreter) || !budget_search(&search->target->budget, READ_COST))
         return false;
     if (target_try_read(search->target, interpreter + (uint64_t)interpreter_runtime, &back, sizeof back) != SPPROF_READ_OK)
         return false;
@@ -230,6 +233,11 @@ static size_t read_piece(struct spprof_target *target, uint64_t address, uint8_t
     return done;
 }
 
+static bool is_zero(const uint8_t *bytes, size_t size)
+{
+    return size == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0);
+}
+
 static struct spprof_error *search_range(struct search *search, uint64_t start, uint64_t end)
 {
     CLEANUP_FREE uint8_t *piece = malloc(PIECE);
@@ -237,14 +245,17 @@ static struct spprof_error *search_range(struct search *search, uint64_t start, 
         return spprof_error_no_memory();
     if (end - start > SEARCH_MAX)
         end = start + SEARCH_MAX;
+    if (end - start > search->left && !search->strict) /* else it is told by who searches */
+        search->target->budget.search_refused = true;
     if (end - start > search->left)
         end = start + search->left;
     search->left -= end - start;
-    for (uint64_t at = start; at < end;) {
+    for (uint64_t at = start; at < end && budget_search(&search->target->budget, ZEROS_COST);) {
         size_t wanted = end - at < PIECE ? (size_t)(end - at) : PIECE;
         size_t size = read_piece(search->target, at, piece, wanted);
         size_t last = size == PIECE ? PIECE - OVERLAP : size;
-        for (size_t i = 0; i + 8 <= last; i += 8)
+        bool may_be_there = !is_zero(piece, size) && budget_search(&search->target->budget, PIECE - ZEROS_COST);
+        for (size_t i = 0; may_be_there && i + 8 <= last; i += 8)
             TRY(test_place(search, at + i, piece + i, size - i));
         at += size == wanted ? last : size - (at + size) % PAGE + PAGE; /* over the page that is missing */
     }

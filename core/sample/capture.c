@@ -39,6 +39,8 @@ struct spprof_error *capture_init(struct capture *capture, struct spprof_target 
 
 void capture_free(struct capture *capture)
 {
+    if (capture->reader.copy != NULL)
+        reader_give_back(&capture->reader, 0);
     copy_free(capture->reader.copy);
     stack_free(&capture->stack);
     stack_memory_free(&capture->memory);

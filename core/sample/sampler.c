@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "cleanup.h"
+#include "target/budget.h"
 #include "sample/clock.h"
 #include "sample/holds.h"
 #include "sample/scheduling.h"
@@ -64,6 +65,7 @@ static void commit(struct spprof_sampler *sampler, bool still)
 static struct spprof_error *new_codes(struct spprof_sampler *sampler)
 {
     TRY(code_table_new(&sampler->context.codes));
+    code_table_draw_from(sampler->context.codes, &sampler->target->budget);
     code_table_keep_ranges(sampler->context.codes);
     return NULL;
 }
@@ -71,7 +73,8 @@ static struct spprof_error *new_codes(struct spprof_sampler *sampler)
 /* Code objects that come and go would fill the memory: now and then all of them are forgotten. */
 static struct spprof_error *forget_codes(struct spprof_sampler *sampler)
 {
-    if (code_table_count(sampler->context.codes) < CODES_MAX)
+    const struct spprof_budget *budget = &sampler->target->budget;
+    if (code_table_count(sampler->context.codes) < CODES_MAX && budget->memory < budget_memory_limit(budget) / 2)
         return NULL;
     tally_forget(&sampler->tally);
     call_sites_clear(sampler->context.sites);

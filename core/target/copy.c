@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "target/budget.h"
 #include "target/target.h"
 
 enum {
@@ -11,6 +12,8 @@ enum {
     /* Ranges so close to one another are read as one: copying a few bytes more is cheaper than another element of the batch. */
     MERGE_GAP = 1024,
     MERGED_MAX = 1 << 16,
+    GROUP_SIZE = 1 << 24,
+    LARGE = 1 << 20,
     PAGE = 4096,
     UNWANTED_ROUNDS = 64,
     UNWANTED_ROUNDS_MERGED = 8, /* where frames lie anywhere there would soon be too many */
@@ -39,6 +42,8 @@ struct copy {
     uint8_t *buffer; /* of merged ranges */
     size_t buffer_size;
     uint32_t round;
+    enum spprof_read_status refusal; /* why no entry was made when one was wanted last */
+    bool has_released; /* some entries have lost their memory: see release_failed */
     size_t bytes; /* of all entries */
     size_t sorted_count; /* entries that stood in order when they were last read merged */
 };
@@ -64,19 +69,34 @@ struct spprof_error *copy_new(struct spprof_target *target, struct copy **result
     return NULL;
 }
 
-static void free_entry(struct entry *entry)
+/* What an entry takes: its bytes, itself, and its places in the lists and the buckets. */
+static uint64_t cost_of(size_t size)
 {
-    if (entry != NULL)
-        free(entry->data);
+    return size + sizeof(struct entry) + 4 * sizeof(struct entry *);
+}
+
+static void release_data(struct copy *copy, struct entry *entry)
+{
+    if (entry->data == NULL)
+        return;
+    budget_give(&copy->target->budget, entry->size);
+    copy->bytes -= entry->size;
+    free(entry->data);
+    entry->data = NULL;
+}
+
+static void free_entry(struct copy *copy, struct entry *entry)
+{
+    release_data(copy, entry);
+    budget_give(&copy->target->budget, cost_of(0));
     free(entry);
 }
 
 void copy_clear(struct copy *copy)
 {
     for (size_t i = 0; i < copy->entry_count; i++)
-        free_entry(copy->entries[i]);
+        free_entry(copy, copy->entries[i]);
     copy->entry_count = 0;
-    copy->bytes = 0;
     copy->pending_count = 0;
     copy->sorted_count = 0;
     memset(copy->buckets, 0, copy->bucket_count * sizeof *copy->buckets);
@@ -159,27 +179,38 @@ static void grow_buckets(struct copy *copy)
     link_all(copy);
 }
 
-/* Makes an entry that is pending. */
-static struct entry *add(struct copy *copy, uint64_t address, size_t size)
+static struct entry *new_entry(struct copy *copy, uint64_t address, size_t size)
 {
+    struct spprof_budget *budget = &copy->target->budget;
+    if (!budget_take(budget, cost_of(size)))
+        return NULL;
     struct entry *entry = calloc(1, sizeof *entry);
     uint8_t *data = malloc(size);
     if (entry == NULL || data == NULL) {
+        budget_give(budget, cost_of(size));
+        budget_out_of_memory(budget);
         free(entry);
         free(data);
         return NULL;
     }
     *entry = (struct entry){.address = address, .size = size, .data = data};
-    if (!push(&copy->pending, &copy->pending_count, &copy->pending_capacity, entry)) {
-        free_entry(entry);
-        return NULL;
-    }
-    if (!push(&copy->entries, &copy->entry_count, &copy->entry_capacity, entry)) {
-        copy->pending_count--;
-        free_entry(entry);
-        return NULL;
-    }
     copy->bytes += size;
+    return entry;
+}
+
+/* Makes an entry that is pending. */
+static struct entry *add(struct copy *copy, uint64_t address, size_t size)
+{
+    struct entry *entry = new_entry(copy, address, size);
+    if (entry == NULL)
+        return NULL;
+    bool pushed = push(&copy->pending, &copy->pending_count, &copy->pending_capacity, entry);
+    if (!pushed || !push(&copy->entries, &copy->entry_count, &copy->entry_capacity, entry)) {
+        copy->pending_count -= pushed;
+        free_entry(copy, entry);
+        budget_out_of_memory(&copy->target->budget);
+        return NULL;
+    }
     link_entry(copy, entry);
     if (copy->entry_count > copy->bucket_count * 2)
         grow_buckets(copy);
@@ -188,8 +219,10 @@ static struct entry *add(struct copy *copy, uint64_t address, size_t size)
 
 enum copy_status copy_want(struct copy *copy, uint64_t address, size_t size, const uint8_t **data)
 {
+    copy->refusal = SPPROF_READ_UNMAPPED;
     if (size == 0 || size > TARGET_READ_MAX || address + size < address)
         return COPY_FAILED;
+    copy->refusal = SPPROF_READ_NOT_KEPT;
     struct entry *entry = find(copy, address, size);
     if (entry == NULL)
         entry = add(copy, address, size);
@@ -209,7 +242,7 @@ enum spprof_read_status copy_failure(const struct copy *copy, uint64_t address)
     const struct entry *entry = copy->buckets[bucket_of(copy, address)];
     while (entry != NULL && (entry->address != address || entry->status == SPPROF_READ_PENDING || entry->status == SPPROF_READ_OK))
         entry = entry->next_in_bucket;
-    return entry != NULL ? entry->status : SPPROF_READ_UNMAPPED;
+    return entry != NULL ? entry->status : copy->refusal;
 }
 
 static int by_address(const void *left, const void *right)
@@ -270,19 +303,20 @@ static void settle(struct entry *const *entries, size_t count, const struct sppr
             entries[i]->status = again[next++].status;
 }
 
-static void fail_all(struct entry *const *entries, size_t count)
+static void fail_all(struct copy *copy, struct entry *const *entries, size_t count)
 {
+    budget_out_of_memory(&copy->target->budget);
     for (size_t i = 0; i < count; i++)
-        entries[i]->status = SPPROF_READ_UNMAPPED;
+        entries[i]->status = SPPROF_READ_NOT_KEPT;
 }
 
-static void read_entries(struct copy *copy, struct entry **entries, size_t count)
+static void read_group(struct copy *copy, struct entry **entries, size_t count)
 {
     CLEANUP_FREE struct spprof_range *ranges = calloc(count, sizeof *ranges);
     CLEANUP_FREE struct spprof_range *again = calloc(count, sizeof *again);
     CLEANUP_FREE struct run *runs = calloc(count, sizeof *runs);
     if (ranges == NULL || again == NULL || runs == NULL) {
-        fail_all(entries, count);
+        fail_all(copy, entries, count);
         return;
     }
     qsort(entries, count, sizeof *entries, by_address);
@@ -313,6 +347,29 @@ static void read_entries(struct copy *copy, struct entry **entries, size_t count
     }
 }
 
+/* Damaged memory may ask for much that is not there: that takes nothing of the budget. */
+static void release_failed(struct copy *copy, struct entry *const *entries, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (entries[i]->status == SPPROF_READ_OK || entries[i]->size < LARGE)
+            continue;
+        release_data(copy, entries[i]);
+        copy->has_released = true;
+    }
+}
+
+/* In groups: what is read merged is there twice for as long as that takes. */
+static void read_entries(struct copy *copy, struct entry **entries, size_t count)
+{
+    for (size_t first = 0, next; first < count; first = next) {
+        size_t size = 0;
+        for (next = first; next < count && (next == first || size + entries[next]->size <= GROUP_SIZE); next++)
+            size += entries[next]->size;
+        read_group(copy, entries + first, next - first);
+        release_failed(copy, entries + first, next - first);
+    }
+}
+
 bool copy_fetch(struct copy *copy)
 {
     if (copy->pending_count == 0)
@@ -322,28 +379,17 @@ bool copy_fetch(struct copy *copy)
     return true;
 }
 
-void copy_refresh(struct copy *copy)
-{
-    if (copy->entry_count == 0)
-        return;
-    for (size_t i = 0; i < copy->entry_count; i++)
-        copy->entries[i]->status = SPPROF_READ_PENDING;
-    copy->pending_count = 0;
-    read_entries(copy, copy->entries, copy->entry_count);
-}
-
-/* Drops the ranges that nobody has wanted for so many rounds. */
+/* Drops the ranges that nobody has wanted for so many rounds, and those whose memory was released: they are read anew when they are wanted. */
 static void drop_unwanted(struct copy *copy, uint32_t rounds)
 {
     size_t kept = 0;
+    copy->has_released = false;
     for (size_t i = 0; i < copy->entry_count; i++) {
         struct entry *entry = copy->entries[i];
-        if (copy->round - entry->wanted < rounds) {
+        if (entry->data != NULL && copy->round - entry->wanted < rounds)
             copy->entries[kept++] = entry;
-        } else {
-            copy->bytes -= entry->size;
-            free_entry(entry);
-        }
+        else
+            free_entry(copy, entry);
     }
     if (kept == copy->entry_count)
         return;
@@ -351,6 +397,16 @@ static void drop_unwanted(struct copy *copy, uint32_t rounds)
     copy->sorted_count = 0;
     memset(copy->buckets, 0, copy->bucket_count * sizeof *copy->buckets);
     link_all(copy);
+}
+
+void copy_refresh(struct copy *copy)
+{
+    if (copy->has_released)
+        drop_unwanted(copy, UINT32_MAX);
+    for (size_t i = 0; i < copy->entry_count; i++)
+        copy->entries[i]->status = SPPROF_READ_PENDING;
+    copy->pending_count = 0;
+    read_entries(copy, copy->entries, copy->entry_count);
 }
 
 static bool grow_ranges(struct copy *copy, size_t count)
@@ -460,13 +516,15 @@ void copy_reread(struct copy *copy, bool merged)
     uint32_t rounds = merged ? UNWANTED_ROUNDS_MERGED : UNWANTED_ROUNDS;
     if (++copy->round % rounds == 0)
         drop_unwanted(copy, rounds);
+    else if (copy->has_released)
+        drop_unwanted(copy, UINT32_MAX);
     size_t count = copy->entry_count, ranges = 0;
     if (count == 0)
         return;
     if (grow_ranges(copy, count))
         ranges = merged ? plan_merged(copy) : plan_apart(copy);
     if (ranges == 0) {
-        fail_all(copy->entries, count);
+        fail_all(copy, copy->entries, count);
         return;
     }
     target_read_many(copy->target, copy->ranges, ranges);

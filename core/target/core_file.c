@@ -287,6 +287,7 @@ struct spprof_error *spprof_core_open(const char *path, const struct spprof_core
     core->target.ops = &core_ops;
     core->fd = -1;
     core->path = strdup(path);
+    core->target.budget.memory_limit = options == NULL ? 0 : options->memory_limit;
     struct spprof_error *error = core->path == NULL ? spprof_error_no_memory() : open_core(core, path, options);
     if (error != NULL) {
         spprof_target_close(&core->target);

@@ -13,6 +13,7 @@ const char *target_read_reason(enum spprof_read_status status)
     case SPPROF_READ_NOT_IN_CORE: return "is not in the core file";
     case SPPROF_READ_TRUNCATED: return "lies beyond the end of the truncated core file";
     case SPPROF_READ_GONE: return "is gone: the process has ended";
+    case SPPROF_READ_NOT_KEPT: return "was left out: there is no memory left for it";
     case SPPROF_READ_DENIED: return "may not be read: permission was refused";
     }
     return "cannot be read";

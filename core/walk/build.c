@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "target/budget.h"
 #include "walk/frame_check.h"
 #include "walk/position.h"
 
@@ -15,8 +16,6 @@ enum {
     /* struct _gil_runtime_state with its two mutexes and condition variables: 208 bytes on x86-64, a few more on aarch64. */
     GIL_SIZE = 256,
 };
-
-#define SEARCHED_MAX (UINT64_C(1) << 33)
 
 /* Deep recursion asks for the same positions over and over. */
 struct cached_position {
@@ -30,7 +29,6 @@ struct context {
     const struct layout *layout;
     struct spprof_snapshot *snapshot;
     struct cached_position *positions;
-    uint64_t searched;      /* bytes of line tables */
     int64_t main_tid;       /* of the main thread, as the target sees it; 0: unknown */
     int64_t main_native_id; /* that the Thread object of the main thread says, before 3.11; 0: unknown */
 };
@@ -41,29 +39,12 @@ static char *words(const char *text)
     return text == NULL || asprintf(&copy, "%s", text) < 0 ? NULL : copy;
 }
 
-/* No program's stacks need so much; a core made by a stranger may ask for a long table to be searched for each of millions of frames. */
-static bool may_search(struct context *context, size_t size)
-{
-    context->searched += size;
-    if (context->searched <= SEARCHED_MAX)
-        return true;
-    spprof_problems_add(&context->snapshot->problems, "the line tables are too large to be searched for every frame: the lines of some are left out");
-    return false;
-}
-
 static struct position cached_position(struct context *context, const struct code_entry *entry, int64_t offset)
 {
     size_t slot = (size_t)((entry->code->address >> 4) ^ (uint64_t)(offset * 31)) & (POSITION_CACHE - 1);
     struct cached_position *cached = &context->positions[slot];
-    const struct spprof_code *code = entry->code;
-    const struct position none = {SPPROF_NO_POSITION, SPPROF_NO_POSITION, SPPROF_NO_POSITION, SPPROF_NO_POSITION};
-    if (cached->code == entry && cached->offset == offset)
-        return cached->position;
-    if (!may_search(context, code->line_table_size))
-        return none;
-    *cached = (struct cached_position){
-        entry, offset,
-        position_find(context->layout->rules->line_table, code->line_table, code->line_table_size, code->first_line, offset)};
+    if (cached->code != entry || cached->offset != offset)
+        *cached = (struct cached_position){entry, offset, code_position(entry, &context->build->walk->reader, offset)};
     return cached->position;
 }
 
@@ -95,16 +76,39 @@ static struct spprof_frame build_frame(struct context *context, const struct raw
     };
 }
 
+/* What a frame takes in a report, roughly: its texts, a line of source, and what stands between them. */
+static uint64_t shown_size(const struct spprof_frame *frame)
+{
+    enum { AROUND = 160 };
+    const struct spprof_code *code = frame->code;
+    uint64_t size = AROUND + code->file.size + (code->qualified_name.bytes != NULL ? code->qualified_name.size : code->name.size);
+    for (size_t i = 0; i < frame->variable_count; i++)
+        size += frame->variables[i].name.size + frame->variables[i].value.size;
+    return size;
+}
+
+static uint64_t shown_size_of_exception(const struct spprof_exception *exception)
+{
+    uint64_t size = 0;
+    for (; exception != NULL; exception = exception->cause != NULL ? exception->cause : exception->context) {
+        size += exception->type.size + exception->message.size;
+        for (size_t i = 0; i < exception->frame_count; i++)
+            size += shown_size(&exception->frames[i]);
+    }
+    return size;
+}
+
 /* Frames until the end, or until one that cannot be a frame: what lies behind that is not to be believed. */
 static struct spprof_error *build_frames(struct context *context, const struct stack *stack, struct spprof_thread *thread)
 {
     const struct layout_rules *rules = context->layout->rules;
     char reason[256];
-    thread->frames = calloc(stack->frame_count + 1, sizeof *thread->frames);
-    if (thread->frames == NULL)
-        return spprof_error_no_memory();
-    thread->truncated = words(stack->truncated);
-    for (size_t i = 0; i < stack->frame_count; i++) {
+    struct reader *reader = &context->build->walk->reader;
+    size_t room = stack->frame_count;
+    while ((thread->frames = reader_allocate(reader, room + 1, sizeof *thread->frames)) == NULL && room > 0)
+        room /= 2;
+    thread->truncated = room < stack->frame_count ? words(reader->reason) : words(stack->truncated);
+    for (size_t i = 0; thread->frames != NULL && i < stack->frame_count && thread->frame_count < room; i++) {
         const struct raw_frame *raw = &stack->frames[i];
         int64_t offset;
         bool sound = frame_instruction(raw, rules, &offset, reason, sizeof reason);
@@ -120,10 +124,16 @@ static struct spprof_error *build_frames(struct context *context, const struct s
         }
         if (frame_is_incomplete(raw, rules, offset))
             continue;
-        struct spprof_frame *frame = &thread->frames[thread->frame_count++];
+        struct spprof_frame *frame = &thread->frames[thread->frame_count];
         *frame = build_frame(context, raw, offset);
         if (context->build->walk->locals != NULL)
             locals_take(context->build->walk->locals, stack, i, &frame->variables, &frame->variable_count);
+        thread->frame_count++;
+        if (!budget_show(&context->build->target->budget, shown_size(frame))) {
+            free(thread->truncated);
+            thread->truncated = words("the budget of output is used up (--memory)");
+            break;
+        }
     }
     return NULL;
 }
@@ -257,7 +267,11 @@ static struct spprof_error *describe_thread(struct context *context, const struc
     thread->gil = gil_of(context, interpreter, state, state->owner.native);
     thread->collecting = collecting(interpreter, state);
     if (build->walk->exceptions != NULL)
-        thread->exception = exceptions_take(build->walk->exceptions, context->layout, state->address);
+        thread->exception = exceptions_take(build->walk->exceptions, state->address);
+    if (!budget_show(&build->target->budget, shown_size_of_exception(thread->exception))) {
+        exception_free(thread->exception);
+        thread->exception = NULL;
+    }
     TRY(build_name(context, interpreter, state, thread));
     return build_frames(context, &state->stack, thread);
 }
@@ -466,6 +480,7 @@ static struct spprof_error *fill(struct context *context)
         TRY(build_interpreter(context, list->interpreters[i]));
     qsort(context->snapshot->interpreters, list->count, sizeof *context->snapshot->interpreters, by_id);
     tell_truncated(context->snapshot);
+    TRY(budget_tell(&context->build->target->budget, &context->snapshot->problems));
     context->snapshot->native_thread_count = context->build->kernel->natives.count;
     context->snapshot->unknown_thread_count = kernel_threads_unknown(context->build->kernel);
     TRY(kernel_threads_unknown_tids(context->build->kernel, &context->snapshot->unknown_tids));

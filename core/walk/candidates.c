@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cleanup.h"
+#include "target/budget.h"
 #include "target/target.h"
 #include "walk/not_python.h"
 
@@ -94,6 +95,7 @@ struct spprof_error *candidates_choose(struct spprof_target *target, struct runt
     struct refusals refusals = {NULL, false};
     *candidates = (struct runtimes){NULL, 0};
     *pythons = (struct pythons){NULL, 0};
+    budget_begin(&target->budget);
     struct spprof_error *error = look(target, candidates, pythons, &refusals);
     if (error == NULL && pythons->count == 0)
         return refusals.error != NULL ? refusals.error : not_python(target);

@@ -4,7 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "object/intern.h"
 #include "object/string.h"
+#include "target/budget.h"
 
 enum {
     BUCKETS = 1 << 12,
@@ -30,22 +32,45 @@ struct code_table {
     bool keeps_ranges;
     struct bytecode_range *ranges;
     size_t range_count, range_capacity;
+    struct intern *texts; /* names and line tables of all entries */
+    struct spprof_budget *budget; /* NULL: none is drawn from */
+    uint64_t taken;
 };
 
 struct spprof_error *code_table_new(struct code_table **table)
 {
     *table = calloc(1, sizeof **table);
-    return *table == NULL ? spprof_error_no_memory() : NULL;
+    if (*table != NULL)
+        (*table)->texts = intern_new();
+    if (*table != NULL && (*table)->texts != NULL)
+        return NULL;
+    free(*table);
+    return spprof_error_no_memory();
+}
+
+void code_table_draw_from(struct code_table *table, struct spprof_budget *budget)
+{
+    table->budget = budget;
+    intern_draw_from(table->texts, budget);
+}
+
+static bool take(struct code_table *table, uint64_t bytes)
+{
+    if (table->budget == NULL)
+        return true;
+    bool is_taken = budget_take(table->budget, bytes);
+    table->taken += is_taken ? bytes : 0;
+    return is_taken;
 }
 
 void code_free(struct spprof_code *code)
 {
     if (code == NULL)
         return;
-    free(code->name.bytes);
-    free(code->qualified_name.bytes);
-    free(code->file.bytes);
-    free((void *)(uintptr_t)code->line_table);
+    intern_release(code->name.bytes);
+    intern_release(code->qualified_name.bytes);
+    intern_release(code->file.bytes);
+    intern_release(code->line_table);
     free(code);
 }
 
@@ -60,6 +85,9 @@ void code_table_free(struct code_table *table)
     }
     free(table->entries);
     free(table->ranges);
+    intern_free(table->texts);
+    if (table->budget != NULL)
+        budget_give(table->budget, table->taken);
     free(table);
 }
 
@@ -73,9 +101,9 @@ struct code_entry *code_table_at(const struct code_table *table, size_t index)
     return table->entries[index];
 }
 
-static struct code_entry *new_entry(uint64_t address)
+static struct code_entry *new_entry(struct code_table *table, uint64_t address)
 {
-    struct code_entry *entry = calloc(1, sizeof *entry);
+    struct code_entry *entry = take(table, sizeof *entry + sizeof *entry->code) ? calloc(1, sizeof *entry) : NULL;
     if (entry == NULL)
         return NULL;
     entry->code = calloc(1, sizeof *entry->code);
@@ -107,7 +135,7 @@ struct code_entry *code_table_get(struct code_table *table, uint64_t address)
         table->entries = grown;
         table->capacity = larger;
     }
-    struct code_entry *entry = new_entry(address);
+    struct code_entry *entry = new_entry(table, address);
     if (entry == NULL)
         return NULL;
     entry->next_in_bucket = *bucket;
@@ -176,7 +204,7 @@ static enum copy_status find_bytecode(struct code_entry *entry, struct reader *r
 }
 
 /* _PyCodeArray {size, entries[]}: Include/cpython/code.h, 3.14. */
-static enum copy_status read_thread_bytecode(struct code_entry *entry, struct reader *reader, struct bytes header)
+static enum copy_status read_thread_bytecode(struct code_table *table, struct code_entry *entry, struct reader *reader, struct bytes header)
 {
     const struct layout *layout = reader->layout;
     struct bytes data;
@@ -192,9 +220,9 @@ static enum copy_status read_thread_bytecode(struct code_entry *entry, struct re
     if (count == 0)
         return COPY_READY;
     STEP(reader_struct(reader, array + (uint64_t)LAYOUT(layout, code_array, entries), (size_t)count * 8, "co_tlbc", &data));
-    uint64_t *starts = malloc((size_t)count * sizeof *starts);
+    uint64_t *starts = take(table, count * sizeof *starts) ? malloc((size_t)count * sizeof *starts) : NULL;
     if (starts == NULL)
-        return reader_fail(reader, "out of memory");
+        return reader_no_memory(reader);
     memcpy(starts, data.at, (size_t)count * sizeof *starts);
     entry->thread_bytecode = starts;
     entry->thread_bytecode_count = (size_t)count;
@@ -214,7 +242,7 @@ static enum copy_status read_header(struct code_table *table, struct code_entry 
         entry->qualified_name = field_u64(header, LAYOUT(layout, code, qualname));
     STEP(check_code_type(table, reader, field_u64(header, LAYOUT(layout, object, type))));
     STEP(find_bytecode(entry, reader, header));
-    return read_thread_bytecode(entry, reader, header);
+    return read_thread_bytecode(table, entry, reader, header);
 }
 
 static const char name_words[] = "co_name", qualified_name_words[] = "co_qualname", file_words[] = "co_filename", table_words[] = "the line table";
@@ -343,16 +371,38 @@ void code_table_step(struct code_table *table, struct reader *reader)
 
 static void note_missing(struct code_entry *entry, const struct reader *reader)
 {
+    const struct spprof_budget *budget = &copy_target(reader->copy)->budget;
+    entry->left_out = entry->left_out || budget->memory_refused || budget->out_of_memory;
     snprintf(entry->missing, sizeof entry->missing, "%s", reader->reason);
 }
 
-static void decode_text(struct code_entry *entry, struct reader *reader, uint64_t object, const char *what, struct spprof_text *text)
+/* The text that stands for all equal ones; NULL: no memory. */
+static const char *share(struct code_table *table, struct code_entry *entry, struct reader *reader, const void *bytes, size_t size)
 {
-    if (text->bytes == NULL && object != 0 && string_read(reader, object, what, text) != COPY_READY)
-        note_missing(entry, reader);
+    const char *shared = budget_search(&copy_target(reader->copy)->budget, size) ? intern_bytes(table->texts, bytes, size) : NULL;
+    entry->left_out = entry->left_out || shared == NULL;
+    return shared;
 }
 
-static void decode_line_table(struct code_entry *entry, struct reader *reader)
+static void decode_text(struct code_table *table, struct code_entry *entry, struct reader *reader, uint64_t object, const char *what,
+                        struct spprof_text *text)
+{
+    struct spprof_text own;
+    uint64_t before = reader->taken;
+    if (text->bytes != NULL || object == 0)
+        return;
+    if (string_read(reader, object, what, &own) != COPY_READY) {
+        note_missing(entry, reader);
+        return;
+    }
+    const char *shared = share(table, entry, reader, own.bytes, own.size);
+    if (shared != NULL)
+        *text = (struct spprof_text){(char *)(uintptr_t)shared, own.size};
+    free(own.bytes);
+    reader_give_back(reader, before);
+}
+
+static void decode_line_table(struct code_table *table, struct code_entry *entry, struct reader *reader)
 {
     const uint8_t *data;
     size_t size;
@@ -360,12 +410,8 @@ static void decode_line_table(struct code_entry *entry, struct reader *reader)
         note_missing(entry, reader);
         return;
     }
-    uint8_t *table = malloc(size + 1);
-    if (table == NULL)
-        return;
-    memcpy(table, data, size);
-    entry->code->line_table = table;
-    entry->code->line_table_size = size;
+    entry->code->line_table = (const uint8_t *)share(table, entry, reader, data, size);
+    entry->code->line_table_size = entry->code->line_table != NULL ? size : 0;
 }
 
 void code_table_decode(struct code_table *table, struct reader *reader)
@@ -375,13 +421,23 @@ void code_table_decode(struct code_table *table, struct reader *reader)
         struct code_entry *entry = table->entries[i];
         struct spprof_code *code = entry->code;
         if (entry->status == COPY_READY && code->line_table == NULL) {
-            decode_text(entry, reader, entry->name, name_words, &code->name);
-            decode_text(entry, reader, entry->qualified_name, qualified_name_words, &code->qualified_name);
-            decode_text(entry, reader, entry->file, file_words, &code->file);
-            decode_line_table(entry, reader);
+            decode_text(table, entry, reader, entry->name, name_words, &code->name);
+            decode_text(table, entry, reader, entry->qualified_name, qualified_name_words, &code->qualified_name);
+            decode_text(table, entry, reader, entry->file, file_words, &code->file);
+            decode_line_table(table, entry, reader);
         }
         settled = settled && (entry->status == COPY_FAILED || code->line_table != NULL);
         if (settled)
             table->first_undecoded = i + 1;
     }
+}
+
+struct position code_position(const struct code_entry *entry, struct reader *reader, int64_t offset)
+{
+    enum { OUT = SPPROF_POSITION_LEFT_OUT };
+    const struct spprof_code *code = entry->code;
+    bool is_there = code->line_table != NULL ? budget_search(&copy_target(reader->copy)->budget, code->line_table_size) : !entry->left_out;
+    if (!is_there)
+        return (struct position){OUT, OUT, OUT, OUT};
+    return position_find(reader->layout->rules->line_table, code->line_table, code->line_table_size, code->first_line, offset);
 }

@@ -4,6 +4,7 @@
 
 #include "object/reader.h"
 #include "spprof/snapshot.h"
+#include "walk/position.h"
 
 /* Bytes of an instruction, or of an inline cache of one: _Py_CODEUNIT, Include/cpython/code.h (3.9 to 3.12), later pycore_code.h and pycore_structs.h. */
 enum { CODE_UNIT = 2 };
@@ -22,12 +23,16 @@ struct code_entry {
     bool retired;
     bool waits; /* a mark for those who gather entries */
     char reason[192];
+    bool left_out; /* some of it was, for want of memory: what is missing is not known, which does not make it damaged */
     char missing[192]; /* a name or table that could not be read, in a code object that is otherwise sound; "" none */
 };
 
 struct code_table;
 
 struct spprof_error *code_table_new(struct code_table **table);
+
+/* From now on memory is taken from a budget, borrowed, which gets it back when the table is freed. To be called before the first entry is made. */
+void code_table_draw_from(struct code_table *table, struct spprof_budget *budget);
 void code_table_free(struct code_table *table); /* NULL is allowed */
 
 /* The entry of the code object at an address, made where there is none; NULL: out of memory. Owned by the table. */
@@ -61,6 +66,12 @@ void code_table_decode(struct code_table *table, struct reader *reader);
 /* The entries in the order in which they were made. */
 size_t code_table_count(const struct code_table *table);
 struct code_entry *code_table_at(const struct code_table *table, size_t index);
+
+/*
+ * The position of an instruction, by its offset in bytes, of an entry that was decoded. Where the line table was left out, or the budget of
+ * searching is used up, every part of it is SPPROF_POSITION_LEFT_OUT.
+ */
+struct position code_position(const struct code_entry *entry, struct reader *reader, int64_t offset);
 
 /* Frees a code object that was taken out of its entry. */
 void code_free(struct spprof_code *code);

@@ -36,7 +36,7 @@ static enum copy_status read_c_frame(struct stack *stack, struct reader *reader)
     if (layout->rules->entry == ENTRY_BY_CFRAME)
         STEP(reader_pointer(reader, c_frame.address + (uint64_t)LAYOUT(layout, cframe, current_frame), "C frame", &c_frame.newest));
     if (!push_c_frame(stack, c_frame))
-        return reader_fail(reader, "out of memory");
+        return reader_no_memory(reader);
     stack->next_c_frame = previous;
     return COPY_READY;
 }

@@ -48,6 +48,7 @@ struct thread {
 struct exceptions {
     struct values *values;
     struct code_table *codes;
+    struct reader *reader; /* of the last step, borrowed: memory is taken by it */
     struct raised *raised[BUCKETS];
     struct thread *threads[BUCKETS];
 };
@@ -149,7 +150,7 @@ static struct raised *raised_get(struct exceptions *exceptions, uint64_t address
         raised = raised->next_in_bucket;
     if (raised != NULL)
         return raised;
-    raised = calloc(1, sizeof *raised);
+    raised = reader_allocate(exceptions->reader, 1, sizeof *raised);
     if (raised == NULL)
         return NULL;
     raised->address = address;
@@ -180,9 +181,9 @@ static enum copy_status list_traces(struct reader *reader, struct raised *raised
         STEP(reader_struct(reader, raised->next, (size_t)LAYOUT(layout, traceback, lineno) + 4, "a traceback", &data));
         if (raised->trace_count >= TRACEBACK_MAX)
             return reader_fail(reader, "the traceback has more than %d frames", TRACEBACK_MAX);
-        struct trace *grown = reallocarray(raised->traces, raised->trace_count + 1, sizeof *grown);
+        struct trace *grown = reader_grow(reader, raised->traces, raised->trace_count, raised->trace_count + 1, sizeof *grown);
         if (grown == NULL)
-            return reader_fail(reader, "out of memory");
+            return COPY_FAILED;
         raised->traces = grown;
         raised->traces[raised->trace_count++] = (struct trace){
             .frame = field_u64(data, LAYOUT(layout, traceback, frame)),
@@ -258,7 +259,7 @@ static struct thread *thread_get(struct exceptions *exceptions, uint64_t thread_
         thread = thread->next_in_bucket;
     if (thread != NULL)
         return thread;
-    thread = calloc(1, sizeof *thread);
+    thread = reader_allocate(exceptions->reader, 1, sizeof *thread);
     if (thread == NULL)
         return NULL;
     thread->thread_state = thread_state;
@@ -315,6 +316,7 @@ static bool find_exception(struct reader *reader, struct thread *thread, uint64_
 bool exceptions_step(struct exceptions *exceptions, struct reader *reader, uint64_t thread_state, uint64_t sys)
 {
     struct raised *chain[CHAIN_MAX];
+    exceptions->reader = reader;
     struct thread *thread = thread_get(exceptions, thread_state);
     if (thread == NULL)
         return true;
@@ -333,11 +335,11 @@ bool exceptions_step(struct exceptions *exceptions, struct reader *reader, uint6
     return settled;
 }
 
-static bool copy_text(struct spprof_text *to, const struct spprof_text *from)
+static bool copy_text(struct reader *reader, struct spprof_text *to, const struct spprof_text *from)
 {
     if (from->bytes == NULL)
         return true;
-    to->bytes = malloc(from->size + 1);
+    to->bytes = reader_allocate(reader, from->size + 1, 1);
     if (to->bytes == NULL)
         return false;
     memcpy(to->bytes, from->bytes, from->size + 1);
@@ -346,13 +348,13 @@ static bool copy_text(struct spprof_text *to, const struct spprof_text *from)
 }
 
 /* Several threads may handle the same exception: each gets its own copy. */
-static struct spprof_exception *build(const struct layout *layout, const struct raised *raised)
+static struct spprof_exception *build(struct reader *reader, const struct raised *raised)
 {
-    struct spprof_exception *result = calloc(1, sizeof *result);
+    struct spprof_exception *result = reader_allocate(reader, 1, sizeof *result);
     if (result == NULL)
         return NULL;
-    result->frames = calloc(raised->trace_count + 1, sizeof *result->frames);
-    bool copied = copy_text(&result->type, &raised->type) && copy_text(&result->message, &raised->message);
+    result->frames = reader_allocate(reader, raised->trace_count + 1, sizeof *result->frames);
+    bool copied = copy_text(reader, &result->type, &raised->type) && copy_text(reader, &result->message, &raised->message);
     if (result->frames == NULL || !copied) {
         exception_free(result);
         return NULL;
@@ -360,8 +362,7 @@ static struct spprof_exception *build(const struct layout *layout, const struct 
     for (size_t i = raised->trace_count; i-- > 0;) {
         const struct trace *trace = &raised->traces[i];
         const struct spprof_code *code = trace->code->code;
-        struct position position =
-            position_find(layout->rules->line_table, code->line_table, code->line_table_size, code->first_line, trace->instruction);
+        struct position position = code_position(trace->code, reader, trace->instruction);
         if (trace->line > 0) /* else it has not been asked for yet */
             position.line = trace->line;
         result->frames[result->frame_count++] = (struct spprof_frame){
@@ -377,7 +378,7 @@ static struct spprof_exception *build(const struct layout *layout, const struct 
     return result;
 }
 
-struct spprof_exception *exceptions_take(struct exceptions *exceptions, const struct layout *layout, uint64_t thread_state)
+struct spprof_exception *exceptions_take(struct exceptions *exceptions, uint64_t thread_state)
 {
     struct raised *chain[CHAIN_MAX];
     struct spprof_exception *built[CHAIN_MAX] = {NULL};
@@ -387,7 +388,7 @@ struct spprof_exception *exceptions_take(struct exceptions *exceptions, const st
         return NULL;
     size_t count = list_chain(exceptions, thread->exception, chain);
     for (size_t i = 0; i < count; i++)
-        built[i] = build(layout, chain[i]);
+        built[i] = build(exceptions->reader, chain[i]);
     linked[0] = true;
     for (size_t i = 0; i < count; i++) {
         for (size_t j = 1; j < count && built[i] != NULL; j++) {

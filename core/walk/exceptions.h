@@ -24,7 +24,7 @@ bool exceptions_step(struct exceptions *exceptions, struct reader *reader, uint6
  * The exception of a thread state, owned by the caller (exception_free); NULL where it has none. To be called when everything is settled
  * and the code objects are decoded.
  */
-struct spprof_exception *exceptions_take(struct exceptions *exceptions, const struct layout *layout, uint64_t thread_state);
+struct spprof_exception *exceptions_take(struct exceptions *exceptions, uint64_t thread_state);
 void exception_free(struct spprof_exception *exception); /* NULL is allowed */
 
 #endif

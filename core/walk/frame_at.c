@@ -43,7 +43,7 @@ enum copy_status frame_at(struct reader *reader, struct code_table *codes, uint6
     if (code == 0 || code % 8 != 0)
         return reader_fail(reader, "the frame at 0x%" PRIx64 " has no code object", address);
     frame->code = code_table_get(codes, code);
-    return frame->code != NULL ? COPY_READY : reader_fail(reader, "out of memory");
+    return frame->code != NULL ? COPY_READY : reader_no_memory(reader);
 }
 
 enum copy_status line_at(struct reader *reader, const struct code_entry *code, int64_t offset, int32_t *line)

@@ -143,6 +143,8 @@ struct spprof_error *global_find(struct spprof_session *session, uint64_t runtim
         error = run(&search);
     *scope = error == NULL ? search.scope : NAME_UNKNOWN;
     values_free(search.values);
+    if (search.reader.copy != NULL)
+        reader_give_back(&search.reader, 0);
     copy_free(search.reader.copy);
     return error;
 }

@@ -91,6 +91,7 @@ static void read_window(struct walk *walk, struct reader *own, uint64_t thread_s
     window->common = window->first.frame_count;
     for (int i = 1; i < READINGS && (window->whole || window->steady || window->common > 0); i++) {
         struct stack stack;
+        uint64_t taken = own->taken;
         stack_init(&stack, thread_state);
         read_once(walk, own, &stack, &at_once);
         bool same = same_stack(&window->first, &stack);
@@ -99,6 +100,7 @@ static void read_window(struct walk *walk, struct reader *own, uint64_t thread_s
         window->steady = window->steady && same && stack.truncated != NULL;
         window->common = common < window->common ? common : window->common;
         stack_free(&stack);
+        reader_give_back(own, taken);
     }
 }
 
@@ -132,6 +134,7 @@ static struct spprof_error *read_stack(struct walk *walk, struct stack *result)
             stack_free(&window.first);
         }
     }
+    reader_give_back(&own, 0);
     copy_free(own.copy);
     if (!settled)
         cut_to_common(&best);

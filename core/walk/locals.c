@@ -179,9 +179,9 @@ static enum copy_status read_names(struct reader *reader, uint64_t tuple, struct
     if (count == 0)
         return COPY_READY;
     STEP(reader_struct(reader, tuple, header + (size_t)count * 8, "the names of variables", &data));
-    struct slot *grown = reallocarray(slots->slots, slots->count + (size_t)count, sizeof *grown);
+    struct slot *grown = reader_grow(reader, slots->slots, slots->count, slots->count + (size_t)count, sizeof *grown);
     if (grown == NULL)
-        return reader_fail(reader, "out of memory");
+        return COPY_FAILED;
     slots->slots = grown;
     enum copy_status all = COPY_READY;
     for (uint64_t i = 0; i < count; i++) {
@@ -298,14 +298,19 @@ static struct code_slots *slots_of(struct locals *locals, struct reader *reader,
     while (slots != NULL && slots->code != code)
         slots = slots->next_in_bucket;
     if (slots == NULL) {
-        slots = calloc(1, sizeof *slots);
+        slots = reader_allocate(reader, 1, sizeof *slots);
         if (slots == NULL)
             return NULL;
         *slots = (struct code_slots){.code = code, .status = COPY_PENDING, .next_in_bucket = *bucket};
         *bucket = slots;
     }
+    uint64_t before = reader->taken;
     if (slots->status == COPY_PENDING)
         slots->status = read_slots(reader, slots);
+    if (slots->status == COPY_PENDING) { /* to be read anew */
+        free_slots(slots);
+        reader_give_back(reader, before);
+    }
     return slots;
 }
 
@@ -353,19 +358,24 @@ static void write_slot(struct locals *locals, struct reader *reader, uint64_t re
     settle(reader, write_item(locals, reader, reference & ~rules->reference_tag_mask, slot->cell, item), item);
 }
 
-static bool copy_name(struct item *item, const struct spprof_text *name)
+static bool copy_name(struct reader *reader, struct item *item, const struct spprof_text *name)
 {
-    struct text text = {0};
-    text_add(&text, name->bytes, name->size);
-    return text_take(&text, &item->variable.name);
+    char *bytes = reader_allocate(reader, name->size + 1, 1);
+    if (bytes == NULL)
+        return false;
+    memcpy(bytes, name->bytes, name->size + 1);
+    item->variable.name = (struct spprof_text){bytes, name->size};
+    return true;
 }
 
-static enum copy_status list_slots(struct frame_locals *frame, const struct code_slots *slots)
+static enum copy_status list_slots(struct reader *reader, struct frame_locals *frame, const struct code_slots *slots)
 {
-    frame->items = calloc(slots->count + DICT_ITEMS_MAX * slots->in_dict + 1, sizeof *frame->items);
-    for (size_t i = 0; frame->items != NULL && i < slots->count; i++) {
+    frame->items = reader_allocate(reader, slots->count + DICT_ITEMS_MAX * slots->in_dict + 1, sizeof *frame->items);
+    if (frame->items == NULL)
+        return COPY_FAILED;
+    for (size_t i = 0; i < slots->count; i++) {
         struct item *item = &frame->items[frame->count++];
-        if (slots->slots[i].name.bytes == NULL || !copy_name(item, &slots->slots[i].name))
+        if (slots->slots[i].name.bytes == NULL || !copy_name(reader, item, &slots->slots[i].name))
             item->settled = true;
         item->variable.kind = slots->slots[i].kind;
     }
@@ -479,7 +489,7 @@ static enum copy_status write_frame_locals(struct locals *locals, struct reader 
         return COPY_PENDING;
     if (!frame->listed) {
         frame->listed = true;
-        STEP(list_slots(frame, slots));
+        STEP(list_slots(reader, frame, slots));
     }
     if (frame->items == NULL)
         return COPY_FAILED;
@@ -496,13 +506,13 @@ static struct stack_locals *find_stack(const struct locals *locals, uint64_t thr
     return found;
 }
 
-static struct stack_locals *add_stack(struct locals *locals, const struct stack *stack)
+static struct stack_locals *add_stack(struct locals *locals, struct reader *reader, const struct stack *stack)
 {
     struct stack_locals **bucket = &locals->stack_buckets[hash(stack->thread_state)];
-    struct stack_locals *added = calloc(1, sizeof *added);
+    struct stack_locals *added = reader_allocate(reader, 1, sizeof *added);
     if (added == NULL)
         return NULL;
-    added->frames = calloc(stack->frame_count + 1, sizeof *added->frames);
+    added->frames = reader_allocate(reader, stack->frame_count + 1, sizeof *added->frames);
     if (added->frames == NULL) {
         free(added);
         return NULL;
@@ -519,7 +529,7 @@ bool locals_step(struct locals *locals, struct reader *reader, const struct stac
 {
     struct stack_locals *known = find_stack(locals, stack->thread_state);
     if (known == NULL)
-        known = add_stack(locals, stack);
+        known = add_stack(locals, reader, stack);
     if (known == NULL)
         return true;
     for (size_t i = known->first_pending; i < known->count; i++) {

@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "cleanup.h"
+#include "target/budget.h"
 #include "walk/build.h"
 #include "walk/live_stack.h"
 #include "walk/session.h"
@@ -20,6 +21,8 @@ struct spprof_error *spprof_session_open(struct spprof_target *target, struct sp
         return spprof_error_no_memory();
     struct spprof_error *error = candidates_choose(target, &candidates, &session->pythons);
     runtimes_free(&candidates);
+    if (error == NULL)
+        error = budget_tell(&target->budget, &target->problems);
     if (error != NULL) {
         spprof_session_close(session);
         return error;
@@ -234,7 +237,9 @@ static struct spprof_error *take(struct taking *taking, const struct spprof_snap
         .lived_count = taking->lived_count,
         .only_tid = options->only_tid,
     };
+    budget_release(&target->budget);
     code_table_decode(taking->walk->codes, &taking->walk->reader);
+    copy_clear(taking->copy); /* the snapshot needs the room */
     TRY(build_snapshot(&build, snapshot));
     for (size_t i = 0; i < target->problems.count; i++)
         spprof_problems_add(&(*snapshot)->problems, "%s", target->problems.texts[i]);
@@ -250,6 +255,7 @@ static struct spprof_error *take_python(struct spprof_session *session, const st
                                         const struct spprof_snapshot_options *options, struct spprof_snapshot **snapshot)
 {
     struct taking taking = {.session = session, .chosen = chosen, .options = options};
+    budget_reserve(&session->target->budget);
     struct spprof_error *error = take(&taking, options, snapshot);
     taking_free(&taking);
     return error;
@@ -282,7 +288,14 @@ static struct spprof_error *take_all(struct spprof_session *session, const struc
 struct spprof_error *spprof_snapshot_take(struct spprof_session *session, const struct spprof_snapshot_options *options,
                                           struct spprof_snapshot **snapshot)
 {
-    TRY(take_all(session, options, snapshot));
+    struct spprof_budget *budget = &session->target->budget;
+    budget_begin(budget);
+    uint64_t before = budget->memory;
+    struct spprof_error *error = take_all(session, options, snapshot);
+    budget_release(budget);
+    budget_give(budget, budget->memory - before); /* what is in the snapshot is its owner's now */
+    if (error != NULL)
+        return error;
     if (options->only_tid == 0 || has_thread(*snapshot))
         return NULL;
     spprof_snapshot_free(*snapshot);

@@ -170,6 +170,8 @@ static enum copy_status check_cframe(struct stack *stack, struct reader *reader,
         enum copy_status status = read_cframe(reader, chain.at, &newest, &previous);
         if (status == COPY_PENDING)
             return status;
+        if (status == COPY_FAILED && reader_is_short(reader))
+            return status;
         progress = status == COPY_READY ? cframe_chain_step(&chain, previous) : CFRAME_BROKEN;
     }
     stack->entering = progress == CFRAME_BROKEN;
@@ -286,11 +288,11 @@ static enum copy_status frame_bytes(struct stack *stack, struct reader *reader, 
     return COPY_READY;
 }
 
-static bool push_frame(struct stack *stack, const struct raw_frame *frame)
+static bool push_frame(struct stack *stack, struct reader *reader, const struct raw_frame *frame)
 {
     if (stack->frame_count == stack->frame_capacity) {
         size_t larger = stack->frame_capacity == 0 ? 32 : stack->frame_capacity * 2;
-        struct raw_frame *grown = reallocarray(stack->frames, larger, sizeof *grown);
+        struct raw_frame *grown = reader_grow(reader, stack->frames, stack->frame_capacity, larger, sizeof *grown);
         if (grown == NULL)
             return false;
         stack->frames = grown;
@@ -483,14 +485,16 @@ static enum copy_status walk_frame(struct stack *stack, struct reader *reader, s
     bool was_on_trial = stack->on_trial;
     if (frame.entered)
         stack->on_trial = false;
+    if (stack->crowd != NULL && crowd_pass(stack->crowd, reader, stack->cursor))
+        return reader_fail(reader, "frame at 0x%" PRIx64 " belongs to several other stacks already", stack->cursor);
     if (frame.owner != FRAME_OWNER_INTERPRETER) { /* the interpreter's own frames, shims between C and Python, are never shown */
         frame.code = code != 0 && code % 8 == 0 ? code_table_get(codes, code) : recover_code(stack, &frame, codes);
         if (frame.code == NULL && (code == 0 || code % 8 != 0)) {
             stack->fault = STACK_NOT_CODE;
             return reader_fail(reader, "frame at 0x%" PRIx64 " has no code object", stack->cursor);
         }
-        if (frame.code == NULL || !push_frame(stack, &frame))
-            return reader_fail(reader, "out of memory");
+        if (frame.code == NULL || !push_frame(stack, reader, &frame))
+            return reader_no_memory(reader);
         stack->trial_count += was_on_trial;
         if (frame.owner == FRAME_OWNER_GENERATOR || reader->layout->rules->frames == FRAME_OBJECTS)
             previous = remember_link(stack, code, previous);
@@ -503,7 +507,7 @@ static enum copy_status walk_frame(struct stack *stack, struct reader *reader, s
 }
 
 /* Ends the walk at a frame from which on the stack is what the walk before has found. */
-static bool recall(struct stack *stack, const struct reader *reader)
+static bool recall(struct stack *stack, struct reader *reader)
 {
     size_t count;
     const struct raw_frame *known = stack_memory_find(stack->memory, stack, stack_frame_size(reader->layout), &count);
@@ -511,7 +515,7 @@ static bool recall(struct stack *stack, const struct reader *reader)
         if (known[i].code->retired)
             return false;
     for (size_t i = 0; i < count; i++)
-        if (!push_frame(stack, &known[i]))
+        if (!push_frame(stack, reader, &known[i]))
             return false;
     if (count > 0)
         finish(stack, NULL);
@@ -546,7 +550,7 @@ void stack_step(struct stack *stack, struct reader *reader, struct code_table *c
         if (stack->memory != NULL && recall(stack, reader))
             return;
         status = walk_frame(stack, reader, codes);
-        if (status == COPY_FAILED && stack->on_trial) {
+        if (status == COPY_FAILED && stack->on_trial && !reader_is_short(reader)) {
             reject_trial(stack);
             status = COPY_READY;
         }

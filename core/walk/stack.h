@@ -7,6 +7,7 @@
 
 #include "object/reader.h"
 #include "walk/code_table.h"
+#include "walk/crowd.h"
 
 struct raw_frame {
     uint64_t address;
@@ -73,6 +74,7 @@ struct stack {
      * it is, and whether it can be is for others to judge.
      */
     bool speculative;
+    struct crowd *crowd; /* of all stacks of the walk, borrowed; NULL: none are counted */
     struct stack_memory *memory; /* of the walk before, borrowed; NULL: each walk is whole */
     struct frame_link *links; /* FRAME_LINKS of them, borrowed; NULL: none are kept */
     bool reads_ahead; /* chunks are read to the end of their page: what is pushed meanwhile, and the next reading, find room there */

@@ -73,10 +73,10 @@ static enum copy_status add_interpreter(struct thread_list *list, struct reader 
             return reader_fail(reader, "the list of interpreters runs in a circle");
     if (list->count >= INTERPRETERS_MAX)
         return reader_fail(reader, "more interpreters than any process has; the rest is left out");
-    struct interpreter *interpreter = calloc(1, sizeof *interpreter);
+    struct interpreter *interpreter = reader_allocate(reader, 1, sizeof *interpreter);
     if (interpreter == NULL || !grow(&list->interpreters, list->count, &list->capacity)) {
         free(interpreter);
-        return reader_fail(reader, "out of memory");
+        return reader_no_memory(reader);
     }
     interpreter->address = address;
     interpreter->is_main = address == list->main_interpreter;
@@ -174,10 +174,10 @@ static enum copy_status add_thread(struct interpreter *interpreter, struct reade
         return reader_fail(reader, "the list of threads runs in a circle");
     if (interpreter->thread_count >= THREADS_MAX)
         return reader_fail(reader, "more threads than any process has; the rest is left out");
-    struct thread_state *thread = calloc(1, sizeof *thread);
+    struct thread_state *thread = reader_allocate(reader, 1, sizeof *thread);
     if (thread == NULL || !grow(&interpreter->threads, interpreter->thread_count, &interpreter->thread_capacity)) {
         free(thread);
-        return reader_fail(reader, "out of memory");
+        return reader_no_memory(reader);
     }
     int32_t native = LAYOUT(layout, thread_state, native_thread_id);
     int32_t attach = LAYOUT(layout, thread_state, attach_state);
@@ -190,7 +190,7 @@ static enum copy_status add_thread(struct interpreter *interpreter, struct reade
     thread->gil_requested = requested != LAYOUT_ABSENT && field_i32(data, requested) != 0;
     stack_init(&thread->stack, thread->address);
     interpreter->threads[interpreter->thread_count++] = thread;
-    return tsearch(thread, &interpreter->seen, by_address) != NULL ? COPY_READY : reader_fail(reader, "out of memory");
+    return tsearch(thread, &interpreter->seen, by_address) != NULL ? COPY_READY : reader_no_memory(reader);
 }
 
 static enum copy_status list_threads(struct interpreter *interpreter, struct reader *reader)
@@ -240,6 +240,7 @@ struct spprof_error *thread_list_read(struct thread_list *list, struct spprof_ta
     do {
         thread_list_step(list, &reader);
     } while (copy_fetch(reader.copy));
+    reader_give_back(&reader, 0); /* who reads a list by itself forgets it soon */
     copy_free(reader.copy);
     if (list->count > 0)
         return NULL;

@@ -128,6 +128,7 @@ struct spprof_error *thread_names_read(struct spprof_target *target, const struc
     for (size_t i = 0; i < list->count; i++)
         if (list->interpreters[i]->modules != 0)
             read_interpreter(&reader, list->interpreters[i], names);
+    reader_give_back(&reader, 0);
     copy_free(reader.copy);
     if (names->count > 0)
         qsort(names->items, names->count, sizeof *names->items, compare);

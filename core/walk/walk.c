@@ -19,6 +19,7 @@ struct spprof_error *walk_new(struct copy *copy, const struct layout *layout, ui
         walk_free(walk);
         return error;
     }
+    code_table_draw_from(walk->codes, &copy_target(copy)->budget);
     *result = walk;
     return NULL;
 }
@@ -28,18 +29,24 @@ void walk_free(struct walk *walk)
     if (walk == NULL)
         return;
     thread_list_free(&walk->list);
+    crowd_free(&walk->crowd);
     exceptions_free(walk->exceptions);
     locals_free(walk->locals);
     code_table_free(walk->codes);
+    reader_give_back(&walk->reader, 0);
     free(walk);
 }
 
 static void step_stacks(struct walk *walk)
 {
-    for (size_t i = 0; i < walk->list.count; i++)
-        for (size_t j = 0; j < walk->list.interpreters[i]->thread_count; j++)
-            if (walk->list.interpreters[i]->threads[j]->stack.progress != STACK_DONE)
-                stack_step(&walk->list.interpreters[i]->threads[j]->stack, &walk->reader, walk->codes);
+    for (size_t i = 0; i < walk->list.count; i++) {
+        for (size_t j = 0; j < walk->list.interpreters[i]->thread_count; j++) {
+            struct stack *stack = &walk->list.interpreters[i]->threads[j]->stack;
+            stack->crowd = &walk->crowd;
+            if (stack->progress != STACK_DONE)
+                stack_step(stack, &walk->reader, walk->codes);
+        }
+    }
 }
 
 void walk_run(struct walk *walk)

@@ -3,12 +3,14 @@
 #define SPPROF_WALK_WALK_H
 
 #include "object/reader.h"
+#include "walk/crowd.h"
 #include "walk/code_table.h"
 #include "walk/exceptions.h"
 #include "walk/locals.h"
 #include "walk/thread_list.h"
 
 struct walk {
+    struct crowd crowd;
     struct reader reader;
     struct thread_list list;
     struct code_table *codes;

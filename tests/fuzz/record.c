@@ -78,7 +78,7 @@ static struct spprof_error *record_process(char **command, size_t count, const c
 static struct spprof_error *record_core(const char *core, const char *path)
 {
     struct spprof_target *target;
-    TRY(spprof_core_open(core, &(struct spprof_core_options){NULL, NULL}, &target));
+    TRY(spprof_core_open(core, &(struct spprof_core_options){NULL, NULL, 0}, &target));
     struct spprof_error *error = recording_write(target, path);
     spprof_target_close(target);
     return error;

@@ -2,6 +2,7 @@
 #ifndef SPPROF_ERROR_H
 #define SPPROF_ERROR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -43,8 +44,8 @@ struct spprof_problems {
     size_t count;
 };
 
-/* Adds one text; the same text is kept once. A list that cannot grow drops the text: problems are told best-effort. */
-void spprof_problems_add(struct spprof_problems *problems, const char *format, ...) __attribute__((format(printf, 2, 3)));
+/* Adds one text; the same text is kept once. false: there is no memory for it, and it is not told. */
+bool spprof_problems_add(struct spprof_problems *problems, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void spprof_problems_free(struct spprof_problems *problems);
 
 #ifdef __cplusplus

@@ -60,7 +60,10 @@ struct spprof_variable {
 
 enum spprof_owner { SPPROF_OWNER_UNKNOWN, SPPROF_OWNER_THREAD, SPPROF_OWNER_GENERATOR, SPPROF_OWNER_FRAME_OBJECT, SPPROF_OWNER_INTERPRETER };
 
-enum { SPPROF_NO_POSITION = -1 };
+enum {
+    SPPROF_NO_POSITION = -1,
+    SPPROF_POSITION_LEFT_OUT = -2, /* not known for want of memory, or of what may be searched: the problems say so */
+};
 
 struct spprof_frame {
     const struct spprof_code *code;

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "spprof/budget.h"
 #include "spprof/error.h"
 
 #ifdef __cplusplus
@@ -23,6 +24,7 @@ enum spprof_read_status {
     SPPROF_READ_TRUNCATED,   /* the core file ends before these bytes */
     SPPROF_READ_GONE,        /* the process has ended */
     SPPROF_READ_DENIED,      /* permission was refused */
+    SPPROF_READ_NOT_KEPT,    /* the budget of memory is used up, or the machine has none */
 };
 
 /* One piece of a batched read. buffer holds size bytes and is owned by the caller; it is whole when status is OK, else undefined. */
@@ -157,6 +159,7 @@ struct spprof_target {
     char *executable;      /* path as the target knew it, raw bytes; NULL unknown */
     int signal;            /* a core's: the signal it died of; 0 for a live process or a gcore core */
     struct spprof_problems problems;
+    struct spprof_budget budget;
     const char *access; /* how its memory is reached, for the doctor: a static text; NULL: as its kind says */
     /* What reading cost so far: read calls (system calls where the target makes such), bytes. */
     uint64_t read_calls, read_bytes;
@@ -169,6 +172,7 @@ struct spprof_error *spprof_process_open(int64_t pid, struct spprof_target **tar
 struct spprof_core_options {
     const char *executable; /* file of the executable, or NULL: where the core says, below sysroot */
     const char *sysroot;    /* directory below which the mapped files lie, or NULL */
+    uint64_t memory_limit;  /* of the target's budget; 0: as much as by default */
 };
 
 /* Opens an ELF core file (plain, or compressed by zstd, lz4, gzip, xz). Errors: NOT_FOUND, PERMISSION, BAD_FILE. */

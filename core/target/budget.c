@@ -1,0 +1,116 @@
+#include "target/budget.h"
+
+#include <inttypes.h>
+
+enum {
+    RESERVED_PART = 3,
+    SEARCHED_PER_MEMORY = 4, /* some seconds of work */
+    OUTPUT_PER_MEMORY = 2,   /* its part that a report may have */
+    DISK_PER_MEMORY = 32,    /* as much as systemd-coredump stores of a core by default */
+};
+
+uint64_t budget_memory_limit(const struct spprof_budget *budget)
+{
+    return budget->memory_limit == 0 ? SPPROF_MEMORY_DEFAULT : budget->memory_limit;
+}
+
+static uint64_t times(uint64_t bytes, uint64_t factor)
+{
+    return bytes > INT64_MAX / factor ? INT64_MAX : bytes * factor;
+}
+
+static uint64_t search_limit(const struct spprof_budget *budget)
+{
+    return times(budget_memory_limit(budget), SEARCHED_PER_MEMORY);
+}
+
+static uint64_t output_limit(const struct spprof_budget *budget)
+{
+    return budget_memory_limit(budget) / OUTPUT_PER_MEMORY;
+}
+
+uint64_t budget_disk_limit(const struct spprof_budget *budget)
+{
+    return times(budget_memory_limit(budget), DISK_PER_MEMORY);
+}
+
+void budget_begin(struct spprof_budget *budget)
+{
+    budget->searched = budget->shown = 0;
+    budget->output_refused = budget->memory_refused = budget->search_refused = budget->out_of_memory = false;
+}
+
+void budget_reserve(struct spprof_budget *budget)
+{
+    budget->reserved = budget_memory_limit(budget) / RESERVED_PART;
+}
+
+void budget_release(struct spprof_budget *budget)
+{
+    budget->reserved = 0;
+}
+
+bool budget_take(struct spprof_budget *budget, uint64_t bytes)
+{
+    uint64_t limit = budget_memory_limit(budget) - budget->reserved;
+    if (budget->memory > limit || bytes > limit - budget->memory) {
+        budget->memory_refused = true;
+        return false;
+    }
+    budget->memory += bytes;
+    if (budget->memory > budget->memory_peak)
+        budget->memory_peak = budget->memory;
+    return true;
+}
+
+void budget_give(struct spprof_budget *budget, uint64_t bytes)
+{
+    budget->memory -= bytes;
+}
+
+bool budget_search(struct spprof_budget *budget, uint64_t bytes)
+{
+    uint64_t limit = search_limit(budget);
+    if (budget->searched > limit || bytes > limit - budget->searched) {
+        budget->search_refused = true;
+        return false;
+    }
+    budget->searched += bytes;
+    return true;
+}
+
+bool budget_show(struct spprof_budget *budget, uint64_t bytes)
+{
+    uint64_t limit = output_limit(budget);
+    if (budget->shown > limit || bytes > limit - budget->shown) {
+        budget->output_refused = true;
+        return false;
+    }
+    budget->shown += bytes;
+    return true;
+}
+
+void budget_out_of_memory(struct spprof_budget *budget)
+{
+    budget->out_of_memory = true;
+}
+
+const char *budget_reason(const struct spprof_budget *budget)
+{
+    return budget->out_of_memory ? "out of memory" : "the budget of memory is used up (--memory)";
+}
+
+static bool tell(struct spprof_problems *problems, const char *what, uint64_t limit)
+{
+    return spprof_problems_add(problems, "the budget of %s, %" PRIu64 " MB, is used up, and what would have come next is left out; --memory SIZE gives more",
+                               what, limit >> 20);
+}
+
+struct spprof_error *budget_tell(const struct spprof_budget *budget, struct spprof_problems *problems)
+{
+    bool told = !budget->memory_refused || tell(problems, "memory", budget_memory_limit(budget));
+    told = told && (!budget->search_refused || tell(problems, "searching", search_limit(budget)));
+    told = told && (!budget->output_refused || tell(problems, "output", output_limit(budget)));
+    told = told && (!budget->out_of_memory || spprof_problems_add(problems, "out of memory: what would have come next is left out"));
+    return told ? NULL : spprof_error_no_memory();
+}

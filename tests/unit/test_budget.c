@@ -1,0 +1,161 @@
+/* What one target may cost: taken, given back, refused, told; texts that are shared; stacks that are named again and again. */
+#include "memory.h"
+
+#include "object/intern.h"
+#include "target/budget.h"
+#include "walk/crowd.h"
+
+static const char *told(const struct spprof_budget *budget)
+{
+    static struct spprof_problems problems;
+    spprof_problems_free(&problems);
+    assert_null(budget_tell(budget, &problems));
+    return problems.count == 0 ? "" : problems.texts[0];
+}
+
+static void test_taken_and_given_back(void **state)
+{
+    (void)state;
+    struct spprof_budget budget = {.memory_limit = 1000};
+    assert_true(budget_take(&budget, 600));
+    assert_string_equal(told(&budget), "");
+    assert_false(budget_take(&budget, 401));
+    assert_false(budget_take(&budget, UINT64_MAX));
+    assert_non_null(strstr(told(&budget), "the budget of memory"));
+    assert_non_null(strstr(budget_reason(&budget), "--memory"));
+    budget_give(&budget, 600);
+    assert_true(budget_take(&budget, 1000));
+    budget_begin(&budget);
+    assert_string_equal(told(&budget), "");
+    assert_int_equal(budget.memory, 1000);
+}
+
+static void test_limits_follow_from_one(void **state)
+{
+    (void)state;
+    struct spprof_budget standard = {0}, small = {.memory_limit = 1 << 20}, endless = {.memory_limit = UINT64_MAX};
+    assert_int_equal(budget_memory_limit(&standard), 1 << 30);
+    assert_true(budget_search(&small, 4 << 20));
+    assert_false(budget_search(&small, 1));
+    assert_non_null(strstr(told(&small), "the budget of searching"));
+    budget_begin(&small);
+    assert_true(budget_show(&small, 1 << 19));
+    assert_false(budget_show(&small, 1));
+    assert_non_null(strstr(told(&small), "the budget of output"));
+    assert_int_equal(budget_disk_limit(&small), 32 << 20);
+    assert_int_equal(budget_disk_limit(&endless), INT64_MAX);
+}
+
+static void test_no_memory_is_told(void **state)
+{
+    (void)state;
+    struct spprof_budget budget = {0};
+    budget_out_of_memory(&budget);
+    assert_string_equal(budget_reason(&budget), "out of memory");
+    assert_non_null(strstr(told(&budget), "out of memory"));
+}
+
+static void test_readers_give_back(void **state)
+{
+    struct memory *memory = *state;
+    struct spprof_budget *budget = &memory->target->budget;
+    uint64_t before = budget->memory, taken = memory->reader.taken;
+    void *items = reader_allocate(&memory->reader, 10, 8);
+    items = reader_grow(&memory->reader, items, 10, 30, 8);
+    assert_int_equal(budget->memory, before + 240);
+    assert_null(reader_grow(&memory->reader, NULL, 0, SIZE_MAX / 4, 8));
+    assert_null(reader_allocate(&memory->reader, (size_t)1 << 40, 1));
+    assert_non_null(strstr(memory->reader.reason, "the budget of memory is used up"));
+    free(items);
+    reader_give_back(&memory->reader, taken);
+    assert_int_equal(budget->memory, before);
+}
+
+/* A copy takes what it keeps, and nothing for a large range that was not there. */
+static void test_copies_are_counted(void **state)
+{
+    struct memory *memory = *state;
+    struct spprof_budget *budget = &memory->target->budget;
+    const uint8_t *data;
+    uint64_t before = budget->memory, address = place(memory, 4096);
+    assert_int_equal(copy_want(memory->reader.copy, address, 4096, &data), COPY_PENDING);
+    assert_in_range(budget->memory - before, 4096, 4096 + 256);
+    assert_int_equal(copy_want(memory->reader.copy, NOWHERE, 100 << 20, &data), COPY_PENDING);
+    copy_fetch(memory->reader.copy);
+    assert_in_range(budget->memory - before, 4096, 4096 + 512);
+    assert_int_equal(copy_want(memory->reader.copy, NOWHERE, 100 << 20, &data), COPY_FAILED);
+    copy_refresh(memory->reader.copy);
+    assert_int_equal(copy_want(memory->reader.copy, address, 4096, &data), COPY_READY);
+    struct bytes bytes;
+    budget->memory_limit = budget->memory;
+    assert_int_equal(reader_bytes(&memory->reader, address + 8, 64, "a name", &bytes), COPY_FAILED);
+    assert_non_null(strstr(memory->reader.reason, "was left out: there is no memory left for it"));
+    assert_int_equal(reader_bytes(&memory->reader, UINT64_MAX - 8, 64, "a name", &bytes), COPY_FAILED);
+    assert_non_null(strstr(memory->reader.reason, "is not mapped"));
+    budget->memory_limit = 0;
+    copy_clear(memory->reader.copy);
+    assert_int_equal(budget->memory, before);
+}
+
+static void test_equal_texts_are_one(void **state)
+{
+    (void)state;
+    struct spprof_budget budget = {.memory_limit = 4000};
+    static char large[3000];
+    struct intern *intern = intern_new();
+    intern_draw_from(intern, &budget);
+    const char *first = intern_bytes(intern, "take", 4), *again = intern_bytes(intern, "take", 4), *other = intern_bytes(intern, "taken", 5);
+    assert_string_equal(first, "take");
+    assert_ptr_equal(first, again);
+    assert_string_equal(other, "taken");
+    const char *table = intern_bytes(intern, large, sizeof large);
+    for (int i = 0; i < 100; i++)
+        assert_ptr_equal(intern_bytes(intern, large, sizeof large), table);
+    large[0] = 1;
+    assert_null(intern_bytes(intern, large, sizeof large));
+    intern_free(intern);
+    assert_int_equal(budget.memory, 0);
+    assert_string_equal(first, "take"); /* who has a reference keeps it */
+    intern_release(first);
+    intern_release(again);
+    intern_release(other);
+    for (int i = 0; i <= 100; i++)
+        intern_release(table);
+    intern_release(NULL);
+}
+
+/* The walk of a stack of 1,000 frames, as far as it may come: how many frames pass. */
+static size_t pass(struct crowd *crowd, struct reader *reader, uint64_t first)
+{
+    size_t passed = 0;
+    while (passed < 1000 && !crowd_pass(crowd, reader, first + passed * 88))
+        passed++;
+    return passed;
+}
+
+static void test_one_stack_is_named_again_and_again(void **state)
+{
+    struct memory *memory = *state;
+    struct crowd crowd = {NULL, 0, 0};
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(pass(&crowd, &memory->reader, ARENA), 1000);
+    for (int i = 0; i < 1000; i++)
+        assert_in_range(pass(&crowd, &memory->reader, ARENA), 0, 300);
+    for (uint64_t i = 1; i < 100; i++)
+        assert_int_equal(pass(&crowd, &memory->reader, ARENA + i * 1000 * 88), 1000);
+    crowd_free(&crowd);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_taken_and_given_back),
+        cmocka_unit_test(test_limits_follow_from_one),
+        cmocka_unit_test(test_no_memory_is_told),
+        ANY_VERSION(test_readers_give_back),
+        ANY_VERSION(test_copies_are_counted),
+        cmocka_unit_test(test_equal_texts_are_one),
+        ANY_VERSION(test_one_stack_is_named_again_and_again),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
