@@ -1,6 +1,7 @@
 #include "layout/layout.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "cleanup.h"
 #include "layout/probe.h"
@@ -66,13 +67,30 @@ static bool is_likely(const struct trial *trial, bool known)
     return trial->refusal.text[0] == '\0' && led && probes_weigh(&trial->probes) + known > 0;
 }
 
+/* 0: not known. */
+static uint64_t find_code_type(struct spprof_target *target, const struct runtime *runtime)
+{
+    uint64_t address = 0;
+    if (runtime->module == NULL || target->ops->find_symbol == NULL)
+        return 0;
+    struct spprof_error *error = target->ops->find_symbol(target, runtime->module, "PyCode_Type", &address);
+    if (error != NULL)
+        address = 0;
+    spprof_error_free(error);
+    return address;
+}
+
 static void make_trial(const struct sources *sources, uint32_t version, const struct built_in *table, struct trial *trial)
 {
     *trial = (struct trial){0};
     if (!sources_compose(sources, version, table, &trial->layout, &trial->refusal))
         return;
-    trial->layout.code_type = sources->code_type;
-    probes_make_patiently(sources->target, sources->runtime->address, &trial->layout, &trial->probes);
+    uint64_t runtime = sources->runtime->address;
+    probes_make_patiently(sources->target, runtime, &trial->layout, &trial->probes);
+    if (trial->probes.results[PROBE_CODE].outcome == PROBE_FAILED)
+        trial->layout.code_type = find_code_type(sources->target, sources->runtime);
+    if (trial->layout.code_type != 0) /* its name may have been overwritten */
+        probes_make_patiently(sources->target, runtime, &trial->layout, &trial->probes);
     trial->layout.debug = trial->probes.debug;
     if (trial->probes.version != 0)
         trial->layout.version = trial->probes.version;
@@ -376,18 +394,6 @@ bool layout_is_finalizing(struct spprof_target *target, uint64_t runtime, const 
            thread_state != 0;
 }
 
-static uint64_t find_code_type(struct spprof_target *target, const struct runtime *runtime)
-{
-    uint64_t address = 0;
-    if (runtime->module == NULL || target->ops->find_symbol == NULL)
-        return 0;
-    struct spprof_error *error = target->ops->find_symbol(target, runtime->module, "PyCode_Type", &address);
-    if (error != NULL)
-        address = 0;
-    spprof_error_free(error);
-    return address;
-}
-
 /* 3.13 and later have debug offsets: where they are not found, they were overwritten. */
 static void tell_missing_offsets(struct spprof_target *target, const struct runtime *runtime)
 {
@@ -397,6 +403,30 @@ static void tell_missing_offsets(struct spprof_target *target, const struct runt
                             runtime->address);
 }
 
+/* By the debug offsets, where they make sense. */
+static struct spprof_error *find_by_best(struct sources *sources, struct layout *layout)
+{
+    struct debug_offsets debug_offsets;
+    const struct built_in *table;
+    bool exact;
+    if (sources->runtime->has_debug_offsets) {
+        struct spprof_error *error = read_debug_offsets(sources, &debug_offsets, &table, &exact);
+        if (error == NULL)
+            return find_by_debug_offsets(sources, table, exact, layout);
+        spprof_problems_add(&sources->target->problems, "%s", error->message);
+        spprof_error_free(error);
+    }
+    tell_missing_offsets(sources->target, sources->runtime);
+    return find_by_tables(sources, layout);
+}
+
+/* What was told of a runtime that is not read after all. */
+static void forget_problems(struct spprof_problems *problems, size_t count)
+{
+    while (problems->count > count)
+        free(problems->texts[--problems->count]);
+}
+
 struct spprof_error *layout_find(struct spprof_target *target, const struct runtime *runtime, struct layout *layout)
 {
     char text[VERSION_TEXT_SIZE];
@@ -404,17 +434,10 @@ struct spprof_error *layout_find(struct spprof_target *target, const struct runt
         spprof_version_text(runtime->version, text, sizeof text);
         return spprof_error_new(SPPROF_ERROR_UNSUPPORTED, "Python %s is too old: spprof reads 3.9 and later.", text);
     }
-    CLEANUP(sources_release) struct sources sources = {.target = target, .runtime = runtime, .code_type = find_code_type(target, runtime)};
-    struct debug_offsets debug_offsets;
-    const struct built_in *table;
-    bool exact;
-    if (runtime->has_debug_offsets) {
-        struct spprof_error *error = read_debug_offsets(&sources, &debug_offsets, &table, &exact);
-        if (error == NULL)
-            return find_by_debug_offsets(&sources, table, exact, layout);
-        spprof_problems_add(&target->problems, "%s", error->message);
-        spprof_error_free(error);
-    }
-    tell_missing_offsets(target, runtime);
-    return find_by_tables(&sources, layout);
+    CLEANUP(sources_release) struct sources sources = {.target = target, .runtime = runtime};
+    size_t told = target->problems.count;
+    struct spprof_error *error = find_by_best(&sources, layout);
+    if (error != NULL)
+        forget_problems(&target->problems, told);
+    return error;
 }

@@ -32,7 +32,7 @@ struct layout {
     bool free_threaded, debug;
     enum spprof_layout_source source; /* of most fields: what is reported */
     const struct layout_rules *rules;
-    uint64_t code_type; /* where PyCode_Type stands; 0: not known */
+    uint64_t code_type; /* where PyCode_Type stands, where its name does not tell; 0: its name does, or it is not known */
     int32_t offset[LAYOUT_FIELD_COUNT];
     enum spprof_layout_source field_source[LAYOUT_FIELD_COUNT];
 };

@@ -92,10 +92,17 @@ static bool probe_interpreter(struct prober *prober, uint64_t runtime, uint64_t 
 {
     const char *what = "PyInterpreterState.runtime";
     uint64_t back;
-    if (!read_pointer(prober, interpreter, OFFSET(prober, interpreter, next), next, "PyInterpreterState.next"))
+    const struct piece pieces[] = {
+        POINTER(interpreter, OFFSET(prober, interpreter, next), next, "PyInterpreterState.next"),
+        POINTER(interpreter, OFFSET(prober, interpreter, runtime), &back, what),
+    };
+    if (OFFSET(prober, interpreter, runtime) == LAYOUT_ABSENT) { /* a version newer than every table: the other probes must do */
+        conclude(prober, PROBE_NOT_MADE, "the place of %s is not known", what);
+        return read_pieces(prober, pieces, 1);
+    }
+    if (!READ(prober, pieces))
         return false;
-    /* Not known of a version newer than every table: the other probes must do. */
-    if (read_pointer(prober, interpreter, OFFSET(prober, interpreter, runtime), &back, what) && expect(prober, back, runtime, what))
+    if (expect(prober, back, runtime, what))
         conclude(prober, PROBE_PASSED, "the interpreter 0x%" PRIx64 " points back to _PyRuntime", interpreter);
     return true;
 }
@@ -251,12 +258,13 @@ static bool newest_by_cframe(struct prober *prober, uint64_t thread, uint64_t cf
     return true;
 }
 
-static bool newest_frames(struct prober *prober, uint64_t thread, uint64_t frames[NEWEST_FRAMES])
+static bool newest_frames(struct prober *prober, uint64_t thread, uint64_t frames[NEWEST_FRAMES], uint64_t *next)
 {
     bool indirect = prober->layout->rules->has_cframe;
     const struct piece pieces[] = {
         POINTER(thread, indirect ? OFFSET(prober, thread_state, cframe) : OFFSET(prober, thread_state, current_frame), &frames[0],
                 "PyThreadState.current_frame"),
+        POINTER(thread, OFFSET(prober, thread_state, next), next, "PyThreadState.next"),
     };
     if (!READ(prober, pieces))
         return false;
@@ -328,9 +336,8 @@ static bool probe_stack(struct prober *prober, uint64_t interpreter, uint64_t pr
     uint64_t frames[NEWEST_FRAMES] = {0, 0};
     (void)interpreter;
     (void)previous;
-    if (!read_pointer(prober, thread, OFFSET(prober, thread_state, next), next, "PyThreadState.next"))
-        return false;
-    if (newest_frames(prober, thread, frames))
+    *next = 0;
+    if (newest_frames(prober, thread, frames, next))
         for (int i = 0; i < NEWEST_FRAMES && !has_passed(prober); i++)
             probe_frames(prober, frames[i]);
     if (!has_passed(prober))
@@ -544,7 +551,8 @@ static void probe_sys(struct prober *prober)
     prober->probe = PROBE_SYS;
     for (int i = 0; i < MAX_INTERPRETERS && interpreter != 0 && !has_passed(prober); i++, interpreter = next) {
         probe_sys_of(prober, interpreter);
-        if (target_try_read(prober->target, interpreter + (uint64_t)OFFSET(prober, interpreter, next), &next, 8) != SPPROF_READ_OK)
+        if (has_passed(prober) ||
+            target_try_read(prober->target, interpreter + (uint64_t)OFFSET(prober, interpreter, next), &next, 8) != SPPROF_READ_OK)
             break;
     }
     if (prober->probes->finalizing && !has_passed(prober)) {

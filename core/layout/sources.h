@@ -15,7 +15,6 @@ struct sources {
     struct dwarf_offsets *dwarf;               /* owned; NULL: none, or not read yet */
     bool dwarf_first;                          /* the debug offsets, or the table, were found wrong */
     uint32_t version;   /* PY_VERSION_HEX, where there are debug offsets */
-    uint64_t code_type; /* where PyCode_Type stands; 0: not known */
 };
 
 void sources_release(struct sources *sources);
