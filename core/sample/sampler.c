@@ -8,8 +8,8 @@
 #include "target/budget.h"
 #include "sample/clock.h"
 #include "sample/holds.h"
-#include "sample/scheduling.h"
 #include "sample/tally.h"
+#include "target/scheduling.h"
 #include "target/target.h"
 #include "walk/session.h"
 
@@ -91,7 +91,7 @@ static struct spprof_error *forget_codes(struct spprof_sampler *sampler)
 
 static bool stops(const struct spprof_sampler *sampler)
 {
-    return sampler->options.stop && sampler->target->ops->hold != NULL;
+    return sampler->options.stop && sampler->target->ops->stop_some != NULL;
 }
 
 /* A list that cannot be read is that of an interpreter which begins or ends: it is tried again. */
@@ -215,19 +215,24 @@ static bool begin_look(struct spprof_sampler *sampler, bool still)
     return !sampler->over;
 }
 
-/* Whether a thread that was to be stopped has been, and ran then, if that matters. */
-static bool stands(const struct spprof_sampler *sampler, struct sampled_thread *thread)
+/* Whether a thread that stands counts at this moment. */
+static bool counts_standing(const struct spprof_sampler *sampler, struct sampled_thread *thread)
 {
-    const struct spprof_target_ops *ops = sampler->target->ops;
-    if (!thread->stops || thread->tid == 0)
-        return thread->stops;
-    if (!ops->holds(sampler->target, thread->tid))
-        return false;
     /* All of this is time in which it stands: the registers, by which it is known whether it waited, cost more than most of its frames. */
     bool any = sampler->options.idle || sampler->options.gil;
-    bool waited = !any && !thread->runs && ops->waited(sampler->target, thread->tid);
+    bool waited = !any && !thread->runs && sampler->target->ops->waited(sampler->target, thread->tid);
     thread->waits = waited ? activity_use(&thread->activity).turns : 0;
     return !waited;
+}
+
+/* Whether a thread is to be looked at. Of those that were to be stopped, one that has not in time is read while it runs. */
+static bool is_to_look_at(const struct spprof_sampler *sampler, struct sampled_thread *thread, bool *still)
+{
+    if (!stops(sampler) || !thread->stops || thread->tid == 0)
+        return !stops(sampler) || thread->stops;
+    enum spprof_standing standing = sampler->target->ops->stands(sampler->target, thread->tid);
+    *still = standing == SPPROF_STANDS;
+    return standing != SPPROF_HAS_ENDED && (!*still || counts_standing(sampler, thread));
 }
 
 static void take_samples(struct spprof_sampler *sampler, bool still)
@@ -235,8 +240,9 @@ static void take_samples(struct spprof_sampler *sampler, bool still)
     uint64_t now = sampler->now;
     for (size_t i = 0; i < sampler->roster.count; i++) {
         struct sampled_thread *thread = sampler->roster.threads[i];
-        if ((!stops(sampler) || stands(sampler, thread)) && thread->born_by <= now && counts_now(sampler, thread, now, still))
-            sample(sampler, thread, still);
+        bool stands = still;
+        if (is_to_look_at(sampler, thread, &stands) && thread->born_by <= now && counts_now(sampler, thread, now, stands))
+            sample(sampler, thread, stands);
     }
 }
 
@@ -453,20 +459,18 @@ static void keep_apart(const struct roster *roster)
     scheduling_avoid(&used);
 }
 
-/* How many threads are stopped by the next stop; all of them where one of those is not known to the kernel by its id. */
-static size_t choose(struct spprof_sampler *sampler)
+/* Which threads are stopped by the next stop. *all: all of them, where one of those is not known to the kernel by its id. */
+static size_t choose(struct spprof_sampler *sampler, bool *all)
 {
     const struct roster *roster = &sampler->roster;
     size_t count = 0;
-    bool all = false;
     for (size_t i = 0; i < roster->count; i++) {
         struct sampled_thread *thread = roster->threads[i];
         thread->stops = is_to_stop(sampler, thread);
-        all = all || (thread->stops && thread->tid == 0);
+        *all = *all || (thread->stops && thread->tid == 0);
         if (thread->stops)
             sampler->stopping[count++] = thread->tid;
     }
-    sampler->target->ops->choose(sampler->target, all ? NULL : sampler->stopping, count);
     return count;
 }
 
@@ -481,9 +485,17 @@ static struct spprof_error *look_at_stopped(struct spprof_sampler *sampler)
         sampler->stopping_capacity = sampler->roster.count;
     }
     keep_apart(&sampler->roster); /* which takes its time: by what was known at the look before */
-    if (choose(sampler) == 0)
+    bool all = false;
+    size_t count = choose(sampler, &all);
+    if (count == 0)
         return NULL;
-    TRY(target->ops->stop(target));
+    struct spprof_error *error = target->ops->stop_some(target, all ? NULL : sampler->stopping, count);
+    if (error != NULL && error->kind == SPPROF_ERROR_NOT_FOUND) { /* it has just ended */
+        spprof_error_free(error);
+        sampler->over = true;
+        return NULL;
+    }
+    TRY(error);
     take_samples(sampler, true);
     target->ops->resume(target);
     count_samples(sampler);
@@ -503,14 +515,6 @@ static struct spprof_error *tick(struct spprof_sampler *sampler)
     return settle(sampler, false);
 }
 
-static void wait(struct spprof_sampler *sampler, uint64_t until)
-{
-    if (stops(sampler))
-        sampler->target->ops->rest(sampler->target, sampler->ticks.due < until ? sampler->ticks.due : until);
-    else
-        ticks_wait(&sampler->ticks, until);
-}
-
 struct spprof_error *spprof_sampler_run(struct spprof_sampler *sampler, volatile int *ended,
                                         void (*progress)(void *context, const struct spprof_sample_progress *progress), void *context)
 {
@@ -520,12 +524,10 @@ struct spprof_error *spprof_sampler_run(struct spprof_sampler *sampler, volatile
     if (sampler->began == 0)
         sampler->began = sampler->now;
     scheduling_take_short_turns();
-    if (stops(sampler))
-        TRY(sampler->target->ops->hold(sampler->target));
     while (*ended == 0 && !sampler->over && !is_time_over(sampler)) {
         tell(sampler, progress, context);
         if (sampler->now < sampler->ticks.due) {
-            wait(sampler, sampler->now + PROGRESS_NS);
+            ticks_wait(&sampler->ticks, sampler->now + PROGRESS_NS);
             sampler->now = clock_now();
             continue;
         }

@@ -83,6 +83,7 @@ static void process_read_many(struct spprof_target *target, struct spprof_range 
 {
     struct process *process = (struct process *)target;
     size_t done = 0;
+    process_guard_is_alive(process->guard);
     while (done < count) {
         bool single = count - done == 1;
         if (process->memory >= 0 && (single || process->readv_refused)) {
@@ -119,7 +120,9 @@ static struct spprof_error *process_regions(struct spprof_target *target, const 
 static void process_close(struct spprof_target *target)
 {
     struct process *process = (struct process *)target;
-    process_hold_end(process);
+    if (!process_stop_end(process))
+        return;
+    process_guard_free(process->guard);
     spprof_problems_free(&target->problems); /* of that end: nobody hears of them any more */
     if (process->directory >= 0)
         close(process->directory);
@@ -142,11 +145,9 @@ static const struct spprof_target_ops process_ops = {
     .open_file = process_open_file,
     .stop = process_stop,
     .resume = process_resume,
-    .hold = process_hold,
-    .choose = process_choose,
-    .holds = process_holds,
+    .stop_some = process_stop_some,
+    .stands = process_stands,
     .waited = process_waited,
-    .rest = process_rest,
     .close = process_close,
 };
 

@@ -7,14 +7,15 @@
 
 #include "spprof/target.h"
 #include "target/file_user.h"
+#include "target/process_guard.h"
 
 /* A thread as /proc shows it, and as it was stopped. */
 struct process_thread {
     struct spprof_native_thread native;
     char state;         /* of /proc/PID/task/TID/stat, before it was stopped */
     bool seized;        /* by ptrace */
-    bool chosen;        /* of those that are held: it is to stop */
     bool stopped;
+    bool late;          /* it was to stop, and had not when it was let go */
     bool group_stopped; /* by job control: it must not run when it is let go */
     int pending_signal; /* that arrived with the stop, to be delivered at the release */
 };
@@ -37,10 +38,11 @@ struct process {
     size_t region_count;
     struct process_threads threads; /* of the last stop */
     bool threads_known;
-    bool holds;          /* threads stay seized between stops */
-    bool chooses;        /* only those that are chosen stop */
     bool is_child;       /* of ours: how it ends is not to be taken from those who wait for it */
     uint64_t stop_began; /* CLOCK_MONOTONIC, ns */
+    bool one_of_many;    /* the stop is a look of many: who is late is let go later, and not told of */
+    struct process *next_late;   /* of those with threads that are late */
+    struct process_guard *guard; /* NULL: nothing was stopped yet */
 };
 
 /* process_files.c */
@@ -78,22 +80,16 @@ char process_thread_state(const struct process *process, int64_t tid);
 bool process_is_frozen(const struct process *process);
 struct spprof_error *process_threads(struct spprof_target *target, struct spprof_native_threads *threads);
 
+/* Adds those of the process that are not in the list yet. */
+struct spprof_error *process_add_threads(const struct process *process, struct process_threads *threads, const int64_t *tids, size_t count);
+
 /* process_stop.c */
 struct spprof_error *process_stop(struct spprof_target *target);
-void process_resume(struct spprof_target *target);
+struct spprof_error *process_stop_some(struct spprof_target *target, const int64_t *tids, size_t count);
+enum spprof_standing process_stands(struct spprof_target *target, int64_t tid);
 bool process_waited(struct spprof_target *target, int64_t tid);
-/* Whether there is nothing left to wait for: the thread stands, has ended, or was never to stand. */
-bool process_settle(const struct process *process, struct process_thread *thread);
-struct spprof_error *process_seize_all(const struct process *process, struct process_threads *threads);
-
-/* process_hold.c */
-struct spprof_error *process_hold(struct spprof_target *target);
-bool process_holds(struct spprof_target *target, int64_t tid);
-void process_choose(struct spprof_target *target, const int64_t *tids, size_t count);
-void process_rest(struct spprof_target *target, uint64_t until);
-/* Makes the list of threads that are seized complete again. */
-struct spprof_error *process_hold_new(struct process *process);
-void process_let_run(struct process_thread *thread);
-void process_hold_end(struct process *process);
+void process_resume(struct spprof_target *target);
+/* Lets go of all threads, and waits for those that are late, but not long. False: some have not stopped yet; the process is to be kept for them. */
+bool process_stop_end(struct process *process);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 #include "target/held.h"
@@ -145,6 +146,35 @@ struct process_thread *process_find_thread(const struct process_threads *threads
     return find(threads, threads->count, tid);
 }
 
+static bool has_thread(const struct process *process, int64_t tid)
+{
+    char name[64];
+    snprintf(name, sizeof name, "task/%" PRId64, tid);
+    return faccessat(process->directory, name, F_OK, 0) == 0;
+}
+
+static void sort(struct process_threads *threads)
+{
+    if (threads->count > 0)
+        qsort(threads->items, threads->count, sizeof *threads->items, by_tid);
+}
+
+/* An id that was noted before may have come to mean a thread of another process since. */
+struct spprof_error *process_add_threads(const struct process *process, struct process_threads *threads, const int64_t *tids, size_t count)
+{
+    struct process_thread *added;
+    size_t before = threads->count, kept = 0;
+    for (size_t i = 0; i < count; i++)
+        if (find(threads, before, tids[i]) == NULL && has_thread(process, tids[i]))
+            TRY(append(threads, tids[i], &added));
+    sort(threads);
+    for (size_t i = 0; i < threads->count; i++)
+        if (kept == 0 || threads->items[kept - 1].native.tid != threads->items[i].native.tid)
+            threads->items[kept++] = threads->items[i];
+    threads->count = kept;
+    return NULL;
+}
+
 static struct spprof_error *gone(const struct process *process)
 {
     return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "process %" PRId64 " ended while it was being read", process->target.pid);
@@ -167,7 +197,7 @@ struct spprof_error *process_list_threads(struct process *process, struct proces
     }
     if (threads->count == 0)
         return gone(process);
-    qsort(threads->items, threads->count, sizeof *threads->items, by_tid);
+    sort(threads);
     return NULL;
 }
 

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -212,6 +213,90 @@ print(len(ticks))
 """)
     done = spprof.run("sample", "--stop", "-q", "-r", "500", "--", python, path)
     assert done.returncode == 0 and int(done.stdout.split()[0]) > 50
+
+
+SHORT_THREADS = """
+import _thread, time
+def short(): pass
+print("ready", flush=True)
+while True:
+    for _ in range(100): _thread.start_new_thread(short, ())
+    time.sleep(0)
+"""
+
+
+@pytest.mark.parametrize("options", [[], ["--idle"]])
+def test_threads_that_end_all_the_time(sample, script, python, options):
+    """One that is just ending cannot be stopped; it is passed over, and nothing else is lost."""
+    with subprocess.Popen([python, script(SHORT_THREADS)], stdout=subprocess.PIPE) as process:
+        try:
+            process.stdout.readline()
+            for _ in range(4):
+                sampled = sample("-d", "0.5", "-r", "2000", "--stop", *options, process.pid)
+                assert sampled.stats["captured"] > 0 and "<module>" in sampled.text
+        finally:
+            process.kill()
+
+
+BEATING = """
+import signal, sys, threading, time
+def down(n):
+    if n: down(n - 1)
+    else: threading.Event().wait()
+for _ in range(int(sys.argv[2])): threading.Thread(target=down, args=(50,), daemon=True).start()
+beats = open(sys.argv[1], "ab", 0)
+signal.signal(signal.SIGALRM, lambda *_: beats.write(b"."))
+signal.setitimer(signal.ITIMER_REAL, 0.005, 0.005)
+while True: time.sleep(0.01)
+"""
+
+
+@pytest.fixture
+def beating(script, python, tmp_path):
+    """beating(threads): a process that gets signals all the time, and a function that waits until it has served some."""
+    processes, path = [], tmp_path / "beats"
+    path.touch()
+
+    def wait_for_beats():
+        before = path.stat().st_size
+        wait_for(lambda: path.stat().st_size > before + 5, "the process to go on", timeout=20)
+
+    def begin(threads=0):
+        processes.append(subprocess.Popen([python, script(BEATING), path, str(threads)]))
+        wait_for_beats()
+        return processes[0], wait_for_beats
+    yield begin
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def state_of(pid):
+    return Path("/proc/%s/stat" % pid).read_text().rpartition(")")[2].split()[0]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTSTP, signal.SIGSTOP])
+def test_suspended_while_it_samples(spprof, beating, tmp_path, number):
+    """A sampler that does not run holds nobody: not where signals come, nor in the middle of a look."""
+    process, wait_for_beats = beating(100)
+    arguments = ["sample", "-q", "--stop", "--idle", "-r", "500", "-d", "600", "-o", tmp_path / "p.folded", process.pid]
+    sampler = subprocess.Popen([spprof.path, *map(str, arguments)])
+    try:
+        time.sleep(0.5)
+        for _ in range(15):
+            sampler.send_signal(number)
+            wait_for_beats()
+            wait_for(lambda: state_of(sampler.pid) == "T", "the sampler to be stopped", timeout=20)
+            wait_for_beats()
+            assert "t" not in {state_of(tid) for tid in os.listdir("/proc/%d/task" % process.pid)}
+            sampler.send_signal(signal.SIGCONT)
+            time.sleep(0.01)
+        sampler.terminate()
+        assert sampler.wait(timeout=60) == 0
+    finally:
+        sampler.kill()
+        sampler.wait()
+    assert "down" in (tmp_path / "p.folded").read_text()
 
 
 def test_the_process_ends_while_it_is_sampled(spprof, script, python):

@@ -100,6 +100,7 @@ struct spprof_modules {
     size_t count;
 };
 
+enum spprof_standing { SPPROF_HAS_ENDED, SPPROF_STILL_RUNS, SPPROF_STANDS };
 enum spprof_architecture { SPPROF_ARCHITECTURE_UNKNOWN, SPPROF_X86_64, SPPROF_AARCH64 };
 enum spprof_target_kind { SPPROF_TARGET_PROCESS, SPPROF_TARGET_CORE };
 
@@ -130,19 +131,18 @@ struct spprof_target_ops {
     /* Stops every thread together, lets them go again. Only a live process has these. */
     struct spprof_error *(*stop)(struct spprof_target *target);
     void (*resume)(struct spprof_target *target);
-    /* For many stops in a row: from now on threads stay seized between them, and rest must be called in the time between. */
-    struct spprof_error *(*hold)(struct spprof_target *target);
-    /* Which of the threads that are held stop() stops, by their ids; NULL: all of them, as before the first call. */
-    void (*choose)(struct spprof_target *target, const int64_t *tids, size_t count);
-    /* Whether a thread is held; it has ended, else. */
-    bool (*holds)(struct spprof_target *target, int64_t tid);
     /*
-     * Whether a thread that is held waited in a system call when it was stopped (told on x86-64 only). It wakes up to be stopped, and seems to
+     * For many stops in a row: stops these threads together (tids NULL: all of them). One that does not stop soon is left running, and one that
+     * has ended is passed over. Nothing is held between resume() and the next stop.
+     */
+    struct spprof_error *(*stop_some)(struct spprof_target *target, const int64_t *tids, size_t count);
+    /* What has become of a thread that was to be stopped. */
+    enum spprof_standing (*stands)(struct spprof_target *target, int64_t tid);
+    /*
+     * Whether a thread that stands waited in a system call when it was stopped (told on x86-64 only). It wakes up to be stopped, and seems to
      * run until it waits again.
      */
     bool (*waited)(struct spprof_target *target, int64_t tid);
-    /* Waits until a moment (CLOCK_MONOTONIC, ns), or a signal to the caller, and lets the threads have the signals that come for them. */
-    void (*rest)(struct spprof_target *target, uint64_t until);
     /* Releases the private data and the target itself; spprof_target_close has freed executable and problems before. */
     void (*close)(struct spprof_target *target);
 };

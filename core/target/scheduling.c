@@ -1,4 +1,4 @@
-#include "sample/scheduling.h"
+#include "target/scheduling.h"
 
 #include <stdint.h>
 #include <sys/syscall.h>
@@ -22,6 +22,21 @@ void scheduling_take_short_turns(void)
         return;
     attributes.runtime = SLICE_NS;
     syscall(SYS_sched_setattr, 0, &attributes, 0);
+}
+
+static _Thread_local struct attributes in_turn;
+
+bool scheduling_go_first(void)
+{
+    struct attributes first = {.size = sizeof first, .policy = SCHED_FIFO, .priority = 1};
+    in_turn = (struct attributes){.size = sizeof in_turn};
+    return syscall(SYS_sched_getattr, 0, &in_turn, sizeof in_turn, 0) == 0 && in_turn.policy == SCHED_OTHER &&
+           syscall(SYS_sched_setattr, 0, &first, 0) == 0;
+}
+
+void scheduling_go_in_turn(void)
+{
+    syscall(SYS_sched_setattr, 0, &in_turn, 0);
 }
 
 void scheduling_avoid(const cpu_set_t *used)
