@@ -7,7 +7,7 @@
 
 #include "spprof/error.h"
 
-/* Starts argv (ended by NULL, looked up in PATH); it shares the terminal. Errors: it cannot be started. */
+/* Starts argv (ended by NULL, looked up in PATH); it shares the terminal. Signals are passed on to it until its end. Errors: it cannot be started. */
 struct spprof_error *child_start(char **argv, pid_t *pid);
 
 /* Whether it has ended; then *status is its exit code, 128 + N where signal N ended it. */

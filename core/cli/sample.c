@@ -1,9 +1,7 @@
 #include <inttypes.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
@@ -13,6 +11,8 @@
 #include "operand.h"
 #include "options/number.h"
 #include "options/profile_output.h"
+#include "progress.h"
+#include "signals.h"
 #include "spprof/sample.h"
 #include "terminal.h"
 #include "verb.h"
@@ -27,38 +27,18 @@ struct sampling {
     struct spprof_target *target;
     struct spprof_sampler *sampler;
     char *command; /* owned; what is sampled, for the profile */
+    struct profile_output output;
+    struct progress progress;
+    bool left; /* the time was over, and nothing else ended the sampling */
 };
-
-static volatile int ended;
-
-static void end(int signal)
-{
-    (void)signal;
-    ended = 1;
-}
-
-/* Ctrl-C, and a polite kill, end the sampling, and what was collected is shown; a second one ends spprof. */
-static void catch_signals(void)
-{
-    struct sigaction action = {.sa_handler = end, .sa_flags = (int)SA_RESETHAND};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
 
 static void show_progress(void *context, const struct spprof_sample_progress *progress)
 {
     const struct sampling *sampling = context;
-    if (sampling->options->quiet || !isatty(STDERR_FILENO))
-        return;
-    fprintf(stderr, "\r\033[K%.1f s  %" PRIu64 " samples  %" PRIu64 " dropped  %" PRIu32 " thread%s  (Ctrl-C ends)", progress->elapsed_s,
-            progress->samples, progress->dropped, progress->threads, progress->threads == 1 ? "" : "s");
-    fflush(stderr);
-}
-
-static void clear_progress(const struct sampling *sampling)
-{
-    if (!sampling->options->quiet && isatty(STDERR_FILENO))
-        fputs("\r\033[K", stderr);
+    char line[160];
+    snprintf(line, sizeof line, "%.1f s  %" PRIu64 " samples  %" PRIu64 " dropped  %" PRIu32 " thread%s  (Ctrl-C ends)", progress->elapsed_s,
+             progress->samples, progress->dropped, progress->threads, progress->threads == 1 ? "" : "s");
+    progress_show(&sampling->progress, line);
 }
 
 static void pause_briefly(void)
@@ -117,7 +97,7 @@ static struct spprof_error *attach_soon(struct sampling *sampling, double second
             return spprof_error_new(SPPROF_ERROR_NOT_PYTHON, "'%s' has ended, and no Python interpreter was found in it while it ran",
                                     sampling->options->operands[0]);
         }
-        if (error == NULL || error->kind == SPPROF_ERROR_PERMISSION || ended || has_ended(sampling) || (seconds > 0 && seconds_now() > until))
+        if (error == NULL || error->kind == SPPROF_ERROR_PERMISSION || signals_ended || has_ended(sampling) || (seconds > 0 && seconds_now() > until))
             return error;
         spprof_error_free(error);
         pause_briefly();
@@ -128,8 +108,8 @@ static struct spprof_error *attach_soon(struct sampling *sampling, double second
 static struct spprof_error *run_on(struct sampling *sampling)
 {
     for (;;) {
-        struct spprof_error *error = spprof_sampler_run(sampling->sampler, &ended, show_progress, sampling);
-        if (error != NULL || ended || !spprof_sampler_is_over(sampling->sampler) || has_ended(sampling))
+        struct spprof_error *error = spprof_sampler_run(sampling->sampler, &signals_ended, show_progress, sampling);
+        if (error != NULL || signals_ended || !spprof_sampler_is_over(sampling->sampler) || has_ended(sampling))
             return error;
         spprof_target_close(sampling->target);
         sampling->target = NULL;
@@ -139,12 +119,6 @@ static struct spprof_error *run_on(struct sampling *sampling)
             return NULL;
         }
     }
-}
-
-static unsigned terminal_width(void)
-{
-    struct winsize size;
-    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;
 }
 
 static char *joined(char **words, int count)
@@ -181,25 +155,40 @@ static char *command_of(int64_t pid)
     return text;
 }
 
-static enum exit_status write_profile(struct sampling *sampling)
+/* A table stays away from what a command writes, and from statistics that are to be read by a program. */
+static struct profile_streams streams_of(const struct sampling *sampling)
 {
     const struct options *options = sampling->options;
+    bool apart = sampling->child != 0 || (options->stats != NULL && strcmp(options->stats, "-") == 0);
+    bool asked = options->output != NULL && !profile_output_has_file(options);
+    int fd = apart && !asked ? STDERR_FILENO : STDOUT_FILENO;
+    return (struct profile_streams){.standard = stdout,
+                                    .table = apart ? stderr : stdout,
+                                    .color = terminal_wants_color_on(options->color, fd),
+                                    .width = terminal_width(fd)};
+}
+
+/* failed: something ended the sampling that should not have; where there is nothing yet, there is nothing to write. */
+static enum exit_status write_profile(struct sampling *sampling, bool failed)
+{
+    const struct options *options = sampling->options;
+    const struct profile_streams streams = streams_of(sampling);
     struct spprof_profile *profile;
     struct spprof_error *error = spprof_sampler_finish(sampling->sampler, &profile);
+    enum exit_status status = failed ? STATUS_UNREADABLE : STATUS_DONE;
     if (error == NULL)
         profile->command = sampling->command;
     sampling->command = NULL;
-    if (error == NULL)
-        error = profile_output_write(options, profile, stdout, terminal_wants_color(options->color), terminal_width());
-    if (error == NULL && options->output != NULL && !options->quiet)
-        message("%" PRIu64 " samples written to '%s'", profile->samples, options->output);
+    if (error == NULL && (!failed || profile->samples > 0)) {
+        error = profile_output_write(&sampling->output, profile, &streams);
+        status = failed ? STATUS_PARTIAL : STATUS_DONE;
+        if (error == NULL && profile_output_has_file(options) && !options->quiet)
+            message("%" PRIu64 " samples written to '%s'", profile->samples, options->output);
+    }
     fflush(stdout);
-    bool partial = error == NULL && profile->problems.count > 0;
-    for (size_t i = 0; partial && options->output != NULL && !options->quiet && i < profile->problems.count; i++)
-        message("%s", profile->problems.texts[i]);
     spprof_profile_free(profile);
     if (error == NULL)
-        return partial ? STATUS_PARTIAL : STATUS_DONE;
+        return status;
     complain_error(error);
     return STATUS_UNREADABLE;
 }
@@ -207,17 +196,20 @@ static enum exit_status write_profile(struct sampling *sampling)
 static enum exit_status sample(struct sampling *sampling)
 {
     const struct options *options = sampling->options;
+    enum exit_status status = STATUS_UNREADABLE;
     sampling->command = sampling->child != 0 ? joined(options->operands, options->operand_count) : command_of(sampling->pid);
-    catch_signals();
+    sampling->progress.fd = -1;
     prctl(PR_SET_TIMERSLACK, 1UL);
     struct spprof_error *error = sampling->child != 0 ? attach_soon(sampling, 0) : attach(sampling);
-    if (error == NULL)
+    if (error == NULL) {
+        if (sampling->child == 0 && !options->quiet) /* a command has the terminal for itself */
+            progress_open(&sampling->progress);
         error = run_on(sampling);
-    clear_progress(sampling);
-    enum exit_status status = STATUS_UNREADABLE;
-    if (error == NULL)
-        status = write_profile(sampling);
-    else
+        progress_close(&sampling->progress);
+        sampling->left = error == NULL && !signals_ended && !spprof_sampler_is_over(sampling->sampler);
+        status = write_profile(sampling, error != NULL);
+    }
+    if (error != NULL)
         complain_error(error);
     free(sampling->command);
     spprof_sampler_free(sampling->sampler);
@@ -234,11 +226,17 @@ static enum exit_status sample_command(struct sampling *sampling)
     }
     sampling->pid = sampling->child;
     enum exit_status status = sample(sampling);
+    if (sampling->left && !has_ended(sampling)) {
+        if (!sampling->options->quiet)
+            message("the time is over; '%s' runs on as process %d", sampling->options->operands[0], (int)sampling->child);
+        return status;
+    }
     int code = child_wait(sampling->child);
-    return code != 0 || status == STATUS_PARTIAL ? (enum exit_status)code : status;
+    return code != 0 ? (enum exit_status)code : status;
 }
 
-static enum exit_status sample_process(const struct verb *verb, struct sampling *sampling)
+/* Whether the operands name a process; else what is wrong has been said. */
+static enum exit_status find_process(const struct verb *verb, struct sampling *sampling)
 {
     const struct options *options = sampling->options;
     if (options->operand_count != 1 || !number_is_digits(options->operands[0])) {
@@ -250,24 +248,38 @@ static enum exit_status sample_process(const struct verb *verb, struct sampling 
         message("there is no process %s; 'ps -ef' lists the processes", options->operands[0]);
         return STATUS_UNREADABLE;
     }
-    return sample(sampling);
+    return STATUS_DONE;
+}
+
+static enum exit_status open_output(const struct verb *verb, struct sampling *sampling)
+{
+    struct spprof_error *error = profile_output_open(sampling->options, &sampling->output);
+    if (error == NULL)
+        return STATUS_DONE;
+    if (error->kind == SPPROF_ERROR_USAGE) {
+        complain_usage_error(verb, error);
+        return STATUS_USAGE;
+    }
+    complain_error(error);
+    return STATUS_UNREADABLE;
 }
 
 static enum exit_status run(const struct verb *verb, const struct options *options)
 {
     struct options settled = *options;
     struct sampling sampling = {.options = &settled};
-    enum spprof_profile_format format;
-    struct spprof_error *error = profile_output_check(options, &format);
-    if (error != NULL) {
-        complain_usage(verb, "%s", error->message);
-        spprof_error_free(error);
-        return STATUS_USAGE;
-    }
     bool command = options->command && options->operand_count > 0;
     if (settled.duration_s == 0 && !command)
         settled.duration_s = DEFAULT_SECONDS;
-    return command ? sample_command(&sampling) : sample_process(verb, &sampling);
+    enum exit_status status = command ? STATUS_DONE : find_process(verb, &sampling);
+    if (status == STATUS_DONE)
+        status = open_output(verb, &sampling);
+    if (status != STATUS_DONE)
+        return status;
+    signals_catch(command);
+    status = command ? sample_command(&sampling) : sample(&sampling);
+    profile_output_close(&sampling.output);
+    return status;
 }
 
 const struct verb verb_sample = {
@@ -278,7 +290,7 @@ const struct verb verb_sample = {
     .help = "Looks at a process again and again while it runs, and tells where its time goes: by function, as a flame graph, or for\n"
             "other tools. The process is not stopped unless --stop is given, and never changed. Only threads that run are counted.\n"
             "Every sample that could not be taken is counted by its reason. Ctrl-C ends early, with the result.\n"
-            "A command ends with its own exit status.\n",
+            "A command ends with its own exit status; it gets the SIGTERM or SIGHUP that ends spprof, and the table goes to standard error.\n",
     .examples = "  spprof sample 1234                      ten seconds, a table\n"
                 "  spprof sample -d 1m -o out.html 1234    a flame graph for a browser\n"
                 "  spprof sample -r 1000 -- python3 job.py from its first line to its end\n"

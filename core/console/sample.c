@@ -108,14 +108,14 @@ static void tell_problems(FILE *stream, const struct spprof_problems *problems)
     }
 }
 
-static struct spprof_error *write_profile(struct sampling *sampling, const struct options *options, FILE *stream)
+static struct spprof_error *write_profile(struct sampling *sampling, const struct options *options, struct profile_output *output, FILE *stream)
 {
     struct spprof_console *console = sampling->console;
     struct spprof_profile *profile;
     TRY(spprof_sampler_finish(sampling->sampler, &profile));
-    bool color = console_report_options(console, options).color;
-    struct spprof_error *error = profile_output_write(options, profile, stream, color, 0);
-    if (error == NULL && options->output != NULL) {
+    const struct profile_streams streams = {.standard = stream, .table = stream, .color = console_report_options(console, options).color};
+    struct spprof_error *error = profile_output_write(output, profile, &streams);
+    if (error == NULL && profile_output_has_file(options)) {
         fprintf(stream, "%llu samples written to ", (unsigned long long)profile->samples);
         spprof_write_escaped(stream, options->output, strlen(options->output));
         fputc('\n', stream);
@@ -131,14 +131,20 @@ static struct spprof_error *sample(struct sampling *sampling, const struct optio
     struct spprof_sample_options wanted = options_sample(options);
     struct spprof_target *own = NULL;
     struct spprof_run run = {.end = SPPROF_RUN_DONE};
-    TRY(console->ops->run_begin(console->debugger));
-    struct spprof_error *error = console->inferior.local && !options->stop ? sample_running(sampling, &wanted, &own, &run)
-                                                                           : sample_stopped(sampling, &wanted, &run);
+    struct profile_output output;
+    TRY(profile_output_open(options, &output));
+    struct spprof_error *error = console->ops->run_begin(console->debugger);
+    if (error != NULL) {
+        profile_output_close(&output);
+        return error;
+    }
+    error = console->inferior.local && !options->stop ? sample_running(sampling, &wanted, &own, &run) : sample_stopped(sampling, &wanted, &run);
     console->ops->run_end(console->debugger);
     if (error == NULL) {
         tell_end(stream, &run);
-        error = write_profile(sampling, options, stream);
+        error = write_profile(sampling, options, &output, stream);
     }
+    profile_output_close(&output);
     spprof_sampler_free(sampling->sampler);
     spprof_target_close(own);
     return error;

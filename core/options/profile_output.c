@@ -1,7 +1,10 @@
 #include "options/profile_output.h"
 
-#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cleanup.h"
 
@@ -16,17 +19,29 @@ struct spprof_sample_options options_sample(const struct options *options)
     };
 }
 
+static bool is_standard(const char *path)
+{
+    return path != NULL && strcmp(path, "-") == 0;
+}
+
+bool profile_output_has_file(const struct options *options)
+{
+    return options->output != NULL && !is_standard(options->output);
+}
+
 struct spprof_error *profile_output_check(const struct options *options, enum spprof_profile_format *format)
 {
     static const char formats[] = "table, collapsed, speedscope, html, pprof, gecko";
     *format = SPPROF_FORMAT_TABLE;
     if (options->stop && options->no_stop)
         return spprof_error_new(SPPROF_ERROR_USAGE, "--stop and --no-stop exclude each other");
+    if (is_standard(options->output) && is_standard(options->stats))
+        return spprof_error_new(SPPROF_ERROR_USAGE, "only one of --output and --json-stats can be '-', which is standard output");
     if (options->format != NULL) {
         *format = spprof_profile_format_by_name(options->format);
         if (*format == SPPROF_FORMATS)
             return spprof_error_new(SPPROF_ERROR_USAGE, "--format takes one of %s, not '%s'", formats, options->format);
-    } else if (options->output != NULL) {
+    } else if (profile_output_has_file(options)) {
         *format = spprof_profile_format_of_file(options->output);
         if (*format == SPPROF_FORMATS)
             return spprof_error_new(SPPROF_ERROR_USAGE,
@@ -37,49 +52,113 @@ struct spprof_error *profile_output_check(const struct options *options, enum sp
     return NULL;
 }
 
-static struct spprof_error *cannot_write(const char *path, int reason)
+struct spprof_error *profile_output_open(const struct options *options, struct profile_output *output)
 {
-    return spprof_error_new(SPPROF_ERROR_UNREADABLE, "cannot write '%s': %s", path, reason != 0 ? strerror(reason) : "the disk took no more");
-}
-
-static struct spprof_error *close_file(FILE *file, const char *path, struct spprof_error *error)
-{
-    bool failed = ferror(file) != 0;
-    errno = 0;
-    failed = fclose(file) != 0 || failed;
-    if (error == NULL && failed)
-        return cannot_write(path, errno);
+    *output = (struct profile_output){.options = options};
+    TRY(profile_output_check(options, &output->format));
+    if (profile_output_has_file(options))
+        TRY(output_file_open(options->output, &output->profile));
+    struct spprof_error *error = NULL;
+    if (options->stats != NULL && !is_standard(options->stats))
+        error = output_file_open(options->stats, &output->stats);
+    if (error != NULL)
+        profile_output_close(output);
     return error;
 }
 
-static struct spprof_error *write_file(const char *path, const struct spprof_profile *profile, enum spprof_profile_format format,
-                                       const struct spprof_profile_report_options *wanted)
+static struct spprof_error *finish(struct output_file **file, struct spprof_error *error)
 {
-    FILE *file = fopen(path, "wbe");
-    if (file == NULL)
-        return cannot_write(path, errno);
-    return close_file(file, path, spprof_report_profile(file, profile, format, wanted));
+    struct output_file *whole = *file;
+    *file = NULL;
+    if (error == NULL)
+        return output_file_finish(whole);
+    output_file_discard(whole);
+    return error;
 }
 
-static struct spprof_error *write_stats(const char *path, const struct spprof_profile *profile)
+static struct spprof_error *write_stats(struct profile_output *output, const struct spprof_profile *profile, FILE *standard)
 {
-    FILE *file = fopen(path, "wbe");
-    if (file == NULL)
-        return cannot_write(path, errno);
-    spprof_report_sample_stats(file, &profile->counts);
-    return close_file(file, path, NULL);
+    if (output->options->stats == NULL)
+        return NULL;
+    spprof_report_sample_stats(output->stats != NULL ? output_file_stream(output->stats) : standard, &profile->counts);
+    return output->stats != NULL ? finish(&output->stats, NULL) : NULL;
 }
 
-struct spprof_error *profile_output_write(const struct options *options, const struct spprof_profile *profile, FILE *terminal, bool color,
-                                          unsigned width)
+static FILE *make_elsewhere(const char *folder, const char *end, char path[PATH_MAX])
 {
-    enum spprof_profile_format format;
-    struct spprof_profile_report_options wanted = {.threads = options->threads, .width = width};
-    TRY(profile_output_check(options, &format));
-    if (options->stats != NULL)
-        TRY(write_stats(options->stats, profile));
-    if (options->output != NULL)
-        return write_file(options->output, profile, format, &wanted);
-    wanted.color = color;
-    return spprof_report_profile(terminal, profile, format, &wanted);
+    if (folder == NULL || snprintf(path, PATH_MAX, "%s/spprof-XXXXXX%s", folder, end) >= PATH_MAX)
+        return NULL;
+    int fd = mkostemps(path, (int)strlen(end), O_CLOEXEC);
+    return fd >= 0 ? fdopen(fd, "wb") : NULL;
+}
+
+/* Whether the profile has found another place; path is where. */
+static bool write_elsewhere(const struct profile_output *output, const struct spprof_profile *profile, char path[PATH_MAX])
+{
+    static const char *const ends[SPPROF_FORMATS] = {".table", ".folded", ".speedscope.json", ".html", ".pb.gz", ".gecko.json"};
+    const char *folders[] = {getenv("TMPDIR"), "/tmp", "/var/tmp", "/dev/shm"};
+    const struct spprof_profile_report_options wanted = {.threads = output->options->threads};
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
+        FILE *file = make_elsewhere(folders[i], ends[output->format], path);
+        if (file == NULL)
+            continue;
+        struct spprof_error *error = spprof_report_profile(file, profile, output->format, &wanted);
+        bool failed = ferror(file) != 0 || error != NULL;
+        spprof_error_free(error);
+        if (fclose(file) == 0 && !failed)
+            return true;
+        unlink(path);
+    }
+    return false;
+}
+
+static struct spprof_error *write_to_stream(const struct profile_output *output, const struct spprof_profile *profile,
+                                            enum spprof_profile_format format, const struct profile_streams *streams)
+{
+    const struct spprof_profile_report_options wanted = {
+        .threads = output->options->threads, .width = streams->width, .color = streams->color};
+    FILE *stream = is_standard(output->options->output) ? streams->standard : streams->table;
+    return spprof_report_profile(stream, profile, format, &wanted);
+}
+
+/* What cannot be written where it was to go is not lost. */
+static struct spprof_error *save(const struct profile_output *output, const struct spprof_profile *profile, const struct profile_streams *streams,
+                                 struct spprof_error *error)
+{
+    char path[PATH_MAX];
+    bool saved = write_elsewhere(output, profile, path);
+    struct spprof_error *told = saved ? spprof_error_new(error->kind, "%s. The profile is in '%s' instead", error->message, path)
+                                      : spprof_error_new(error->kind, "%s. The profile is shown as a table instead", error->message);
+    spprof_error_free(error);
+    if (!saved)
+        spprof_error_free(write_to_stream(output, profile, SPPROF_FORMAT_TABLE, streams));
+    return told;
+}
+
+static struct spprof_error *write_profile(struct profile_output *output, const struct spprof_profile *profile,
+                                          const struct profile_streams *streams)
+{
+    const struct spprof_profile_report_options wanted = {.threads = output->options->threads, .width = streams->width};
+    if (output->profile == NULL)
+        return write_to_stream(output, profile, output->format, streams);
+    struct spprof_error *error = spprof_report_profile(output_file_stream(output->profile), profile, output->format, &wanted);
+    error = finish(&output->profile, error);
+    return error != NULL ? save(output, profile, streams, error) : NULL;
+}
+
+struct spprof_error *profile_output_write(struct profile_output *output, const struct spprof_profile *profile, const struct profile_streams *streams)
+{
+    struct spprof_error *error = write_profile(output, profile, streams);
+    struct spprof_error *of_stats = write_stats(output, profile, streams->standard);
+    if (error == NULL)
+        return of_stats;
+    spprof_error_free(of_stats);
+    return error;
+}
+
+void profile_output_close(struct profile_output *output)
+{
+    output_file_discard(output->profile);
+    output_file_discard(output->stats);
+    output->profile = output->stats = NULL;
 }

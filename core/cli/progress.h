@@ -1,0 +1,19 @@
+/* One line on the terminal that is standard error, written again and again. It waits for no terminal: one that takes no more shows an older line. */
+#ifndef SPPROF_CLI_PROGRESS_H
+#define SPPROF_CLI_PROGRESS_H
+
+#include <stdbool.h>
+
+struct progress {
+    int fd;       /* -1: nothing is shown */
+    bool is_ours; /* to be closed, and it does not block */
+};
+
+/* Shows nothing where standard error is no terminal. */
+void progress_open(struct progress *progress);
+void progress_show(const struct progress *progress, const char *line);
+
+/* Takes the line away. */
+void progress_close(struct progress *progress);
+
+#endif
