@@ -100,43 +100,67 @@ static void diagnose_probes(const struct sources *sources, const struct layout *
         diagnose_probe(&probes.results[probe], probe_name(probe), diagnosis);
 }
 
+static void read_debug_offsets(struct sources *sources, struct debug_offsets *offsets, struct spprof_diagnosis *diagnosis)
+{
+    if (!sources->runtime->has_debug_offsets) {
+        diagnosis_add(diagnosis, SPPROF_FINDING_MISSING, "debug offsets", "this runtime has none: Python has them from 3.13 on");
+        return;
+    }
+    struct spprof_error *error = debug_offsets_read(sources->target, sources->runtime->address, offsets);
+    if (error == NULL)
+        sources->debug_offsets = offsets;
+    else
+        add_missing(diagnosis, "debug offsets", error);
+}
+
+/* The table of what was found; where nothing was, of what the target says of itself. NULL: its version is not known. */
+static const struct built_in *choose_table(const struct sources *sources, const struct layout *layout, uint32_t *version, bool *exact)
+{
+    const struct runtime *runtime = sources->runtime;
+    bool free_threaded = runtime->free_threaded;
+    *version = runtime->version;
+    if (sources->debug_offsets != NULL) {
+        *version = sources->debug_offsets->version;
+        free_threaded = sources->debug_offsets->free_threaded;
+    }
+    if (layout != NULL) {
+        *version = layout->version;
+        free_threaded = layout->free_threaded;
+    }
+    return built_in_find(*version, free_threaded, exact);
+}
+
+/* The best that can be put together where no layout was found. */
+static void compose(struct sources *sources, uint32_t version, const struct built_in *table, struct layout *layout,
+                    struct spprof_diagnosis *diagnosis)
+{
+    struct refusal refusal;
+    if (sources_compose(sources, version, table, layout, &refusal))
+        return;
+    diagnosis_add(diagnosis, SPPROF_FINDING_CHECK_FAILED, "debug offsets", "%s", refusal.text);
+    sources->debug_offsets = NULL;
+    sources_compose(sources, version, table, layout, &refusal);
+}
+
 void layout_diagnose(struct spprof_target *target, const struct runtime *runtime, const struct layout *layout,
                      struct spprof_diagnosis *diagnosis)
 {
     CLEANUP(sources_release) struct sources sources = {.target = target, .runtime = runtime};
     struct debug_offsets debug_offsets;
-    if (runtime->has_debug_offsets) {
-        struct spprof_error *error = debug_offsets_read(target, runtime->address, &debug_offsets);
-        if (error == NULL)
-            sources.debug_offsets = &debug_offsets;
-        else
-            add_missing(diagnosis, "debug offsets", error);
-    } else {
-        diagnosis_add(diagnosis, SPPROF_FINDING_MISSING, "debug offsets", "this runtime has none: Python has them from 3.13 on");
-    }
-
-    bool exact;
     struct layout composed;
-    struct refusal refusal;
-    uint32_t version = layout != NULL ? layout->version : sources.debug_offsets != NULL ? sources.debug_offsets->version : runtime->version;
-    bool free_threaded = layout != NULL                  ? layout->free_threaded
-                         : sources.debug_offsets != NULL ? sources.debug_offsets->free_threaded
-                                                         : runtime->free_threaded;
-    const struct built_in *table = built_in_find(version, free_threaded, &exact);
+    uint32_t version;
+    bool exact;
+    read_debug_offsets(&sources, &debug_offsets, diagnosis);
+    const struct built_in *table = choose_table(&sources, layout, &version, &exact);
     if (table == NULL) {
         diagnosis_add(diagnosis, SPPROF_FINDING_MISSING, "built-in table", "the version of this Python is not known, or older than 3.9");
         return;
     }
-    if (layout == NULL) {
-        if (!sources_compose(&sources, version, table, &composed, &refusal)) {
-            diagnosis_add(diagnosis, SPPROF_FINDING_CHECK_FAILED, "debug offsets", "%s", refusal.text);
-            sources.debug_offsets = NULL;
-            sources_compose(&sources, version, table, &composed, &refusal);
-        }
-        layout = &composed;
-    }
-    diagnose_debug_offsets(&sources, layout, diagnosis);
-    diagnose_table(table, exact, layout, diagnosis);
-    diagnose_dwarf(&sources, table, layout, diagnosis);
-    diagnose_probes(&sources, layout, diagnosis);
+    if (layout == NULL)
+        compose(&sources, version, table, &composed, diagnosis);
+    const struct layout *used = layout != NULL ? layout : &composed;
+    diagnose_debug_offsets(&sources, used, diagnosis);
+    diagnose_table(table, exact, used, diagnosis);
+    diagnose_dwarf(&sources, table, used, diagnosis);
+    diagnose_probes(&sources, used, diagnosis);
 }

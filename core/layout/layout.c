@@ -67,7 +67,7 @@ static bool is_likely(const struct trial *trial, bool known)
     return trial->refusal.text[0] == '\0' && led && probes_weigh(&trial->probes) + known > 0;
 }
 
-/* 0: not known. */
+/* Where PyCode_Type stands; 0: not known. */
 static uint64_t find_code_type(struct spprof_target *target, const struct runtime *runtime)
 {
     uint64_t address = 0;
@@ -280,13 +280,13 @@ static struct spprof_error *find_by_tables(struct sources *sources, struct layou
 /* What the debug offsets are compared with. */
 struct witnesses {
     struct disagreement table, dwarf;
-    bool has_table, has_dwarf;
+    bool has_dwarf;
 };
 
 static struct witnesses ask_witnesses(const struct sources *sources, const struct built_in *table, bool exact)
 {
     int32_t known[LAYOUT_FIELD_COUNT];
-    struct witnesses witnesses = {.has_table = exact, .has_dwarf = sources->dwarf != NULL};
+    struct witnesses witnesses = {.has_dwarf = sources->dwarf != NULL};
     built_in_copy(table, known);
     if (exact)
         witnesses.table = sources_compare(sources->debug_offsets->offset, known);

@@ -588,7 +588,8 @@ static bool only_sys_failed(const struct probes *probes)
 
 void probes_make_patiently(struct spprof_target *target, uint64_t runtime, const struct layout *layout, struct probes *probes)
 {
-    int tries = target->kind == SPPROF_TARGET_PROCESS ? PATIENCE : 1, with_sys = PATIENCE_WITH_SYS;
+    /* What cannot be stopped stands still: a core, or a process that a debugger holds. */
+    int tries = target->ops->stop != NULL ? PATIENCE : 1, with_sys = PATIENCE_WITH_SYS;
     do {
         probes_make(target, runtime, layout, probes);
         if (only_sys_failed(probes) && --with_sys == 0)

@@ -36,7 +36,7 @@ struct probes {
 /* Makes every probe, in about 20 reads where the first object that each looks at is as expected. */
 void probes_make(struct spprof_target *target, uint64_t runtime, const struct layout *layout, struct probes *probes);
 
-/* The same up to 300 times for a live process, until none fails: what was read while it ran may have been changing. */
+/* The same up to 300 times for a process that runs, until none fails: what was read while it ran may have been changing. */
 void probes_make_patiently(struct spprof_target *target, uint64_t runtime, const struct layout *layout, struct probes *probes);
 
 /* How many probes passed, less those that failed: each looks at other things. */

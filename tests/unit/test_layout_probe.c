@@ -236,15 +236,22 @@ static void test_entering_the_interpreter(void **state)
     }
 }
 
+static struct spprof_error *never_stop(struct spprof_target *target)
+{
+    (void)target;
+    return spprof_error_new(SPPROF_ERROR_UNREADABLE, "nobody stops for a probe");
+}
+
 static void test_changing_memory_is_read_again(void **state)
 {
     (void)state;
+    static const struct spprof_target_ops running = {.read_many = image_read_many, .stop = never_stop};
     struct image *image = image_of(0x030c01f0, false, false);
     struct layout layout;
-    image->target.kind = SPPROF_TARGET_PROCESS;
+    image->target.ops = &running;
     image->refused = 2;
     assert_null(find(image, 0x030c01f0, false, &layout));
-    image->target.kind = SPPROF_TARGET_CORE;
+    image->target.ops = &image_ops;
     image->refused = 1000;
     assert_refused(image, 0x030c01f0, SPPROF_ERROR_UNSUPPORTED, "interpreters.head");
     free_image(image);
