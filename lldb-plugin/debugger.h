@@ -30,6 +30,8 @@ struct Debugger {
     lldb::SBProcess process;
     std::vector<Module> modules; /* their handles are pointers into it */
     char executable[4096];       /* what lldb_inferior said last */
+    char core[4096];             /* path of the core, of the process with this unique id; "" not found */
+    uint32_t core_process;
     Runs runs;
 
     void select(const lldb::SBDebugger &current);
@@ -44,6 +46,12 @@ struct spprof_error *lldb_inferior(void *debugger, struct spprof_debugger_inferi
 
 /* A number of /proc/PID/status, by scanf's format of its line; 0 where there is no such process, or no /proc. */
 int64_t lldb_status(int64_t pid, const char *format);
+
+/*
+ * core_threads.cpp: what the notes of the core say of its threads, which lldb keeps to itself. False where its file is not found.
+ * threads is owned by the caller.
+ */
+bool lldb_core_threads(Debugger &state, struct spprof_native_threads *threads);
 
 /* memory.cpp */
 

@@ -18,14 +18,3 @@ void signal_name(int signal, char name[SIGNAL_NAME_SIZE])
     else
         snprintf(name, SIGNAL_NAME_SIZE, "signal %d", signal);
 }
-
-const struct spprof_thread *faulting_thread(const struct spprof_snapshot *snapshot)
-{
-    for (size_t i = 0; i < snapshot->interpreter_count; i++) {
-        const struct spprof_interpreter *interpreter = &snapshot->interpreters[i];
-        for (size_t j = 0; j < interpreter->thread_count; j++)
-            if (interpreter->threads[j].signal != 0 && interpreter->threads[j].has_fault_address)
-                return &interpreter->threads[j];
-    }
-    return NULL;
-}

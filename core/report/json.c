@@ -125,9 +125,39 @@ static void write_cost(struct json_writer *json, const struct spprof_snapshot *s
     json_unsigned(json, snapshot->read_bytes);
 }
 
+static void write_build_id(struct json_writer *json, const uint8_t *bytes, size_t size)
+{
+    char text[2 * sizeof((struct spprof_crash *)NULL)->build_id + 1] = "";
+    for (size_t i = 0; i < size; i++)
+        snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+    write_string(json, "build_id", size > 0 ? text : NULL);
+}
+
+static void write_crash(struct json_writer *json, const struct spprof_crash *crash)
+{
+    char name[SIGNAL_NAME_SIZE];
+    json_key(json, "crash");
+    if (crash->signal == 0) {
+        json_null(json);
+        return;
+    }
+    signal_name(crash->signal, name);
+    json_begin(json, '{');
+    write_known(json, "tid", true, crash->tid);
+    write_bytes(json, "os_name", crash->name[0] != '\0' ? crash->name : NULL, strnlen(crash->name, sizeof crash->name));
+    write_bool(json, "known_to_python", crash->known);
+    write_known(json, "signal", true, crash->signal);
+    write_string(json, "signal_name", name);
+    write_address(json, "fault_address", crash->has_fault_address, crash->fault_address);
+    write_address(json, "program_counter", crash->has_program_counter, crash->program_counter);
+    write_bytes(json, "module", crash->module, crash->module != NULL ? strlen(crash->module) : 0);
+    write_address(json, "offset", crash->module != NULL, crash->offset);
+    write_build_id(json, crash->build_id, crash->build_id_size);
+    json_end(json, '}');
+}
+
 static void write_target(struct json_writer *json, const struct spprof_snapshot *snapshot)
 {
-    const struct spprof_thread *faulting = faulting_thread(snapshot);
     bool knows_threads = snapshot->native_thread_count > 0;
     json_key(json, "target");
     json_begin(json, '{');
@@ -136,9 +166,10 @@ static void write_target(struct json_writer *json, const struct spprof_snapshot 
     write_bytes(json, "executable", snapshot->executable, snapshot->executable != NULL ? strlen(snapshot->executable) : 0);
     write_string(json, "architecture", architecture_name(snapshot->architecture));
     write_known(json, "signal", snapshot->signal != 0, snapshot->signal);
-    write_address(json, "fault_address", faulting != NULL, faulting != NULL ? faulting->fault_address : 0);
+    write_address(json, "fault_address", snapshot->crash.has_fault_address, snapshot->crash.fault_address);
     write_known(json, "native_threads", knows_threads, (int64_t)snapshot->native_thread_count);
     write_known(json, "threads_without_python", knows_threads, (int64_t)snapshot->unknown_thread_count);
+    write_crash(json, &snapshot->crash);
     write_cost(json, snapshot);
     json_end(json, '}');
 }

@@ -68,6 +68,29 @@ static void write_python(FILE *stream, const struct spprof_python *python)
             python->finalizing ? ", which is ending" : "");
 }
 
+/* "It died in thread 23247, which Python does not know, at 0x7f31b7c1a134: /srv/lib/fast.so+0x1134" */
+static void write_crash(FILE *stream, const struct spprof_crash *crash)
+{
+    fprintf(stream, "It died in thread %" PRId64, crash->tid);
+    if (crash->name[0] != '\0') {
+        fputs(" (", stream);
+        spprof_write_escaped(stream, crash->name, strnlen(crash->name, sizeof crash->name));
+        putc(')', stream);
+    }
+    if (!crash->known)
+        fputs(", which Python does not know", stream);
+    if (crash->has_program_counter)
+        fprintf(stream, ", at program counter 0x%" PRIx64, crash->program_counter);
+    if (crash->module != NULL) {
+        fputs(": ", stream);
+        spprof_write_escaped(stream, crash->module, strlen(crash->module));
+        fprintf(stream, "+0x%" PRIx64, crash->offset);
+    } else if (crash->has_program_counter) {
+        fputs(", which is in no module", stream);
+    }
+    putc('\n', stream);
+}
+
 static void write_header(const struct text_report *report)
 {
     const struct spprof_snapshot *snapshot = report->snapshot;
@@ -77,11 +100,12 @@ static void write_header(const struct text_report *report)
         write_python(report->stream, spprof_snapshot_python(snapshot, i));
     }
     if (snapshot->signal != 0) {
-        const struct spprof_thread *faulting = faulting_thread(snapshot);
         fputs(", died of ", report->stream);
-        write_signal(report->stream, snapshot->signal, faulting != NULL, faulting != NULL ? faulting->fault_address : 0);
+        write_signal(report->stream, snapshot->signal, snapshot->crash.has_fault_address, snapshot->crash.fault_address);
     }
     putc('\n', report->stream);
+    if (snapshot->crash.signal != 0)
+        write_crash(report->stream, &snapshot->crash);
 }
 
 /* Begins one more state in a heading: " main thread, holding the GIL". */

@@ -11,6 +11,7 @@ enum {
     X86_RAX = 10,
     X86_RDI = 14,
     X86_ORIG_RAX = 15,
+    X86_RIP = 16,
     X86_FS_BASE = 21,
     ARM_X0 = 0,
     ARM_X8 = 8,
@@ -88,6 +89,8 @@ void core_thread_describe(const struct core_notes *notes, size_t index, unsigned
         describe_x86_64(note, thread);
     else if (writer != CORE_BY_EMULATOR)
         describe_aarch64(note, reader, thread);
+    thread->has_program_counter = true;
+    thread->program_counter = register_of(note, machine == EM_X86_64 ? X86_RIP : ARM_PC);
     if (index == 0)
         set_signal(note, core_signal(notes, writer), thread);
 }

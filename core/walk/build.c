@@ -7,6 +7,7 @@
 
 #include "cleanup.h"
 #include "target/budget.h"
+#include "walk/crash.h"
 #include "walk/frame_check.h"
 #include "walk/position.h"
 
@@ -481,6 +482,7 @@ static struct spprof_error *fill(struct context *context)
     qsort(context->snapshot->interpreters, list->count, sizeof *context->snapshot->interpreters, by_id);
     tell_truncated(context->snapshot);
     TRY(budget_tell(&context->build->target->budget, &context->snapshot->problems));
+    TRY(crash_describe(context->build->target, context->build->kernel, context->snapshot));
     context->snapshot->native_thread_count = context->build->kernel->natives.count;
     context->snapshot->unknown_thread_count = kernel_threads_unknown(context->build->kernel);
     TRY(kernel_threads_unknown_tids(context->build->kernel, &context->snapshot->unknown_tids));

@@ -47,6 +47,7 @@ void spprof_snapshot_free(struct spprof_snapshot *snapshot)
     free(snapshot->others);
     free(snapshot->unknown_tids);
     free(snapshot->executable);
+    free(snapshot->crash.module);
     spprof_problems_free(&snapshot->problems);
     free(snapshot);
 }
@@ -114,6 +115,7 @@ static void join_unknown(struct spprof_snapshot *all, const struct spprof_snapsh
         if (other->unknown_thread_count > 0 &&
             bsearch(&all->unknown_tids[i], other->unknown_tids, other->unknown_thread_count, sizeof *other->unknown_tids, by_tid) != NULL)
             all->unknown_tids[count++] = all->unknown_tids[i];
+    all->crash.known = all->crash.known || other->crash.known;
     all->unknown_thread_count = count;
 }
 

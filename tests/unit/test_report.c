@@ -181,6 +181,8 @@ static void text_of_a_core(void **state)
     snapshot.interpreter_count = 1;
     snapshot.native_thread_count = 5;
     snapshot.unknown_thread_count = 3;
+    snapshot.crash = (struct spprof_crash){.tid = 7, .name = "a\x1b", .signal = 11, .has_fault_address = true, .fault_address = 0xdead,
+                                           .has_program_counter = true, .program_counter = 0x1234, .module = literal_bytes("/lib\n.so"), .offset = 0x234};
     spprof_problems_add(&snapshot.problems, "the core is\ntruncated");
     threads[0] = (struct spprof_thread){.tid = 7,
                                         .signal = 11,
@@ -194,6 +196,7 @@ static void text_of_a_core(void **state)
     threads[1] =
         (struct spprof_thread){.tid = 8, .name = TEXT(""), .gil = SPPROF_GIL_NONE, .collecting = SPPROF_UNKNOWN, .idle = SPPROF_TRUE};
     assert_text(&snapshot, "Core of process 12340 (/usr/bin/python3.14): Python 3.14.2 free-threaded debug, which is ending, died of SIGSEGV at 0xdead\n"
+                           "It died in thread 7 (a\\x1b), which Python does not know, at program counter 0x1234: /lib\\x0a.so+0x234\n"
                            "\n"
                            "Thread 7 crashed with SIGSEGV at 0xdead\n"
                            "  File \"/srv/app/jobs.py\", line 88, in Queue.take\n"
@@ -376,7 +379,7 @@ static void json_of_a_process(void **state)
     static const char document[] =
         "{'format': 'spprof-stacks', 'version': 1,"
         " 'target': {'kind': 'process', 'pid': 12340, 'executable': '/usr/bin/python3.14', 'architecture': 'x86_64',"
-        "  'signal': None, 'fault_address': None, 'native_threads': 2, 'threads_without_python': 0,"
+        "  'signal': None, 'fault_address': None, 'native_threads': 2, 'threads_without_python': 0, 'crash': None,"
         "  'stopped_us': 412.345, 'read_calls': 17, 'read_bytes': 98765},"
         " 'runtime': {'python': '3.14.2', 'free_threaded': False, 'debug': False, 'finalizing': False,"
         "  'layout': 'debug-offsets', 'address': '0x7f0000001000', 'file': None},"
@@ -412,6 +415,7 @@ static void json_of_a_core(void **state)
     snapshot.stopped_ns = 0;
     snapshot.python = (struct spprof_python){.version = 0x030d0000, .free_threaded = true, .debug = true, .finalizing = true,
                                              .layout = SPPROF_LAYOUT_DWARF};
+    snapshot.crash = (struct spprof_crash){.signal = 11, .has_fault_address = true};
     threads[1].has_fault_address = true;
     threads[1].truncated = literal_bytes("torn");
     threads[1].gil = SPPROF_GIL_NONE;

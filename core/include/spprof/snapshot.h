@@ -142,12 +142,29 @@ struct spprof_python {
     uint64_t file_start, file_end; /* where the file that holds it, the executable or libpython, is mapped; end 0: unknown */
 };
 
+/* The thread that a process died in. Python need not know it. */
+struct spprof_crash {
+    int64_t tid;
+    char name[64]; /* the kernel's; "" unknown */
+    int signal;    /* 0: nothing has died */
+    bool known;    /* Python knows the thread */
+    bool has_fault_address;
+    uint64_t fault_address;
+    bool has_program_counter;
+    uint64_t program_counter;
+    char *module;    /* path of the one that holds the program counter, raw bytes; NULL: none, or unknown */
+    uint64_t offset; /* of the program counter in it, as its symbols and debug information count */
+    uint8_t build_id[64];
+    size_t build_id_size; /* 0: none known */
+};
+
 struct spprof_snapshot {
     enum spprof_target_kind kind;
     enum spprof_architecture architecture;
     int64_t pid;
     char *executable; /* raw bytes; NULL unknown */
     int signal;
+    struct spprof_crash crash;
     struct spprof_python python;  /* the first of those that run in the process */
     struct spprof_python *others; /* the other ones, which have nothing in common with it: a host's own and a plug-in's */
     size_t other_count;

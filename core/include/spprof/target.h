@@ -65,6 +65,8 @@ struct spprof_native_thread {
     int signal;                    /* the signal that this thread died of, else 0 */
     bool has_fault_address;        /* signal carries an address (SIGSEGV, SIGBUS, SIGILL, SIGFPE) */
     uint64_t fault_address;
+    bool has_program_counter; /* told of the threads of cores */
+    uint64_t program_counter;
 };
 
 struct spprof_native_threads {
