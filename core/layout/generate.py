@@ -2,7 +2,7 @@
 """Makes and checks layout/tables.inc: the offset of every field of fields.def in every build of CPython, by offsetof.
 
   generate.py --include DIR [--define NAME]   prints the offsets of one set of headers
-  generate.py --repository GIT                makes tables.inc from the headers of every release
+  generate.py --repository GIT                makes tables.inc from the headers of every release, and of main where it is newer
   generate.py --check                         compares tables.inc with the headers of every interpreter of this machine
 
 Nothing that is compiled is run: the numbers are read from the assembly, so that a cross compiler serves as well.
@@ -55,7 +55,7 @@ typedef struct {
 } PyModuleObject;
 #endif
 
-/* What every version from 3.9 to 3.15 keeps in its .c files, the beginning of each structure as far as it is read. */
+/* What every version from 3.9 to 3.16 keeps in its .c files, the beginning of each structure as far as it is read. */
 typedef struct { /* Objects/rangeobject.c */
     PyObject_HEAD
     PyObject *start, *stop, *step;
@@ -296,12 +296,19 @@ def version_text(version: int) -> str:
     return f"{version >> 24}.{version >> 16 & 255}.{version >> 8 & 255}{level}{version & 15 if level else ''}"
 
 
+def development(repository: str, newest: int) -> list:
+    """["main"] where that is of a later minor version than any tag."""
+    done = subprocess.run(["git", "-C", repository, "show", "main:Include/patchlevel.h"], capture_output=True, text=True)
+    minor = re.search(r"^#define PY_MINOR_VERSION\s+(\d+)", done.stdout, re.MULTILINE)
+    return ["main"] if minor and int(minor[1]) > newest else []
+
+
 def releases(repository: str) -> list:
-    """The tags to measure: every final release, and the betas and candidates of the newest minor version."""
+    """What to measure: every final release, the betas and candidates of the newest minor version, and the one in development."""
     tags = subprocess.run(["git", "-C", repository, "tag"], capture_output=True, text=True, check=True).stdout.split()
     found = [match for match in (re.fullmatch(r"v3\.(\d+)\.(\d+)((?:b|rc)\d+)?", tag) for tag in tags) if match and int(match[1]) >= 9]
     newest = max(int(match[1]) for match in found)
-    return [match[0] for match in found if not match[3] or int(match[1]) == newest]
+    return [match[0] for match in found if not match[3] or int(match[1]) == newest] + development(repository, newest)
 
 
 def unpack(repository: str, tag: str, folder: Path) -> Path:

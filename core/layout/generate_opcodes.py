@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Makes opcodes.inc: for each minor version which instructions load a name, which call, leave or resume, and how many cache entries follow each.
 
-generate_opcodes.py --repository GIT     GIT: a clone of CPython with its tags; the newest release of each minor version is read
+generate_opcodes.py --repository GIT     GIT: a clone of CPython with its tags; the newest release of each minor version is read, and main where
+                                         that is of a later one
 """
 import argparse
 import re
@@ -34,7 +35,9 @@ def newest_tags(repository):
             key = int(patch), {"b": 0, "rc": 1, None: 2}[level], int(number or 0)
             if int(minor) >= 9:
                 newest[int(minor)] = max(newest.get(int(minor), (key, tag)), (key, tag))
-    return {minor: tag for minor, (_, tag) in sorted(newest.items())}
+    found = {minor: tag for minor, (_, tag) in sorted(newest.items())}
+    level = re.search(r"^#define PY_MINOR_VERSION\s+(\d+)", next(read(repository, "main", ["Include/patchlevel.h"]), ""), re.M)
+    return {**found, int(level[1]): "main"} if level and int(level[1]) > max(found) else found
 
 
 def read(repository, tag, paths):

@@ -214,6 +214,33 @@ static const struct layout_rules all_rules[] = {
         REFERENCES_TAGGED,
         DICT_FREE_THREADED,
     },
+    {
+        .minor = 0x0310,
+        .bytecode = &bytecode_3_16,
+        TEXT_3_15,
+        .generator_states = STATES_3_15,
+        RULES_3_13,
+        .generator_depth = 2,
+        .owners = OWNERS_3_15,
+        HEADER_GIL,
+        STATE_BITS,
+        REFERENCES_TAGGED,
+        DICT_GIL,
+    },
+    {
+        .minor = 0x0310,
+        .bytecode = &bytecode_3_16,
+        TEXT_3_15,
+        .generator_states = STATES_3_15,
+        RULES_3_13,
+        .has_thread_local_bytecode = true,
+        .generator_depth = 2,
+        .owners = OWNERS_3_15,
+        HEADER_FREE_THREADED,
+        STATE_BYTE,
+        REFERENCES_TAGGED,
+        DICT_FREE_THREADED,
+    },
 };
 
 const struct layout_rules *layout_rules_find(uint32_t minor, bool free_threaded, bool *newer)

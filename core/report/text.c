@@ -59,6 +59,12 @@ static void write_target(const struct text_report *report)
     }
 }
 
+/* PY_RELEASE_LEVEL_ALPHA, Include/patchlevel.h: before the first beta of a version its structures still change. */
+static bool is_alpha(uint32_t version)
+{
+    return (version >> 4 & 0xf) == 0xa;
+}
+
 static void write_python(FILE *stream, const struct spprof_python *python)
 {
     char version[32] = "of unknown version";
@@ -66,6 +72,8 @@ static void write_python(FILE *stream, const struct spprof_python *python)
         spprof_version_text(python->version, version, sizeof version);
     fprintf(stream, "Python %s%s%s%s", version, python->free_threaded ? " free-threaded" : "", python->debug ? " debug" : "",
             python->finalizing ? ", which is ending" : "");
+    if (is_alpha(python->version))
+        fputs(" (in development: what it keeps where may have changed since this spprof was made)", stream);
 }
 
 /* "It died in thread 23247, which Python does not know, at 0x7f31b7c1a134: /srv/lib/fast.so+0x1134" */

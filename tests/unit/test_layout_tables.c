@@ -107,7 +107,7 @@ static void test_nearest_table(void **state)
         {0x030912f0, false, 0x030900f0, true},  {0x030d0cf0, false, 0x030d00f0, true},  {0x030d0df0, false, 0x030d0df0, true},
         {0x030e00a1, false, 0x030e00f0, false}, {0x030e0af0, false, 0x030e05f0, true},  {0x030e0af0, true, 0x030e04f0, true},
         {0x030f00a1, true, 0x030f00b1, false},  {0x030f00b3, false, 0x030f00b1, true},  {0x030f02f0, true, 0x030f00b4, true},
-        {0x031000a1, false, 0x030f00b4, false}, {0x0310ffff, true, 0x030f00b4, false},  {0x03ffffff, false, 0x030f00b4, false},
+        {0x031000a0, false, 0x031000a0, true},  {0x0310ffff, true, 0x031000a0, true},   {0x03ffffff, false, 0x031000a0, false},
         {0x0308ffff, false, 0, false},          {0x030c00f0, true, 0, false},           {0, false, 0, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -126,9 +126,9 @@ static void test_rules(void **state)
     bool newer;
     assert_null(layout_rules_find(0x0308, false, &newer));
     assert_null(layout_rules_find(0x030c, true, &newer));
-    assert_int_equal(layout_rules_find(0x0310, false, &newer)->minor, 0x030f);
+    assert_int_equal(layout_rules_find(0x0311, false, &newer)->minor, 0x0310);
     assert_true(newer);
-    for (uint32_t minor = 0x0309; minor <= 0x030f; minor++) {
+    for (uint32_t minor = 0x0309; minor <= 0x0310; minor++) {
         const struct layout_rules *rules = layout_rules_find(minor, false, &newer);
         assert_int_equal(rules->minor, minor);
         assert_false(newer);
