@@ -2,11 +2,10 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "gdb.h"
 #include "spprof/report.h"
-
-enum { C_FRAMES_MAX = 1 << 20, THREADS_MAX = 64 };
 
 char *both_stacks_escaped(const char *bytes, size_t size)
 {
@@ -34,91 +33,32 @@ void both_stacks_release(struct both_stacks *stacks)
         free(stacks->python_frames[i].file);
     }
     free(stacks->python_frames);
-    free(stacks->runs);
-    free(stacks->apart);
+    free(stacks->begins);
     free(stacks->truncated);
-    Py_XDECREF(stacks->c_frames);
+    spprof_native_pairs_free(stacks->pairs);
+    c_stack_close(&stacks->c_stack);
     free(stacks);
 }
 
-/* Every C frame, newest first; NULL where gdb can give none. */
-static PyObject *list_c_frames(void)
+bool both_stacks_run(struct both_stacks *stacks, size_t level, struct spprof_native_run *run)
 {
-    PyObject *frames = PyList_New(0), *frame = gdb_call("newest_frame");
-    for (size_t count = 0; frames != NULL && frame != NULL && frame != Py_None && count < C_FRAMES_MAX && !gdb_interrupted(); count++) {
-        if (PyList_Append(frames, frame) != 0) {
-            gdb_forget_error();
-            break;
-        }
-        PyObject *older = gdb_call_of(frame, "older");
-        Py_DECREF(frame);
-        frame = older;
-    }
-    Py_XDECREF(frame);
-    return frames;
+    if (!spprof_native_pairs_run(stacks->pairs, level, run))
+        return false;
+    if (run->role == SPPROF_NATIVE_EVALUATOR)
+        run->first += stacks->begins[run->thread];
+    return true;
 }
 
-static uint64_t stack_pointer(PyObject *frame)
+size_t *both_stacks_apart(struct both_stacks *stacks, size_t *count)
 {
-    OWNED read = gdb_get_of(frame, "read_register");
-    OWNED value = read != NULL ? PyObject_CallFunction(read, "s", "sp") : NULL;
-    OWNED number = value != NULL ? PyNumber_Long(value) : NULL;
-    unsigned long long address = number != NULL ? PyLong_AsUnsignedLongLongMask(number) : 0;
-    if (PyErr_Occurred() != NULL) {
-        gdb_forget_error();
-        return 0;
+    size_t *apart = calloc(stacks->python_frame_count + 1, sizeof *apart), frame_count;
+    *count = 0;
+    for (size_t i = 0; apart != NULL && i < spprof_native_pairs_thread_count(stacks->pairs); i++) {
+        spprof_native_pairs_thread(stacks->pairs, i, &frame_count);
+        for (size_t depth = spprof_native_pairs_matched(stacks->pairs, i); depth < frame_count; depth++)
+            apart[(*count)++] = stacks->begins[i] + depth;
     }
-    return address;
-}
-
-/* Whether a frame runs code of a file that holds one of the Pythons. */
-static bool is_in_interpreter(const struct spprof_snapshot *snapshot, PyObject *frame)
-{
-    OWNED pc = gdb_call_of(frame, "pc");
-    uint64_t address = pc != NULL && PyLong_Check(pc) ? PyLong_AsUnsignedLongLongMask(pc) : 0;
-    for (size_t i = 0; i < spprof_snapshot_python_count(snapshot); i++) {
-        const struct spprof_python *python = spprof_snapshot_python(snapshot, i);
-        if (address >= python->file_start && address < python->file_end)
-            return true;
-    }
-    return false;
-}
-
-static struct spprof_native_frame *describe_c_frames(PyObject *frames, const struct spprof_snapshot *snapshot)
-{
-    size_t count = (size_t)PyList_Size(frames);
-    struct spprof_native_frame *native = calloc(count + 1, sizeof *native);
-    for (size_t i = 0; native != NULL && i < count && !gdb_interrupted(); i++) {
-        PyObject *frame = PyList_GetItem(frames, (Py_ssize_t)i);
-        OWNED name = gdb_call_of(frame, "name");
-        native[i].stack_pointer = stack_pointer(frame);
-        native[i].function = gdb_text(name);
-        native[i].in_interpreter = is_in_interpreter(snapshot, frame);
-        if (i > 0)
-            native[i - 1].caller_stack_pointer = native[i].stack_pointer;
-    }
-    return native;
-}
-
-static void free_c_frames(struct spprof_native_frame *native, size_t count)
-{
-    for (size_t i = 0; native != NULL && i < count; i++)
-        free((char *)(uintptr_t)native[i].function); /* copied by gdb_text */
-    free(native);
-}
-
-/* The Python threads of a kernel thread that run something: several where interpreters call one another. */
-static size_t find_threads(const struct spprof_snapshot *snapshot, int64_t tid, const struct spprof_thread **threads)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < snapshot->interpreter_count; i++) {
-        for (size_t j = 0; j < snapshot->interpreters[i].thread_count; j++) {
-            const struct spprof_thread *thread = &snapshot->interpreters[i].threads[j];
-            if (tid != 0 && thread->tid == tid && (thread->frame_count > 0 || thread->truncated != NULL) && count < THREADS_MAX)
-                threads[count++] = thread;
-        }
-    }
-    return count;
+    return apart;
 }
 
 static bool copy_frame(const struct spprof_thread *thread, size_t depth, struct python_frame *copy)
@@ -136,47 +76,44 @@ static bool copy_frame(const struct spprof_thread *thread, size_t depth, struct 
     return copy->function != NULL;
 }
 
-/* The frames of all threads one behind another; begins says where those of each begin. */
-static bool copy_frames(struct both_stacks *stacks, const struct spprof_thread *const *threads, size_t count, const size_t *matched,
-                        size_t *begins)
+static const struct spprof_thread *find_thread(const struct spprof_snapshot *snapshot, uint64_t address)
 {
-    size_t all = 0;
-    for (size_t i = 0; i < count; i++)
-        all += threads[i]->frame_count;
-    stacks->python_frames = calloc(all + 1, sizeof *stacks->python_frames);
-    stacks->apart = calloc(all + 1, sizeof *stacks->apart);
-    if (stacks->python_frames == NULL || stacks->apart == NULL)
-        return false;
-    for (size_t i = 0; i < count; i++) {
-        begins[i] = stacks->python_frame_count;
-        for (size_t depth = 0; depth < threads[i]->frame_count; depth++) {
-            if (depth >= matched[i])
-                stacks->apart[stacks->apart_count++] = stacks->python_frame_count;
-            if (!copy_frame(threads[i], depth, &stacks->python_frames[stacks->python_frame_count++]))
-                return false;
-        }
-        if (threads[i]->truncated != NULL && stacks->truncated == NULL)
-            stacks->truncated = both_stacks_escaped(threads[i]->truncated, strlen(threads[i]->truncated));
-    }
+    for (size_t i = 0; i < snapshot->interpreter_count; i++)
+        for (size_t j = 0; j < snapshot->interpreters[i].thread_count; j++)
+            if (snapshot->interpreters[i].threads[j].address == address)
+                return &snapshot->interpreters[i].threads[j];
+    return NULL;
+}
+
+static bool copy_thread(struct both_stacks *stacks, const struct spprof_thread *thread)
+{
+    for (size_t depth = 0; depth < thread->frame_count; depth++)
+        if (!copy_frame(thread, depth, &stacks->python_frames[stacks->python_frame_count++]))
+            return false;
+    if (thread->truncated != NULL && stacks->truncated == NULL)
+        stacks->truncated = both_stacks_escaped(thread->truncated, strlen(thread->truncated));
     return true;
 }
 
-static bool pair(struct both_stacks *stacks, const struct spprof_snapshot *snapshot, const struct spprof_thread *const *threads,
-                 size_t count)
+/* The frames of all threads one behind another. */
+static bool copy_frames(struct both_stacks *stacks, const struct spprof_snapshot *snapshot)
 {
-    size_t c_frame_count = (size_t)PyList_Size(stacks->c_frames), matched[THREADS_MAX], begins[THREADS_MAX];
-    struct spprof_native_frame *native = describe_c_frames(stacks->c_frames, snapshot);
-    stacks->runs = calloc(c_frame_count + 1, sizeof *stacks->runs);
-    bool done = native != NULL && stacks->runs != NULL;
-    if (done) {
-        spprof_native_match(native, c_frame_count, threads, count, stacks->runs, matched);
-        done = copy_frames(stacks, threads, count, matched, begins);
+    size_t threads = spprof_native_pairs_thread_count(stacks->pairs), all = 0, frame_count;
+    for (size_t i = 0; i < threads; i++) {
+        spprof_native_pairs_thread(stacks->pairs, i, &frame_count);
+        all += frame_count;
     }
-    for (size_t i = 0; done && i < c_frame_count; i++)
-        if (stacks->runs[i].role == SPPROF_NATIVE_EVALUATOR)
-            stacks->runs[i].first += begins[stacks->runs[i].thread];
-    free_c_frames(native, c_frame_count);
-    return done;
+    stacks->python_frames = calloc(all + 1, sizeof *stacks->python_frames);
+    stacks->begins = calloc(threads + 1, sizeof *stacks->begins);
+    if (stacks->python_frames == NULL || stacks->begins == NULL)
+        return false;
+    for (size_t i = 0; i < threads; i++) {
+        const struct spprof_thread *thread = find_thread(snapshot, spprof_native_pairs_thread(stacks->pairs, i, &frame_count));
+        stacks->begins[i] = stacks->python_frame_count;
+        if (thread != NULL && !copy_thread(stacks, thread))
+            return false;
+    }
+    return true;
 }
 
 /* A thread may well run C alone; where the reading met problems it may be one that was missed. */
@@ -188,28 +125,33 @@ static struct spprof_error *no_python_here(const struct spprof_snapshot *snapsho
                             snapshot->problems.texts[0]);
 }
 
+static bool fill(struct both_stacks *stacks, const struct spprof_snapshot *snapshot, int64_t tid)
+{
+    stacks->references = 1;
+    if (!c_stack_open(&stacks->c_stack))
+        return false;
+    stacks->pairs = spprof_native_pairs_new(&(struct spprof_native_source){c_stack_describe, &stacks->c_stack}, snapshot, tid);
+    return stacks->pairs != NULL && copy_frames(stacks, snapshot);
+}
+
 struct spprof_error *both_stacks_read(struct spprof_console *console, struct both_stacks **result)
 {
     const struct spprof_snapshot *snapshot;
-    const struct spprof_thread *threads[THREADS_MAX];
     int64_t tid;
     *result = NULL;
     struct spprof_error *error = spprof_console_stacks(console, &snapshot, &tid);
     if (error != NULL)
         return error;
-    size_t count = find_threads(snapshot, tid, threads);
-    if (count == 0)
-        return no_python_here(snapshot);
     struct both_stacks *stacks = calloc(1, sizeof *stacks);
     if (stacks == NULL)
         return spprof_error_no_memory();
-    stacks->references = 1;
-    stacks->c_frames = list_c_frames();
-    bool paired = stacks->c_frames != NULL && pair(stacks, snapshot, threads, count);
-    if (paired && !gdb_interrupted()) {
+    bool filled = fill(stacks, snapshot, tid), runs = filled && spprof_native_pairs_thread_count(stacks->pairs) > 0;
+    if (runs && !gdb_interrupted()) {
         *result = stacks;
         return NULL;
     }
     both_stacks_release(stacks);
-    return paired ? NULL : spprof_error_no_memory();
+    if (!filled)
+        return spprof_error_no_memory();
+    return runs ? NULL : no_python_here(snapshot);
 }

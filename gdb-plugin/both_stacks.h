@@ -2,6 +2,7 @@
 #ifndef SPPROF_GDB_BOTH_STACKS_H
 #define SPPROF_GDB_BOTH_STACKS_H
 
+#include "c_stack.h"
 #include "python.h"
 #include "spprof/debugger.h"
 #include "spprof/native.h"
@@ -16,19 +17,24 @@ struct python_frame {
 
 struct both_stacks {
     size_t references;
-    PyObject *c_frames;              /* list of gdb.Frame, newest first */
-    struct spprof_native_run *runs;  /* one for each; first counts in python_frames */
-    struct python_frame *python_frames;
+    struct c_stack c_stack;
+    struct spprof_native_pairs *pairs;
+    struct python_frame *python_frames; /* of all threads of the pairs, one behind the other */
     size_t python_frame_count;
-    size_t *apart;                   /* of python_frames: those without a C frame */
-    size_t apart_count;
+    size_t *begins;                  /* where those of each thread begin */
     size_t numbered_level;           /* of the C frame whose number gdb printed last, and the line that got it; NULL: none yet */
     const struct python_frame *numbered_frame;
     char *truncated;                 /* why a Python stack ends early, escaped; NULL: it does not */
 };
 
-/* Reads both, and pairs them. *stacks is NULL where the thread runs no Python, or Ctrl-C came. One reference is the caller's. */
+/* Reads both. *stacks is NULL where the thread runs no Python, or Ctrl-C came. One reference is the caller's. */
 struct spprof_error *both_stacks_read(struct spprof_console *console, struct both_stacks **stacks);
+
+/* What stands for the C frame of this level; first counts in python_frames. False: nothing is known of it. */
+bool both_stacks_run(struct both_stacks *stacks, size_t level, struct spprof_native_run *run);
+
+/* Of python_frames those without a C frame, as a list that the caller owns; NULL: out of memory. The whole C stack is looked at. */
+size_t *both_stacks_apart(struct both_stacks *stacks, size_t *count);
 
 struct both_stacks *both_stacks_keep(struct both_stacks *stacks);
 void both_stacks_release(struct both_stacks *stacks); /* NULL is allowed */

@@ -87,7 +87,7 @@ static PyObject *filter_frames(PyObject *self, PyObject *items)
     (void)self;
     inferior_begin();
     struct spprof_error *error = both_stacks_read(console, &stacks);
-    PyObject *lines = error == NULL && stacks != NULL ? frame_lines_new(items, stacks, console) : NULL;
+    PyObject *lines = frame_lines_new(items, stacks, console);
     if (error != NULL && !gdb_interrupted())
         tell_failure(error);
     else

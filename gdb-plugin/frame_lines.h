@@ -11,7 +11,8 @@ bool frame_lines_init(void);
 
 /*
  * An iterator over the decorators of items, where Python frames stand in place of the C frames that run them, and what only leads from one
- * to another is left out; what could not be paired follows behind. Keeps the stacks. console is asked for values, when gdb wants them.
+ * to another is left out; what could not be paired follows behind. C frames without a name are named as gdb names them. Keeps the stacks; NULL:
+ * no Python frames are shown. console is asked for values, when gdb wants them.
  */
 PyObject *frame_lines_new(PyObject *items, struct both_stacks *stacks, struct spprof_console *console);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "c_stack.h"
 #include "gdb.h"
 #include "run.h"
 #include "sections.h"
@@ -24,6 +25,9 @@ static struct {
     PyObject *threads; /* tuple; NULL: not asked yet */
     struct label *labels; /* as many as there are threads; NULL: not asked yet */
 } asked;
+
+/* For the console: of the thread whose C frames it has asked for last. */
+static struct c_stack c_stack;
 
 void inferior_begin(void)
 {
@@ -173,14 +177,18 @@ static struct spprof_error *list_modules(void *debugger, void (*add)(void *conte
     return NULL;
 }
 
-/* gdb looks a name up in all files at once; the language is set since & and casts are C's. */
+/*
+ * gdb looks a name up in all files at once, whatever the language of the program is. An expression would do so in that language, and to set another
+ * one is told to a program that speaks to gdb, in the midst of what it is being told (gdb 13).
+ */
 static bool find_symbol(void *debugger, const struct spprof_debugger_module *module, const char *name, uint64_t *address)
 {
     (void)debugger;
     char command[256];
-    snprintf(command, sizeof command, "with language c -- output/x (unsigned long)&%s", name);
+    snprintf(command, sizeof command, "info address %s", name);
     char *text = gdb_execute(command);
-    *address = text != NULL ? strtoull(text, NULL, 16) : 0;
+    const char *number = text != NULL ? strstr(text, " 0x") : NULL;
+    *address = number != NULL ? strtoull(number, NULL, 16) : 0;
     free(text);
     return *address >= module->start && *address < module->end;
 }
@@ -325,10 +333,39 @@ static void thread_label(void *debugger, int64_t tid, char *label, size_t size)
             snprintf(label, size, "%s%" PRId64, prefix, labels()[i].number);
 }
 
+static bool native_frame(void *debugger, size_t level, struct spprof_native_frame *frame)
+{
+    (void)debugger;
+    if (level == 0) {
+        c_stack_close(&c_stack);
+        if (!c_stack_open(&c_stack))
+            return false;
+    }
+    return c_stack_describe(&c_stack, level, frame);
+}
+
+static size_t selected_frame(void *debugger)
+{
+    (void)debugger;
+    OWNED frame = gdb_call("selected_frame");
+    return frame != NULL ? c_stack_level(frame) : 0;
+}
+
+static bool select_frame(void *debugger, size_t level)
+{
+    (void)debugger;
+    PyObject *frame = c_stack_frame(&c_stack, level);
+    OWNED done = frame != NULL ? gdb_call_of(frame, "select") : NULL;
+    return done != NULL;
+}
+
 const struct spprof_console_ops inferior_console_ops = {
     .inferior = current_inferior,
     .selected_thread = selected_thread,
     .thread_label = thread_label,
+    .native_frame = native_frame,
+    .selected_frame = selected_frame,
+    .select_frame = select_frame,
     .debugger_name = "gdb",
     .run_begin = run_begin,
     .run = run_once,

@@ -69,4 +69,9 @@ struct spprof_error *lldb_threads(void *debugger, struct spprof_native_threads *
 int64_t lldb_selected_thread(void *debugger);
 void lldb_thread_label(void *debugger, int64_t tid, char *label, size_t size);
 
+/* frames.cpp */
+bool lldb_native_frame(void *debugger, size_t level, struct spprof_native_frame *native);
+size_t lldb_selected_frame(void *debugger);
+bool lldb_select_frame(void *debugger, size_t level);
+
 #endif

@@ -22,10 +22,11 @@ const struct spprof_console_command spprof_console_commands[] = {
      "With two: the lines from START to END. A source is shown only where the file at hand is surely the one that runs.",
      "[START[, END]]", false},
     {"up", "Select the Python frame that called this one",
-     "Goes to the caller of the selected Python frame, or COUNT frames up. The selection holds until the thread or the program's state changes.",
+     "Goes to the caller of the selected Python frame, or COUNT frames up, and takes the debugger's own frame along where a C frame is known to\n"
+     "run it. The selection holds until another C frame or thread is selected, or the program's state changes.",
      "[COUNT]", false},
     {"down", "Select the Python frame called by this one",
-     "Goes to the Python frame that the selected one called, or COUNT frames down.", "[COUNT]", false},
+     "Goes to the Python frame that the selected one called, or COUNT frames down, and takes the debugger's own frame along.", "[COUNT]", false},
     {"print", "Print a Python variable as the selected frame sees it",
      "Looks NAME up as Python does: the variables of the selected frame, then its module's, then the built-in ones.", "NAME", true},
     {"locals", "Print the variables of the selected Python frame",

@@ -34,9 +34,11 @@ static void add_variables(struct spprof_console *console, struct filter *filter)
 {
     const struct spprof_snapshot *snapshot;
     const struct spprof_thread *thread;
-    struct spprof_error *error = console_selected_values(console, &snapshot, &thread);
-    if (error == NULL && console->selected_frame < thread->frame_count) {
-        const struct spprof_frame *frame = &thread->frames[console->selected_frame];
+    struct spprof_error *error = selection_update(console);
+    if (error == NULL)
+        error = console_values(console, console->selection.thread, &snapshot, &thread);
+    if (error == NULL && console->selection.depth < thread->frame_count) {
+        const struct spprof_frame *frame = &thread->frames[console->selection.depth];
         for (size_t i = 0; i < frame->variable_count; i++)
             if (is_plain(&frame->variables[i].name))
                 add_matching(filter, frame->variables[i].name.bytes);

@@ -40,6 +40,7 @@ static struct spprof_error *inferior_copy(const struct spprof_debugger_inferior 
 
 static void forget_what_was_read(struct spprof_console *console)
 {
+    selection_drop(console, false);
     spprof_snapshot_free(console->stacks);
     spprof_snapshot_free(console->values);
     console->stacks = console->values = NULL;
@@ -54,8 +55,7 @@ void spprof_console_changed(struct spprof_console *console)
     spprof_target_close(console->target);
     console->session = NULL;
     console->target = NULL;
-    console->selected_tid = 0;
-    console->selected_frame = 0;
+    selection_drop(console, true);
     console->python = SPPROF_UNKNOWN;
     inferior_free(&console->inferior);
 }
@@ -126,7 +126,7 @@ static const struct spprof_thread *find_thread(const struct spprof_snapshot *sna
     return found;
 }
 
-static const struct spprof_thread *find_by_address(const struct spprof_snapshot *snapshot, uint64_t address)
+const struct spprof_thread *console_find_thread(const struct spprof_snapshot *snapshot, uint64_t address)
 {
     for (size_t i = 0; i < snapshot->interpreter_count; i++)
         for (size_t j = 0; j < snapshot->interpreters[i].thread_count; j++)
@@ -154,20 +154,17 @@ struct spprof_error *console_selected_thread(struct spprof_console *console, con
     *thread = tid != 0 ? find_thread(snapshot, tid) : NULL;
     if (*thread == NULL)
         return no_python_thread(console, tid);
-    if (tid != console->selected_tid)
-        console->selected_frame = 0;
-    console->selected_tid = tid;
     return NULL;
 }
 
-struct spprof_error *console_selected_values(struct spprof_console *console, const struct spprof_snapshot **snapshot,
-                                             const struct spprof_thread **thread)
+struct spprof_error *console_values(struct spprof_console *console, uint64_t address, const struct spprof_snapshot **snapshot,
+                                    const struct spprof_thread **thread)
 {
-    TRY(console_selected_thread(console, thread));
+    TRY(console_open_session(console));
     const struct spprof_snapshot_options wanted = {
         .locals = true,
         .exceptions = true,
-        .values_of = (*thread)->address,
+        .values_of = address,
         .no_stop = console->inferior.running,
     };
     if (console->values != NULL && console->values_of != wanted.values_of) {
@@ -178,8 +175,8 @@ struct spprof_error *console_selected_values(struct spprof_console *console, con
         TRY(spprof_snapshot_take(console->session, &wanted, &console->values));
     console->values_of = wanted.values_of;
     *snapshot = console->values;
-    *thread = find_by_address(console->values, wanted.values_of);
-    return *thread != NULL ? NULL : no_python_thread(console, console->selected_tid);
+    *thread = console_find_thread(console->values, wanted.values_of);
+    return *thread != NULL ? NULL : no_python_thread(console, console->ops->selected_thread(console->debugger));
 }
 
 static void write_label(void *context, int64_t tid, char *label, size_t size)

@@ -10,6 +10,17 @@
 #include "spprof/report.h"
 #include "spprof/session.h"
 
+/* The Python frame that commands are about: its place in the stack of a thread. Made anew where the debugger's own selection is another. */
+struct console_selection {
+    bool made;
+    int64_t tid;                                 /* of the debugger's thread, and the level of its C frame, when it was made */
+    size_t level;
+    uint64_t thread;                             /* address of the thread state */
+    size_t depth;                                /* 0: the newest frame */
+    uint64_t preferred_thread, preferred_frame;  /* addresses; 0: none is */
+    struct spprof_native_pairs *pairs;           /* of the thread's C frames with console->stacks; NULL: not yet */
+};
+
 struct spprof_console {
     const struct spprof_debugger_ops *target_ops;
     const struct spprof_console_ops *ops;
@@ -24,9 +35,7 @@ struct spprof_console {
     uint64_t values_of;             /* its address */
     enum spprof_truth python;       /* whether it seems to hold any; UNKNOWN: not yet asked */
 
-    /* The Python frame that was gone to: its place in the stack of a thread. */
-    int64_t selected_tid;
-    size_t selected_frame;
+    struct console_selection selection;
 };
 
 /* What one run of a command writes to. */
@@ -60,12 +69,26 @@ struct spprof_error *console_open_session(struct spprof_console *console);
 /* The stacks of all threads, read once while nothing changes. */
 struct spprof_error *console_stacks(struct spprof_console *console, const struct spprof_snapshot **snapshot);
 
-/* The Python thread that the debugger has selected. Errors: there is none, it runs no Python. */
+/* The Python thread that the debugger has selected, the one that runs code now. Errors: there is none, it runs no Python. */
 struct spprof_error *console_selected_thread(struct spprof_console *console, const struct spprof_thread **thread);
 
-/* The same with the values of its variables; snapshot is what holds it. */
-struct spprof_error *console_selected_values(struct spprof_console *console, const struct spprof_snapshot **snapshot,
-                                             const struct spprof_thread **thread);
+/* A Python thread by the address of its thread state; NULL: there is none. */
+const struct spprof_thread *console_find_thread(const struct spprof_snapshot *snapshot, uint64_t address);
+
+/* The stack of one Python thread with the values of its variables; snapshot is what holds it. Errors: it is gone. */
+struct spprof_error *console_values(struct spprof_console *console, uint64_t address, const struct spprof_snapshot **snapshot,
+                                    const struct spprof_thread **thread);
+
+/* selection.c */
+
+/* Follows the debugger's selection. Errors: no Python frame belongs to it, or it cannot be told which. */
+struct spprof_error *selection_update(struct spprof_console *console);
+
+/* Selects another frame of the selected stack, and the C frame that runs it. False: that is not known, and the debugger's frame stays. */
+bool selection_move(struct spprof_console *console, size_t depth);
+
+/* Nothing of what was read is to be looked at again; forget: which frame was selected, too. */
+void selection_drop(struct spprof_console *console, bool forget);
 
 /* How reports are to look. */
 struct spprof_report_options console_report_options(struct spprof_console *console, const struct options *options);

@@ -1,5 +1,6 @@
 /* up, down, list, print, locals: the selected Python frame. The words are those of CPython's own gdb script, which hands know. */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,10 +29,11 @@ struct selection {
 
 static struct spprof_error *select_frame(struct spprof_console *console, struct selection *selection)
 {
-    TRY(console_selected_values(console, &selection->snapshot, &selection->thread));
-    if (console->selected_frame >= selection->thread->frame_count)
+    TRY(selection_update(console));
+    TRY(console_values(console, console->selection.thread, &selection->snapshot, &selection->thread));
+    if (console->selection.depth >= selection->thread->frame_count)
         return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "Unable to locate python frame: thread %" PRId64 " has no Python frame", selection->thread->tid);
-    selection->frame = &selection->thread->frames[console->selected_frame];
+    selection->frame = &selection->thread->frames[console->selection.depth];
     return NULL;
 }
 
@@ -71,7 +73,7 @@ static void write_source(struct spprof_console *console, const struct selection 
 static void write_summary(struct spprof_console *console, const struct selection *selection, FILE *stream)
 {
     const struct spprof_frame *frame = selection->frame;
-    fprintf(stream, "#%zu Frame 0x%" PRIx64 ", for file ", console->selected_frame, frame->address);
+    fprintf(stream, "#%zu Frame 0x%" PRIx64 ", for file ", console->selection.depth, frame->address);
     write_text(stream, &frame->code->file);
     if (frame->line >= 0)
         fprintf(stream, ", line %" PRId32 ", in ", frame->line);
@@ -84,21 +86,31 @@ static void write_summary(struct spprof_console *console, const struct selection
     write_source(console, selection, stream);
 }
 
+/* Where the debugger's own frame could not be moved along. */
+static void tell_apart(const struct spprof_console *console, struct console_output *output)
+{
+    if (console->ops->native_frame != NULL &&
+        asprintf(&output->result->note, "%s's own frame stays where it is: which C frame runs this Python frame cannot be told for sure",
+                 console->ops->debugger_name) < 0)
+        output->result->note = NULL;
+}
+
 static struct spprof_error *move(struct spprof_console *console, const struct words *words, bool older, struct console_output *output)
 {
     struct selection selection;
     int64_t count;
     TRY(words_number(words, 1, &count));
     TRY(select_frame(console, &selection));
-    size_t last = selection.thread->frame_count - 1;
-    if (older && (uint64_t)count > last - console->selected_frame)
+    size_t last = selection.thread->frame_count - 1, depth = console->selection.depth;
+    if (older && (uint64_t)count > last - depth)
         return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "Unable to find an older python frame%s%s",
                                 selection.thread->truncated != NULL ? "; the stack is cut short: " : "",
                                 selection.thread->truncated != NULL ? selection.thread->truncated : "");
-    if (!older && (uint64_t)count > console->selected_frame)
+    if (!older && (uint64_t)count > depth)
         return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "Unable to find a newer python frame");
-    console->selected_frame = older ? console->selected_frame + (size_t)count : console->selected_frame - (size_t)count;
-    selection.frame = &selection.thread->frames[console->selected_frame];
+    if (!selection_move(console, older ? depth + (size_t)count : depth - (size_t)count))
+        tell_apart(console, output);
+    selection.frame = &selection.thread->frames[console->selection.depth];
     write_summary(console, &selection, output->stream);
     return NULL;
 }

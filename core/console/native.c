@@ -9,10 +9,17 @@ struct spprof_error *spprof_console_stacks(struct spprof_console *console, const
     return error;
 }
 
-struct spprof_error *spprof_console_values(struct spprof_console *console, const struct spprof_snapshot **snapshot,
-                                           const struct spprof_thread **thread)
+struct spprof_error *spprof_console_values(struct spprof_console *console, uint64_t address, const struct spprof_thread **thread)
 {
-    return console_selected_values(console, snapshot, thread);
+    const struct spprof_snapshot *snapshot;
+    return console_values(console, address, &snapshot, thread);
+}
+
+void spprof_console_prefer(struct spprof_console *console, uint64_t thread, uint64_t frame)
+{
+    console->selection.made = false;
+    console->selection.preferred_thread = thread;
+    console->selection.preferred_frame = frame;
 }
 
 bool spprof_console_has_python(struct spprof_console *console)

@@ -90,12 +90,10 @@ static struct spprof_error *print_selected(struct spprof_console *console, struc
     const struct spprof_thread *thread;
     if (options->thread != 0)
         return print_fresh(console, options, output);
-    if (options->locals && options->value_length == 0) {
-        TRY(console_selected_values(console, &snapshot, &thread));
-    } else {
-        TRY(console_selected_thread(console, &thread));
-        snapshot = console->stacks;
-    }
+    TRY(console_selected_thread(console, &thread));
+    snapshot = console->stacks;
+    if (options->locals && options->value_length == 0)
+        TRY(console_values(console, thread->address, &snapshot, &thread));
     if (options->json || options->memory != 0 || (options->locals && options->value_length != 0)) {
         options->thread = thread->tid;
         return print_fresh(console, options, output);

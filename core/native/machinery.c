@@ -25,11 +25,13 @@ static const char *const callers[] = {
     "object_vacall",
     "PyVectorcall_Call",
     "_PyVectorcall_Call",
+    "_Py_VectorCall*",
     "_PyStack_*",
     "_PyCall_*",
     "_PyFunction_*",
     "function_code_fastcall",
     "PyCFunction_Call",
+    "py_trampoline_evaluator",
     "_PyCFunction_*",
     "cfunction_vectorcall_*",
     "cfunction_call",
@@ -124,9 +126,26 @@ bool machinery_is_evaluator(const char *function)
     return is_name(function, EVALUATOR);
 }
 
+/* Functions of C++ may begin like it, but have no single colon. */
+bool machinery_is_generated(const char *function)
+{
+    if (strncmp(function, "py::", 4) != 0)
+        return false;
+    const char *colon = strchr(function + 4, ':');
+    while (colon != NULL && colon[1] == ':')
+        colon = strchr(colon + 2, ':');
+    return colon != NULL;
+}
+
+/* "_PyCallMethodDescriptorFast_StackRef", "_Py_BuiltinCallFast_StackRefSteal": what the evaluator of 3.14 and later calls functions with. */
+static bool takes_stack_references(const char *function)
+{
+    return strncmp(function, "_Py", 3) == 0 && strstr(function, "_StackRef") != NULL;
+}
+
 bool machinery_calls(const char *function)
 {
-    return is_one_of(function, callers, sizeof callers / sizeof *callers);
+    return takes_stack_references(function) || is_one_of(function, callers, sizeof callers / sizeof *callers);
 }
 
 bool machinery_connects(const char *function)

@@ -1,25 +1,183 @@
 #include "spprof/native.h"
 
+#include <stdlib.h>
+
 #include "native/machinery.h"
+
+/*
+ * Machinery between two Python frames is told from machinery below the last one by looking for the next evaluator, but not for ever: behind that
+ * many frames it is shown.
+ */
+enum { LOOK_AHEAD = 1000, FRAMES_MAX = 1 << 24 };
+
+/* What is needed of a Python thread. */
+struct python_thread {
+    uint64_t address;
+    struct python_frame *frames;
+    size_t frame_count, matched; /* so far */
+    bool truncated;
+};
+
+/* Where a file lies. */
+struct file {
+    uint64_t start, end;
+};
+
+struct python_frame {
+    uint64_t entry;
+    bool delegates;
+};
+
+struct spprof_native_pairs {
+    struct spprof_native_source source;
+    struct file *files; /* of the Pythons in the process */
+    size_t file_count;
+    struct python_thread *threads;
+    size_t thread_count;
+    struct spprof_native_frame *frames;
+    struct spprof_native_run *runs; /* decided evaluators; the others stand as OTHER */
+    size_t count, capacity, decided;
+    size_t first_evaluator, last_evaluator; /* of those decided; SIZE_MAX: none */
+    bool ended;                             /* there are no more C frames */
+};
+
+static bool copy_thread(struct python_thread *copy, const struct spprof_thread *thread)
+{
+    *copy = (struct python_thread){.address = thread->address, .frame_count = thread->frame_count, .truncated = thread->truncated != NULL};
+    copy->frames = calloc(thread->frame_count + 1, sizeof *copy->frames);
+    for (size_t i = 0; copy->frames != NULL && i < thread->frame_count; i++)
+        copy->frames[i] = (struct python_frame){thread->frames[i].entry, thread->frames[i].delegates};
+    return copy->frames != NULL;
+}
+
+/* Of several interpreters, each has a thread state of its own for the kernel thread. */
+static bool copy_threads(struct spprof_native_pairs *pairs, const struct spprof_interpreter *interpreter, int64_t tid)
+{
+    struct python_thread *grown = reallocarray(pairs->threads, pairs->thread_count + interpreter->thread_count + 1, sizeof *grown);
+    if (grown == NULL)
+        return false;
+    pairs->threads = grown;
+    for (size_t i = 0; i < interpreter->thread_count; i++) {
+        const struct spprof_thread *thread = &interpreter->threads[i];
+        bool runs = tid != 0 && thread->tid == tid && (thread->frame_count > 0 || thread->truncated != NULL);
+        if (runs && !copy_thread(&pairs->threads[pairs->thread_count++], thread))
+            return false;
+    }
+    return true;
+}
+
+static bool copy_files(struct spprof_native_pairs *pairs, const struct spprof_snapshot *snapshot)
+{
+    size_t count = spprof_snapshot_python_count(snapshot);
+    pairs->files = calloc(count + 1, sizeof *pairs->files);
+    for (; pairs->files != NULL && pairs->file_count < count; pairs->file_count++) {
+        const struct spprof_python *python = spprof_snapshot_python(snapshot, pairs->file_count);
+        pairs->files[pairs->file_count] = (struct file){python->file_start, python->file_end};
+    }
+    return pairs->files != NULL;
+}
+
+struct spprof_native_pairs *spprof_native_pairs_new(const struct spprof_native_source *source, const struct spprof_snapshot *snapshot, int64_t tid)
+{
+    struct spprof_native_pairs *pairs = calloc(1, sizeof *pairs);
+    bool copied = pairs != NULL && copy_files(pairs, snapshot);
+    for (size_t i = 0; copied && i < snapshot->interpreter_count; i++)
+        copied = copy_threads(pairs, &snapshot->interpreters[i], tid);
+    if (!copied) {
+        spprof_native_pairs_free(pairs);
+        return NULL;
+    }
+    pairs->source = *source;
+    pairs->first_evaluator = pairs->last_evaluator = SIZE_MAX;
+    return pairs;
+}
+
+void spprof_native_pairs_free(struct spprof_native_pairs *pairs)
+{
+    if (pairs == NULL)
+        return;
+    for (size_t i = 0; i < pairs->thread_count; i++)
+        free(pairs->threads[i].frames);
+    free(pairs->threads);
+    free(pairs->files);
+    free(pairs->frames);
+    free(pairs->runs);
+    free(pairs);
+}
+
+size_t spprof_native_pairs_thread_count(const struct spprof_native_pairs *pairs)
+{
+    return pairs->thread_count;
+}
+
+uint64_t spprof_native_pairs_thread(const struct spprof_native_pairs *pairs, size_t index, size_t *frame_count)
+{
+    *frame_count = pairs->threads[index].frame_count;
+    return pairs->threads[index].address;
+}
+
+static bool grow(struct spprof_native_pairs *pairs)
+{
+    size_t capacity = pairs->capacity == 0 ? 64 : pairs->capacity * 2;
+    struct spprof_native_frame *frames = reallocarray(pairs->frames, capacity, sizeof *frames);
+    if (frames != NULL)
+        pairs->frames = frames;
+    struct spprof_native_run *runs = reallocarray(pairs->runs, capacity, sizeof *runs);
+    if (runs != NULL)
+        pairs->runs = runs;
+    if (frames == NULL || runs == NULL)
+        return false;
+    pairs->capacity = capacity;
+    return true;
+}
+
+/* Whether there is a C frame of this level; the newer ones are there already. */
+static bool has_frame(struct spprof_native_pairs *pairs, size_t level)
+{
+    while (pairs->count <= level && !pairs->ended) {
+        bool fits = pairs->count < FRAMES_MAX && (pairs->count < pairs->capacity || grow(pairs));
+        pairs->ended = !fits || !pairs->source.frame(pairs->source.context, pairs->count, &pairs->frames[pairs->count]);
+        if (!pairs->ended)
+            pairs->runs[pairs->count++] = (struct spprof_native_run){.role = SPPROF_NATIVE_OTHER};
+    }
+    return level < pairs->count;
+}
 
 static bool holds(const struct spprof_native_frame *frame, uint64_t address)
 {
     return address != 0 && frame->stack_pointer != 0 && frame->stack_pointer <= address && address < frame->caller_stack_pointer;
 }
 
-/* The evaluator's file is the interpreter's; a program that was linked against libpython may hold its data, though. */
-static bool can_evaluate(const struct spprof_native_frame *frame)
+static bool is_in_interpreter(const struct spprof_native_pairs *pairs, const struct spprof_native_frame *frame)
 {
-    return frame->in_interpreter || (frame->function != NULL && machinery_is_evaluator(frame->function));
+    for (size_t i = 0; i < pairs->file_count; i++)
+        if (frame->pc >= pairs->files[i].start && frame->pc < pairs->files[i].end)
+            return true;
+    return false;
 }
 
-static void set_evaluator(struct spprof_native_run *run, size_t thread, size_t first, size_t count)
+static bool is_named_evaluator(const struct spprof_native_frame *frame)
 {
-    *run = (struct spprof_native_run){SPPROF_NATIVE_EVALUATOR, thread, first, count};
+    return frame->function != NULL && machinery_is_evaluator(frame->function);
+}
+
+/* The evaluator's file is the interpreter's; a program that was linked against libpython may hold its data, though. */
+static bool can_evaluate(const struct spprof_native_pairs *pairs, const struct spprof_native_frame *frame)
+{
+    return is_in_interpreter(pairs, frame) || is_named_evaluator(frame);
+}
+
+static void set_evaluator(struct spprof_native_pairs *pairs, size_t level, size_t thread, size_t count)
+{
+    pairs->runs[level] = (struct spprof_native_run){SPPROF_NATIVE_EVALUATOR, thread, pairs->threads[thread].matched, count};
+    pairs->threads[thread].matched += count;
+    pairs->last_evaluator = level;
+    if (pairs->first_evaluator == SIZE_MAX)
+        pairs->first_evaluator = level;
 }
 
 /* The frames from first on that have the same entry. */
-static size_t run_length(const struct spprof_thread *thread, size_t first)
+static size_t run_length(const struct python_thread *thread, size_t first)
 {
     size_t end = first;
     while (end < thread->frame_count && thread->frames[end].entry == thread->frames[first].entry)
@@ -28,22 +186,20 @@ static size_t run_length(const struct spprof_thread *thread, size_t first)
 }
 
 /* The C stack and the chain of Python frames run the same way, so a thread's next frames have to be met before those behind them. */
-static void match_by_entry(const struct spprof_native_frame *frames, size_t frame_count, const struct spprof_thread *const *threads,
-                           size_t thread_count, struct spprof_native_run *runs, size_t *matched)
+static void match_by_entry(struct spprof_native_pairs *pairs, size_t level)
 {
-    for (size_t i = 0; i < frame_count; i++) {
-        for (size_t j = 0; j < thread_count && can_evaluate(&frames[i]) && runs[i].role == SPPROF_NATIVE_OTHER; j++) {
-            const struct spprof_thread *thread = threads[j];
-            if (matched[j] == thread->frame_count || !holds(&frames[i], thread->frames[matched[j]].entry))
-                continue;
-            set_evaluator(&runs[i], j, matched[j], run_length(thread, matched[j]));
-            matched[j] += runs[i].count;
-        }
+    const struct spprof_native_frame *frame = &pairs->frames[level];
+    for (size_t i = 0; i < pairs->thread_count && can_evaluate(pairs, frame); i++) {
+        const struct python_thread *thread = &pairs->threads[i];
+        if (thread->matched == thread->frame_count || !holds(frame, thread->frames[thread->matched].entry))
+            continue;
+        set_evaluator(pairs, level, i, run_length(thread, thread->matched));
+        return;
     }
 }
 
 /* Whether its version tells entries. */
-static bool has_entries(const struct spprof_thread *thread)
+static bool has_entries(const struct python_thread *thread)
 {
     for (size_t i = 0; i < thread->frame_count; i++)
         if (thread->frames[i].entry != 0)
@@ -51,15 +207,15 @@ static bool has_entries(const struct spprof_thread *thread)
     return false;
 }
 
-static size_t count_evaluators(const struct spprof_native_frame *frames, size_t count)
+static size_t count_evaluators(struct spprof_native_pairs *pairs)
 {
     size_t evaluators = 0;
-    for (size_t i = 0; i < count; i++)
-        evaluators += frames[i].function != NULL && machinery_is_evaluator(frames[i].function);
+    for (size_t level = 0; has_frame(pairs, level); level++)
+        evaluators += is_named_evaluator(&pairs->frames[level]);
     return evaluators;
 }
 
-static size_t count_running(const struct spprof_thread *thread)
+static size_t count_running(const struct python_thread *thread)
 {
     size_t running = 0;
     for (size_t i = 0; i < thread->frame_count; i++)
@@ -68,62 +224,97 @@ static size_t count_running(const struct spprof_thread *thread)
 }
 
 /* Delegating generators stand before the caller that began it, and share its C frame. */
-static void match_by_count(const struct spprof_native_frame *frames, size_t frame_count, const struct spprof_thread *thread,
-                           struct spprof_native_run *runs, size_t *matched)
+static void match_by_count(struct spprof_native_pairs *pairs)
 {
-    if (thread->truncated != NULL || has_entries(thread) || count_evaluators(frames, frame_count) != count_running(thread))
+    const struct python_thread *thread = &pairs->threads[0];
+    if (thread->truncated || count_evaluators(pairs) != count_running(thread))
         return;
-    for (size_t i = 0; i < frame_count; i++) {
-        if (frames[i].function == NULL || !machinery_is_evaluator(frames[i].function))
+    for (size_t level = 0; level < pairs->count; level++) {
+        if (!is_named_evaluator(&pairs->frames[level]))
             continue;
-        size_t last = *matched;
+        size_t last = thread->matched;
         while (thread->frames[last].delegates)
             if (++last == thread->frame_count)
                 return;
-        set_evaluator(&runs[i], 0, *matched, last + 1 - *matched);
-        *matched = last + 1;
+        set_evaluator(pairs, level, 0, last + 1 - thread->matched);
     }
 }
 
-/* In front of the newest Python frame only what is known to call something: there the interpreter may be at work, or have died. */
-static bool is_machinery(const struct spprof_native_frame *frame, bool below_python)
+/* Decides of the next C frame whether it runs Python frames. False: there is none. */
+static bool decide_next(struct spprof_native_pairs *pairs)
 {
-    if (!frame->in_interpreter)
+    if (!has_frame(pairs, pairs->decided))
         return false;
+    if (pairs->decided == 0 && pairs->thread_count == 1 && !has_entries(&pairs->threads[0])) {
+        match_by_count(pairs);
+        pairs->decided = pairs->count;
+        return true;
+    }
+    match_by_entry(pairs, pairs->decided++);
+    return true;
+}
+
+static bool all_matched(const struct spprof_native_pairs *pairs)
+{
+    for (size_t i = 0; i < pairs->thread_count; i++)
+        if (pairs->threads[i].matched != pairs->threads[i].frame_count || pairs->threads[i].truncated)
+            return false;
+    return true;
+}
+
+/* Code that is made at run time calls the evaluator itself only in one case: CPython's trampolines for perf, which need not have a name. */
+static bool is_trampoline(const struct spprof_native_pairs *pairs, size_t level)
+{
+    return pairs->frames[level].generated && pairs->runs[level - 1].role == SPPROF_NATIVE_EVALUATOR;
+}
+
+/* In front of the newest Python frame only what is known to call something: there the interpreter may be at work, or have died. */
+static bool is_machinery(const struct spprof_native_pairs *pairs, size_t level)
+{
+    const struct spprof_native_frame *frame = &pairs->frames[level];
+    bool below_python = pairs->first_evaluator < level;
     if (frame->function == NULL)
-        return below_python;
-    if (machinery_is_evaluator(frame->function))
+        return (below_python && is_in_interpreter(pairs, frame)) || is_trampoline(pairs, level);
+    if (machinery_is_generated(frame->function))
+        return !is_in_interpreter(pairs, frame);
+    if (!is_in_interpreter(pairs, frame) || machinery_is_evaluator(frame->function))
         return false;
     return below_python ? machinery_connects(frame->function) : machinery_calls(frame->function);
 }
 
-/* Below the last evaluator only where nothing is missing there. */
-static void mark_machinery(const struct spprof_native_frame *frames, size_t frame_count, struct spprof_native_run *runs, bool all_matched)
+/* Below the last evaluator machinery is left out only where nothing is missing there. */
+static bool leads_to_python(struct spprof_native_pairs *pairs, size_t level)
 {
-    size_t last = frame_count;
-    while (last > 0 && runs[last - 1].role != SPPROF_NATIVE_EVALUATOR)
-        last--;
-    bool below_python = false;
-    for (size_t i = 0; i < (all_matched && last > 0 ? frame_count : last); i++) {
-        if (runs[i].role == SPPROF_NATIVE_EVALUATOR)
-            below_python = true;
-        else if (i > 0 && is_machinery(&frames[i], below_python)) /* the newest frame is where the thread is: it always stands */
-            runs[i].role = SPPROF_NATIVE_MACHINERY;
-    }
+    while ((pairs->last_evaluator == SIZE_MAX || pairs->last_evaluator < level) && pairs->decided - level <= LOOK_AHEAD && !all_matched(pairs))
+        if (!decide_next(pairs))
+            break;
+    if (pairs->last_evaluator == SIZE_MAX)
+        return false;
+    return pairs->last_evaluator > level || all_matched(pairs);
 }
 
-void spprof_native_match(const struct spprof_native_frame *frames, size_t frame_count, const struct spprof_thread *const *threads,
-                         size_t thread_count, struct spprof_native_run *runs, size_t *matched)
+bool spprof_native_pairs_run(struct spprof_native_pairs *pairs, size_t level, struct spprof_native_run *run)
 {
-    bool all_matched = true;
-    for (size_t i = 0; i < frame_count; i++)
-        runs[i] = (struct spprof_native_run){.role = SPPROF_NATIVE_OTHER};
-    for (size_t j = 0; j < thread_count; j++)
-        matched[j] = 0;
-    match_by_entry(frames, frame_count, threads, thread_count, runs, matched);
-    if (thread_count == 1 && matched[0] == 0)
-        match_by_count(frames, frame_count, threads[0], runs, matched);
-    for (size_t j = 0; j < thread_count; j++)
-        all_matched = all_matched && matched[j] == threads[j]->frame_count && threads[j]->truncated == NULL;
-    mark_machinery(frames, frame_count, runs, all_matched);
+    while (pairs->decided <= level)
+        if (!decide_next(pairs))
+            return false;
+    *run = pairs->runs[level];
+    /* The newest frame is where the thread is: it always stands. */
+    if (run->role == SPPROF_NATIVE_OTHER && level > 0 && is_machinery(pairs, level) && leads_to_python(pairs, level))
+        run->role = SPPROF_NATIVE_MACHINERY;
+    return true;
+}
+
+size_t spprof_native_pairs_matched(struct spprof_native_pairs *pairs, size_t thread)
+{
+    while (decide_next(pairs))
+        continue;
+    return pairs->threads[thread].matched;
+}
+
+bool spprof_native_pairs_all_matched(struct spprof_native_pairs *pairs)
+{
+    while (decide_next(pairs))
+        continue;
+    return all_matched(pairs);
 }

@@ -9,15 +9,19 @@
 
 #include "spprof/native.h"
 
-enum { MAX = 16 };
+enum { MAX = 16, TID = 7 };
+
+/* The interpreter's file lies in [IN_FILE, IN_FILE + 100). */
+enum { IN_FILE = 5000, ELSEWHERE = 9000 };
 
 /*
  * A C frame for each letter: E evaluator, C calls something, S starts Python, ? has no name, X the interpreter at work, L a library's,
- * I inlined. Frame i has [1000 + i * 100, 1000 + i * 100 + 100) of the C stack.
+ * I inlined, T a trampoline for perf without a name, P one with a name. Frame i has [1000 + i * 100, 1000 + i * 100 + 100) of the C stack.
  */
 struct native {
     struct spprof_native_frame frames[MAX];
     size_t count;
+    size_t asked; /* that many were asked for */
 };
 
 static struct native c_stack(const char *letters)
@@ -25,13 +29,16 @@ static struct native c_stack(const char *letters)
     struct native native = {.count = strlen(letters)};
     for (size_t i = 0; i < native.count; i++) {
         struct spprof_native_frame *frame = &native.frames[i];
-        *frame = (struct spprof_native_frame){1000 + i * 100, 1100 + i * 100, NULL, letters[i] != 'L'};
+        *frame = (struct spprof_native_frame){IN_FILE, 1000 + i * 100, 1100 + i * 100, NULL, letters[i] == 'T'};
+        if (strchr("LTP", letters[i]) != NULL)
+            frame->pc = ELSEWHERE;
         switch (letters[i]) {
         case 'E': frame->function = "_PyEval_EvalFrameDefault"; break;
         case 'C': frame->function = "cfunction_vectorcall_O.lto_priv.0"; break;
         case 'S': frame->function = "pymain_run_python.constprop.0"; break;
         case 'X': frame->function = "list_sort_impl"; break;
         case 'L': frame->function = "PyObject_Call"; break; /* of the same name, but in no interpreter */
+        case 'P': frame->function = "py::Loader.load:/srv/load.py"; break;
         case 'I': frame->caller_stack_pointer = frame->stack_pointer; break;
         default: break;
         }
@@ -39,36 +46,62 @@ static struct native c_stack(const char *letters)
     return native;
 }
 
+static bool give_frame(void *context, size_t level, struct spprof_native_frame *frame)
+{
+    struct native *native = context;
+    assert_int_equal(level, native->asked);
+    if (level == native->count)
+        return false;
+    native->asked++;
+    *frame = native->frames[level];
+    return true;
+}
+
 struct python {
     struct spprof_frame frames[MAX];
     struct spprof_thread thread;
 };
 
-static const struct spprof_thread *python_stack(struct python *python, const uint64_t *entries, size_t count)
+static struct spprof_thread *python_stack(struct python *python, const uint64_t *entries, size_t count)
 {
     for (size_t i = 0; i < count; i++)
         python->frames[i] = (struct spprof_frame){.entry = entries[i]};
-    python->thread = (struct spprof_thread){.frames = python->frames, .frame_count = count};
+    python->thread = (struct spprof_thread){.tid = TID, .frames = python->frames, .frame_count = count};
     return &python->thread;
 }
 
-/* For each C frame a character: the number of Python frames that it runs, '-' left out, '.' shown. */
-static size_t match(const struct native *native, const struct spprof_thread *thread, char *shown)
+static struct spprof_native_pairs *pair(struct native *native, struct spprof_thread *threads, size_t count)
 {
-    struct spprof_native_run runs[MAX];
-    size_t matched, next = 0;
-    spprof_native_match(native->frames, native->count, &thread, 1, runs, &matched);
-    for (size_t i = 0; i < native->count; i++) {
-        shown[i] = runs[i].role == SPPROF_NATIVE_MACHINERY ? '-' : '.';
-        if (runs[i].role != SPPROF_NATIVE_EVALUATOR)
+    struct spprof_interpreter interpreter = {.threads = threads, .thread_count = count};
+    const struct spprof_snapshot snapshot = {
+        .python = {.file_start = IN_FILE, .file_end = IN_FILE + 100}, .interpreters = &interpreter, .interpreter_count = 1};
+    native->asked = 0;
+    struct spprof_native_pairs *pairs = spprof_native_pairs_new(&(struct spprof_native_source){give_frame, native}, &snapshot, TID);
+    assert_non_null(pairs);
+    return pairs;
+}
+
+/* For each C frame a character: the number of Python frames that it runs, '-' left out, '.' shown. */
+static size_t match(struct native *native, const struct spprof_thread *thread, char *shown)
+{
+    struct spprof_thread copy = *thread;
+    struct spprof_native_pairs *pairs = pair(native, &copy, 1);
+    struct spprof_native_run run;
+    size_t next = 0, level = 0;
+    for (; spprof_native_pairs_run(pairs, level, &run); level++) {
+        shown[level] = run.role == SPPROF_NATIVE_MACHINERY ? '-' : '.';
+        if (run.role != SPPROF_NATIVE_EVALUATOR)
             continue;
-        assert_int_equal(runs[i].first, next);
-        next += runs[i].count;
-        shown[i] = (char)('0' + runs[i].count);
+        assert_int_equal(run.first, next);
+        next += run.count;
+        shown[level] = (char)('0' + run.count);
     }
-    shown[native->count] = '\0';
-    assert_int_equal(next, matched);
-    return matched;
+    shown[level] = '\0';
+    assert_int_equal(level, native->count);
+    if (spprof_native_pairs_thread_count(pairs) > 0)
+        assert_int_equal(next, spprof_native_pairs_matched(pairs, 0));
+    spprof_native_pairs_free(pairs);
+    return next;
 }
 
 static void assert_match(const char *letters, const struct spprof_thread *thread, const char *expected, size_t expected_matched)
@@ -114,7 +147,7 @@ static void test_unwinder_lost(void **state)
     char shown[MAX + 1];
     assert_int_equal(match(&inlined, &python.thread, shown), 2);
     assert_string_equal(shown, ".2");
-    inlined.frames[1].in_interpreter = false; /* its name says enough */
+    inlined.frames[1].pc = ELSEWHERE; /* its name says enough */
     assert_int_equal(match(&inlined, &python.thread, shown), 2);
     inlined.frames[1].function = "eval";
     assert_int_equal(match(&inlined, &python.thread, shown), 0);
@@ -161,19 +194,91 @@ static void test_interpreters_that_call_one_another(void **state)
     (void)state;
     struct python inner, outer;
     static const uint64_t inner_entries[] = {1150, 1450}, outer_entries[] = {1350, 1650, 1650};
-    const struct spprof_thread *threads[] = {python_stack(&outer, outer_entries, 3), python_stack(&inner, inner_entries, 2)};
+    struct spprof_thread threads[] = {*python_stack(&outer, outer_entries, 3), *python_stack(&inner, inner_entries, 2)};
     struct native native = c_stack("CECEECE");
-    struct spprof_native_run runs[MAX];
-    size_t matched[2];
-    spprof_native_match(native.frames, native.count, threads, 2, runs, matched);
-    assert_int_equal(matched[0], 3);
-    assert_int_equal(matched[1], 2);
+    struct spprof_native_pairs *pairs = pair(&native, threads, 2);
+    struct spprof_native_run run;
+    assert_int_equal(spprof_native_pairs_thread_count(pairs), 2);
     static const size_t thread_of[] = {9, 1, 9, 0, 1, 9, 0};
     for (size_t i = 0; i < native.count; i++) {
-        assert_int_equal(runs[i].role == SPPROF_NATIVE_EVALUATOR, thread_of[i] != 9);
+        assert_true(spprof_native_pairs_run(pairs, i, &run));
+        assert_int_equal(run.role == SPPROF_NATIVE_EVALUATOR, thread_of[i] != 9);
         if (thread_of[i] != 9)
-            assert_int_equal(runs[i].thread, thread_of[i]);
+            assert_int_equal(run.thread, thread_of[i]);
     }
+    assert_int_equal(spprof_native_pairs_matched(pairs, 0), 3);
+    assert_int_equal(spprof_native_pairs_matched(pairs, 1), 2);
+    spprof_native_pairs_free(pairs);
+}
+
+/* The trampolines for perf lie between the interpreter and the evaluator; other code that was made at run time is the program's. */
+static void test_generated_code(void **state)
+{
+    (void)state;
+    struct python python;
+    static const uint64_t entries[] = {1050, 1450};
+    python_stack(&python, entries, 2);
+    assert_match("ETCCETS", &python.thread, "1---1--", 2);
+    assert_match("EPCCEPS", &python.thread, "1---1--", 2);
+    assert_match("ECTCE", &python.thread, "1-.-1", 2);
+    assert_match("ECPCE", &python.thread, "1---1", 2);
+}
+
+/* C frames are asked for only as far as it takes to tell what stands for one. */
+static void test_a_part_of_the_stack(void **state)
+{
+    (void)state;
+    struct python python;
+    static const uint64_t entries[] = {1050, 1450, 1850};
+    struct native native = c_stack("ECXCECCCECS");
+    struct spprof_native_run run;
+    struct spprof_native_pairs *pairs = pair(&native, python_stack(&python, entries, 3), 1);
+    assert_true(spprof_native_pairs_run(pairs, 0, &run));
+    assert_int_equal(run.role, SPPROF_NATIVE_EVALUATOR);
+    assert_int_equal(native.asked, 1);
+    assert_true(spprof_native_pairs_run(pairs, 2, &run));
+    assert_int_equal(run.role, SPPROF_NATIVE_OTHER);
+    assert_int_equal(native.asked, 3);
+    assert_true(spprof_native_pairs_run(pairs, 3, &run));
+    assert_int_equal(run.role, SPPROF_NATIVE_MACHINERY);
+    assert_int_equal(native.asked, 5);
+    assert_int_equal(spprof_native_pairs_matched(pairs, 0), 3);
+    spprof_native_pairs_free(pairs);
+}
+
+struct recursion {
+    size_t asked;
+};
+
+static bool give_recursion(void *context, size_t level, struct spprof_native_frame *frame)
+{
+    struct recursion *recursion = context;
+    recursion->asked++;
+    const bool evaluator = level == 0 || level == 100000;
+    *frame = (struct spprof_native_frame){IN_FILE, 1000 + level * 100, 1100 + level * 100,
+                                          evaluator ? "_PyEval_EvalFrameDefault" : "PyObject_Repr", false};
+    return level <= 100000;
+}
+
+/* What leads to a Python frame is looked for, but not through a whole stack of a hundred thousand. */
+static void test_a_deep_stack(void **state)
+{
+    (void)state;
+    struct python python;
+    static const uint64_t entries[] = {1050, 1050 + 100000 * 100};
+    struct recursion recursion = {0};
+    struct spprof_native_run run;
+    struct spprof_interpreter interpreter = {.threads = python_stack(&python, entries, 2), .thread_count = 1};
+    const struct spprof_snapshot snapshot = {
+        .python = {.file_start = IN_FILE, .file_end = IN_FILE + 100}, .interpreters = &interpreter, .interpreter_count = 1};
+    struct spprof_native_pairs *pairs = spprof_native_pairs_new(&(struct spprof_native_source){give_recursion, &recursion}, &snapshot, TID);
+    assert_true(spprof_native_pairs_run(pairs, 3, &run));
+    assert_int_equal(run.role, SPPROF_NATIVE_OTHER);
+    assert_true(recursion.asked < 2000);
+    assert_true(spprof_native_pairs_run(pairs, 99999, &run));
+    assert_int_equal(run.role, SPPROF_NATIVE_MACHINERY);
+    assert_int_equal(spprof_native_pairs_matched(pairs, 0), 2);
+    spprof_native_pairs_free(pairs);
 }
 
 static void test_names(void **state)
@@ -189,6 +294,7 @@ static void test_names(void **state)
         {"call_function", "1-1"},  {"call_functions", "1.1"},  {"main", "1.1"},           {"qsort", "1.1"},         {"", "1.1"},
         {"gen_send_data", "1.1"},
         {"_", "1.1"},              {"P", "1.1"},               {"_PyEval_Vector", "1-1"}, {"_TAIL_CALL_CALL", "1-1"},
+        {"py::jit:executor", "1.1"}, /* within the interpreter's own file it is a function of it */
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct native native = c_stack("E?E");
@@ -197,6 +303,41 @@ static void test_names(void **state)
         match(&native, python_stack(&python, entries, 2), shown);
         if (strcmp(shown, names[i].shown) != 0)
             fail_msg("%s: %s, not %s", names[i].name, shown, names[i].shown);
+    }
+}
+
+/* In front of the newest Python frame, where the interpreter may be at work: only what calls something is left out. */
+static void test_names_in_front_of_python(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        uint64_t pc;
+        char shown;
+    } names[] = {
+        {"_PyCallMethodDescriptorFast_StackRef", IN_FILE, '-'},
+        {"_Py_VectorCallInstrumentation_StackRefSteal", IN_FILE, '-'},
+        {"_Py_VectorCall_StackRefSteal.lto_priv.0", IN_FILE, '-'},
+        {"_Py_BuiltinCallFast_StackRef", IN_FILE, '-'},
+        {"py_trampoline_evaluator", IN_FILE, '-'},
+        {"py::jit:executor", ELSEWHERE, '-'},
+        {"py::<module>:/srv/a::b.py", ELSEWHERE, '-'},
+        {"py::object::call", ELSEWHERE, '.'}, /* C++ */
+        {"py::", ELSEWHERE, '.'},
+        {"_PyDict_Next", IN_FILE, '.'},
+        {"my_StackRef", IN_FILE, '.'},
+        {"_PyCallMethodDescriptorFast_StackRef", ELSEWHERE, '.'},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct python python;
+        static const uint64_t entries[] = {1250};
+        struct native native = c_stack("X?E");
+        char shown[MAX + 1];
+        native.frames[1].function = names[i].name;
+        native.frames[1].pc = names[i].pc;
+        match(&native, python_stack(&python, entries, 1), shown);
+        if (shown[1] != names[i].shown)
+            fail_msg("%s: %s", names[i].name, shown);
     }
 }
 
@@ -209,7 +350,11 @@ int main(void)
         cmocka_unit_test(test_unknown_entries),
         cmocka_unit_test(test_by_count),
         cmocka_unit_test(test_interpreters_that_call_one_another),
+        cmocka_unit_test(test_generated_code),
+        cmocka_unit_test(test_a_part_of_the_stack),
+        cmocka_unit_test(test_a_deep_stack),
         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_names_in_front_of_python),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

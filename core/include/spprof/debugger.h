@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "spprof/error.h"
+#include "spprof/native.h"
 #include "spprof/snapshot.h"
 #include "spprof/target.h"
 
@@ -78,7 +79,10 @@ bool spprof_debugger_target_interrupted(const struct spprof_target *target);
 int spprof_emulator_open(int64_t tid);
 bool spprof_emulator_interrupt(int emulator);
 
-/* The commands of a debugger: they keep what was read and which Python frame is selected until the inferior, or its state, is another. */
+/*
+ * The commands of a debugger: they keep what was read and which Python frame is selected until the inferior, its state, or the C frame that the user
+ * has selected is another: then it is the Python frame which that C frame runs, or runs for.
+ */
 struct spprof_console;
 
 enum spprof_run_end {
@@ -107,6 +111,13 @@ struct spprof_console_ops {
     void (*thread_label)(void *debugger, int64_t tid, char *label, size_t size);
     bool (*wants_color)(void *debugger); /* may be NULL: no */
     const char *debugger_name; /* "gdb", "lldb" */
+    /*
+     * The C frames of the selected thread, 0 the newest, asked for in order; 0 begins anew. False: there is no such frame. Its name is kept until
+     * the next one of level 0. NULL where the debugger gives none: then Python frames are selected by py-up and py-down alone.
+     */
+    bool (*native_frame)(void *debugger, size_t level, struct spprof_native_frame *frame);
+    size_t (*selected_frame)(void *debugger);            /* the level of the C frame that the user has selected */
+    bool (*select_frame)(void *debugger, size_t level); /* selects another, and shows nothing; one that native_frame has given */
     /* For sampling; all NULL where the debugger cannot do it. run_begin prepares for many runs in a row, run_end puts everything back. */
     struct spprof_error *(*run_begin)(void *debugger);
     /*
@@ -160,9 +171,14 @@ void spprof_console_result_free(struct spprof_console_result *result);
  */
 struct spprof_error *spprof_console_stacks(struct spprof_console *console, const struct spprof_snapshot **snapshot, int64_t *tid);
 
-/* The same with the values of the variables of one Python thread: that of the selected thread which runs code now. */
-struct spprof_error *spprof_console_values(struct spprof_console *console, const struct spprof_snapshot **snapshot,
-                                           const struct spprof_thread **thread);
+/* One Python thread of it, by its address, with the values of its variables. Errors: it is gone. */
+struct spprof_error *spprof_console_values(struct spprof_console *console, uint64_t address, const struct spprof_thread **thread);
+
+/*
+ * The user looks at this Python frame, of those that share a C frame: it is the selected one as soon as that C frame is. For debuggers that list
+ * Python frames as frames of their own.
+ */
+void spprof_console_prefer(struct spprof_console *console, uint64_t thread, uint64_t frame);
 
 /* Whether the inferior seems to be Python: cheap, by symbols alone, so that it can be asked about any program. False where that fails. */
 bool spprof_console_has_python(struct spprof_console *console);

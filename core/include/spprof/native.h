@@ -21,9 +21,10 @@ extern "C" {
 
 /* A C frame as an unwinder has it. */
 struct spprof_native_frame {
+    uint64_t pc;
     uint64_t stack_pointer, caller_stack_pointer; /* its part of the C stack lies between; equal, or 0: none, as an inlined function has */
     const char *function; /* its name as the debugger shows it; NULL: it has none */
-    bool in_interpreter; /* its code lies in the file that holds the interpreter: the executable, or libpython */
+    bool generated;       /* its code was made at run time: it lies in the file of no module */
 };
 
 enum spprof_native_role {
@@ -35,18 +36,42 @@ enum spprof_native_role {
 /* What stands for a C frame. */
 struct spprof_native_run {
     enum spprof_native_role role;
-    size_t thread, first, count; /* of an evaluator: the frames [first, first + count) of threads[thread], newest first */
+    size_t thread, first, count; /* of an evaluator: the frames [first, first + count) of that thread of the pairs, newest first */
 };
 
 /*
- * Fills runs[frame_count]. frames are all C frames of one kernel thread, newest first. threads are the Python threads of that kernel thread
- * (more than one where interpreters call one another), taken with spprof_snapshot_options.entries.
- *
- * matched[thread_count] says how many frames of each thread, counted from the newest, have their C frame. Those behind are to be
- * shown apart: the unwinder did not come to their C frame, or there is doubt.
+ * Where the C frames of a kernel thread come from. They are asked for one by one, 0, the newest, first, and only as far as they are needed. False:
+ * there is no such frame. Names are borrowed for as long as the pairs live.
  */
-void spprof_native_match(const struct spprof_native_frame *frames, size_t frame_count, const struct spprof_thread *const *threads,
-                         size_t thread_count, struct spprof_native_run *runs, size_t *matched);
+struct spprof_native_source {
+    bool (*frame)(void *context, size_t level, struct spprof_native_frame *frame);
+    void *context;
+};
+
+struct spprof_native_pairs;
+
+/*
+ * Pairs the C frames of the kernel thread tid with the frames of its Python threads (more than one where interpreters call one another). What is
+ * needed of the snapshot, taken with spprof_snapshot_options.entries, is copied. NULL: out of memory.
+ */
+struct spprof_native_pairs *spprof_native_pairs_new(const struct spprof_native_source *source, const struct spprof_snapshot *snapshot, int64_t tid);
+void spprof_native_pairs_free(struct spprof_native_pairs *pairs); /* NULL is allowed */
+
+/* The Python threads of that kernel thread which run something: the address of each, and how many frames it has. */
+size_t spprof_native_pairs_thread_count(const struct spprof_native_pairs *pairs);
+uint64_t spprof_native_pairs_thread(const struct spprof_native_pairs *pairs, size_t index, size_t *frame_count);
+
+/* What stands for the C frame of this level. False: there is none, or memory has run out. */
+bool spprof_native_pairs_run(struct spprof_native_pairs *pairs, size_t level, struct spprof_native_run *run);
+
+/*
+ * How many frames of a thread, counted from the newest, have their C frame; the whole C stack is looked at. Those behind are to be shown apart:
+ * the unwinder did not come to their C frame, or there is doubt.
+ */
+size_t spprof_native_pairs_matched(struct spprof_native_pairs *pairs, size_t thread);
+
+/* Whether no Python frame is left over, and no stack has ended early. */
+bool spprof_native_pairs_all_matched(struct spprof_native_pairs *pairs);
 
 #ifdef __cplusplus
 }
