@@ -4,10 +4,13 @@
 
 #include "gdb.h"
 
-enum { KEPT = 512 };
+enum { KEPT = 512, NUMBER_BITS = 24 };
 
-/* Such a value is an array of one number, the number of a text, and this is its lower bound: no program has arrays like that. */
-#define LOWER_BOUND 0x5350524f46LL
+/*
+ * Such a value is a pointer to void, so that gdb takes it for something simple, which its machine interface shows in short lists, too. The number of
+ * a text stands in its low bits; what stands above is no address of any program.
+ */
+#define MARK (0x5350524f46ULL << NUMBER_BITS)
 
 static PyObject *texts[KEPT];
 static unsigned long long newest;
@@ -35,28 +38,30 @@ static void printer_free(PyObject *self)
     Py_DECREF(type);
 }
 
-/* array[LOWER_BOUND] */
-static bool number_of(PyObject *array, unsigned long long *number)
+static bool has_code(PyObject *type, const char *code_name)
 {
-    OWNED index = PyLong_FromLongLong(LOWER_BOUND);
-    OWNED element = index != NULL ? PyObject_GetItem(array, index) : NULL;
-    OWNED integer = element != NULL ? PyNumber_Long(element) : NULL;
-    *number = integer != NULL ? PyLong_AsUnsignedLongLong(integer) : 0;
-    if (PyErr_Occurred() == NULL)
-        return true;
-    gdb_forget_error();
-    return false;
+    OWNED code = gdb_get_of(type, "code");
+    OWNED wanted = gdb_get(code_name);
+    return code != NULL && wanted != NULL && PyObject_RichCompareBool(code, wanted, Py_EQ) == 1;
 }
 
-static bool is_ours(PyObject *value)
+static bool is_pointer_to_void(PyObject *value)
 {
     OWNED type = gdb_get_of(value, "type");
-    OWNED code = gdb_get_of(type, "code");
-    OWNED array = gdb_get("TYPE_CODE_ARRAY");
-    if (code == NULL || array == NULL || PyObject_RichCompareBool(code, array, Py_EQ) != 1)
+    if (!has_code(type, "TYPE_CODE_PTR"))
         return false;
-    OWNED range = gdb_call_of(type, "range");
-    return range != NULL && PyTuple_Check(range) && PyTuple_Size(range) == 2 && gdb_number(PyTuple_GetItem(range, 0), 0) == LOWER_BOUND;
+    OWNED target = gdb_call_of(type, "target");
+    return has_code(target, "TYPE_CODE_VOID");
+}
+
+static bool number_of(PyObject *value, unsigned long long *number)
+{
+    OWNED integer = is_pointer_to_void(value) ? PyNumber_Long(value) : NULL;
+    unsigned long long bits = integer != NULL ? PyLong_AsUnsignedLongLongMask(integer) : 0;
+    if (PyErr_Occurred() != NULL)
+        gdb_forget_error(); /* it cannot be read */
+    *number = bits ^ MARK;
+    return integer != NULL && *number >> NUMBER_BITS == 0;
 }
 
 /* What gdb asks of every value that it prints. */
@@ -64,7 +69,7 @@ static PyObject *find_printer(PyObject *self, PyObject *value)
 {
     unsigned long long number;
     (void)self;
-    if (!is_ours(value) || !number_of(value, &number) || number > newest || newest - number >= KEPT || texts[number % KEPT] == NULL)
+    if (!number_of(value, &number) || number > newest || newest - number >= KEPT || texts[number % KEPT] == NULL)
         Py_RETURN_NONE;
     PyObject *printer = PyObject_CallObject(printer_type, NULL);
     if (printer != NULL) {
@@ -95,34 +100,27 @@ bool bare_text_init(void)
     return printer_type != NULL;
 }
 
-/* gdb's own type for Python's integers, of whatever length, as an array that begins at the bound. */
-static PyObject *array_of_number(PyObject *number)
-{
-    OWNED type = gdb_get_of(number, "type");
-    OWNED make = gdb_get_of(type, "array");
-    return make != NULL ? PyObject_CallFunction(make, "LL", LOWER_BOUND, LOWER_BOUND) : NULL;
-}
-
 static PyObject *make_value(unsigned long long number)
 {
+    OWNED find = gdb_get("lookup_type");
+    OWNED nothing = find != NULL ? PyObject_CallFunction(find, "s", "void") : NULL;
+    OWNED pointer = gdb_call_of(nothing, "pointer");
     OWNED value_type = gdb_get("Value");
-    OWNED value = value_type != NULL ? PyObject_CallFunction(value_type, "K", number) : NULL;
-    OWNED type = value != NULL ? array_of_number(value) : NULL;
-    OWNED size = gdb_get_of(type, "sizeof");
-    OWNED plain = PyLong_FromUnsignedLongLong(number);
-    OWNED bytes = size != NULL && plain != NULL ? PyObject_CallMethod(plain, "to_bytes", "Os", size, "little") : NULL;
-    return bytes != NULL ? PyObject_CallFunction(value_type, "OO", bytes, type) : NULL;
+    OWNED value = value_type != NULL ? PyObject_CallFunction(value_type, "K", MARK | number) : NULL;
+    OWNED cast = gdb_get_of(value, "cast");
+    return cast != NULL && pointer != NULL ? PyObject_CallFunctionObjArgs(cast, pointer, NULL) : NULL;
 }
 
 PyObject *bare_text_value(PyObject *text)
 {
-    PyObject *value = make_value(++newest);
+    newest = (newest + 1) & ((1ULL << NUMBER_BITS) - 1);
+    PyObject *value = make_value(newest);
     Py_XDECREF(texts[newest % KEPT]);
     texts[newest % KEPT] = text;
     Py_INCREF(text);
     if (value != NULL)
         return value;
-    gdb_forget_error(); /* an old gdb shows it as a string of C */
+    gdb_forget_error(); /* a language without void: a string of C */
     Py_INCREF(text);
     return text;
 }

@@ -80,13 +80,47 @@ int64_t gdb_number(PyObject *object, int64_t fallback)
     return number;
 }
 
+/* One character of a string of C as the machine interface writes it; gives what follows it. */
+static const char *unescape(const char *text, char *character)
+{
+    static const char letters[] = "n\nt\tr\re\033a\ab\bf\fv\v";
+    if (text[0] != '\\' || text[1] == '\0') {
+        *character = text[0];
+        return text + 1;
+    }
+    if (text[1] >= '0' && text[1] <= '3' && strspn(text + 1, "01234567") >= 3) {
+        *character = (char)((text[1] - '0') * 64 + (text[2] - '0') * 8 + text[3] - '0');
+        return text + 4;
+    }
+    *character = text[1];
+    for (size_t i = 0; letters[i] != '\0'; i += 2)
+        if (letters[i] == text[1])
+            *character = letters[i + 1];
+    return text + 2;
+}
+
+/* Within a command of the machine interface gdb 18 gives what the interface would have printed: lines of ~"…". They become the text itself. */
+static void read_stream_records(char *text)
+{
+    char *to = text;
+    for (const char *from = text; from != NULL && from[0] != '\0'; from = strchr(from, '\n'), from += from != NULL) {
+        bool shown = strncmp(from, "~\"", 2) == 0;
+        for (from += shown ? 2 : 0; shown && from[0] != '"' && from[0] != '\0';)
+            from = unescape(from, to++);
+    }
+    *to = '\0';
+}
+
 char *gdb_execute(const char *command)
 {
     OWNED execute = gdb_get("execute");
     OWNED result = execute != NULL ? PyObject_CallFunction(execute, "sOO", command, Py_False, Py_True) : NULL;
     if (result == NULL)
         gdb_forget_error();
-    return gdb_text(result);
+    char *text = gdb_text(result);
+    if (text != NULL && strncmp(text, "~\"", 2) == 0)
+        read_stream_records(text);
+    return text;
 }
 
 /* gdb tells its extensions nowhere; its arguments are in /proc, each ended by NUL: "-i=mi", "--interpreter", "mi3". */
