@@ -262,19 +262,29 @@ static bool all_matched(const struct spprof_native_pairs *pairs)
     return true;
 }
 
-/* Code that is made at run time calls the evaluator itself only in one case: CPython's trampolines for perf, which need not have a name. */
-static bool is_trampoline(const struct spprof_native_pairs *pairs, size_t level)
+/*
+ * Code that is made at run time calls the evaluator itself only in one case: CPython's trampolines for perf, which need not have a name. gdb, which
+ * knows nothing of their frames, may take a word of one for a frame of its own, between it and the interpreter that called it.
+ */
+static bool is_trampoline(struct spprof_native_pairs *pairs, size_t level)
 {
-    return pairs->frames[level].generated && pairs->runs[level - 1].role == SPPROF_NATIVE_EVALUATOR;
+    if (!pairs->frames[level].generated)
+        return false;
+    if (pairs->runs[level - 1].role == SPPROF_NATIVE_EVALUATOR)
+        return true;
+    return level >= 2 && pairs->frames[level - 1].generated && pairs->runs[level - 2].role == SPPROF_NATIVE_EVALUATOR &&
+           has_frame(pairs, level + 1) && is_in_interpreter(pairs, &pairs->frames[level + 1]);
 }
 
 /* In front of the newest Python frame only what is known to call something: there the interpreter may be at work, or have died. */
-static bool is_machinery(const struct spprof_native_pairs *pairs, size_t level)
+static bool is_machinery(struct spprof_native_pairs *pairs, size_t level)
 {
+    if (pairs->frames[level].function == NULL && is_trampoline(pairs, level))
+        return true;
     const struct spprof_native_frame *frame = &pairs->frames[level];
     bool below_python = pairs->first_evaluator < level;
     if (frame->function == NULL)
-        return (below_python && is_in_interpreter(pairs, frame)) || is_trampoline(pairs, level);
+        return below_python && is_in_interpreter(pairs, frame);
     if (machinery_is_generated(frame->function))
         return !is_in_interpreter(pairs, frame);
     if (!is_in_interpreter(pairs, frame) || machinery_is_evaluator(frame->function))

@@ -123,6 +123,35 @@ def test_options_settings_and_other_filters(gdb, programs):
     assert python_places(others.good) == true_places(thread)
 
 
+def test_trampolines_for_perf(gdb, pytestconfig):
+    """-X perf puts code that is made at run time around each function: it is the interpreter's, and no function is shown for it."""
+    found = [Interpreter.parse(line) for line in open(pytestconfig.getoption("pythons"))]
+    launcher = Launcher(next(one for one in found if one.minor == "3.12" and not one.root and not one.emulated))
+    try:
+        target = launcher.start("nested.py", options=["-X", "perf"])
+        tid, thread = thread_named(target.truth, "worker nested")
+        shown, plain = gdb.run("bt", "bt -no-filters", before=["attach %d" % target.process.pid, select(tid)])
+        os.unlink("/tmp/perf-%d.map" % target.process.pid)
+    finally:
+        launcher.close()
+    assert python_places(shown.good) == true_places(thread)
+    assert plain.good.count(" in ?? ()") >= len(thread["frames"]), "there are no trampolines"
+    assert "??" not in shown.good and "trampoline" not in shown.good, shown.good
+
+
+def test_names_of_threads_without_python(gdb, programs):
+    """What has no name is named as gdb does, also where no Python frame is put in."""
+    target = programs.parked("threads.py")
+    report, = gdb.run("spprof bt --json", before=["attach %d" % target.process.pid])
+    known = {thread["tid"] for interpreter in report.json["interpreters"] for thread in interpreter["threads"]}
+    stranger = next(tid for tid in map(int, os.listdir("/proc/%d/task" % target.process.pid)) if tid not in known)
+    for tid in stranger, max(known):
+        shown, plain = gdb.run("bt", "bt -no-filters", before=["attach %d" % target.process.pid, select(tid)])
+        assert not re.search(r" in +\(\)|\?\?\?", shown.good)
+        if tid == stranger:
+            assert [line.partition(" (")[0] for line in shown.good.splitlines()] == [line.partition(" (")[0] for line in plain.good.splitlines()]
+
+
 def test_a_program_without_python(gdb):
     """Nothing is different for it, not even the way that gdb prints."""
     process = subprocess.Popen(["sleep", "600"], stdin=subprocess.DEVNULL)
