@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
+#include "target/budget.h"
 #include "target/core.h"
 #include "target/decompress.h"
 #include "target/elf_file.h"
@@ -112,26 +113,6 @@ static struct spprof_error *cannot_read(const char *path, int number)
     return spprof_error_new(SPPROF_ERROR_UNREADABLE, "cannot read core file %s: %s", path, read_at_reason(number));
 }
 
-static struct spprof_error *load_file(struct core *core, const char *path)
-{
-    CLEANUP_CLOSE int compressed = -1;
-    struct stat status;
-    TRY(open_core_file(path, &core->fd));
-    if (fstat(core->fd, &status) != 0)
-        return cannot_read(path, errno);
-    core->owner = status.st_uid;
-    core->owner_group = status.st_gid;
-    if (compression_of(core->fd) != NULL) {
-        compressed = core->fd;
-        core->fd = -1;
-        TRY(decompress(compressed, path, &core->target.problems, &core->fd));
-    }
-    if (fstat(core->fd, &status) != 0)
-        return cannot_read(path, errno);
-    core->size = (uint64_t)status.st_size;
-    return NULL;
-}
-
 static const char *machine_name(const unsigned char *ident, unsigned machine)
 {
     switch (machine) {
@@ -151,16 +132,11 @@ static const char *machine_name(const unsigned char *ident, unsigned machine)
 }
 
 /* e_type and e_machine stand at the same place in all kinds of ELF. */
-static struct spprof_error *check_header(struct core *core, const char *path)
+static struct spprof_error *check_ident(const Elf64_Ehdr *header, const char *path)
 {
-    const Elf64_Ehdr *header = &core->header;
     const unsigned char *ident = header->e_ident;
-    bool has_header = core->size >= sizeof *header;
-    if (has_header && !read_at(core->fd, 0, &core->header, sizeof core->header))
-        return cannot_read(path, errno);
-    if (!has_header || memcmp(ident, ELFMAG, SELFMAG) != 0)
-        return spprof_error_new(SPPROF_ERROR_BAD_FILE, "%s is no core file: it does not begin as an ELF file%s", path,
-                                has_header ? "" : ", or ends too early");
+    if (memcmp(ident, ELFMAG, SELFMAG) != 0)
+        return spprof_error_new(SPPROF_ERROR_BAD_FILE, "%s is no core file: it does not begin as an ELF file", path);
     bool swapped = ident[EI_DATA] == ELFDATA2MSB;
     unsigned type = swapped ? __builtin_bswap16(header->e_type) : header->e_type;
     unsigned machine = swapped ? __builtin_bswap16(header->e_machine) : header->e_machine;
@@ -171,8 +147,70 @@ static struct spprof_error *check_header(struct core *core, const char *path)
     if (ident[EI_CLASS] != ELFCLASS64 || swapped || (machine != EM_X86_64 && machine != EM_AARCH64))
         return spprof_error_new(SPPROF_ERROR_BAD_FILE, "%s is a core of %s (ELF machine %u); spprof reads x86-64 and aarch64", path,
                                 machine_name(ident, machine), machine);
+    return NULL;
+}
+
+static struct spprof_error *check_header(struct core *core, const char *path)
+{
+    const Elf64_Ehdr *header = &core->header;
+    if (core->size < sizeof *header)
+        return spprof_error_new(SPPROF_ERROR_BAD_FILE, "%s is no core file: it does not begin as an ELF file, or ends too early", path);
+    if (!read_at(core->fd, 0, &core->header, sizeof core->header))
+        return cannot_read(path, errno);
+    TRY(check_ident(header, path));
     if (header->e_phentsize != sizeof(Elf64_Phdr) || header->e_phoff >= core->size)
         return spprof_error_new(SPPROF_ERROR_BAD_FILE, "core file %s has no program headers; it is damaged, or was cut short", path);
+    return NULL;
+}
+
+/* Of a compressed core, before it is written out. */
+static struct spprof_error *check_compressed(void *context, const uint8_t *head)
+{
+    const struct core *core = context;
+    Elf64_Ehdr header;
+    memcpy(&header, head, sizeof header);
+    return check_ident(&header, core->path);
+}
+
+/* Where the last segment or section ends that the headers of a core name, and the names of sections behind it. */
+static uint64_t end_of_core(void *context, int fd, uint64_t size)
+{
+    enum { NAMES = 1 << 16 };
+    Elf64_Ehdr header;
+    struct core_segments segments;
+    (void)context;
+    if (size < sizeof header || !read_at(fd, 0, &header, sizeof header) || header.e_phnum == PN_XNUM || header.e_phoff > INT64_MAX / 2)
+        return 0;
+    uint64_t headers_end = header.e_phoff + header.e_phnum * sizeof(Elf64_Phdr);
+    uint64_t sections_end = header.e_shoff + (uint64_t)header.e_shnum * header.e_shentsize;
+    if (size < headers_end)
+        return 0;
+    struct spprof_error *error = core_segments_read(fd, size, &header, &segments);
+    uint64_t end = error == NULL ? segments.whole_size : 0;
+    spprof_error_free(error);
+    core_segments_free(&segments);
+    end = end < headers_end ? headers_end : end;
+    return (sections_end > end && header.e_shoff < INT64_MAX ? sections_end : end) + NAMES;
+}
+
+static struct spprof_error *load_file(struct core *core, const char *path)
+{
+    CLEANUP_CLOSE int compressed = -1;
+    struct stat status;
+    TRY(open_core_file(path, &core->fd));
+    if (fstat(core->fd, &status) != 0)
+        return cannot_read(path, errno);
+    core->owner = status.st_uid;
+    core->owner_group = status.st_gid;
+    if (compression_of(core->fd) != NULL) {
+        compressed = core->fd;
+        core->fd = -1;
+        const struct decompress_watch watch = {check_compressed, end_of_core, core, budget_disk_limit(&core->target.budget)};
+        TRY(decompress(compressed, path, &watch, &core->target.problems, &core->fd));
+    }
+    if (fstat(core->fd, &status) != 0)
+        return cannot_read(path, errno);
+    core->size = (uint64_t)status.st_size;
     return NULL;
 }
 

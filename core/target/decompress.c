@@ -92,8 +92,8 @@ static bool write_all(int fd, const char *bytes, size_t size, int64_t offset)
     return true;
 }
 
-/* Writes a block, leaving out every piece of HOLE_SIZE, as the file is divided, that is all zeros. */
-static bool write_sparse(int fd, const char *bytes, size_t size, int64_t offset)
+/* Writes a block, leaving out every piece of HOLE_SIZE, as the file is divided, that is all zeros. *written grows by the rest. */
+static bool write_sparse(int fd, const char *bytes, size_t size, int64_t offset, uint64_t *written)
 {
     size_t start = 0; /* of what is still to be written */
     for (size_t at = 0, piece; at < size; at += piece) {
@@ -104,8 +104,10 @@ static bool write_sparse(int fd, const char *bytes, size_t size, int64_t offset)
             continue;
         if (!write_all(fd, bytes + start, at - start, offset + (int64_t)start))
             return false;
+        *written += at - start;
         start = at + piece;
     }
+    *written += size - start;
     return write_all(fd, bytes + start, size - start, offset + (int64_t)start);
 }
 
@@ -117,12 +119,48 @@ static struct spprof_error *no_room(const char *path, int64_t size)
                             path, temporary_directory(), strerror(errno), (long long)(size >> 20));
 }
 
-/* Copies to the end, or to where the input is broken. *size gets the length of the result, *broken what libarchive says of the break. */
-static struct spprof_error *copy_out(struct archive *archive, const char *path, int plain, int64_t *size, const char **broken)
+/* What has come out so far. */
+struct output {
+    const struct decompress_watch *watch;
+    int fd;
+    int64_t size;
+    uint64_t written, end; /* end 0: not known */
+    uint8_t head[DECOMPRESS_HEAD];
+    size_t head_size;
+    const char *cut; /* why the rest is left out; NULL: it is not */
+};
+
+/* Takes the first bytes of the file out of a block. */
+static struct spprof_error *watch_head(struct output *output, const void *block, size_t size)
 {
-    *size = 0;
+    size_t more = sizeof output->head - output->head_size;
+    if (output->watch == NULL || more == 0)
+        return NULL;
+    if (more > size)
+        more = size;
+    memcpy(output->head + output->head_size, block, more);
+    output->head_size += more;
+    return output->head_size < sizeof output->head ? NULL : output->watch->begin(output->watch->context, output->head);
+}
+
+static void watch_size(struct output *output)
+{
+    const struct decompress_watch *watch = output->watch;
+    if (watch == NULL)
+        return;
+    if (output->end == 0)
+        output->end = watch->end(watch->context, output->fd, (uint64_t)output->size);
+    if (output->end != 0 && (uint64_t)output->size > output->end)
+        output->cut = "it goes on behind the last byte that its headers name";
+    else if (output->written > watch->most)
+        output->cut = "the budget of what is written is used up; --memory SIZE gives more, or decompress it first";
+}
+
+/* Copies to the end, or to where the input is broken, or where it is too much. *broken gets what libarchive says of the break. */
+static struct spprof_error *copy_out(struct archive *archive, const char *path, struct output *output, const char **broken)
+{
     *broken = NULL;
-    for (;;) {
+    while (output->cut == NULL) {
         const void *block;
         size_t block_size;
         int64_t offset;
@@ -135,11 +173,13 @@ static struct spprof_error *copy_out(struct archive *archive, const char *path, 
                 *broken = "it is damaged";
             break;
         }
-        if (!write_sparse(plain, block, block_size, offset))
-            return no_room(path, *size);
-        *size = offset + (int64_t)block_size;
+        TRY(watch_head(output, block, block_size));
+        if (!write_sparse(output->fd, block, block_size, offset, &output->written))
+            return no_room(path, output->size);
+        output->size = offset + (int64_t)block_size;
+        watch_size(output);
     }
-    return ftruncate(plain, *size) != 0 ? no_room(path, *size) : NULL; /* a hole at the end has not been written */
+    return ftruncate(output->fd, output->size) != 0 ? no_room(path, output->size) : NULL; /* a hole at the end has not been written */
 }
 
 static struct spprof_error *open_archive(int fd, const char *path, struct archive **archive)
@@ -163,7 +203,7 @@ static struct spprof_error *open_archive(int fd, const char *path, struct archiv
     return NULL;
 }
 
-struct spprof_error *decompress(int fd, const char *path, struct spprof_problems *problems, int *plain)
+struct spprof_error *decompress(int fd, const char *path, const struct decompress_watch *watch, struct spprof_problems *problems, int *plain)
 {
     *plain = -1;
     CLEANUP(cleanup_archive) struct archive *archive = NULL;
@@ -173,13 +213,15 @@ struct spprof_error *decompress(int fd, const char *path, struct spprof_problems
         return spprof_error_new(SPPROF_ERROR_UNREADABLE,
                                 "cannot decompress %s: no file can be made in %s: %s; set TMPDIR to a directory that you may write to",
                                 path, temporary_directory(), strerror(errno));
-    int64_t size;
+    struct output output = {.watch = watch, .fd = result};
     const char *broken;
-    TRY(copy_out(archive, path, result, &size, &broken));
-    if (broken != NULL && size == 0)
+    TRY(copy_out(archive, path, &output, &broken));
+    if (broken != NULL && output.size == 0)
         return spprof_error_new(SPPROF_ERROR_BAD_FILE, "cannot decompress %s: %s", path, broken);
     if (broken != NULL)
-        spprof_problems_add(problems, "%s is cut short or damaged after %lld bytes: %s", path, (long long)size, broken);
+        spprof_problems_add(problems, "%s is cut short or damaged after %lld bytes: %s", path, (long long)output.size, broken);
+    if (output.cut != NULL)
+        spprof_problems_add(problems, "%s was decompressed as far as %lld bytes: %s", path, (long long)output.size, output.cut);
     *plain = result;
     result = -1;
     return NULL;

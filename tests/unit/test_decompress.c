@@ -97,7 +97,7 @@ static void test_whole(void **state)
         int fd = open_saved(packed, compress(&formats[i], plain, SIZE, packed, sizeof packed));
         int out;
         assert_string_equal(compression_of(fd), formats[i].name);
-        assert_null(decompress(fd, "a core", &problems, &out));
+        assert_null(decompress(fd, "a core", NULL, &problems, &out));
         assert_int_equal(assert_prefix_of_plain(out), SIZE);
         assert_int_equal(problems.count, 0);
         assert_int_equal(fstat(out, &status), 0);
@@ -118,7 +118,7 @@ static void test_several_frames(void **state)
         size += compress(&formats[i], plain + FIRST, SIZE - FIRST, packed + size, sizeof packed - size);
         int fd = open_saved(packed, size);
         int out;
-        assert_null(decompress(fd, "a core", &problems, &out));
+        assert_null(decompress(fd, "a core", NULL, &problems, &out));
         assert_int_equal(assert_prefix_of_plain(out), SIZE);
         assert_int_equal(problems.count, 0);
         close(out);
@@ -139,7 +139,7 @@ static void test_cut_short(void **state)
         size_t size = compress(&formats[i], noise, sizeof noise, big, sizeof big);
         int fd = open_saved(big, size - size / 8);
         int out;
-        assert_null(decompress(fd, "a core", &problems, &out));
+        assert_null(decompress(fd, "a core", NULL, &problems, &out));
         assert_int_equal(problems.count, 1);
         assert_non_null(strstr(problems.texts[0], "a core is cut short or damaged after "));
         assert_int_equal(fstat(out, &status), 0);
@@ -149,7 +149,7 @@ static void test_cut_short(void **state)
         close(fd);
 
         fd = open_saved(packed, compress(&formats[i], plain, SIZE, packed, sizeof packed) > 8 ? 8 : 0);
-        struct spprof_error *error = decompress(fd, "a core", &problems, &out);
+        struct spprof_error *error = decompress(fd, "a core", NULL, &problems, &out);
         assert_non_null(error);
         assert_int_equal(error->kind, SPPROF_ERROR_BAD_FILE);
         assert_int_equal(out, -1);
@@ -169,11 +169,64 @@ static void test_not_compressed(void **state)
     close(fd);
 }
 
+static struct spprof_error *refuse_noise(void *context, const uint8_t *head)
+{
+    (void)context;
+    assert_memory_equal(head, plain, DECOMPRESS_HEAD);
+    return spprof_error_new(SPPROF_ERROR_BAD_FILE, "no core begins like this");
+}
+
+static struct spprof_error *accept_all(void *context, const uint8_t *head)
+{
+    (void)context, (void)head;
+    return NULL;
+}
+
+static uint64_t end_in_the_middle(void *context, int fd, uint64_t size)
+{
+    (void)context, (void)fd;
+    return size < 4096 ? 0 : SIZE / 2;
+}
+
+static uint64_t no_end(void *context, int fd, uint64_t size)
+{
+    (void)context, (void)fd, (void)size;
+    return 0;
+}
+
+/* What the first bytes refuse is not written out; what goes on for too long ends, and is told. */
+static void test_watched(void **state)
+{
+    (void)state;
+    static uint8_t packed[2 * SIZE];
+    for (size_t i = 0; i < FORMAT_COUNT; i++) {
+        const struct decompress_watch refusing = {refuse_noise, no_end, NULL, UINT64_MAX}, ending = {accept_all, end_in_the_middle, NULL, UINT64_MAX},
+                                      counting = {accept_all, no_end, NULL, 64 << 10};
+        struct spprof_problems problems = {0};
+        int out, fd = open_saved(packed, compress(&formats[i], plain, SIZE, packed, sizeof packed));
+        struct spprof_error *error = decompress(fd, "a core", &refusing, &problems, &out);
+        assert_non_null(error);
+        assert_string_equal(error->message, "no core begins like this");
+        spprof_error_free(error);
+        assert_null(decompress(fd, "a core", &ending, &problems, &out));
+        assert_in_range(assert_prefix_of_plain(out), SIZE / 2, SIZE);
+        close(out);
+        assert_null(decompress(fd, "a core", &counting, &problems, &out));
+        assert_prefix_of_plain(out);
+        close(out);
+        assert_int_equal(problems.count, 2);
+        assert_non_null(strstr(problems.texts[0], "goes on behind the last byte that its headers name"));
+        assert_non_null(strstr(problems.texts[1], "the budget of what is written is used up"));
+        spprof_problems_free(&problems);
+        close(fd);
+    }
+}
+
 static void assert_fails(int fd, const char *text)
 {
     struct spprof_problems problems = {0};
     int out;
-    struct spprof_error *error = decompress(fd, "a core", &problems, &out);
+    struct spprof_error *error = decompress(fd, "a core", NULL, &problems, &out);
     assert_non_null(error);
     assert_int_equal(error->kind, SPPROF_ERROR_UNREADABLE);
     assert_non_null(strstr(error->message, text));
@@ -205,7 +258,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_whole),          cmocka_unit_test(test_several_frames), cmocka_unit_test(test_cut_short),
-        cmocka_unit_test(test_not_compressed), cmocka_unit_test(test_no_room),
+        cmocka_unit_test(test_not_compressed), cmocka_unit_test(test_no_room),        cmocka_unit_test(test_watched),
     };
     return cmocka_run_group_tests(tests, fill, remove_directory);
 }
