@@ -36,7 +36,7 @@ uint64_t budget_disk_limit(const struct spprof_budget *budget)
 
 void budget_begin(struct spprof_budget *budget)
 {
-    budget->searched = budget->shown = 0;
+    budget->searched = budget->shown = budget->read_late = 0;
     budget->output_refused = budget->memory_refused = budget->search_refused = budget->out_of_memory = false;
 }
 
@@ -111,6 +111,9 @@ struct spprof_error *budget_tell(const struct spprof_budget *budget, struct sppr
     bool told = !budget->memory_refused || tell(problems, "memory", budget_memory_limit(budget));
     told = told && (!budget->search_refused || tell(problems, "searching", search_limit(budget)));
     told = told && (!budget->output_refused || tell(problems, "output", output_limit(budget)));
+    told = told && (budget->read_late == 0 ||
+                    spprof_problems_add(problems, "the threads were let go after %d ms: %" PRIu64 " bytes were read while they ran on, and what changed "
+                                        "meanwhile may be wrong", (int)(BUDGET_STOP_NS / 1000000), budget->read_late));
     told = told && (!budget->out_of_memory || spprof_problems_add(problems, "out of memory: what would have come next is left out"));
     return told ? NULL : spprof_error_no_memory();
 }

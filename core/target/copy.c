@@ -12,7 +12,7 @@ enum {
     /* Ranges so close to one another are read as one: copying a few bytes more is cheaper than another element of the batch. */
     MERGE_GAP = 1024,
     MERGED_MAX = 1 << 16,
-    GROUP_SIZE = 1 << 24,
+    GROUP_SIZE = 1 << 22,
     LARGE = 1 << 20,
     PAGE = 4096,
     UNWANTED_ROUNDS = 64,
@@ -365,6 +365,7 @@ static void read_entries(struct copy *copy, struct entry **entries, size_t count
         size_t size = 0;
         for (next = first; next < count && (next == first || size + entries[next]->size <= GROUP_SIZE); next++)
             size += entries[next]->size;
+        target_keep_time(copy->target);
         read_group(copy, entries + first, next - first);
         release_failed(copy, entries + first, next - first);
     }

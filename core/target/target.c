@@ -3,6 +3,10 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#include "cleanup.h"
+#include "target/budget.h"
 
 const char *target_read_reason(enum spprof_read_status status)
 {
@@ -41,6 +45,48 @@ static void read_batch(struct spprof_target *target, struct spprof_range *ranges
     for (size_t i = 0; i < count; i++)
         if (ranges[i].status == SPPROF_READ_OK)
             target->read_bytes += ranges[i].size;
+    for (size_t i = 0; target->budget.is_late && i < count; i++)
+        target->budget.read_late += ranges[i].size;
+}
+
+static uint64_t read_clock(clockid_t clock)
+{
+    struct timespec time;
+    clock_gettime(clock, &time);
+    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+struct spprof_error *target_stop(struct spprof_target *target)
+{
+    struct spprof_budget *budget = &target->budget;
+    budget->read_late = 0;
+    TRY(target->ops->stop(target));
+    budget->stop_ends = read_clock(CLOCK_MONOTONIC) + BUDGET_STOP_NS;
+    budget->stop_worked = read_clock(CLOCK_THREAD_CPUTIME_ID);
+    return NULL;
+}
+
+static void let_go(struct spprof_target *target)
+{
+    target->budget.stop_ends = 0;
+    target->budget.stop_worked = read_clock(CLOCK_THREAD_CPUTIME_ID) - target->budget.stop_worked;
+    target->ops->resume(target);
+}
+
+void target_keep_time(struct spprof_target *target)
+{
+    struct spprof_budget *budget = &target->budget;
+    if (budget->stop_ends == 0 || read_clock(CLOCK_MONOTONIC) < budget->stop_ends)
+        return;
+    let_go(target);
+    budget->is_late = true;
+}
+
+void target_resume(struct spprof_target *target)
+{
+    if (target->budget.stop_ends != 0)
+        let_go(target);
+    target->budget.is_late = false;
 }
 
 void target_read_many(struct spprof_target *target, struct spprof_range *ranges, size_t count)

@@ -16,6 +16,14 @@ void target_read_many(struct spprof_target *target, struct spprof_range *ranges,
 /* Reads a pointer, widened to 64 bits. */
 struct spprof_error *target_read_pointer(struct spprof_target *target, uint64_t address, uint64_t *value);
 
+/*
+ * Stops every thread, and lets them go again: by target_resume, or by target_keep_time as soon as they have stood still for
+ * BUDGET_STOP_NS. What is read then until target_resume is read late (budget.h). target_keep_time is to be called often.
+ */
+struct spprof_error *target_stop(struct spprof_target *target);
+void target_keep_time(struct spprof_target *target);
+void target_resume(struct spprof_target *target);
+
 /* Words for a status: "is not mapped", "is not in the core file", ... */
 const char *target_read_reason(enum spprof_read_status status);
 

@@ -7,6 +7,7 @@
 #include "object/dict.h"
 #include "object/string.h"
 #include "object/text.h"
+#include "target/target.h"
 #include "walk/frame_at.h"
 #include "walk/frame_check.h"
 
@@ -534,6 +535,7 @@ bool locals_step(struct locals *locals, struct reader *reader, const struct stac
         return true;
     for (size_t i = known->first_pending; i < known->count; i++) {
         struct frame_locals *frame = &known->frames[i];
+        target_keep_time(copy_target(reader->copy));
         if (!frame->settled)
             frame->settled = frame->raw->code->status != COPY_READY || write_frame_locals(locals, reader, frame) != COPY_PENDING;
         if (frame->settled && i == known->first_pending)

@@ -6,6 +6,7 @@
 
 #include "cleanup.h"
 #include "target/budget.h"
+#include "target/target.h"
 #include "walk/build.h"
 #include "walk/live_stack.h"
 #include "walk/session.h"
@@ -127,11 +128,18 @@ static struct spprof_error *take_still(struct taking *taking)
 static struct spprof_error *stop_and_walk(struct taking *taking)
 {
     struct spprof_target *target = taking->session->target;
-    TRY(target->ops->stop(target));
+    TRY(target_stop(target));
     copy_refresh(taking->copy);
     struct spprof_error *error = walk_with_values(taking);
-    target->ops->resume(target);
+    target_resume(target);
     return error;
+}
+
+/* Whether the threads were let go too early for want of a CPU, and not since there is much to be read. */
+static bool was_starved(const struct taking *taking)
+{
+    const struct spprof_budget *budget = &taking->session->target->budget;
+    return budget->read_late > 0 && budget->stop_worked < BUDGET_STOP_NS / 2;
 }
 
 /*
@@ -145,7 +153,7 @@ static struct spprof_error *take_stopped(struct taking *taking)
     TRY(remember_threads(taking));
     TRY(read_names(taking));
     TRY(stop_and_walk(taking));
-    for (int stops = 1; stops < STOPS && walk_met_entering(taking->walk); stops++) {
+    for (int stops = 1; stops < STOPS && (walk_met_entering(taking->walk) || was_starved(taking)); stops++) {
         nanosleep(&(struct timespec){.tv_nsec = BETWEEN_NS}, NULL);
         TRY(stop_and_walk(taking));
     }

@@ -5,9 +5,10 @@
 #include <stdlib.h>
 
 #include "layout/cframe.h"
+#include "target/target.h"
 #include "walk/stack_memory.h"
 
-enum { CHUNK_MAX = 1 << 27 };
+enum { CHUNK_MAX = 1 << 27, TIME_KEPT_EVERY = 1 << 10 };
 
 static const char ENTERING[] = "the thread is just entering the interpreter, and nothing tells yet which frame it runs; look again";
 
@@ -485,6 +486,8 @@ static enum copy_status walk_frame(struct stack *stack, struct reader *reader, s
     bool was_on_trial = stack->on_trial;
     if (frame.entered)
         stack->on_trial = false;
+    if (stack->steps % TIME_KEPT_EVERY == 0)
+        target_keep_time(copy_target(reader->copy));
     if (stack->crowd != NULL && crowd_pass(stack->crowd, reader, stack->cursor))
         return reader_fail(reader, "frame at 0x%" PRIx64 " belongs to several other stacks already", stack->cursor);
     if (frame.owner != FRAME_OWNER_INTERPRETER) { /* the interpreter's own frames, shims between C and Python, are never shown */

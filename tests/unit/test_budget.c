@@ -3,6 +3,7 @@
 
 #include "object/intern.h"
 #include "target/budget.h"
+#include "target/target.h"
 #include "walk/crowd.h"
 
 static const char *told(const struct spprof_budget *budget)
@@ -146,6 +147,61 @@ static void test_one_stack_is_named_again_and_again(void **state)
     crowd_free(&crowd);
 }
 
+static int stops, resumes;
+
+static struct spprof_error *stop(struct spprof_target *target)
+{
+    (void)target;
+    stops++;
+    return NULL;
+}
+
+static void resume(struct spprof_target *target)
+{
+    (void)target;
+    resumes++;
+}
+
+static void read_some(struct memory *memory, size_t size)
+{
+    const uint8_t *data;
+    assert_int_equal(copy_want(memory->reader.copy, place(memory, size), size, &data), COPY_PENDING);
+    copy_fetch(memory->reader.copy);
+}
+
+/* Threads stand still for so long and no longer; what is read after that is told. */
+static void test_threads_are_let_go_in_time(void **state)
+{
+    struct memory *memory = *state;
+    struct spprof_target *target = memory->target;
+    struct spprof_target_ops ops = *target->ops;
+    const struct spprof_target_ops *own = target->ops;
+    ops.stop = stop;
+    ops.resume = resume;
+    target->ops = &ops;
+    stops = resumes = 0;
+    assert_null(target_stop(target));
+    target->budget.stop_ends = UINT64_MAX; /* however busy the machine is */
+    read_some(memory, 100);
+    target_resume(target);
+    assert_true(stops == 1 && resumes == 1);
+    assert_string_equal(told(&target->budget), "");
+
+    assert_null(target_stop(target));
+    target->budget.stop_ends = 1; /* long ago */
+    target_keep_time(target);
+    assert_true(stops == 2 && resumes == 2);
+    assert_string_equal(told(&target->budget), "");
+    read_some(memory, 100);
+    target_keep_time(target);
+    target_resume(target);
+    assert_true(stops == 2 && resumes == 2);
+    assert_non_null(strstr(told(&target->budget), "let go after 50 ms: 100 bytes were read while they ran on"));
+    read_some(memory, 100);
+    assert_int_equal(target->budget.read_late, 100);
+    target->ops = own;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -156,6 +212,7 @@ int main(void)
         ANY_VERSION(test_copies_are_counted),
         cmocka_unit_test(test_equal_texts_are_one),
         ANY_VERSION(test_one_stack_is_named_again_and_again),
+        ANY_VERSION(test_threads_are_let_go_in_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
