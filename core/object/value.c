@@ -293,12 +293,13 @@ static enum copy_status write_object(struct writer *writer, uint64_t object, str
     return found->rule(writer, object, found);
 }
 
-static void reverse(struct task *tasks, size_t count)
+/* The tasks from first on, of which there may be none. */
+static void reverse(struct writer *writer, size_t first)
 {
-    for (size_t i = 0; i < count / 2; i++) {
-        struct task task = tasks[i];
-        tasks[i] = tasks[count - 1 - i];
-        tasks[count - 1 - i] = task;
+    for (size_t low = first, high = writer->task_count; low + 1 < high; low++) {
+        struct task task = writer->tasks[low];
+        writer->tasks[low] = writer->tasks[--high];
+        writer->tasks[high] = task;
     }
 }
 
@@ -331,7 +332,7 @@ static void visit(struct writer *writer, uint64_t object, value_rule *rule)
     } else if (status == COPY_FAILED) {
         put_failure(writer, object, type);
     }
-    reverse(writer->tasks + tasks, writer->task_count - tasks);
+    reverse(writer, tasks);
     writer->first_task = SIZE_MAX;
 }
 

@@ -112,6 +112,18 @@ def test_every_frame(spprof, name):
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_locals_change_no_frame(spprof, name):
+    """Printed in both forms: every variable is read and written by the build under test."""
+    core = FOLDER / (name + ".core.zst")
+    truth, report = truth_of(name), spprof.report("--locals", core, codes=(0, 3))
+    threads = {thread["tid"]: thread["frames"] for thread in all_threads(report)}
+    assert {tid: [plain(frame) for frame in threads[tid]] for tid in truth} == {tid: thread["frames"] for tid, thread in truth.items()}
+    assert any(frame["locals"] for frames in threads.values() for frame in frames)
+    done = spprof.run("bt", "--locals", core)
+    assert done.returncode in (0, 3) and b" = " in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_what_is_said_of_the_target(spprof, name):
     said = json.loads(FOLDER.joinpath(name + ".json").read_text())
     report = spprof.report(FOLDER / (name + ".core.zst"), codes=(0, 3))

@@ -12,7 +12,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
     int fd = file_of(input, size), plain = -1;
     if (compression_of(fd) != NULL) {
         struct stat status;
-        struct spprof_error *error = decompress(fd, "input", &target.problems, &plain);
+        struct spprof_error *error = decompress(fd, "input", NULL, &target.problems, &plain);
         REQUIRE((error == NULL) == (plain >= 0));
         REQUIRE(plain < 0 || fstat(plain, &status) == 0);
         check_error(error);
