@@ -111,6 +111,9 @@ static struct spprof_error *run_on(struct sampling *sampling)
         struct spprof_error *error = spprof_sampler_run(sampling->sampler, &signals_ended, show_progress, sampling);
         if (error != NULL || signals_ended || !spprof_sampler_is_over(sampling->sampler) || has_ended(sampling))
             return error;
+        error = spprof_sampler_unbind(sampling->sampler);
+        if (error != NULL)
+            return error;
         spprof_target_close(sampling->target);
         sampling->target = NULL;
         error = attach_soon(sampling, EXEC_SECONDS);

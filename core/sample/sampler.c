@@ -45,7 +45,10 @@ struct spprof_sampler {
     uint64_t goes;        /* ns that the target runs before the next look; UINT64_MAX: not known */
     uint64_t now;         /* when something was last seen to end */
     uint64_t began, ended, committed_at, checked_at, told_at; /* ns; began 0: not yet */
+    uint32_t counted_places; /* of the profile, in place_bytes */
+    uint64_t place_bytes;
     bool over;
+    bool is_full; /* no more may be kept: sampling ends */
 };
 
 static uint64_t dropped(const struct spprof_sample_counts *counts)
@@ -258,12 +261,27 @@ static void look(struct spprof_sampler *sampler, bool still)
     count_samples(sampler);
 }
 
+/* Whether the profile takes as much as may be kept: a program may have no end of stacks that differ. */
+static bool profile_is_full(struct spprof_sampler *sampler)
+{
+    const struct spprof_profile *profile = sampler->profile;
+    for (; sampler->counted_places < profile->place_count; sampler->counted_places++) {
+        const struct spprof_place *place = &profile->places[sampler->counted_places];
+        sampler->place_bytes += 2 * sizeof *place + place->function.size + place->file.size;
+    }
+    uint64_t bytes = sampler->place_bytes + 2 * sizeof *profile->nodes * profile->node_count; /* twice: they have an index each */
+    return bytes > budget_memory_limit(&sampler->target->budget);
+}
+
 /* Counts what waits, if it has waited long enough. */
 static struct spprof_error *settle(struct spprof_sampler *sampler, bool still)
 {
     if (!tally_is_full(&sampler->tally) && sampler->now - sampler->committed_at < COMMIT_NS && !still)
         return NULL;
     commit(sampler, still);
+    sampler->target->budget.searched = 0; /* that was one look; there may be any number of them */
+    if (profile_is_full(sampler))
+        sampler->is_full = sampler->target->budget.memory_refused = true;
     return forget_codes(sampler);
 }
 
@@ -366,14 +384,29 @@ void spprof_sampler_free(struct spprof_sampler *sampler)
     free(sampler);
 }
 
-struct spprof_error *spprof_sampler_rebind(struct spprof_sampler *sampler, struct spprof_target *target)
+struct spprof_error *spprof_sampler_unbind(struct spprof_sampler *sampler)
 {
+    if (sampler->target == NULL)
+        return NULL;
     commit(sampler, true);
     tally_forget(&sampler->tally);
     sampler->seen_before += sampler->roster.seen;
     release(sampler);
+    struct spprof_error *error = budget_tell(&sampler->target->budget, &sampler->profile->problems);
+    sampler->target = NULL;
+    return error;
+}
+
+struct spprof_error *spprof_sampler_rebind(struct spprof_sampler *sampler, struct spprof_target *target)
+{
+    TRY(spprof_sampler_unbind(sampler));
     sampler->target = target;
-    TRY(prepare(sampler));
+    struct spprof_error *error = prepare(sampler);
+    if (error != NULL) {
+        release(sampler);
+        sampler->target = NULL;
+        return error;
+    }
     sampler->over = false;
     sampler->checked_at = 0;
     return describe(sampler);
@@ -422,6 +455,8 @@ static void tell(struct spprof_sampler *sampler, void (*progress)(void *context,
 
 static bool is_time_over(const struct spprof_sampler *sampler)
 {
+    if (sampler->is_full)
+        return true;
     return sampler->options.duration_s > 0 && (double)(sampler->now - sampler->began) / 1e9 >= sampler->options.duration_s;
 }
 
@@ -544,7 +579,10 @@ struct spprof_error *spprof_sampler_run(struct spprof_sampler *sampler, volatile
 struct spprof_error *spprof_sampler_finish(struct spprof_sampler *sampler, struct spprof_profile **profile)
 {
     struct spprof_sample_counts *counts = &sampler->profile->counts;
-    commit(sampler, true);
+    if (sampler->target != NULL)
+        commit(sampler, true);
+    if (sampler->target != NULL)
+        TRY(budget_tell(&sampler->target->budget, &sampler->profile->problems));
     counts->duration_s = sampler->ended == 0 ? 0 : (double)(sampler->ended - sampler->began) / 1e9;
     counts->rate_hz = sampler->options.rate_hz;
     counts->overruns = sampler->ticks.overruns;

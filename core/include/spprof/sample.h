@@ -55,6 +55,9 @@ double spprof_sampler_due(struct spprof_sampler *sampler);
 /* Whether the target was gone at the last look. */
 bool spprof_sampler_is_over(const struct spprof_sampler *sampler);
 
+/* Lets go of the target, which may be closed then: what was sampled stays, and spprof_sampler_rebind goes on with another. Errors: NO_MEMORY. */
+struct spprof_error *spprof_sampler_unbind(struct spprof_sampler *sampler);
+
 /* Goes on with another target, borrowed in place of the one before, as after an exec. Errors: as spprof_sampler_new; it can be tried again. */
 struct spprof_error *spprof_sampler_rebind(struct spprof_sampler *sampler, struct spprof_target *target);
 
