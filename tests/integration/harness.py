@@ -34,6 +34,14 @@ def wait_for(condition, what, timeout=60):
     return value
 
 
+def until(done, attempt, what, timeout=100):
+    """Tries again until done(value) is true, and returns the value: how much happens in a while is up to the machine, not to us."""
+    end = time.monotonic() + timeout
+    while not done(value := attempt()):
+        assert time.monotonic() < end, "%d s did not bring %s" % (timeout, what)
+    return value
+
+
 @dataclass(frozen=True)
 class Interpreter:
     """One line of tests/pythons/find."""

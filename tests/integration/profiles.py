@@ -3,6 +3,7 @@ import collections
 import json
 import re
 
+ADDED = "ticks", "overruns", "captured", "recovered", "cut_to_caller", "retried", "threads_seen"
 FRAME = re.compile(r"(.*) \((.*?)(?::(\d+))?\)$")
 
 
@@ -43,6 +44,12 @@ class Sampled:
     def __init__(self, folder):
         self.text = (folder / "profile.folded").read_text("utf-8")
         self.stats = json.loads((folder / "stats.json").read_text())
+
+    def add(self, other):
+        """Counts what another run has told as well."""
+        self.text += other.text
+        self.stats = {**other.stats, **{name: self.stats[name] + other.stats[name] for name in ADDED},
+                      "dropped": {name: count + other.stats["dropped"][name] for name, count in self.stats["dropped"].items()}}
 
     @property
     def samples(self):

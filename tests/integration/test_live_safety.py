@@ -67,8 +67,9 @@ def test_killed_while_looking(spprof, start):
     begun = time.monotonic()
     spprof.run("bt", "--json", target.pid)
     longest = (time.monotonic() - begun) * 1.2
-    killed = 0
-    for number in range(40):
+    killed = number = 0
+    while number < 40 or (killed <= 5 and number < 400):  # it may end before
+        number += 1
         looker = subprocess.Popen([spprof.path, "bt", "--json", str(target.pid)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(source.uniform(0, longest))
         looker.kill()
@@ -186,12 +187,16 @@ def test_interrupted_calls_go_on(spprof, parked):
         assert differences(all_threads(spprof.report(target.pid)), before) == []
 
 
+def least_of(looks):
+    return min(both - one for both, one in looks)
+
+
 @pytest.mark.heavy
 def test_how_long_the_target_stands_still(spprof, start, capsys, interpreter):
-    """20 threads of 22 frames, measured by the target itself; the bound is loose, since other programs share the machine."""
+    """20 threads of 22 frames, measured by the target itself. Other programs share the machine: it is the shortest look that tells."""
     target = start("many.py", 20, 22)
     looks = []
-    for _ in range(30):
+    while len(looks) < 30 or (least_of(looks) >= 20e6 and len(looks) < 600):
         reset_beat(target)
         time.sleep(0.02)
         idle = beats(target)[1]
@@ -200,8 +205,8 @@ def test_how_long_the_target_stands_still(spprof, start, capsys, interpreter):
     looked, idle = (sorted(steps) for steps in zip(*looks))
     with capsys.disabled():
         print("\n%s: longest step of a target with 20 threads: median %.2f ms, least %.2f ms; without looks %.2f ms, %.2f ms"
-              % (interpreter.id, looked[15] / 1e6, looked[0] / 1e6, idle[15] / 1e6, idle[0] / 1e6))
-    assert min(both - one for both, one in looks) < 20e6
+              % (interpreter.id, looked[len(looks) // 2] / 1e6, looked[0] / 1e6, idle[len(looks) // 2] / 1e6, idle[0] / 1e6))
+    assert least_of(looks) < 20e6
 
 
 def reset_beat(target):

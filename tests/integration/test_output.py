@@ -19,7 +19,7 @@ print("ready", flush=True)
 burn()
 """
 LONG = ["-d", "600"]
-SHORT = ["-d", "0.2"]
+SHORT = ["-d", "0.5", "-r", "500"]
 
 
 @pytest.fixture(scope="module")

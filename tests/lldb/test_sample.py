@@ -50,7 +50,7 @@ def is_pending(pid):
 def disturb(target, how):
     """Once the process runs."""
     wait_for(lambda: state_of(target.pid) != "t", "the process to run")
-    time.sleep(0.5)  # for a look or two
+    time.sleep(2)  # for a look or two
     Path(str(target.truth_path) + "." + how).touch()
 
 
@@ -93,7 +93,7 @@ def test_a_process(lldb, target, tmp_path, way):
     lldb.output("thread select 2")
     before = handling(lldb)
     profile, stats, speedscope = tmp_path / "profile.folded", tmp_path / "stats.json", tmp_path / "p.speedscope.json"
-    text = lldb.output("spprof sample 1s %s -o %s --json-stats %s" % (way, profile, stats))
+    text = lldb.output("spprof sample 3s %s -o %s --json-stats %s" % (way, profile, stats))
     samples = check_folded(profile)
     assert samples > 0 and "%d samples written to %s" % (samples, profile) in text and "ended early" not in text
     counted = json.loads(stats.read_text())
@@ -127,7 +127,7 @@ def test_an_early_end(lldb, target, way, how, told):
         check_unharmed(target)
     if how == "break":
         lldb.output("breakpoint delete 1")
-        check_table(lldb.output("spprof sample 0.3 " + way))
+        check_table(lldb.output("spprof sample 2 " + way))
         check_unharmed(target)
 
 
@@ -147,7 +147,7 @@ def test_a_signal_that_is_blocked(lldb, own_launcher):
     """It is not waited for, and never comes."""
     target = own_launcher.start(PROGRAM, "block")
     lldb.attach(target.pid)
-    check_table(lldb.output("spprof sample 1s --stop"))
+    check_table(lldb.output("spprof sample 2s --stop"))
     target.kill()
 
 
@@ -159,7 +159,7 @@ def test_a_launched_program(lldb, own_launcher, tmp_path, way):
     lldb.output("breakpoint set --name getppid")
     lldb.output(CLEAN_ENVIRONMENT)
     lldb.output("process launch --stdout /dev/null -- %s %s break" % (own_launcher.programs / PROGRAM, truth))
-    check_table(lldb.output("spprof sample 0.5 " + way))
+    check_table(lldb.output("spprof sample 2 " + way))
     lldb.output("process kill")
 
 
@@ -188,7 +188,7 @@ def test_interrupt_in_a_terminal(installation, plugin, target, way):
         terminal.command("process attach --pid %d" % target.pid, "Architecture set")
         terminal.type("spprof sample 20s %s\n" % way)
         wait_for(lambda: state_of(target.pid) != "t", "the process to run")
-        time.sleep(1)  # for a look or two
+        time.sleep(2)  # for a look or two
         terminal.interrupt()
         check_table(terminal.wait_for_prompt("Sampling ended early: interrupted", "captured"))
         assert state_of(target.pid) == "t"
@@ -210,7 +210,7 @@ def test_interrupt_of_a_launched_program(installation, plugin, own_launcher, tmp
         terminal.command(CLEAN_ENVIRONMENT)
         terminal.command("process launch -- %s %s break" % (own_launcher.programs / PROGRAM, tmp_path / "truth.json"), "stop reason")
         terminal.type("spprof sample 20s\n")
-        time.sleep(1)  # for a look or two
+        time.sleep(2)  # for a look or two
         terminal.interrupt()
         check_table(terminal.wait_for_prompt("Sampling ended early: interrupted", "captured"))
         terminal.command("process kill", "exited")
