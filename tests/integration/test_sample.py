@@ -245,6 +245,55 @@ print(len(ticks))
     assert done.returncode == 0 and int(done.stdout.split()[0]) >= 50
 
 
+SLEEPING = """
+import ctypes, os, signal, sys, threading
+libc = ctypes.CDLL(None)
+stack = ctypes.create_string_buffer(1 << 16)
+middle = ctypes.c_void_p(ctypes.addressof(stack) + (1 << 15))
+def sleep_in_kernel():  # as the parent of a vfork does
+    CLONE_VFORK = 0x4000
+    os.waitpid(libc.clone(ctypes.cast(libc.usleep, ctypes.c_void_p), middle, CLONE_VFORK | signal.SIGCHLD, ctypes.c_void_p(100000)), 0)
+def burn():
+    while True: sum(range(1000))
+threading.Thread(target=burn, daemon=True).start()
+rounds = open(sys.argv[1], "ab", 0)
+while True:
+    sleep_in_kernel()
+    rounds.write(b".")
+"""
+
+
+def test_a_thread_that_cannot_stop_in_time(spprof, script, python, tmp_path):
+    """It is let go when it does, whatever spprof is doing then."""
+    rounds = tmp_path / "rounds"
+    rounds.touch()
+
+    def wait_for_rounds():
+        before = rounds.stat().st_size
+        wait_for(lambda: rounds.stat().st_size > before + 2, "the process to go on", timeout=20)
+    process = subprocess.Popen([python, script(SLEEPING), rounds])
+    sampler = None
+    try:
+        wait_for_rounds()
+        arguments = ["sample", "-q", "--stop", "--idle", "-r", "200", "-d", "600", "-o", tmp_path / "p.folded", str(process.pid)]
+        sampler = subprocess.Popen([spprof.path, *arguments])
+        wait_for(lambda: is_sampled(sampler, process), "the sampling")
+        wait_for_rounds()
+        for _ in range(3):
+            sampler.send_signal(signal.SIGSTOP)
+            wait_for_rounds()
+            wait_for(lambda: state_of(sampler.pid) == "T", "the sampler to be stopped", timeout=20)
+            sampler.send_signal(signal.SIGCONT)
+            time.sleep(0.05)
+        sampler.terminate()
+        assert sampler.wait(timeout=60) == 0
+        wait_for_rounds()
+    finally:
+        for one in filter(None, [sampler, process]):
+            one.kill()
+            one.wait()
+
+
 SHORT_THREADS = """
 import _thread, time
 def short(): pass
