@@ -24,6 +24,7 @@ struct descriptor *descriptors_find(const struct descriptors *descriptors, uint6
 void descriptors_free(struct descriptors *descriptors)
 {
     free(descriptors->items);
+    free(descriptors->sample);
     *descriptors = (struct descriptors){0};
 }
 
@@ -54,8 +55,9 @@ static struct spprof_error *list_descriptors(const struct thread_list *list, str
     return NULL;
 }
 
-/* The bytes of some descriptors, as far as they can be read. */
-struct sample {
+/* The bytes of some descriptors, as far as they can be read, in their order. */
+struct descriptor_sample {
+    uint64_t addresses[LEARN_FROM];
     uint8_t bytes[LEARN_FROM][DESCRIPTOR_SIZE];
     size_t sizes[LEARN_FROM];
     int64_t said[LEARN_FROM];
@@ -71,7 +73,7 @@ static size_t read_less(struct spprof_target *target, uint64_t address, uint8_t 
     return size >= DESCRIPTOR_SIZE_MIN ? size : 0;
 }
 
-static void read_sample(struct spprof_target *target, const struct descriptors *descriptors, struct sample *sample)
+static void read_sample(struct spprof_target *target, const struct descriptors *descriptors, struct descriptor_sample *sample)
 {
     struct spprof_range ranges[LEARN_FROM];
     size_t count = descriptors->count < LEARN_FROM ? descriptors->count : LEARN_FROM;
@@ -86,13 +88,14 @@ static void read_sample(struct spprof_target *target, const struct descriptors *
         if (size == 0)
             continue;
         memmove(sample->bytes[sample->count], sample->bytes[i], size);
+        sample->addresses[sample->count] = ranges[i].address;
         sample->said[sample->count] = descriptors->items[i * descriptors->count / count].said;
         sample->sizes[sample->count++] = size;
     }
 }
 
-/* How many descriptors hold the id of a thread that exists here, or that their states say; 0 where two hold the same, which is not their own. */
-static size_t count_ids(const struct sample *sample, const struct spprof_native_threads *natives, size_t offset)
+/* How many descriptors hold the id of a thread that exists here, or that their states say; 0 where two hold the same: it is not theirs. */
+static size_t count_ids(const struct descriptor_sample *sample, const struct spprof_native_threads *natives, size_t offset)
 {
     int32_t ids[LEARN_FROM];
     size_t found = 0;
@@ -111,7 +114,7 @@ static size_t count_ids(const struct sample *sample, const struct spprof_native_
 }
 
 /* natives NULL: by what the states say. */
-static int32_t best_offset(const struct sample *sample, const struct spprof_native_threads *natives)
+static int32_t best_offset(const struct descriptor_sample *sample, const struct spprof_native_threads *natives)
 {
     size_t most = 0;
     int32_t best = 0;
@@ -125,15 +128,15 @@ static int32_t best_offset(const struct sample *sample, const struct spprof_nati
     return best;
 }
 
-static int32_t learn_offset(struct spprof_target *target, const struct descriptors *descriptors,
-                            const struct spprof_native_threads *natives)
+static void learn_offset(struct spprof_target *target, struct descriptors *descriptors, const struct spprof_native_threads *natives)
 {
-    CLEANUP_FREE struct sample *sample = descriptors->count > 0 ? malloc(sizeof *sample) : NULL;
-    if (sample == NULL)
-        return 0;
-    read_sample(target, descriptors, sample);
-    int32_t offset = best_offset(sample, natives);
-    return offset != 0 ? offset : best_offset(sample, NULL);
+    descriptors->sample = descriptors->count > 0 ? malloc(sizeof *descriptors->sample) : NULL;
+    if (descriptors->sample == NULL)
+        return;
+    read_sample(target, descriptors, descriptors->sample);
+    descriptors->tid_offset = best_offset(descriptors->sample, natives);
+    if (descriptors->tid_offset == 0)
+        descriptors->tid_offset = best_offset(descriptors->sample, NULL);
 }
 
 static struct spprof_error *read_tids(struct spprof_target *target, struct descriptors *descriptors)
@@ -178,26 +181,55 @@ static void find_by_tid(struct descriptor *descriptor, const struct spprof_nativ
         descriptor->owner = DESCRIPTOR_FREE;
 }
 
+/* What thread pointers and states say agrees in each: there is nothing to be read. */
+static bool all_agree(const struct descriptors *descriptors, const struct spprof_native_threads *natives)
+{
+    for (size_t i = 0; i < descriptors->count; i++) {
+        const struct descriptor *descriptor = &descriptors->items[i];
+        if (descriptor->owner == DESCRIPTOR_UNKNOWN || natives->items[descriptor->owner].target_tid != descriptor->said)
+            return false;
+    }
+    return descriptors->by_pointer;
+}
+
 struct spprof_error *descriptors_read(struct spprof_target *target, const struct thread_list *list,
                                       const struct spprof_native_threads *natives, struct descriptors *descriptors)
 {
     TRY(list_descriptors(list, descriptors));
-    descriptors->tid_offset = learn_offset(target, descriptors, natives);
+    find_by_pointer(descriptors, natives);
+    if (all_agree(descriptors, natives))
+        return NULL;
+    learn_offset(target, descriptors, natives);
     if (descriptors->tid_offset != 0)
         TRY(read_tids(target, descriptors));
-    find_by_pointer(descriptors, natives);
     for (size_t i = 0; i < descriptors->count; i++)
         find_by_tid(&descriptors->items[i], natives);
     return NULL;
 }
 
-bool descriptor_names(struct spprof_target *target, uint64_t descriptor, uint64_t thread_state)
+static bool holds(const uint8_t *bytes, size_t size, uint64_t thread_state)
 {
-    uint8_t bytes[DESCRIPTOR_SIZE];
-    size_t size =
-        target_try_read(target, descriptor, bytes, sizeof bytes) == SPPROF_READ_OK ? sizeof bytes : read_less(target, descriptor, bytes);
     for (size_t offset = 0; offset + sizeof thread_state <= size; offset += sizeof thread_state)
         if (field_u64((struct bytes){bytes, size}, (int64_t)offset) == thread_state)
             return true;
     return false;
+}
+
+static int compare_addresses(const void *left, const void *right)
+{
+    const uint64_t *a = left, *b = right;
+    return (*a > *b) - (*a < *b);
+}
+
+bool descriptor_names(struct spprof_target *target, const struct descriptors *descriptors, uint64_t descriptor, uint64_t thread_state)
+{
+    const struct descriptor_sample *sample = descriptors->sample;
+    const uint64_t *known = NULL;
+    uint8_t bytes[DESCRIPTOR_SIZE];
+    if (sample != NULL)
+        known = bsearch(&descriptor, sample->addresses, sample->count, sizeof descriptor, compare_addresses);
+    if (known != NULL)
+        return holds(sample->bytes[known - sample->addresses], sample->sizes[known - sample->addresses], thread_state);
+    bool whole = target_try_read(target, descriptor, bytes, sizeof bytes) == SPPROF_READ_OK;
+    return holds(bytes, whole ? sizeof bytes : read_less(target, descriptor, bytes), thread_state);
 }

@@ -60,7 +60,8 @@ static void weigh(struct owners *owners, const struct thread_state *state)
     size_t by_id = find_by_id(owners, state), owner = owner_of(descriptor);
     bool told = is_known(owner) && natives->items[owner].target_tid == descriptor->tid;
     if (state->native_thread_id == 0 && is_known(owner))
-        descriptor->named = descriptor->named || descriptor_names(owners->target, descriptor->address, state->address);
+        descriptor->named =
+            descriptor->named || descriptor_names(owners->target, &owners->descriptors, descriptor->address, state->address);
     owners->names_agree = owners->names_agree || (descriptor != NULL && descriptor->named);
     owners->ids_agree = owners->ids_agree || by_id != DESCRIPTOR_UNKNOWN || told;
     owners->descriptors_agree = owners->descriptors_agree || (by_id != DESCRIPTOR_UNKNOWN && by_id == owner);
@@ -106,7 +107,8 @@ static struct claim claim_of(const struct owners *owners, const struct interpret
 
 static bool is_named(const struct owners *owners, const struct claim *claim)
 {
-    return claim->descriptor != NULL && descriptor_names(owners->target, claim->descriptor->address, claim->state->address);
+    return claim->descriptor != NULL &&
+           descriptor_names(owners->target, &owners->descriptors, claim->descriptor->address, claim->state->address);
 }
 
 /* Whether the second claim is the better one. Of the same strength, and for the same thread. */

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from harness import Launcher, wait_for
-from left_over import assert_true
+from left_over import assert_true, skip_where_python_dies
 from profiles import folded
 from session import ALL, gdbserver, select, shown_places, thread_named, true_places
 from stacks import all_threads, differences
@@ -50,8 +50,9 @@ def test_attached(gdb, launcher):
 
 @pytest.mark.native
 @pytest.mark.parametrize("mode", ["fork busy", "fork born", "empty", "frames"])
-def test_left_over_states(gdb, launcher, mode):
+def test_left_over_states(gdb, launcher, interpreter, mode):
     """The thread that gdb has selected has its own stack, whatever other threads have had its pthread_t; attached, and through gdb alone."""
+    skip_where_python_dies(interpreter, mode)
     truth = launcher.parked("left_over.py", *mode.split()).truth
     for before in (["attach %d" % truth["pid"]], None):
         with contextlib.nullcontext() if before else gdbserver(truth["pid"]) as connect:

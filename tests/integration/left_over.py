@@ -1,4 +1,6 @@
 """What is true of the program left_over.py: which of its thread states have a thread."""
+import pytest
+
 from stacks import all_threads
 
 FORKS = ["fork main", "fork worker", "fork busy", "fork born", "fork dead"]
@@ -6,8 +8,16 @@ ENDS = ["empty", "frames", "native"]
 MAIN_ENDS = ["main"]
 
 
+def skip_where_python_dies(interpreter, mode):
+    """3.15t crashes, or hangs, when a thread begins after such a fork or such an end, before anybody looks at it."""
+    if interpreter.free_threaded and interpreter.release >= (3, 15) and mode in ("fork born", "fork dead", "frames", "native"):
+        pytest.skip("this Python does not survive it")
+
+
 def own_function(thread):
-    return next((frame["function"] for frame in thread["frames"] if frame["file"].endswith("left_over.py")), None)
+    """Where it is in the program; it may just be about to return from telling that."""
+    own = [frame["function"] for frame in thread["frames"] if frame["file"].endswith("left_over.py")]
+    return next((function for function in own if function not in ("tell", "lives")), None)
 
 
 def assert_true(report, mode, truth):
