@@ -42,7 +42,7 @@ static void print_snapshot(const struct options *options, struct spprof_target *
     };
     double start = milliseconds_now();
     if (options->json)
-        spprof_report_json(stdout, snapshot);
+        spprof_report_json(stdout, snapshot, &wanted);
     else
         spprof_report_text(stdout, snapshot, &wanted);
     fflush(stdout); /* notes on standard error come after the report */

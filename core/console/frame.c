@@ -62,7 +62,7 @@ static void write_source(struct spprof_console *console, const struct selection 
     size_t size;
     struct sources *sources = sources_new(selection->snapshot, console->target);
     if (sources != NULL && sources_line(sources, selection->frame, &line, &size)) {
-        fputs("    ", stream);
+        fputs(sources_may_differ(sources, selection->frame) == SPPROF_TRUE ? "  " SOURCE_MARK " " : "    ", stream);
         spprof_write_escaped(stream, line, size);
         putc('\n', stream);
     }
@@ -192,10 +192,12 @@ struct spprof_error *console_list(struct spprof_console *console, struct words *
     const char *line;
     size_t size, written = write_lines(sources, selection.frame, &lines, output->stream);
     bool has_source = sources_line_at(sources, selection.frame, 1, &line, &size);
+    if (written > 0)
+        sources_write_notes(sources, output->stream);
     sources_free(sources);
     const char *file = selection.frame->code->file.bytes != NULL ? selection.frame->code->file.bytes : "???";
     if (!has_source)
-        return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "the source %s is not at hand here, or is not surely the one that runs", file);
+        return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "the source %s is not at hand here, or does not hold the code that runs", file);
     if (written == 0)
         return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "%s has no line %" PRId64, file, lines.first);
     return NULL;

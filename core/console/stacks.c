@@ -50,7 +50,7 @@ static void print(struct spprof_console *console, const struct options *options,
 {
     const struct spprof_report_options wanted = console_report_options(console, options);
     if (options->json)
-        spprof_report_json(output->stream, snapshot);
+        spprof_report_json(output->stream, snapshot, &wanted);
     else if (only != NULL)
         spprof_report_thread(output->stream, snapshot, only, &wanted);
     else

@@ -4,6 +4,7 @@
 
 #include "report/crash.h"
 #include "report/json_writer.h"
+#include "report/source.h"
 
 static void write_text(struct json_writer *json, const char *key, struct spprof_text text)
 {
@@ -218,7 +219,7 @@ static void write_locals(struct json_writer *json, const struct spprof_frame *fr
     json_end(json, '}');
 }
 
-static void write_frame(struct json_writer *json, const struct spprof_frame *frame, bool locals)
+static void write_frame(struct json_writer *json, struct sources *sources, const struct spprof_frame *frame, bool locals)
 {
     static const struct spprof_code unknown;
     const struct spprof_code *code = frame->code != NULL ? frame->code : &unknown;
@@ -231,15 +232,16 @@ static void write_frame(struct json_writer *json, const struct spprof_frame *fra
     write_position(json, "column", frame->column);
     write_position(json, "end_column", frame->end_column);
     write_string(json, "owner", owner_name(frame->owner));
+    write_truth(json, "source_may_differ", sources != NULL ? sources_may_differ(sources, frame) : SPPROF_UNKNOWN);
     if (locals)
         write_locals(json, frame);
     json_end(json, '}');
 }
 
-static void write_exception(struct json_writer *json, const char *key, const struct spprof_exception *exception);
+static void write_exception(struct json_writer *json, struct sources *sources, const char *key, const struct spprof_exception *exception);
 
 /* The chain of exceptions is short: walk/exceptions.c cuts it. */
-static void write_exception_parts(struct json_writer *json, const struct spprof_exception *exception)
+static void write_exception_parts(struct json_writer *json, struct sources *sources, const struct spprof_exception *exception)
 {
     json_begin(json, '{');
     write_text(json, "type", exception->type);
@@ -248,21 +250,21 @@ static void write_exception_parts(struct json_writer *json, const struct spprof_
     json_key(json, "traceback");
     json_begin(json, '[');
     for (size_t i = 0; i < exception->frame_count; i++)
-        write_frame(json, &exception->frames[i], false);
+        write_frame(json, sources, &exception->frames[i], false);
     json_end(json, ']');
     write_string(json, "truncated", exception->truncated);
-    write_exception(json, "cause", exception->cause);
-    write_exception(json, "context", exception->context);
+    write_exception(json, sources, "cause", exception->cause);
+    write_exception(json, sources, "context", exception->context);
     json_end(json, '}');
 }
 
-static void write_exception(struct json_writer *json, const char *key, const struct spprof_exception *exception)
+static void write_exception(struct json_writer *json, struct sources *sources, const char *key, const struct spprof_exception *exception)
 {
     json_key(json, key);
     if (exception == NULL)
         json_null(json);
     else
-        write_exception_parts(json, exception);
+        write_exception_parts(json, sources, exception);
 }
 
 static const char *left_over_name(enum spprof_left_over left_over)
@@ -280,7 +282,7 @@ static void write_left_over(struct json_writer *json, const struct spprof_thread
     write_known(json, "interpreter", true, thread->interpreter);
 }
 
-static void write_thread(struct json_writer *json, const struct spprof_snapshot *snapshot, const struct spprof_thread *thread)
+static void write_thread(struct json_writer *json, struct sources *sources, const struct spprof_snapshot *snapshot, const struct spprof_thread *thread)
 {
     json_begin(json, '{');
     write_known(json, "tid", thread->tid != 0, thread->tid);
@@ -299,15 +301,15 @@ static void write_thread(struct json_writer *json, const struct spprof_snapshot 
     json_key(json, "frames");
     json_begin(json, '[');
     for (size_t i = 0; i < thread->frame_count; i++)
-        write_frame(json, &thread->frames[i], snapshot->has_locals);
+        write_frame(json, sources, &thread->frames[i], snapshot->has_locals);
     json_end(json, ']');
     write_string(json, "truncated", thread->truncated);
     if (snapshot->has_exceptions)
-        write_exception(json, "exception", thread->exception);
+        write_exception(json, sources, "exception", thread->exception);
     json_end(json, '}');
 }
 
-static void write_interpreter(struct json_writer *json, const struct spprof_snapshot *snapshot, const struct spprof_interpreter *interpreter)
+static void write_interpreter(struct json_writer *json, struct sources *sources, const struct spprof_snapshot *snapshot, const struct spprof_interpreter *interpreter)
 {
     const struct spprof_python *python = spprof_snapshot_python(snapshot, interpreter->python);
     json_begin(json, '{');
@@ -316,13 +318,14 @@ static void write_interpreter(struct json_writer *json, const struct spprof_snap
     json_key(json, "threads");
     json_begin(json, '[');
     for (size_t i = 0; i < interpreter->thread_count; i++)
-        write_thread(json, snapshot, &interpreter->threads[i]);
+        write_thread(json, sources, snapshot, &interpreter->threads[i]);
     json_end(json, ']');
     json_end(json, '}');
 }
 
-void spprof_report_json(FILE *stream, const struct spprof_snapshot *snapshot)
+void spprof_report_json(FILE *stream, const struct spprof_snapshot *snapshot, const struct spprof_report_options *options)
 {
+    struct sources *sources = sources_of(snapshot, options);
     struct json_writer json = {.stream = stream, .first = true};
     json_begin(&json, '{');
     write_string(&json, "format", "spprof-stacks");
@@ -332,12 +335,12 @@ void spprof_report_json(FILE *stream, const struct spprof_snapshot *snapshot)
     json_key(&json, "interpreters");
     json_begin(&json, '[');
     for (size_t i = 0; i < snapshot->interpreter_count; i++)
-        write_interpreter(&json, snapshot, &snapshot->interpreters[i]);
+        write_interpreter(&json, sources, snapshot, &snapshot->interpreters[i]);
     json_end(&json, ']');
     json_key(&json, "left_over");
     json_begin(&json, '[');
     for (size_t i = 0; i < snapshot->left_over_count; i++)
-        write_thread(&json, snapshot, &snapshot->left_over[i]);
+        write_thread(&json, sources, snapshot, &snapshot->left_over[i]);
     json_end(&json, ']');
     json_key(&json, "problems");
     json_begin(&json, '[');
@@ -345,4 +348,5 @@ void spprof_report_json(FILE *stream, const struct spprof_snapshot *snapshot)
         json_string(&json, snapshot->problems.texts[i]);
     json_end(&json, ']');
     json_end(&json, '}');
+    sources_free(sources);
 }

@@ -10,6 +10,7 @@
 
 #include "cleanup.h"
 #include "report/escape.h"
+#include "report/source_encoding.h"
 
 enum {
     FILE_MAX = 64 << 20, /* bytes of one file */
@@ -41,15 +42,17 @@ static bool read_whole(int fd, char *bytes, size_t size)
 }
 
 /* Opens a regular file of the target; -1 where there is none. */
-static int open_regular(struct spprof_target *target, const char *path, struct stat *status, int64_t *started_at)
+static int open_regular(struct spprof_target *target, const char *path, struct stat *status, int64_t *started_at, enum source_lack *lack)
 {
     int fd = -1;
     *started_at = 0;
     struct spprof_error *error = target->ops->open_file(target, path, &fd, started_at);
     if (error != NULL) {
+        *lack = error->kind == SPPROF_ERROR_PERMISSION ? SOURCE_REFUSED : error->kind == SPPROF_ERROR_NOT_FOUND ? SOURCE_NOT_THERE : SOURCE_UNREADABLE;
         spprof_error_free(error);
         return -1;
     }
+    *lack = SOURCE_UNREADABLE;
     if (fstat(fd, status) == 0 && S_ISREG(status->st_mode))
         return fd;
     close(fd);
@@ -61,7 +64,7 @@ static void read_contents(struct contents *contents, struct spprof_target *targe
 {
     struct stat before, after;
     int64_t started_at;
-    CLEANUP_CLOSE int fd = open_regular(target, path, &before, &started_at);
+    CLEANUP_CLOSE int fd = open_regular(target, path, &before, &started_at, &contents->lack);
     if (fd < 0 || before.st_size > FILE_MAX || (size_t)before.st_size > *bytes_left)
         return;
     size_t size = (size_t)before.st_size;
@@ -73,15 +76,16 @@ static void read_contents(struct contents *contents, struct spprof_target *targe
         .bytes = bytes,
         .size = size,
         .modified_at = before.st_mtim.tv_sec,
+        .has_start = started_at > 0,
         .is_old = started_at > 0 && nanoseconds(before.st_mtim) < started_at && nanoseconds(before.st_ctim) < started_at,
     };
     bytes = NULL;
 }
 
-/* The path that Python opened for a file name (os.fsencode), owned by the caller; NULL where the name can be none, or is relative. */
+/* The path that Python opened for a file name (os.fsencode), owned by the caller; NULL where the name can be none. */
 static char *encode_path(const struct spprof_text *name)
 {
-    if (name->size == 0 || name->bytes[0] != '/' || memchr(name->bytes, '\0', name->size) != NULL)
+    if (name->size == 0 || name->bytes[0] == '<' || memchr(name->bytes, '\0', name->size) != NULL)
         return NULL;
     CLEANUP_FREE char *path = malloc(name->size + 1);
     if (path == NULL)
@@ -110,7 +114,7 @@ static char *encode_path(const struct spprof_text *name)
 static void read_bytecode(struct source_file *file, struct spprof_target *target, const char *path, uint32_t version, size_t *bytes_left)
 {
     static const char *const levels[OPTIMISATION_LEVELS] = {"", ".opt-1", ".opt-2"};
-    const char *base = strrchr(path, '/') + 1;
+    const char *slash = strrchr(path, '/'), *base = slash != NULL ? slash + 1 : path;
     const char *dot = strrchr(base, '.');
     int stem = (int)(dot != NULL && dot != base ? (size_t)(dot - base) : strlen(base));
     for (size_t i = 0; i < OPTIMISATION_LEVELS; i++) {
@@ -185,12 +189,17 @@ void source_file_load(struct source_file *file, struct spprof_target *target, co
                       size_t *bytes_left)
 {
     CLEANUP_FREE char *path = encode_path(name);
+    file->source.lack = SOURCE_NO_PATH;
     if (path == NULL)
         return;
+    file->is_relative = path[0] != '/';
     read_contents(&file->source, target, path, bytes_left);
     if (file->source.bytes == NULL)
         return;
     read_bytecode(file, target, path, version, bytes_left);
+    size_t size = file->source.size;
+    file->source.bytes = source_to_utf_8(file->source.bytes, &file->source.size, bytes_left);
+    file->size_on_disk = size;
     index_lines(file, bytes_left);
 }
 

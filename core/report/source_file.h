@@ -11,15 +11,28 @@
 
 enum { OPTIMISATION_LEVELS = 3 }; /* python, python -O, python -OO: each writes its own .pyc */
 
+/* Why a file is not at hand. */
+enum source_lack {
+    SOURCE_AT_HAND,
+    SOURCE_NO_PATH,    /* its name is none: "<string>" */
+    SOURCE_NOT_THERE,
+    SOURCE_REFUSED,    /* the target's user may not read it */
+    SOURCE_UNREADABLE, /* too large, no regular file, or it changed while it was read */
+};
+
 struct contents {
     char *bytes; /* NULL: not at hand */
     size_t size;
     int64_t modified_at; /* seconds since the epoch */
     bool is_old;         /* neither the bytes nor the inode have changed since the target started */
+    bool has_start;      /* it is known when that was */
+    enum source_lack lack;
 };
 
 struct source_file {
-    struct contents source;
+    bool is_relative; /* its path is, to a directory that the target may have left */
+    struct contents source; /* in UTF-8 */
+    size_t size_on_disk;    /* of the source */
     struct contents bytecode[OPTIMISATION_LEVELS];
     uint32_t *line_starts;
     size_t line_count;
@@ -27,8 +40,8 @@ struct source_file {
 
 /*
  * Reads the file that Python knows by name and the bytecode that a CPython of this version (PY_VERSION_HEX) would load for it.
- * Only regular files with an absolute path; what is missing, too large or changes while it is read stays empty. Takes the
- * memory used off *bytes_left and uses no more than that.
+ * Only regular files; what is missing, too large or changes while it is read stays empty. The source becomes UTF-8 from the encoding that
+ * it names. Takes the memory used off *bytes_left and uses no more than that.
  */
 void source_file_load(struct source_file *file, struct spprof_target *target, const struct spprof_text *name, uint32_t version,
                       size_t *bytes_left);

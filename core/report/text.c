@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "cleanup.h"
 #include "report/color.h"
 #include "report/crash.h"
 #include "report/escape.h"
@@ -245,7 +246,7 @@ static void write_source(const struct text_report *report, const struct spprof_f
     size = size < sizeof shown ? size : sizeof shown;
     for (size_t i = 0; i < size; i++)
         shown[i] = line[i] == '\t' ? ' ' : line[i];
-    fputs("    ", report->stream);
+    fputs(sources_may_differ(report->sources, frame) == SPPROF_TRUE ? "  " SOURCE_MARK " " : "    ", report->stream);
     escape_write_cut(report->stream, shown, size, SOURCE_COLUMNS);
     putc('\n', report->stream);
 }
@@ -400,6 +401,16 @@ static void write_all_left_over(const struct text_report *report)
         write_thread(report, &report->snapshot->left_over[i]);
 }
 
+static void write_source_notes(const struct text_report *report)
+{
+    CLEANUP_FREE char *notes = NULL;
+    size_t size = 0;
+    FILE *stream = report->sources != NULL ? open_memstream(&notes, &size) : NULL;
+    bool any = stream != NULL && sources_write_notes(report->sources, stream);
+    if (stream != NULL && fclose(stream) == 0 && any)
+        fprintf(report->stream, "\n%s", notes);
+}
+
 static void write_footer(const struct text_report *report)
 {
     const struct spprof_snapshot *snapshot = report->snapshot;
@@ -412,6 +423,7 @@ static void write_footer(const struct text_report *report)
     if (snapshot->further_count > 0)
         fprintf(stream, "\n%zu more thread state%s of these threads, which %s nothing, %s left out.\n", snapshot->further_count, snapshot->further_count == 1 ? "" : "s", snapshot->further_count == 1 ? "runs" : "run",
                 snapshot->further_count == 1 ? "is" : "are");
+    write_source_notes(report);
     if (snapshot->problems.count > 0) {
         putc('\n', stream);
         paint(report, COLOR_RED);
@@ -428,13 +440,12 @@ static void write_footer(const struct text_report *report)
 
 static struct text_report begin(FILE *stream, const struct spprof_snapshot *snapshot, const struct spprof_report_options *options)
 {
-    bool has_files = options->source && options->target != NULL && options->target->ops->open_file != NULL;
     return (struct text_report){
         .stream = stream,
         .snapshot = snapshot,
         .options = options,
         .color = options->color,
-        .sources = has_files ? sources_new(snapshot, options->target) : NULL,
+        .sources = sources_of(snapshot, options),
     };
 }
 
@@ -456,5 +467,6 @@ void spprof_report_thread(FILE *stream, const struct spprof_snapshot *snapshot, 
     if (thread->frame_count > 0)
         fputs("Traceback (most recent call first):\n", stream);
     write_stack(&report, thread);
+    write_source_notes(&report);
     sources_free(report.sources);
 }

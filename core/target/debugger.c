@@ -233,6 +233,9 @@ static struct spprof_error *debugger_open_file(struct spprof_target *target, con
     if (self->direct != NULL)
         return self->direct->ops->open_file(self->direct, path, fd, started_at);
     *started_at = 0;
+    *fd = -1;
+    if (path[0] != '/') /* relative to where the target stood, not to where the debugger does */
+        return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "cannot open %s: it is not known which directory it is relative to", path);
     *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     return *fd >= 0 ? NULL : spprof_error_new(SPPROF_ERROR_NOT_FOUND, "cannot open %s: %s", path, strerror(errno));
 }

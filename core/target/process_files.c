@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -266,18 +267,66 @@ static int64_t start_time(struct process *process)
     return booted + (int64_t)start.ticks * tick - tick;
 }
 
+static char *link_text(const struct process *process, const char *name)
+{
+    char text[PATH_MAX];
+    ssize_t size = readlinkat(process->directory, name, text, sizeof text - 1);
+    return size > 0 ? strndup(text, (size_t)size) : NULL;
+}
+
+/* Where the process stands, as it sees that itself; NULL where it is not to be told. A chroot's links are named as we see them. */
+static char *current_directory(const struct process *process)
+{
+    CLEANUP_FREE char *root = link_text(process, "root"), *directory = link_text(process, "cwd");
+    if (root == NULL || directory == NULL || directory[0] != '/')
+        return NULL;
+    size_t size = strcmp(root, "/") == 0 ? 0 : strlen(root);
+    bool inside = strncmp(root, directory, size) == 0 && (directory[size] == '/' || directory[size] == '\0');
+    return inside ? strdup(directory[size] == '\0' ? "/" : directory + size) : NULL;
+}
+
+/* Where it stood when it began, as its shell said; NULL where it was not told, or has overwritten that. */
+static char *first_directory(const struct process *process)
+{
+    static const char name[] = "PWD=/";
+    CLEANUP_FREE char *environment = process_read_file(process, "environ");
+    size_t left = PROC_FILE_MAX;
+    for (const char *at = environment; at != NULL && *at != '\0' && left > 0; at += strlen(at) + 1)
+        if (strncmp(at, name, sizeof name - 1) == 0)
+            return strdup(at + sizeof name - 2);
+    return NULL;
+}
+
+static struct spprof_error *open_from(struct process *process, const struct file_user *user, const char *directory, const char *path, int *fd)
+{
+    char root[128];
+    CLEANUP_FREE char *whole = NULL;
+    root_path(process, root, sizeof root);
+    if (path[0] == '/')
+        return open_as_user(user, root, path, fd);
+    if (directory == NULL || asprintf(&whole, "%s/%s", directory, path) < 0) {
+        whole = NULL;
+        return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "%s is relative to a directory that is not known", path);
+    }
+    return open_as_user(user, root, whole, fd);
+}
+
 struct spprof_error *process_open_file(struct spprof_target *target, const char *path, int *fd, int64_t *started_at)
 {
     struct process *process = (struct process *)target;
     CLEANUP(file_user_clear) struct file_user user;
-    char root[128];
+    CLEANUP_FREE char *now = NULL, *first = NULL;
     *fd = -1;
     *started_at = start_time(process);
-    if (path[0] != '/')
-        return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "%s is no absolute path", path);
     TRY(process_file_user(process, &user));
-    root_path(process, root, sizeof root);
-    return open_as_user(&user, root, path, fd);
+    if (path[0] != '/')
+        now = current_directory(process);
+    struct spprof_error *error = open_from(process, &user, now, path, fd);
+    if (error == NULL || path[0] == '/')
+        return error;
+    spprof_error_free(error);
+    first = first_directory(process);
+    return open_from(process, &user, first, path, fd);
 }
 
 static struct spprof_error *absent(const struct spprof_module *module, const char *name)

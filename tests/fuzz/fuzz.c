@@ -214,7 +214,7 @@ static void print(const struct spprof_snapshot *snapshot)
     spprof_report_text(text.stream, snapshot, &(struct spprof_report_options){.color = false});
     close_print(&text, true);
     open_print(&json);
-    spprof_report_json(json.stream, snapshot);
+    spprof_report_json(json.stream, snapshot, &(struct spprof_report_options){0});
     close_print(&json, true);
 }
 

@@ -89,7 +89,7 @@ static void assert_json(const struct spprof_snapshot *snapshot, const char *expr
     char path[] = "/tmp/spprof-test-XXXXXX", answer[4096], *script;
     FILE *stream = fdopen(mkstemp(path), "w");
     assert_non_null(stream);
-    spprof_report_json(stream, snapshot);
+    spprof_report_json(stream, snapshot, &(struct spprof_report_options){0});
     assert_int_equal(fclose(stream), 0);
     assert_true(asprintf(&script,
                          "import json, os\n"

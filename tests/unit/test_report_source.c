@@ -1,4 +1,4 @@
-/* Source lines are printed where the file at hand is surely the one that ran, and nowhere else. */
+/* Source lines are printed as they are where the file at hand is surely the one that ran; else with a mark, or with a word on what is missing. */
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -30,12 +30,11 @@ static struct spprof_error *open_below_root(struct spprof_target *target, const 
 {
     (void)target;
     char *real;
-    assert_int_equal(path[0], '/');
-    assert_true(asprintf(&real, "%s%s", root, path) > 0);
+    assert_true(asprintf(&real, "%s%s%s", root, path[0] == '/' ? "" : "/", path) > 0);
     *fd = open(real, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
     free(real);
     if (*fd < 0)
-        return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "%s", strerror(errno));
+        return spprof_error_new(errno == EACCES ? SPPROF_ERROR_PERMISSION : SPPROF_ERROR_NOT_FOUND, "%s", strerror(errno));
     *when = started_at;
     opened += strstr(path, ".pyc") == NULL;
     return NULL;
@@ -87,20 +86,43 @@ static char *report(void)
     return bytes;
 }
 
-/* expected: the source line, or NULL where none may be printed. */
-static void assert_line(int32_t line, const char *expected)
+/* expected: the source line behind its margin, or NULL where none may be printed; note: words that must stand below, NULL: nothing may. */
+static void assert_printed(int32_t line, const char *margin, const char *expected, const char *note)
 {
     frame.line = line;
     char *printed = report();
-    char *source = strstr(printed, "in work\n") + strlen("in work\n");
-    if (expected == NULL) {
-        assert_string_equal(source, "");
-    } else {
-        source[strcspn(source, "\n")] = '\0';
-        assert_memory_equal(source, "    ", 4);
+    char *source = strstr(printed, "in work\n") + strlen("in work\n"), *below = strchr(source, '\n');
+    if (expected == NULL)
+        below = source;
+    if (note == NULL)
+        assert_string_equal(expected != NULL ? below + 1 : below, "");
+    else
+        assert_non_null(strstr(below, note));
+    if (expected != NULL) {
+        *below = '\0';
+        assert_memory_equal(source, margin, 4);
         assert_string_equal(source + 4, expected);
+    } else {
+        assert_true(*source == '\0' || *source == '\n');
     }
     free(printed);
+}
+
+static void assert_line(int32_t line, const char *expected)
+{
+    assert_printed(line, "    ", expected, NULL);
+}
+
+/* The line, with the mark and the reason why it may be another than the one that ran. */
+static void assert_doubtful(int32_t line, const char *expected, const char *reason)
+{
+    assert_printed(line, "  ? ", expected, "source may have changed since");
+    assert_printed(line, "  ? ", expected, reason);
+}
+
+static void assert_missing(int32_t line, const char *reason)
+{
+    assert_printed(line, "", NULL, reason);
 }
 
 static void write_file(const char *path, const char *bytes, size_t size)
@@ -203,11 +225,11 @@ static void younger_than_the_process(void **state)
 {
     (void)state;
     started_at = LONG_AGO;
-    assert_line(4, NULL);
+    assert_doubtful(4, "item = queue.get()", "changed after the program had started");
     started_at = INT64_C(1000000000) * (MODIFIED_AT + 10); /* its time was set back, but the inode knows */
-    assert_line(4, NULL);
+    assert_doubtful(4, "item = queue.get()", "changed after the program had started");
     started_at = 0;
-    assert_line(4, NULL);
+    assert_doubtful(4, "item = queue.get()", "nothing proves");
 }
 
 static void not_asked_for(void **state)
@@ -227,8 +249,6 @@ static void not_asked_for(void **state)
 static void names_that_are_no_path(void **state)
 {
     (void)state;
-    code.file = text("work.py"); /* relative to a directory that is not known */
-    assert_line(4, NULL);
     code.file = text("<string>");
     assert_line(4, NULL);
     code.file = (struct spprof_text){.bytes = literal_bytes("/work.py\0x"), .size = 10};
@@ -239,7 +259,28 @@ static void names_that_are_no_path(void **state)
     assert_line(4, NULL);
     assert_int_equal(opened, 0);
     code.file = text("/missing.py");
-    assert_line(4, NULL);
+    assert_missing(4, "there is no file /missing.py");
+}
+
+/* The target has tried where it stands and where it began; nothing but bytecode tells that this is where it was compiled. */
+static void relative_names(void **state)
+{
+    (void)state;
+    code.file = text("work.py");
+    assert_doubtful(4, "item = queue.get()", "by the relative path work.py");
+    write_good_bytecode();
+    assert_line(4, "item = queue.get()");
+}
+
+static void files_that_the_user_may_not_read(void **state)
+{
+    (void)state;
+    char *path;
+    assert_true(asprintf(&path, "%s/work.py", root) > 0);
+    assert_int_equal(chmod(path, 0), 0);
+    if (access(path, R_OK) != 0) /* root may read everything */
+        assert_missing(4, "may not read /work.py");
+    free(path);
 }
 
 static void names_of_any_bytes(void **state)
@@ -255,11 +296,11 @@ static void only_regular_files(void **state)
     (void)state;
     char *path;
     code.file = text("/__pycache__");
-    assert_line(4, NULL);
+    assert_missing(4, "no regular file");
     assert_true(asprintf(&path, "%s/pipe", root) > 0);
     assert_int_equal(mkfifo(path, 0600), 0);
     code.file = text("/pipe");
-    assert_line(4, NULL);
+    assert_missing(4, "no regular file");
     free(path);
 }
 
@@ -269,7 +310,7 @@ static void huge_files(void **state)
     char *path;
     assert_true(asprintf(&path, "%s/work.py", root) > 0);
     assert_int_equal(truncate(path, (64 << 20) + 1), 0);
-    assert_line(4, NULL);
+    assert_missing(4, "too large");
     assert_int_equal(truncate(path, 64 << 20), 0);
     assert_line(4, "item = queue.get()");
     free(path);
@@ -280,7 +321,7 @@ static void proven_by_bytecode(void **state)
     (void)state;
     target.kind = SPPROF_TARGET_CORE;
     started_at = 0;
-    assert_line(4, NULL);
+    assert_doubtful(4, "item = queue.get()", "nothing proves");
     write_good_bytecode();
     assert_line(4, "item = queue.get()");
     write_bytecode(BYTECODE, 0, MODIFIED_AT, sizeof source - 1, 3, '\xf3'); /* 's' with FLAG_REF */
@@ -303,16 +344,16 @@ static void bytecode_that_proves_nothing(void **state)
     (void)state;
     started_at = 0;
     write_bytecode(BYTECODE, 1, MODIFIED_AT, sizeof source - 1, 3, 's'); /* checked by hash */
-    assert_line(4, NULL);
+    assert_doubtful(4, "item = queue.get()", "nothing proves");
     write_bytecode(BYTECODE, 0, MODIFIED_AT, sizeof source - 1, 3, 'r'); /* the line table stands elsewhere */
-    assert_line(4, NULL);
+    assert_doubtful(4, "item = queue.get()", "nothing proves");
     write_file(BYTECODE, "\xa7\r\r\n", 4);
-    assert_line(4, NULL);
+    assert_doubtful(4, "item = queue.get()", "nothing proves");
     write_good_bytecode();
     code.line_table_size = 1;
-    assert_line(4, NULL);
+    assert_doubtful(4, "item = queue.get()", "nothing proves");
     code.line_table = NULL;
-    assert_line(4, NULL);
+    assert_doubtful(4, "item = queue.get()", "nothing proves");
     started_at = IN_FUTURE; /* but the clock does */
     assert_line(4, "item = queue.get()");
 }
@@ -322,16 +363,16 @@ static void bytecode_that_contradicts(void **state)
 {
     (void)state;
     write_bytecode(BYTECODE, 0, MODIFIED_AT - 1, sizeof source - 1, 3, 's');
-    assert_line(4, NULL);
+    assert_doubtful(4, "item = queue.get()", "changed after the program had started");
     write_bytecode(BYTECODE, 0, MODIFIED_AT, sizeof source, 3, 's');
-    assert_line(4, NULL);
+    assert_doubtful(4, "item = queue.get()", "changed after the program had started");
     write_bytecode(BYTECODE, 0, MODIFIED_AT, sizeof source - 1, 2, 's'); /* moved by a line */
-    assert_line(4, NULL);
+    assert_doubtful(4, "item = queue.get()", "changed after the program had started");
     static const uint8_t other[] = "another line table";
     write_good_bytecode();
     code.line_table = other;
     code.line_table_size = sizeof other;
-    assert_line(4, NULL);
+    assert_doubtful(4, "item = queue.get()", "changed after the program had started");
 }
 
 /* Template engines compile code of their own under the name of the template. */
@@ -339,9 +380,9 @@ static void generated_code(void **state)
 {
     (void)state;
     code.first_line = 4;
-    assert_line(5, NULL);
+    assert_missing(5, "does not hold");
     code.first_line = 99;
-    assert_line(5, NULL);
+    assert_missing(5, "does not hold");
     code.first_line = 1;
     static const char decorated[] = "@cached\ndef work():\n    return 1\n";
     write_file("/work.py", decorated, sizeof decorated - 1);
@@ -364,9 +405,37 @@ static void lines_as_the_tokenizer_counts(void **state)
 static void lines_are_safe(void **state)
 {
     (void)state;
-    static const char latin_1[] = "# coding: latin-1\n\ndef work():\n    print('\xe9\x1b[31m\xe2\x80\xae')\0\n";
-    write_file("/work.py", latin_1, sizeof latin_1 - 1);
+    static const char broken[] = "#\n\ndef work():\n    print('\xe9\x1b[31m\xe2\x80\xae')\0\n";
+    write_file("/work.py", broken, sizeof broken - 1);
     assert_line(4, "print('\\xe9\\x1b[31m\\u202e')\\x00");
+}
+
+/* What Python's codecs of these names give: "é", "€", and two signs that mean Nihon in Chinese and in Japanese. */
+static void lines_in_their_encoding(void **state)
+{
+    static const struct {
+        const char *head, *bytes, *text;
+    } cases[] = {
+        {"# -*- coding: latin-1 -*-\n\n", "\xe9\x80", "\xc3\xa9\\x80"},
+        {"#!/usr/bin/python\n# vim: set fileencoding=cp1252 :\n", "\xe9\x80", "\xc3\xa9\xe2\x82\xac"},
+        {"\n#coding=iso8859_15\n", "\xe9\xa4", "\xc3\xa9\xe2\x82\xac"},
+        {"# coding: GBK\n\n", "\xc8\xd5\xb1\xbe", "\xe6\x97\xa5\xe6\x9c\xac"},
+        {"# coding: euc-jp\n\n", "\xc6\xfc\xcb\xdc", "\xe6\x97\xa5\xe6\x9c\xac"},
+        {"# coding: shift_jis\n\n", "\x93\xfa\x96\x7b", "\xe6\x97\xa5\xe6\x9c\xac"},
+        {"# coding: utf-8\n\n", "\xc3\xa9", "\xc3\xa9"},
+        {"\xef\xbb\xbf# coding: utf-8-sig\n\n", "\xc3\xa9", "\xc3\xa9"},
+        {"import this\n# coding: latin-1\n", "\xe9", "\\xe9"}, /* too late */
+        {"# coding: ../../evil\n\n", "\xe9", "\\xe9"},
+        {"# coding: gbk\n\n", "\xff\xff", "\\xff\\xff"}, /* none of it */
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        char source_text[256], expected[64];
+        int size = snprintf(source_text, sizeof source_text, "%sdef work():\n    return '%s'\n", cases[i].head, cases[i].bytes);
+        snprintf(expected, sizeof expected, "return '%s'", cases[i].text);
+        write_file("/work.py", source_text, (size_t)size);
+        assert_line(4, expected);
+    }
 }
 
 static void long_lines_are_cut(void **state)
@@ -421,6 +490,8 @@ int main(void)
         cmocka_unit_test_setup(younger_than_the_process, set_up),
         cmocka_unit_test_setup(not_asked_for, set_up),
         cmocka_unit_test_setup(names_that_are_no_path, set_up),
+        cmocka_unit_test_setup(relative_names, set_up),
+        cmocka_unit_test_setup(files_that_the_user_may_not_read, set_up),
         cmocka_unit_test_setup(names_of_any_bytes, set_up),
         cmocka_unit_test_setup(only_regular_files, set_up),
         cmocka_unit_test_setup(huge_files, set_up),
@@ -431,6 +502,7 @@ int main(void)
         cmocka_unit_test_setup(generated_code, set_up),
         cmocka_unit_test_setup(lines_as_the_tokenizer_counts, set_up),
         cmocka_unit_test_setup(lines_are_safe, set_up),
+        cmocka_unit_test_setup(lines_in_their_encoding, set_up),
         cmocka_unit_test_setup(long_lines_are_cut, set_up),
         cmocka_unit_test_setup(a_file_is_read_once, set_up),
     };

@@ -14,7 +14,7 @@ extern "C" {
 
 struct spprof_report_options {
     bool color;
-    bool source;                  /* print source lines where the file at hand is surely the one that ran */
+    bool source;                  /* print source lines; JSON: tell whether the file may differ from what ran */
     struct spprof_target *target; /* where source files are opened; NULL: none are printed */
     /* Text: writes what a debugger calls the thread ("gdb thread 3"), or "" where it does not know it. NULL: there is no debugger. */
     void (*thread_label)(void *context, int64_t tid, char *label, size_t size);
@@ -25,7 +25,7 @@ struct spprof_report_options {
 void spprof_report_text(FILE *stream, const struct spprof_snapshot *snapshot, const struct spprof_report_options *options);
 void spprof_report_thread(FILE *stream, const struct spprof_snapshot *snapshot, const struct spprof_thread *thread,
                           const struct spprof_report_options *options); /* the block of one thread, as a traceback */
-void spprof_report_json(FILE *stream, const struct spprof_snapshot *snapshot);
+void spprof_report_json(FILE *stream, const struct spprof_snapshot *snapshot, const struct spprof_report_options *options);
 void spprof_report_diagnosis(FILE *stream, const struct spprof_diagnosis *diagnosis, const struct spprof_report_options *options);
 
 /* One line that says that not everything could be read, and how much was not. Owned by the caller; NULL: everything was. */
