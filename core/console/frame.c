@@ -76,7 +76,7 @@ static void write_summary(struct spprof_console *console, const struct selection
     fprintf(stream, "#%zu Frame 0x%" PRIx64 ", for file ", console->selection.depth, frame->address);
     write_text(stream, &frame->code->file);
     if (frame->line >= 0)
-        fprintf(stream, ", line %" PRId32 ", in ", frame->line);
+        fprintf(stream, ", line %s%" PRId32 ", in ", frame->line_about ? "about " : "", frame->line);
     else
         fputs(", line ???, in ", stream);
     write_text(stream, frame->code->qualified_name.bytes != NULL ? &frame->code->qualified_name : &frame->code->name);

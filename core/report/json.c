@@ -228,6 +228,7 @@ static void write_frame(struct json_writer *json, struct sources *sources, const
     write_text(json, "qualified_name", code->qualified_name);
     write_text(json, "file", code->file);
     write_position(json, "line", frame->line);
+    write_truth(json, "line_exact", frame->line < 0 ? SPPROF_UNKNOWN : frame->line_about ? SPPROF_FALSE : SPPROF_TRUE);
     write_position(json, "end_line", frame->end_line);
     write_position(json, "column", frame->column);
     write_position(json, "end_column", frame->end_column);

@@ -270,7 +270,7 @@ static void write_place(const struct text_report *report, const struct spprof_fr
     fprintf(stream, "%sFile %s", indent, quote);
     write_text(report, COLOR_MAGENTA, &code->file);
     if (frame->line >= 0)
-        fprintf(stream, "%s, line %" PRId32 ", in ", quote, frame->line);
+        fprintf(stream, "%s, line %s%" PRId32 ", in ", quote, frame->line_about ? "about " : "", frame->line);
     else
         fprintf(stream, frame->line == SPPROF_POSITION_LEFT_OUT ? "%s, line left out, in " : "%s, line ???, in ", quote);
     write_text(report, COLOR_BOLD, code->qualified_name.bytes != NULL ? &code->qualified_name : &code->name);

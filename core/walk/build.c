@@ -99,8 +99,9 @@ static uint64_t shown_size_of_exception(const struct spprof_exception *exception
     return size;
 }
 
-/* Frames until the end, or until one that cannot be a frame: what lies behind that is not to be believed. */
-static struct spprof_error *build_frames(struct context *context, const struct stack *stack, struct spprof_thread *thread)
+/* Frames until the end, or until one that cannot be a frame: what lies behind that is not to be believed. in_jit: the newest one is
+ * run by code of the JIT, which does not store every instruction that it comes to. */
+static struct spprof_error *build_frames(struct context *context, const struct stack *stack, bool in_jit, struct spprof_thread *thread)
 {
     const struct layout_rules *rules = context->layout->rules;
     char reason[256];
@@ -127,6 +128,7 @@ static struct spprof_error *build_frames(struct context *context, const struct s
             continue;
         struct spprof_frame *frame = &thread->frames[thread->frame_count];
         *frame = build_frame(context, raw, offset);
+        frame->line_about = in_jit && thread->frame_count == 0;
         if (context->build->walk->locals != NULL)
             locals_take(context->build->walk->locals, stack, i, &frame->variables, &frame->variable_count);
         thread->frame_count++;
@@ -274,7 +276,7 @@ static struct spprof_error *describe_thread(struct context *context, const struc
         thread->exception = NULL;
     }
     TRY(build_name(context, interpreter, state, thread));
-    return build_frames(context, &state->stack, thread);
+    return build_frames(context, &state->stack, state->in_jit, thread);
 }
 
 static struct spprof_error *build_thread(struct context *context, const struct interpreter *interpreter, const struct thread_state *state,

@@ -60,7 +60,7 @@ size_t stack_thread_state_size(const struct layout *layout)
         FIELD_thread_state_next,           FIELD_thread_state_interp,          FIELD_thread_state_current_frame,
         FIELD_thread_state_cframe,         FIELD_thread_state_thread_id,       FIELD_thread_state_native_thread_id,
         FIELD_thread_state_id,             FIELD_thread_state_attach_state,   FIELD_thread_state_gil_requested,   FIELD_thread_state_datastack_chunk,
-        FIELD_thread_state_datastack_top,  FIELD_thread_state_datastack_limit,
+        FIELD_thread_state_datastack_top,  FIELD_thread_state_datastack_limit, FIELD_thread_state_current_executor,
     };
     return end_of_fields(layout, fields, sizeof fields / sizeof *fields);
 }

@@ -182,12 +182,14 @@ static enum copy_status add_thread(struct interpreter *interpreter, struct reade
     int32_t native = LAYOUT(layout, thread_state, native_thread_id);
     int32_t attach = LAYOUT(layout, thread_state, attach_state);
     int32_t requested = LAYOUT(layout, thread_state, gil_requested);
+    int32_t executor = LAYOUT(layout, thread_state, current_executor);
     thread->address = interpreter->next_thread;
     thread->thread_id = reader_long(reader, data, LAYOUT(layout, thread_state, thread_id));
     thread->native_thread_id = native == LAYOUT_ABSENT ? 0 : reader_long(reader, data, native);
     thread->unique_id = field_u64(data, LAYOUT(layout, thread_state, id));
     thread->attach_state = attach == LAYOUT_ABSENT ? -1 : field_i32(data, attach);
     thread->gil_requested = requested != LAYOUT_ABSENT && field_i32(data, requested) != 0;
+    thread->in_jit = executor != LAYOUT_ABSENT && field_u64(data, executor) != 0;
     stack_init(&thread->stack, thread->address);
     interpreter->threads[interpreter->thread_count++] = thread;
     return tsearch(thread, &interpreter->seen, by_address) != NULL ? COPY_READY : reader_no_memory(reader);

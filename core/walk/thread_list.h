@@ -29,6 +29,8 @@ struct thread_state {
     uint64_t unique_id;        /* PyThreadState.id: an address may be used again, an id never is */
     int32_t attach_state;      /* 0 detached, 1 attached, 2 suspended, 3 shutting down; -1 before 3.13 */
     bool gil_requested;        /* 3.15 */
+    bool in_jit;               /* 3.14 and later: its newest frame is run by code of the JIT (ENTER_EXECUTOR in Python/bytecodes.c; cleared by every
+                                * interpreter loop inside it, _PyEval_EvalFrameDefault in Python/ceval.c) */
     struct thread_owner owner; /* by thread_owners_find */
     struct stack stack;
 };

@@ -389,13 +389,13 @@ static void json_of_a_process(void **state)
         "  {'tid': 12345, 'name': 'worker-3', 'os_name': 'python3', 'main': False, 'crashed': False,"
         "   'gil': 'waiting', 'gc': False, 'idle': True, 'state': 'waiting', 'held_by': None, 'truncated': None, 'frames': ["
         "    {'function': 'take', 'qualified_name': 'Queue.take', 'file': '/srv/app/jobs.py',"
-        "     'line': 88, 'end_line': 89, 'column': 8, 'end_column': 43, 'owner': 'thread'},"
+        "     'line': 88, 'line_exact': True, 'end_line': 89, 'column': 8, 'end_column': 43, 'owner': 'thread', 'source_may_differ': None},"
         "    {'function': '<module>', 'qualified_name': None, 'file': '/srv/app/jobs.py',"
-        "     'line': 12, 'end_line': 12, 'column': 0, 'end_column': 5, 'owner': 'generator'}]},"
+        "     'line': 12, 'line_exact': True, 'end_line': 12, 'column': 0, 'end_column': 5, 'owner': 'generator', 'source_may_differ': None}]},"
         "  {'tid': 12340, 'name': 'MainThread', 'os_name': 'python3', 'main': True, 'crashed': False,"
         "   'gil': 'held', 'gc': True, 'idle': False, 'state': 'running', 'held_by': None, 'truncated': None, 'frames': ["
         "    {'function': '<module>', 'qualified_name': None, 'file': '/srv/app/jobs.py',"
-        "     'line': 12, 'end_line': 12, 'column': 0, 'end_column': 5, 'owner': 'generator'}]}]}],"
+        "     'line': 12, 'line_exact': True, 'end_line': 12, 'column': 0, 'end_column': 5, 'owner': 'generator', 'source_may_differ': None}]}]}],"
         " 'left_over': [], 'problems': []}";
     struct spprof_snapshot snapshot = ordinary();
     char expression[sizeof document + 32];

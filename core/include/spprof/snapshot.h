@@ -69,6 +69,7 @@ struct spprof_frame {
     const struct spprof_code *code;
     uint64_t address;                     /* of the frame in the target */
     int32_t line, end_line;               /* counted from 1; SPPROF_NO_POSITION: CPython has none for this instruction */
+    bool line_about;                      /* code of the JIT runs this frame: it stands near this instruction, the last one that was stored */
     int32_t column, end_column;           /* counted from 0, in UTF-8 bytes; SPPROF_NO_POSITION: none, always so before 3.11 */
     enum spprof_owner owner;              /* UNKNOWN before 3.11 */
     uint64_t entry;                       /* lies on the C stack, in the C frame that runs this frame; 0: not known, always so in 3.9 */
