@@ -154,6 +154,8 @@ struct spprof_error *console_selected_thread(struct spprof_console *console, con
     *thread = tid != 0 ? find_thread(snapshot, tid) : NULL;
     if (*thread == NULL)
         return no_python_thread(console, tid);
+    if (tid != console->selection.tid)
+        console->selection.made = false; /* the user has gone to another thread */
     return NULL;
 }
 

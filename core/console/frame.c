@@ -1,6 +1,5 @@
 /* up, down, list, print, locals: the selected Python frame. The words are those of CPython's own gdb script, which hands know. */
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,12 +86,10 @@ static void write_summary(struct spprof_console *console, const struct selection
 }
 
 /* Where the debugger's own frame could not be moved along. */
-static void tell_apart(const struct spprof_console *console, struct console_output *output)
+static void tell_apart(const struct spprof_console *console, FILE *stream)
 {
-    if (console->ops->native_frame != NULL &&
-        asprintf(&output->result->note, "%s's own frame stays where it is: which C frame runs this Python frame cannot be told for sure",
-                 console->ops->debugger_name) < 0)
-        output->result->note = NULL;
+    if (console->ops->native_frame != NULL)
+        fprintf(stream, "(%s's own frame stays where it is: which C frame runs this one cannot be told for sure)\n", console->ops->debugger_name);
 }
 
 static struct spprof_error *move(struct spprof_console *console, const struct words *words, bool older, struct console_output *output)
@@ -108,10 +105,11 @@ static struct spprof_error *move(struct spprof_console *console, const struct wo
                                 selection.thread->truncated != NULL ? selection.thread->truncated : "");
     if (!older && (uint64_t)count > depth)
         return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "Unable to find a newer python frame");
-    if (!selection_move(console, older ? depth + (size_t)count : depth - (size_t)count))
-        tell_apart(console, output);
+    bool moved = selection_move(console, older ? depth + (size_t)count : depth - (size_t)count);
     selection.frame = &selection.thread->frames[console->selection.depth];
     write_summary(console, &selection, output->stream);
+    if (!moved)
+        tell_apart(console, output->stream);
     return NULL;
 }
 
