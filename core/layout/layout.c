@@ -150,7 +150,7 @@ static void tell_disagreement(struct spprof_target *target, const struct disagre
                               const struct layout *used)
 {
     spprof_problems_add(&target->problems,
-                        "%s of this Python contradict %s in %zu of the fields that are read (%s.%s at %" PRId32 ", not %" PRId32
+                        "%s %s in %zu of the fields that are read (%s.%s at %" PRId32 ", not %" PRId32
                         "): its memory is damaged, or it is a build with changes of its own. It is read by %s, and may be misread.",
                         who, whom, disagreement->count, layout_field_group(disagreement->field), layout_field_name(disagreement->field),
                         disagreement->said, disagreement->other, source_name(used->source));
@@ -254,7 +254,8 @@ static void compare_dwarf(struct sources *sources, const struct layout *layout)
     built_in_copy(table, known);
     struct disagreement disagreement = sources_compare(sources->dwarf->offset, known);
     if (disagreement.count > 0)
-        tell_disagreement(sources->target, &disagreement, "The debug information", "what is known of its version", layout);
+        tell_disagreement(sources->target, &disagreement, "The debug information of this Python contradicts", "what is known of its version",
+                          layout);
 }
 
 static struct spprof_error *find_by_tables(struct sources *sources, struct layout *layout)
@@ -335,9 +336,9 @@ static bool try_without_offsets(struct sources *sources, const struct built_in *
 static void tell_witnesses(struct spprof_target *target, const struct witnesses *witnesses, const struct layout *used)
 {
     if (witnesses->dwarf.count > 0)
-        tell_disagreement(target, &witnesses->dwarf, "The debug offsets", "its debug information", used);
+        tell_disagreement(target, &witnesses->dwarf, "The debug offsets of this Python contradict", "its debug information", used);
     else if (witnesses->table.count > 0)
-        tell_disagreement(target, &witnesses->table, "The debug offsets", "what is known of its version", used);
+        tell_disagreement(target, &witnesses->table, "The debug offsets of this Python contradict", "what is known of its version", used);
 }
 
 /* The table is the one of the version. What the debug offsets say is believed where nothing contradicts it. */

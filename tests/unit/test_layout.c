@@ -248,6 +248,8 @@ static void test_patched_build_is_found_by_its_debug_information(void **state)
     assert_int_equal(layout.field_source[FIELD_interpreter_threads_head], SPPROF_LAYOUT_DWARF);
     assert_int_equal(layout.field_source[FIELD_thread_state_next], SPPROF_LAYOUT_BUILT_IN);
     assert_memory_equal(layout.offset, offset, sizeof offset);
+    assert_int_equal(image->target.problems.count, 1);
+    assert_non_null(strstr(image->target.problems.texts[0], "contradicts what is known of its version in 1 of the fields"));
     free_image(image);
 }
 
