@@ -301,6 +301,15 @@ static bool contradict(const struct witnesses *witnesses)
     return witnesses->table.count > 0 || witnesses->dwarf.count > 0;
 }
 
+/* Of the probes that are made by every layout: where an interpreter points back to the runtime is known of tables only. */
+static int count_passed(const struct probes *probes)
+{
+    int count = 0;
+    for (enum probe probe = PROBE_THREADS; probe < PROBE_COUNT; probe++)
+        count += probes->results[probe].outcome == PROBE_PASSED;
+    return count;
+}
+
 /* Whether the debug offsets, which the process can write to, are to be believed more than what contradicts them. */
 static bool believe_offsets(const struct sources *sources, const struct built_in *table, const struct witnesses *witnesses,
                             const struct trial *told, const struct trial *other)
@@ -310,6 +319,9 @@ static bool believe_offsets(const struct sources *sources, const struct built_in
         return is_proven(told) || (!is_proven(other) && is_likely(told, false));
     if (witnesses->has_dwarf)
         return witnesses->dwarf.count == 0;
+    int more = count_passed(&told->probes) - count_passed(&other->probes);
+    if (more != 0)
+        return more > 0;
     built_in_copy(table, known);
     return sources_look_patched(sources->debug_offsets->offset, known);
 }
