@@ -172,6 +172,13 @@ static struct profile_streams streams_of(const struct sampling *sampling)
 }
 
 /* failed: something ended the sampling that should not have; where there is nothing yet, there is nothing to write. */
+/* The table tells them itself. */
+static void tell_problems(const struct options *options, const struct spprof_problems *problems)
+{
+    for (size_t i = 0; options->output != NULL && !options->quiet && i < problems->count; i++)
+        message("%s", problems->texts[i]);
+}
+
 static enum exit_status write_profile(struct sampling *sampling, bool failed)
 {
     const struct options *options = sampling->options;
@@ -184,9 +191,10 @@ static enum exit_status write_profile(struct sampling *sampling, bool failed)
     sampling->command = NULL;
     if (error == NULL && (!failed || profile->samples > 0)) {
         error = profile_output_write(&sampling->output, profile, &streams);
-        status = failed ? STATUS_PARTIAL : STATUS_DONE;
+        status = failed || profile->problems.count > 0 ? STATUS_PARTIAL : STATUS_DONE;
         if (error == NULL && profile_output_has_file(options) && !options->quiet)
             message("%" PRIu64 " samples written to '%s'", profile->samples, options->output);
+        tell_problems(options, &profile->problems);
     }
     fflush(stdout);
     spprof_profile_free(profile);
