@@ -102,8 +102,9 @@ const char *budget_reason(const struct spprof_budget *budget)
 
 static bool tell(struct spprof_problems *problems, const char *what, uint64_t limit)
 {
-    return spprof_problems_add(problems, "the budget of %s, %" PRIu64 " MB, is used up, and what would have come next is left out; --memory SIZE gives more",
-                               what, limit >> 20);
+    bool is_small = limit < UINT64_C(10) << 20;
+    return spprof_problems_add(problems, "the budget of %s, %" PRIu64 " %s, is used up, and what would have come next is left out; --memory SIZE gives more",
+                               what, is_small ? limit >> 10 : limit >> 20, is_small ? "kB" : "MB");
 }
 
 struct spprof_error *budget_tell(const struct spprof_budget *budget, struct spprof_problems *problems)

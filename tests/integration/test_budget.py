@@ -47,7 +47,7 @@ def test_what_exceeds_the_budget_is_told(spprof, amplified):
     done = spprof.run("bt", "--memory", "4M", amplified)
     text = done.stdout.decode()
     assert done.returncode == 3
-    assert "the budget of memory, 4 MB, is used up" in text and "--memory SIZE gives more" in text
+    assert "the budget of memory, 4096 kB, is used up" in text and "--memory SIZE gives more" in text
     assert text.count(", line left out, in template\n") == FUNCTIONS and "line ???" not in text
 
 
