@@ -22,6 +22,8 @@ KINDS = {
     "INSTRUCTION_HIDDEN": {"INSTRUMENTED_LINE", "INSTRUMENTED_INSTRUCTION"},
     "INSTRUCTION_CALLS": {"CALL", "CALL_KW", "CALL_FUNCTION_EX", "CALL_FUNCTION", "CALL_FUNCTION_KW", "CALL_METHOD"},
 }
+# Those with a specialised form that pushes the frame of a function: _PUSH_FRAME and DISPATCH_INLINED, Python/bytecodes.c; in 3.11 Python/ceval.c.
+MAY_CALL = {9: set(), 11: {"BINARY_SUBSCR"}, 12: {"BINARY_SUBSCR", "LOAD_ATTR"}, 14: {"BINARY_OP", "LOAD_ATTR"}}
 OPCODE_HEADERS = ["Include/opcode_ids.h", "Include/opcode.h"]
 METADATA_HEADERS = ["Include/internal/pycore_opcode_metadata.h", "Include/internal/pycore_opcode.h"]
 
@@ -59,8 +61,8 @@ def instructions(repository, minor, tag):
     numbers = {name: int(value) for name, value in re.findall(r"#define\s+([A-Z]\w+)\s+(\d+)\s*$", header, re.M) if int(value) < 256}
     metadata = "".join(read(repository, tag, METADATA_HEADERS)) if minor >= 11 else ""
     caches, bases = table(metadata, "_PyOpcode_Caches"), table(metadata, "_PyOpcode_Deopt")
-    shifts = NAME_SHIFTS[max(version for version in NAME_SHIFTS if version <= minor)]
-    kinds = {name: kind for kind, names in KINDS.items() for name in names}
+    shifts, may_call = (versions[max(version for version in versions if version <= minor)] for versions in (NAME_SHIFTS, MAY_CALL))
+    kinds = {name: kind for kind, names in {**KINDS, "INSTRUCTION_MAY_CALL": may_call}.items() for name in names}
     for name, number in numbers.items():
         base = bases.get(name, name)
         plain = base.removeprefix("INSTRUMENTED_")

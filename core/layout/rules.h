@@ -62,6 +62,7 @@ enum instruction_kind {
     INSTRUCTION_OTHER,
     INSTRUCTION_LEAVES,  /* hands control back to the caller */
     INSTRUCTION_CALLS,   /* pushes the frame of a function, or calls C code */
+    INSTRUCTION_MAY_CALL, /* pushes the frame of a function, where it is specialised for that (BINARY_SUBSCR_GETITEM, LOAD_ATTR_PROPERTY, ...) */
     INSTRUCTION_HIDDEN,  /* a monitoring tool has put another one in its place */
     INSTRUCTION_RESUMES, /* may go on with a generator, whose frame runs in place of this one */
 };

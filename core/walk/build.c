@@ -63,7 +63,8 @@ static enum spprof_owner public_owner(const struct context *context, enum frame_
 
 static struct spprof_frame build_frame(struct context *context, const struct raw_frame *raw, int64_t offset)
 {
-    struct position position = cached_position(context, raw->code, offset);
+    const struct position none = {SPPROF_NO_POSITION, SPPROF_NO_POSITION, SPPROF_NO_POSITION, SPPROF_NO_POSITION};
+    struct position position = raw->misplaced ? none : cached_position(context, raw->code, offset);
     return (struct spprof_frame){
         .code = raw->code->code,
         .address = raw->address,
@@ -295,6 +296,8 @@ static struct spprof_error *build_thread(struct context *context, const struct i
         return NULL;
     }
     result->thread_count++;
+    if (state->stack.doubt != NULL)
+        spprof_problems_add(&context->snapshot->problems, "the stack of thread %" PRId64 " may be wrong: %s", thread->tid, state->stack.doubt);
     return describe_thread(context, interpreter, state, thread);
 }
 
@@ -355,6 +358,23 @@ static struct spprof_error *build_state(struct context *context, const struct in
     return build_thread(context, interpreter, state, result);
 }
 
+/* The list leads back as it leads on: where it does not, it may leave threads out. */
+static void check_links(const struct context *context, const struct interpreter *interpreter)
+{
+    uint64_t newer = 0;
+    for (size_t i = 0; i < interpreter->thread_count; i++) {
+        const struct thread_state *thread = interpreter->threads[i];
+        if (thread->previous != newer && !context->build->runs) {
+            spprof_problems_add(&context->snapshot->problems,
+                                "the list of the threads of interpreter %" PRId64 " may leave some out: the thread state at 0x%" PRIx64
+                                " says that another one comes before it",
+                                interpreter->id, thread->address);
+            return;
+        }
+        newer = thread->address;
+    }
+}
+
 static struct spprof_error *build_interpreter(struct context *context, const struct interpreter *interpreter)
 {
     struct spprof_interpreter *result = &context->snapshot->interpreters[context->snapshot->interpreter_count++];
@@ -367,6 +387,10 @@ static struct spprof_error *build_interpreter(struct context *context, const str
     if (interpreter->truncated != NULL)
         spprof_problems_add(&context->snapshot->problems, "the list of the threads of interpreter %" PRId64 " ends early: %s",
                             interpreter->id, interpreter->truncated);
+    if (interpreter->doubt != NULL)
+        spprof_problems_add(&context->snapshot->problems, "the list of the threads of interpreter %" PRId64 " is damaged: %s", interpreter->id,
+                            interpreter->doubt);
+    check_links(context, interpreter);
     return NULL;
 }
 

@@ -21,6 +21,7 @@ struct build {
     const struct thread_names *names;
     const struct lived *lived;           /* sorted by address; NULL: nothing moves, every name holds */
     size_t lived_count;
+    bool runs;        /* the target went on while it was read */
     int64_t only_tid; /* 0: all */
 };
 

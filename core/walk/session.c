@@ -243,6 +243,7 @@ static struct spprof_error *take(struct taking *taking, const struct spprof_snap
         .names = &taking->names,
         .lived = taking->lived,
         .lived_count = taking->lived_count,
+        .runs = runs,
         .only_tid = options->only_tid,
     };
     budget_release(&target->budget);

@@ -22,6 +22,9 @@ void stack_restart(struct stack *stack)
     if (stack->memory != NULL)
         stack_memory_take(stack->memory, stack);
     free(stack->truncated);
+    free(stack->rejected.frames);
+    free(stack->rejected.reason);
+    free(stack->doubt);
     *stack = (struct stack){
         .thread_state = stack->thread_state,
         .power = 1,
@@ -42,6 +45,9 @@ void stack_free(struct stack *stack)
     free(stack->frames);
     free(stack->c_frames);
     free(stack->truncated);
+    free(stack->rejected.frames);
+    free(stack->rejected.reason);
+    free(stack->doubt);
 }
 
 /* Where the last of some fields ends, none being longer than a pointer. */
@@ -229,8 +235,15 @@ static enum copy_status enter(struct stack *stack, struct reader *reader)
 }
 
 /* What the C frame named was not the newest frame: begins again with that of the C frame before. */
-static void reject_trial(struct stack *stack)
+static void reject_trial(struct stack *stack, const char *reason)
 {
+    stack->rejected.frames = stack->frames;
+    stack->rejected.count = stack->frame_count;
+    stack->rejected.popped = stack->frame_count == 0 && stack->cursor >= stack->top && stack->cursor < stack->limit;
+    if (asprintf(&stack->rejected.reason, "%s", reason) < 0)
+        stack->rejected.reason = NULL;
+    stack->frames = NULL;
+    stack->frame_capacity = 0;
     stack->on_trial = false;
     stack->frame_count = stack->trial_count = stack->entered_count = stack->steps = stack->behind = 0;
     stack->remembered = 0;
@@ -339,7 +352,8 @@ static bool advance(struct stack *stack, uint64_t previous)
     if (in_chunk(stack, stack->cursor, 1))
         stack->lowest_in_chunk = stack->cursor;
     if (stack->on_trial && (previous == 0 || previous == stack->remembered)) {
-        reject_trial(stack); /* the chain ends, or runs in a circle, where it should have come to the entry */
+        reject_trial(stack, previous == 0 ? "the chain of frames ends before it comes to where the interpreter was entered"
+                                          : "the chain of frames runs in a circle");
         return true;
     }
     if (previous == stack->remembered && previous != 0) {
@@ -480,7 +494,7 @@ static enum copy_status walk_frame(struct stack *stack, struct reader *reader, s
     frame.chunk = in_chunk(stack, stack->cursor, 1) ? stack->chunk : 0;
     bool popped = stack->cursor >= stack->top && stack->cursor < stack->limit;
     if (stack->on_trial && (popped || (frame.entered && previous != stack->head_before))) {
-        reject_trial(stack);
+        reject_trial(stack, "the frame where the interpreter was entered was called by another one than the C stack says");
         return COPY_READY;
     }
     bool was_on_trial = stack->on_trial;
@@ -545,7 +559,7 @@ void stack_step(struct stack *stack, struct reader *reader, struct code_table *c
     enum copy_status status = stack_enter(stack, reader) ? COPY_READY : COPY_PENDING;
     while (status == COPY_READY && stack->progress == STACK_ENTERED) {
         if (stack->cursor == 0 && stack->on_trial)
-            reject_trial(stack);
+            reject_trial(stack, ENTERING);
         if (stack->cursor == 0) {
             finish(stack, stack->entering ? ENTERING : NULL);
             return;
@@ -554,7 +568,7 @@ void stack_step(struct stack *stack, struct reader *reader, struct code_table *c
             return;
         status = walk_frame(stack, reader, codes);
         if (status == COPY_FAILED && stack->on_trial && !reader_is_short(reader)) {
-            reject_trial(stack);
+            reject_trial(stack, reader->reason);
             status = COPY_READY;
         }
     }

@@ -19,6 +19,7 @@ struct raw_frame {
     enum frame_owner owner;
     bool entered; /* the interpreter was entered from C with this frame */
     uint64_t entry; /* on the C stack, in the C frame that runs this one; 0 unknown: see enum entry_style */
+    bool misplaced; /* its instruction is none: what line it is at is not known */
     bool delegates; /* a generator of 3.9 or 3.10 that waits for another, to which it handed throw() or close() on: no C frame runs it */
 };
 
@@ -64,6 +65,16 @@ struct stack {
     uint64_t head_before; /* the newest frame of the C frame before */
     bool entering; /* the C frame says neither what it runs nor which one was before it (layout/cframe.h): a moment later it does */
     size_t trial_count;   /* frames that came while on trial: should one of them prove to be none, the stack begins behind them */
+    /*
+     * What did not stand the trial. Of a target that stands still it is kept: the data stack tells whether the C frame had not named its newest
+     * frame yet, or one of its frames is damaged (stack_check.h).
+     */
+    struct {
+        struct raw_frame *frames;
+        size_t count;
+        char *reason; /* owned; NULL: nothing was rejected */
+        bool popped;  /* it named what had been popped */
+    } rejected;
     uint64_t top, limit;  /* of the data stack: what lies between was popped */
     uint64_t cursor; /* the frame to be read next */
     struct raw_frame *frames;
@@ -86,6 +97,8 @@ struct stack {
     size_t steps; /* frames gone by, shown or not */
     char *truncated; /* why the stack ends early; owned */
     enum stack_fault fault;
+    bool checked; /* by stack_check.h */
+    char *doubt;  /* what in the stack contradicts itself, though no frame is known to be missing; NULL: nothing; owned */
     /* The piece of the data stack that the cursor is in: [chunk, chunk + chunk_used). */
     uint64_t chunk, chunk_used, older_chunk;
     const uint8_t *chunk_data; /* in the copy, for the time of one step; NULL: not looked up yet */

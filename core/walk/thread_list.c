@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "walk/thread_tail.h"
+
 #include "cleanup.h"
 
 enum { INTERPRETERS_MAX = 1 << 14, THREADS_MAX = 1 << 18 };
@@ -34,6 +36,7 @@ static void interpreter_free(struct interpreter *interpreter)
     }
     free(interpreter->threads);
     free(interpreter->truncated);
+    free(interpreter->doubt);
     free(interpreter);
 }
 
@@ -164,13 +167,54 @@ static enum copy_status read_gil(struct interpreter *interpreter, struct reader 
     return COPY_READY;
 }
 
+static void add_doubt(struct interpreter *interpreter, const char *text)
+{
+    if (interpreter->doubt == NULL)
+        interpreter->doubt = words(text);
+}
+
+/* Whether the neighbours of a thread state lead to it and back, which proves it to be one of the list. */
+static enum copy_status is_linked(const struct interpreter *interpreter, struct reader *reader, struct bytes data, bool *linked)
+{
+    const struct layout *layout = reader->layout;
+    const size_t count = interpreter->thread_count;
+    uint64_t newer = count > 0 ? interpreter->threads[count - 1]->address : 0, older = field_u64(data, LAYOUT(layout, thread_state, next));
+    *linked = field_u64(data, LAYOUT(layout, thread_state, prev)) == newer;
+    if (!*linked || newer != 0)
+        return COPY_READY;
+    uint64_t back = 0;
+    *linked = older != 0;
+    if (*linked)
+        STEP(reader_pointer(reader, older + (uint64_t)LAYOUT(layout, thread_state, prev), "thread state", &back));
+    *linked = back == interpreter->next_thread;
+    return COPY_READY;
+}
+
+static enum copy_status check_interpreter(struct interpreter *interpreter, struct reader *reader, struct bytes data)
+{
+    bool linked = false;
+    if (field_u64(data, LAYOUT(reader->layout, thread_state, interp)) == interpreter->address)
+        return COPY_READY;
+    if (is_linked(interpreter, reader, data, &linked) == COPY_PENDING)
+        return COPY_PENDING;
+    (void)reader_fail(reader, "the thread state at 0x%" PRIx64 " does not belong to its interpreter", interpreter->next_thread);
+    if (!linked)
+        return COPY_FAILED;
+    add_doubt(interpreter, reader->reason);
+    return COPY_READY;
+}
+
+static bool is_listed(const struct interpreter *interpreter, uint64_t address)
+{
+    struct thread_state key = {.address = address};
+    return tfind(&key, &interpreter->seen, by_address) != NULL;
+}
+
 static enum copy_status add_thread(struct interpreter *interpreter, struct reader *reader, struct bytes data)
 {
     const struct layout *layout = reader->layout;
-    if (field_u64(data, LAYOUT(layout, thread_state, interp)) != interpreter->address)
-        return reader_fail(reader, "the thread state at 0x%" PRIx64 " does not belong to its interpreter", interpreter->next_thread);
-    struct thread_state key = {.address = interpreter->next_thread};
-    if (tfind(&key, &interpreter->seen, by_address) != NULL)
+    STEP(check_interpreter(interpreter, reader, data));
+    if (is_listed(interpreter, interpreter->next_thread))
         return reader_fail(reader, "the list of threads runs in a circle");
     if (interpreter->thread_count >= THREADS_MAX)
         return reader_fail(reader, "more threads than any process has; the rest is left out");
@@ -184,6 +228,7 @@ static enum copy_status add_thread(struct interpreter *interpreter, struct reade
     int32_t requested = LAYOUT(layout, thread_state, gil_requested);
     int32_t executor = LAYOUT(layout, thread_state, current_executor);
     thread->address = interpreter->next_thread;
+    thread->previous = field_u64(data, LAYOUT(layout, thread_state, prev));
     thread->thread_id = reader_long(reader, data, LAYOUT(layout, thread_state, thread_id));
     thread->native_thread_id = native == LAYOUT_ABSENT ? 0 : reader_long(reader, data, native);
     thread->unique_id = field_u64(data, LAYOUT(layout, thread_state, id));
@@ -206,13 +251,71 @@ static enum copy_status list_threads(struct interpreter *interpreter, struct rea
     return COPY_READY;
 }
 
-static void step_interpreter(struct interpreter *interpreter, struct reader *reader, uint64_t runtime)
+static bool has_thread(const struct interpreter *interpreter, uint64_t thread_id)
+{
+    for (size_t i = 0; i < interpreter->thread_count; i++)
+        if (interpreter->threads[i]->thread_id == thread_id)
+            return true;
+    return false;
+}
+
+/* Goes from a thread state to newer ones, up to the first that the list does not lead to. *first is 0 where there is none. */
+static enum copy_status go_back(const struct interpreter *interpreter, struct reader *reader, uint64_t address, uint64_t *first)
+{
+    const struct layout *layout = reader->layout;
+    *first = 0;
+    for (size_t steps = 0; steps < THREADS_MAX && address != 0 && !is_listed(interpreter, address); steps++) {
+        struct bytes data;
+        enum copy_status status = reader_struct(reader, address, stack_thread_state_size(layout), "thread state", &data);
+        if (status == COPY_PENDING)
+            return status;
+        if (status == COPY_FAILED || field_u64(data, LAYOUT(layout, thread_state, interp)) != interpreter->address)
+            return COPY_READY;
+        *first = address;
+        address = field_u64(data, LAYOUT(layout, thread_state, prev));
+    }
+    return COPY_READY;
+}
+
+/* What the list does not lead to may be found from its other end, or by the GIL. */
+static enum copy_status find_lost(struct interpreter *interpreter, struct reader *reader, uint64_t main_thread, uint64_t *first)
+{
+    uint64_t tail = 0;
+    *first = 0;
+    if (interpreter->is_main && !has_thread(interpreter, main_thread))
+        STEP(thread_tail_find(reader, interpreter->address, main_thread, &tail));
+    STEP(go_back(interpreter, reader, tail, first));
+    return *first != 0 ? COPY_READY : go_back(interpreter, reader, interpreter->gil_holder, first);
+}
+
+/* Lists the threads; where the list breaks off, goes on behind the place if it can. The oldest one is the main thread's. */
+static enum copy_status list_all_threads(struct interpreter *interpreter, struct reader *reader, uint64_t main_thread)
+{
+    char reason[sizeof reader->reason] = "the list does not lead to every thread state";
+    uint64_t first;
+    enum copy_status status = list_threads(interpreter, reader);
+    bool is_whole = status == COPY_READY && (!interpreter->is_main || has_thread(interpreter, main_thread));
+    if (status == COPY_PENDING || is_whole || interpreter->searched)
+        return status;
+    if (status == COPY_FAILED)
+        snprintf(reason, sizeof reason, "%s", reader->reason);
+    if (find_lost(interpreter, reader, main_thread, &first) == COPY_PENDING)
+        return COPY_PENDING;
+    interpreter->searched = true;
+    if (first == 0)
+        return status == COPY_FAILED ? reader_fail(reader, "%s", reason) : status;
+    add_doubt(interpreter, reason);
+    interpreter->next_thread = first;
+    return list_threads(interpreter, reader);
+}
+
+static void step_interpreter(struct interpreter *interpreter, struct reader *reader, uint64_t runtime, uint64_t main_thread)
 {
     enum copy_status status = interpreter->header_read ? COPY_READY : read_header(interpreter, reader, runtime);
     if (interpreter->header_read && !interpreter->gil_read)
         (void)read_gil(interpreter, reader);
     if (status == COPY_READY)
-        status = list_threads(interpreter, reader);
+        status = list_all_threads(interpreter, reader, main_thread);
     if (status == COPY_FAILED)
         interpreter->truncated = words(reader->reason);
     interpreter->listed = status == COPY_FAILED || (status == COPY_READY && interpreter->gil_read);
@@ -229,7 +332,7 @@ bool thread_list_step(struct thread_list *list, struct reader *reader)
     bool settled = list->listed;
     for (size_t i = 0; i < list->count; i++) {
         if (!list->interpreters[i]->listed)
-            step_interpreter(list->interpreters[i], reader, list->runtime);
+            step_interpreter(list->interpreters[i], reader, list->runtime, list->main_thread);
         settled = settled && list->interpreters[i]->listed;
     }
     return settled;

@@ -24,6 +24,7 @@ struct thread_owner {
 
 struct thread_state {
     uint64_t address;
+    uint64_t previous;         /* in the list, as it says itself */
     uint64_t thread_id;        /* pthread_t */
     uint64_t native_thread_id; /* kernel thread id as the target sees it; 0 before 3.11 */
     uint64_t unique_id;        /* PyThreadState.id: an address may be used again, an id never is */
@@ -52,7 +53,9 @@ struct interpreter {
     uint64_t next_thread;
     void *seen; /* the addresses of its thread states: a tree of tsearch(3) */
     bool header_read, gil_read, listed;
+    bool searched;   /* for threads that the list does not lead to */
     char *truncated; /* why the list of threads ends early; owned */
+    char *doubt;     /* what in the list is damaged, though it was gone on with; NULL: nothing; owned */
 };
 
 struct thread_list {

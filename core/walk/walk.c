@@ -6,6 +6,7 @@
 #include "object/string.h"
 #include "target/target.h"
 #include "walk/entries.h"
+#include "walk/stack_check.h"
 
 struct spprof_error *walk_new(struct copy *copy, const struct layout *layout, uint64_t runtime, struct walk **result)
 {
@@ -49,12 +50,20 @@ static void step_stacks(struct walk *walk)
     }
 }
 
+static void check_stacks(struct walk *walk)
+{
+    for (size_t i = 0; i < walk->list.count; i++)
+        for (size_t j = 0; j < walk->list.interpreters[i]->thread_count; j++)
+            stack_check_step(&walk->list.interpreters[i]->threads[j]->stack, &walk->reader, walk->codes);
+}
+
 void walk_run(struct walk *walk)
 {
     do {
         thread_list_step(&walk->list, &walk->reader);
         step_stacks(walk);
         code_table_step(walk->codes, &walk->reader);
+        check_stacks(walk); /* needs code objects that are settled */
     } while (copy_fetch(walk->reader.copy));
 }
 
