@@ -120,6 +120,20 @@ static void hold_standard_streams(void)
             open("/dev/null", fd == STDERR_FILENO ? O_WRONLY : O_RDONLY); /* writing a report to nowhere stays an error */
 }
 
+/* Why nothing more could be written: asked once more, since the first refusal has been forgotten. */
+static void complain_output(int reason)
+{
+    bool closed = (fcntl(STDOUT_FILENO, F_GETFL) & O_ACCMODE) == O_RDONLY; /* see hold_standard_streams */
+    if (!closed && reason == 0 && write(STDOUT_FILENO, "\n", 1) < 0)
+        reason = errno;
+    if (closed)
+        message("cannot write the report to standard output: it is closed; let it be a terminal, a file or a pipe");
+    else if (reason == ENOSPC || reason == EDQUOT)
+        message("cannot write the report to standard output: %s; what stands there is not whole: make room, or write it elsewhere", strerror(reason));
+    else
+        message("cannot write the report to standard output: %s; what stands there is not whole", reason != 0 ? strerror(reason) : "it took no more");
+}
+
 int main(int argc, char **argv)
 {
     hold_standard_streams();
@@ -127,9 +141,9 @@ int main(int argc, char **argv)
     setvbuf(stdout, NULL, _IOFBF, OUTPUT_BUFFER);
     enum exit_status status = run(argc, argv);
     errno = 0;
-    bool failed = ferror(stdout);
-    if (fclose(stdout) != 0 || failed) {
-        message("cannot write to standard output: %s", errno != 0 ? strerror(errno) : "it took no more; is the disk full?");
+    bool failed = ferror(stdout) || fflush(stdout) != 0;
+    if (failed || fclose(stdout) != 0) {
+        complain_output(errno);
         return STATUS_UNREADABLE;
     }
     return (int)status;

@@ -19,6 +19,9 @@
 
 enum { DEFAULT_SECONDS = 10, START_POLL_US = 2000, EXEC_SECONDS = 5, COMMAND_MAX = 1 << 16 };
 
+#define LONG_ATTEMPT_S 0.05
+#define PAUSE_MAX_S 0.5
+
 /* What one run of the command holds. */
 struct sampling {
     const struct options *options;
@@ -41,9 +44,11 @@ static void show_progress(void *context, const struct spprof_sample_progress *pr
     progress_show(&sampling->progress, line);
 }
 
-static void pause_briefly(void)
+/* Until the next attempt; one that took long, in a large program that is no Python, is not made again and again. */
+static void pause_after(double attempt_s)
 {
-    nanosleep(&(struct timespec){.tv_nsec = START_POLL_US * 1000}, NULL);
+    double pause_s = attempt_s < LONG_ATTEMPT_S ? START_POLL_US / 1e6 : 10 * attempt_s < PAUSE_MAX_S ? 10 * attempt_s : PAUSE_MAX_S;
+    nanosleep(&(struct timespec){.tv_sec = (time_t)pause_s, .tv_nsec = (long)((pause_s - (double)(time_t)pause_s) * 1e9)}, NULL);
 }
 
 static double seconds_now(void)
@@ -91,7 +96,9 @@ static struct spprof_error *attach_soon(struct sampling *sampling, double second
 {
     double until = seconds_now() + seconds;
     for (;;) {
+        double began = seconds_now();
         struct spprof_error *error = attach(sampling);
+        double took = seconds_now() - began;
         if (error != NULL && sampling->child != 0 && sampling->sampler == NULL && has_ended(sampling)) {
             spprof_error_free(error);
             return spprof_error_new(SPPROF_ERROR_NOT_PYTHON, "'%s' has ended, and no Python interpreter was found in it while it ran",
@@ -100,7 +107,7 @@ static struct spprof_error *attach_soon(struct sampling *sampling, double second
         if (error == NULL || error->kind == SPPROF_ERROR_PERMISSION || signals_ended || has_ended(sampling) || (seconds > 0 && seconds_now() > until))
             return error;
         spprof_error_free(error);
-        pause_briefly();
+        pause_after(took);
     }
 }
 

@@ -101,7 +101,34 @@ static const char *file_of(const struct runtime *runtime)
     return runtime->module != NULL && runtime->module->path[0] != '\0' ? runtime->module->path : "an unknown file";
 }
 
-static struct spprof_error *explain(const struct runtime *runtime, const struct trial *trial)
+/*
+ * struct pyinterpreters (Include/internal/pycore_runtime.h to 3.13, pycore_runtime_structs.h later): behind main stands next_id, how many
+ * interpreters there have been, which the end of the last one leaves as it is.
+ */
+static bool had_interpreter(struct spprof_target *target, const struct runtime *runtime, const struct layout *layout)
+{
+    int32_t main = LAYOUT(layout, runtime, interpreters_main);
+    int64_t count = 0;
+    return main != LAYOUT_ABSENT && target_try_read(target, runtime->address + (uint64_t)main + 8, &count, sizeof count) == SPPROF_READ_OK &&
+           count > 0 && count < INT32_MAX;
+}
+
+static struct spprof_error *explain_absence(struct spprof_target *target, const struct runtime *runtime, const struct layout *layout,
+                                            const char *version)
+{
+    const char *file = file_of(runtime);
+    bool ended = had_interpreter(target, runtime, layout), core = target->kind == SPPROF_TARGET_CORE;
+    if (ended)
+        return spprof_error_new(SPPROF_ERROR_NOT_PYTHON,
+                                "Python %s in %s %s ended%s: its program has called Py_FinalizeEx, and there is no Python stack any more. What the "
+                                "process %s is C code, which gdb and lldb show.",
+                                version, file, core ? "had" : "has", core ? " before the core was written" : "",
+                                core ? "did then" : "does now");
+    return spprof_error_new(SPPROF_ERROR_NOT_PYTHON, "Python %s in %s has no interpreter: it %s", version, file,
+                            core ? "was never started before the core was written." : "has not been started yet. Try again when it runs.");
+}
+
+static struct spprof_error *explain(struct spprof_target *target, const struct runtime *runtime, const struct trial *trial)
 {
     const struct probes *probes = &trial->probes;
     char version[VERSION_TEXT_SIZE] = "of unknown version";
@@ -109,9 +136,7 @@ static struct spprof_error *explain(const struct runtime *runtime, const struct 
         spprof_version_text(runtime->version, version, sizeof version);
     const char *file = file_of(runtime);
     if (probes->not_initialized)
-        return spprof_error_new(SPPROF_ERROR_NOT_PYTHON,
-                                "Python %s in %s has no interpreter: it has not been started yet, or has ended. Try again when it runs.",
-                                version, file);
+        return explain_absence(target, runtime, &trial->layout, version);
     enum probe failed = probes_failed(probes);
     if (trial->refusal.text[0] == '\0' && failed == PROBE_COUNT)
         return spprof_error_new(SPPROF_ERROR_UNREADABLE, "Python %s in %s cannot be read: %s.", version, file,
@@ -272,7 +297,7 @@ static struct spprof_error *find_by_tables(struct sources *sources, struct layou
         found = true;
     }
     if (!found)
-        return explain(sources->runtime, &refusal);
+        return explain(sources->target, sources->runtime, &refusal);
     compare_dwarf(sources, &best.layout);
     *layout = best.layout;
     return NULL;
@@ -369,7 +394,7 @@ static struct spprof_error *find_by_debug_offsets(struct sources *sources, const
     if (stands && !believe_offsets(sources, table, &witnesses, &told, &other))
         told = other;
     else if (!is_likely(&told, !contradict(&witnesses)))
-        return explain(sources->runtime, &told);
+        return explain(sources->target, sources->runtime, &told);
     tell_witnesses(sources->target, &witnesses, &told.layout);
     tell_doubt(sources->target, &told);
     *layout = told.layout;

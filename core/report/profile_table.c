@@ -71,8 +71,8 @@ static struct spprof_error *write_header(const struct table *table)
     paint(table, COLOR_BOLD);
     table_text_write_end(table->stream, target, strlen(target), table->width);
     paint(table, COLOR_END);
-    fprintf(table->stream, "\n%s%s%" PRIu64 " sample%s of %" PRIu32 " thread%s", python, python[0] != '\0' ? ", " : "", profile->samples,
-            plural(profile->samples), profile->thread_count, plural(profile->thread_count));
+    fprintf(table->stream, "\n%s%s%" PRIu64 " sample%s of %s%" PRIu32 " thread%s", python, python[0] != '\0' ? ", " : "", profile->samples,
+            plural(profile->samples), profile->threads_are_cut ? "more than " : "", profile->thread_count, plural(profile->thread_count));
     if (profile->counts.duration_s > 0)
         fprintf(table->stream, " in %.1f s", profile->counts.duration_s);
     putc('\n', table->stream);

@@ -285,9 +285,23 @@ static struct spprof_error *settle(struct spprof_sampler *sampler, bool still)
     return forget_codes(sampler);
 }
 
+/* A process that holds several Pythons is sampled in one of them. */
+static void tell_others(struct spprof_sampler *sampler)
+{
+    const struct pythons *pythons = &sampler->session->pythons;
+    char version[32];
+    for (size_t i = 1; i < pythons->count; i++) {
+        const struct runtime *runtime = &pythons->items[i].runtime;
+        spprof_version_text(pythons->items[i].layout.version, version, sizeof version);
+        spprof_problems_add(&sampler->target->problems, "the process holds another Python, %s in %s, whose threads are not sampled; 'spprof bt' shows them",
+                            version, runtime->module != NULL && runtime->module->path[0] != '\0' ? runtime->module->path : "memory of no file");
+    }
+}
+
 static struct spprof_error *prepare(struct spprof_sampler *sampler)
 {
     TRY(spprof_session_open(sampler->target, &sampler->session));
+    tell_others(sampler);
     const struct chosen *chosen = &sampler->session->chosen;
     sampler->context.layout = sampler->context.reader.layout = sampler->context.mentions.layout = &chosen->layout;
     TRY(copy_new(sampler->target, &sampler->context.reader.copy));

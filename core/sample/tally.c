@@ -6,7 +6,7 @@
 #include "target/target.h"
 #include "walk/position.h"
 
-enum { SAMPLES_MAX = 2048, FRAMES_MAX = 1 << 20, PLACES = 1 << 14, THREADS_MAX = 1024, MENTIONS_MAX = 1 << 25 /* bytes */ };
+enum { SAMPLES_MAX = 2048, FRAMES_MAX = 1 << 20, PLACES = 1 << 14, THREADS_MAX = 1 << 16, MENTIONS_MAX = 1 << 25 /* bytes */ };
 
 struct spprof_error *tally_init(struct tally *tally, struct spprof_profile *profile, struct capture_context *context)
 {
@@ -158,6 +158,7 @@ static uint32_t profile_thread_of(struct tally *tally, struct sampled_thread *th
     const struct spprof_text name = {others, sizeof others - 1};
     if (thread->profile_thread != SPPROF_NONE || tally->profile->thread_count < THREADS_MAX)
         return spprof_profile_thread(tally->profile, thread->tid, &thread->name, thread->os_name, thread->main);
+    tally->profile->threads_are_cut = true;
     return spprof_profile_thread(tally->profile, 0, &name, "", false);
 }
 

@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -131,10 +132,34 @@ static const char *machine_name(const unsigned char *ident, unsigned machine)
     }
 }
 
+/* What else describes a process that has died, and what to do with it; NULL: nothing that is known. */
+static const char *other_format(const void *head, size_t size)
+{
+    static const struct {
+        const char *magic;
+        size_t size;
+        const char *text;
+    } formats[] = {
+        {"ProblemType:", 12, "it is a report of apport (Ubuntu), in which a core is packed; 'apport-unpack FILE FOLDER' writes that to FOLDER/CoreDump"},
+        {"MDMP", 4, "it is a minidump (breakpad, crashpad, Windows), which holds parts of the memory only; lldb opens it, with spprof's plug-in: "
+                    "'lldb --core FILE', then 'spprof bt all'"},
+        {"\xcf\xfa\xed\xfe", 4, "it is a Mach-O file (macOS); lldb opens a core of this kind, with spprof's plug-in: 'lldb --core FILE'"},
+        {"PAGEDU64", 8, "it is a crash dump of Windows itself"},
+        {"KDUMP   ", 8, "it is a dump of a Linux kernel (kdump), which crash(8) reads"},
+    };
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++)
+        if (size >= formats[i].size && memcmp(head, formats[i].magic, formats[i].size) == 0)
+            return formats[i].text;
+    return NULL;
+}
+
 /* e_type and e_machine stand at the same place in all kinds of ELF. */
 static struct spprof_error *check_ident(const Elf64_Ehdr *header, const char *path)
 {
     const unsigned char *ident = header->e_ident;
+    const char *other = other_format(header, sizeof *header);
+    if (other != NULL)
+        return spprof_error_new(SPPROF_ERROR_BAD_FILE, "%s is no core file that spprof reads: %s", path, other);
     if (memcmp(ident, ELFMAG, SELFMAG) != 0)
         return spprof_error_new(SPPROF_ERROR_BAD_FILE, "%s is no core file: it does not begin as an ELF file", path);
     bool swapped = ident[EI_DATA] == ELFDATA2MSB;
@@ -153,6 +178,10 @@ static struct spprof_error *check_ident(const Elf64_Ehdr *header, const char *pa
 static struct spprof_error *check_header(struct core *core, const char *path)
 {
     const Elf64_Ehdr *header = &core->header;
+    char magic[SELFMAG];
+    bool begins = core->size >= sizeof magic && read_at(core->fd, 0, magic, sizeof magic) && memcmp(magic, ELFMAG, SELFMAG) == 0;
+    if (core->size < sizeof *header && begins)
+        return spprof_error_new(SPPROF_ERROR_BAD_FILE, "core file %s was cut short: it ends within its header", path);
     if (core->size < sizeof *header)
         return spprof_error_new(SPPROF_ERROR_BAD_FILE, "%s is no core file: it does not begin as an ELF file, or ends too early", path);
     if (!read_at(core->fd, 0, &core->header, sizeof core->header))
@@ -214,13 +243,60 @@ static struct spprof_error *load_file(struct core *core, const char *path)
     return NULL;
 }
 
+enum { COUNT_SIZE = 32 };
+
+/* "13,795,328" */
+static const char *with_commas(uint64_t number, char text[COUNT_SIZE])
+{
+    char digits[COUNT_SIZE];
+    int count = snprintf(digits, sizeof digits, "%" PRIu64, number), at = 0;
+    for (int i = 0; i < count; i++) {
+        text[at++] = digits[i];
+        if (i + 1 < count && (count - 1 - i) % 3 == 0)
+            text[at++] = ',';
+    }
+    text[at] = '\0';
+    return text;
+}
+
+/* What could be written, and what of it the core holds. */
+static void count_written(const struct core *core, uint64_t *size, uint64_t *dumped)
+{
+    *size = *dumped = 0;
+    for (size_t i = 0; i < core->segments.count; i++) {
+        const struct core_segment *segment = &core->segments.items[i];
+        *size += segment->writable ? segment->end - segment->start : 0;
+        *dumped += segment->writable ? segment->dumped : 0;
+    }
+}
+
+static void set_lacks(struct core *core, const char *path)
+{
+    char there[COUNT_SIZE], whole[COUNT_SIZE];
+    uint64_t size, dumped;
+    count_written(core, &size, &dumped);
+    int made = 0;
+    if (core->segments.whole_size > core->size)
+        made = asprintf(&core->target.lacks,
+                        "core file %s was cut short: the file ends after %s of %s bytes. Was there room on the disk, was the limit of core files "
+                        "(ulimit -c) high enough, was it copied to its end? What is behind is lost where there is no whole file",
+                        path, with_commas(core->size, there), with_commas(core->segments.whole_size, whole));
+    else if (dumped < size / 2 || size == 0)
+        made = asprintf(&core->target.lacks,
+                        "core file %s holds only %s of %s bytes of the memory that the process could write: /proc/PID/coredump_filter, core(5), has "
+                        "left the rest out. 'echo 0x33 > /proc/PID/coredump_filter' before the crash lets the next core have it",
+                        path, with_commas(dumped, there), with_commas(size, whole));
+    if (made < 0)
+        core->target.lacks = NULL;
+}
+
 static void tell_of_damage(struct core *core, const char *path)
 {
     struct spprof_problems *problems = &core->target.problems;
-    uint64_t whole = core->segments.whole_size;
-    if (whole > core->size)
-        spprof_problems_add(problems, "core file %s is truncated: %.1f %% of %" PRIu64 " bytes are there", path,
-                            (double)(int)(1000.0 * (double)core->size / (double)whole) / 10.0, whole); /* never 100 % */
+    char there[COUNT_SIZE], whole[COUNT_SIZE];
+    if (core->segments.whole_size > core->size)
+        spprof_problems_add(problems, "core file %s was cut short: the file ends after %s of %s bytes", path, with_commas(core->size, there),
+                            with_commas(core->segments.whole_size, whole));
     if (core->segments.senseless > 0)
         spprof_problems_add(problems, "core file %s is damaged: %zu of its program headers are missing or make no sense", path,
                             core->segments.senseless);
@@ -258,6 +334,7 @@ static struct spprof_error *read_headers(struct core *core, const char *path)
         core->holds_written_memory |= core->segments.items[i].writable && core->segments.items[i].dumped > 0;
     core->writer = writer_of(core);
     tell_of_damage(core, path);
+    set_lacks(core, path);
     return NULL;
 }
 

@@ -358,6 +358,7 @@ static struct spprof_error *describe(struct debugger_target *self, const struct 
     target->local = direct != NULL && direct->local;
     target->signal = direct != NULL ? direct->signal : inferior->signal;
     target->executable = executable != NULL ? strdup(executable) : NULL;
+    target->lacks = direct != NULL && direct->lacks != NULL ? strdup(direct->lacks) : NULL;
     return executable != NULL && target->executable == NULL ? spprof_error_no_memory() : NULL;
 }
 

@@ -185,25 +185,6 @@ static char *read_link(struct process *process, const char *name)
     return strndup(buffer, length);
 }
 
-static const char *ptrace_scope_advice(void)
-{
-    char scope = '0';
-    CLEANUP_CLOSE int fd = open("/proc/sys/kernel/yama/ptrace_scope", O_RDONLY | O_CLOEXEC);
-    if (fd < 0 || read(fd, &scope, 1) != 1 || scope == '0')
-        return "";
-    if (scope == '3')
-        return "; /proc/sys/kernel/yama/ptrace_scope is 3, which forbids it to everybody until the next boot";
-    return "; /proc/sys/kernel/yama/ptrace_scope forbids it to ordinary users (0 would allow it for processes of the same user)";
-}
-
-static struct spprof_error *refused(int64_t pid)
-{
-    return spprof_error_new(SPPROF_ERROR_PERMISSION,
-                            "cannot read the memory of process %" PRId64 ": permission was refused%s. Run spprof as root (sudo) or as the "
-                            "process's own user; inside a container add the capability SYS_PTRACE, or run spprof on the host",
-                            pid, ptrace_scope_advice());
-}
-
 static struct spprof_error *no_such_process(int64_t pid)
 {
     return spprof_error_new(SPPROF_ERROR_NOT_FOUND,
@@ -219,7 +200,7 @@ static struct spprof_error *check_architecture(struct process *process)
     unsigned char head[20];
     CLEANUP_CLOSE int fd = process_open_living(process, "exe", O_RDONLY | O_CLOEXEC);
     if (fd < 0 && errno == EACCES)
-        return refused(target->pid);
+        return process_refused(process);
     if (fd < 0)
         return spprof_error_new(SPPROF_ERROR_NOT_PYTHON, "process %" PRId64 " runs no program: it is a kernel thread, or has ended", target->pid);
     if (read(fd, head, sizeof head) != (ssize_t)sizeof head || memcmp(head, "\177ELF", 4) != 0 || head[4] != 2)
@@ -234,7 +215,7 @@ static struct spprof_error *open_memory(struct process *process)
 {
     process->memory = process_open_living(process, "mem", O_RDONLY | O_CLOEXEC);
     if (process->memory < 0 && (errno == EACCES || errno == EPERM))
-        return refused(process->target.pid);
+        return process_refused(process);
     return NULL;
 }
 

@@ -70,6 +70,9 @@ bool process_find_living(struct process *process);
 void process_living_path(struct process *process, const char *name, char *path, size_t size);
 int process_open_living(struct process *process, const char *name, int flags);
 
+/* process_refusal.c: a PERMISSION error that says why, and what to do. */
+struct spprof_error *process_refused(const struct process *process);
+
 /* process_threads.c: lists the threads and what /proc says of them; those already in the list are left as they are. */
 struct spprof_error *process_list_threads(struct process *process, struct process_threads *threads);
 /* NULL: it is not in the list. */

@@ -163,6 +163,8 @@ void spprof_target_close(struct spprof_target *target)
         return;
     free(target->executable);
     target->executable = NULL;
+    free(target->lacks);
+    target->lacks = NULL;
     spprof_problems_free(&target->problems);
     target->ops->close(target);
 }

@@ -97,8 +97,10 @@ struct spprof_error *candidates_choose(struct spprof_target *target, struct runt
     *pythons = (struct pythons){NULL, 0};
     budget_begin(&target->budget);
     struct spprof_error *error = look(target, candidates, pythons, &refusals);
+    if (error == NULL && pythons->count == 0 && refusals.error == NULL)
+        return not_python(target);
     if (error == NULL && pythons->count == 0)
-        return refusals.error != NULL ? refusals.error : not_python(target);
+        return target->lacks != NULL ? spprof_error_context(refusals.error, "%s", target->lacks) : refusals.error;
     if (error == NULL && refusals.is_alive)
         spprof_problems_add(&target->problems, "another Python in it is not shown: %s", refusals.error->message);
     spprof_error_free(refusals.error);

@@ -183,7 +183,7 @@ static void test_truncated(void **state)
     uint8_t *bytes = core_bytes(made, &size);
     const char *path = save_file("core", bytes, size - OBJECT_PAGE - 8);
     struct spprof_target *target = open_core(path);
-    assert_problem(target, "is truncated: ");
+    assert_problem(target, "was cut short: the file ends after ");
     assert_status(target, heap, OBJECT_PAGE - 8, SPPROF_READ_OK);
     assert_status(target, heap + OBJECT_PAGE - 16, 9, SPPROF_READ_TRUNCATED);
     assert_status(target, heap + OBJECT_PAGE, 1, SPPROF_READ_TRUNCATED);

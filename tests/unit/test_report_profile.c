@@ -193,6 +193,17 @@ static void the_table_tells_problems(void **state)
     spprof_profile_free(profile);
 }
 
+static void the_table_says_that_there_were_more_threads(void **state)
+{
+    (void)state;
+    struct spprof_profile *profile = ordinary();
+    profile->threads_are_cut = true;
+    struct output output = report(profile, SPPROF_FORMAT_TABLE, false, 80);
+    assert_non_null(strstr(output.bytes, "100 samples of more than 2 threads in 2.0 s\n"));
+    free(output.bytes);
+    spprof_profile_free(profile);
+}
+
 static void color_only_adds(void **state)
 {
     (void)state;
@@ -418,6 +429,7 @@ int main(void)
         cmocka_unit_test(the_table),
         cmocka_unit_test(the_table_by_threads),
         cmocka_unit_test(the_table_tells_problems),
+        cmocka_unit_test(the_table_says_that_there_were_more_threads),
         cmocka_unit_test(color_only_adds),
         cmocka_unit_test(paths_lose_their_middle),
         cmocka_unit_test(the_width_is_kept),

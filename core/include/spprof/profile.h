@@ -79,6 +79,7 @@ struct spprof_profile {
     uint32_t node_count;
     struct spprof_profile_thread *threads;
     uint32_t thread_count;
+    bool threads_are_cut; /* there were more: those that came later are one together, "(other threads)" */
     uint64_t samples;
     int64_t started_at; /* ns since the epoch; 0 unknown */
     int64_t pid;

@@ -162,6 +162,7 @@ struct spprof_target {
     int signal;            /* a core's: the signal it died of; 0 for a live process or a gcore core */
     struct spprof_problems problems;
     struct spprof_budget budget;
+    char *lacks;        /* of a core: which part of the process's memory it lacks, why, and what to do; owned; NULL: it is whole, as far as it tells */
     const char *access; /* how its memory is reached, for the doctor: a static text; NULL: as its kind says */
     /* What reading cost so far: read calls (system calls where the target makes such), bytes. */
     uint64_t read_calls, read_bytes;
