@@ -48,6 +48,20 @@ def test_a_newest_frame_that_was_overwritten(spprof, launcher, interpreter):
     assert len(all_threads(report)) == len(truth["threads"]) + 2  # the recorder, and the one that died
 
 
+@pytest.mark.native
+def test_a_frame_that_was_overwritten_between_others(spprof, launcher, interpreter):
+    """The frames above it are shown, and that some are missing is told. In 3.11 and 3.12 they are what the C stack names on trial."""
+    target = launcher.start("scribbled_nested.py")
+    truth = target.truth
+    report = spprof.report(*(["--sysroot", interpreter.root] if interpreter.root else []), target.core(), codes=(3,))
+    threads = all_threads(report)
+    assert differences([thread for thread in threads if str(thread["tid"]) in truth["threads"]], truth) == []
+    damaged, = (thread for thread in threads if thread["truncated"] is not None)
+    assert [frame["function"] for frame in damaged["frames"]][:1] == ["overwrite"]
+    assert not {"handle", "park"} & {frame["function"] for frame in damaged["frames"]}
+    assert any("stack of thread %d is not whole" % damaged["tid"] in problem for problem in report["problems"])
+
+
 class Offsets:
     """The debug offsets of a process, which does not read them itself."""
 
