@@ -15,6 +15,7 @@ enum {
     SECONDS_MAX = 60, /* for one input, with sanitizers, on a machine that does other things, too */
     THREADS_MAX = 1 << 18,
     FRAMES_MAX = 2 * 1000 * 1000,
+    VALUE_MAX = 1 << 16,
 };
 
 /* splitmix64 */
@@ -157,6 +158,20 @@ static void check_frame(const struct recording *recording, const struct spprof_s
     REQUIRE(frame->line >= SPPROF_NO_POSITION && frame->end_line >= SPPROF_NO_POSITION);
     REQUIRE(frame->column >= SPPROF_NO_POSITION && frame->end_column >= SPPROF_NO_POSITION);
     REQUIRE(frame->owner <= SPPROF_OWNER_FRAME_OBJECT);
+    for (size_t i = 0; i < frame->variable_count; i++) {
+        const struct spprof_text *value = &frame->variables[i].value; /* may hold a name of C, raw bytes: what is printed of it is checked */
+        check_text(&frame->variables[i].name);
+        REQUIRE(value->bytes == NULL || (value->size <= VALUE_MAX && value->bytes[value->size] == '\0'));
+    }
+}
+
+static void check_exception(const struct spprof_exception *exception)
+{
+    if (exception == NULL)
+        return;
+    REQUIRE(exception->message.bytes == NULL || exception->message.size <= VALUE_MAX);
+    REQUIRE(exception->frame_count <= FRAMES_MAX);
+    REQUIRE(exception->truncated == NULL || exception->truncated[0] != '\0');
 }
 
 static int by_address(const void *left, const void *right)
@@ -180,6 +195,7 @@ static void check_thread(const struct recording *recording, const struct spprof_
     REQUIRE(memchr(thread->os_name, '\0', sizeof thread->os_name) != NULL);
     REQUIRE(thread->gil <= SPPROF_GIL_WAITING);
     REQUIRE(thread->truncated == NULL || thread->truncated[0] != '\0');
+    check_exception(thread->exception);
     for (size_t i = 0; i < thread->frame_count; i++) {
         check_frame(recording, snapshot, &thread->frames[i]);
         addresses[i] = thread->frames[i].address;
@@ -247,7 +263,7 @@ static void look(const struct recording *recording, struct spprof_target *target
     struct spprof_snapshot *snapshot;
     struct spprof_error *error = spprof_session_open(target, &session);
     if (error == NULL) {
-        error = spprof_snapshot_take(session, &(struct spprof_snapshot_options){.entries = true}, &snapshot);
+        error = spprof_snapshot_take(session, &(struct spprof_snapshot_options){.entries = true, .locals = true, .exceptions = true}, &snapshot);
         if (error == NULL) {
             check_snapshot(recording, snapshot);
             if (!changed)

@@ -101,7 +101,7 @@ static struct spprof_error *take(struct spprof_target *target, struct spprof_sna
 {
     struct spprof_session *session;
     TRY(spprof_session_open(target, &session));
-    struct spprof_error *error = spprof_snapshot_take(session, &(struct spprof_snapshot_options){.entries = true}, snapshot);
+    struct spprof_error *error = spprof_snapshot_take(session, &(struct spprof_snapshot_options){.entries = true, .locals = true, .exceptions = true}, snapshot);
     spprof_session_close(session);
     return error;
 }
