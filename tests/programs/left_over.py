@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 
+PR_SET_PDEATHSIG = 1
 LIBC = ctypes.CDLL(None)
 LIBC_WITH_GIL = ctypes.PyDLL(None)
 THREAD_STATE_NEW = ctypes.pythonapi.PyThreadState_New
@@ -122,6 +123,7 @@ def fork(mode):
     if mode == "worker":
         lives()
     if LIBC_WITH_GIL.fork() == 0:
+        LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # the harness ends the parent only
         child_of_fork(mode)
     while True:
         signal.pause() if threading.current_thread() is threading.main_thread() else time.sleep(600)
