@@ -20,6 +20,7 @@ enum {
     PAGE = 4096,
     READ_COST = 1 << 10, /* so many bytes could be searched instead of one small read */
     ZEROS_COST = PIECE / 8,
+    PYTHON_MIN = 1 << 20, /* bytes of address space: the smallest builds of CPython 3.9 and later take more than twice that */
 };
 
 /* Include/internal/pycore_debug_offsets.h, 3.13 to 3.15: cookie, version, free_threaded. */
@@ -306,14 +307,19 @@ static struct spprof_error *search_all(struct search *search, const struct sppro
     return NULL;
 }
 
-/* The dynamic symbols of a live process lie in its memory: no file is opened. */
+static bool may_hold_python(const struct spprof_module *module)
+{
+    return is_wanted(module, OTHERS) && module->end - module->start >= PYTHON_MIN;
+}
+
+/* The dynamic symbols of a live process lie in its memory: no file is opened. Most libraries are too small to be asked. */
 static struct spprof_error *find_exported(struct spprof_target *target, const struct spprof_modules *modules, struct runtimes *runtimes)
 {
     struct elf_reader reader = elf_target_reader(target);
     for (size_t i = 0; target->kind == SPPROF_TARGET_PROCESS && i < modules->count; i++) {
         struct runtime runtime = {.module = &modules->items[i], .how = "symbol _PyRuntime"};
         CLEANUP(elf_object_free) struct elf_object object = {0};
-        if (is_wanted(runtime.module, OTHERS) && elf_object_read(&reader, runtime.module->start, &object) &&
+        if (may_hold_python(runtime.module) && elf_object_read(&reader, runtime.module->start, &object) &&
             elf_object_find_symbol(&reader, &object, "_PyRuntime", &runtime.address) == ELF_FOUND && look_at(target, &runtime))
             TRY(add(runtimes, &runtime));
     }

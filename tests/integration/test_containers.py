@@ -176,7 +176,8 @@ def test_process_that_has_died(spprof, start):
     """A zombie has no memory to read."""
     target = start("functions.py")
     os.kill(target.pid, signal.SIGKILL)
-    wait_for(lambda: " Z " in Path("/proc/%d/stat" % target.process.pid).read_text(), "its end")
+    task = Path("/proc/%d/task" % target.process.pid)
+    wait_for(lambda: " Z " in (task.parent / "stat").read_text() and len(list(task.iterdir())) == 1, "the end of all its threads")
     done = spprof.run("bt", target.process.pid)
     assert (done.returncode, done.stdout) == (1, b"")
     assert str(target.process.pid).encode() in done.stderr

@@ -2,6 +2,8 @@
 import json
 import re
 import shutil
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -19,10 +21,11 @@ def reads(spprof, tmp_path):
         pytest.skip("strace is not installed")
 
     def count(target):
-        log = tmp_path / "calls"
-        done = spprof.run("bt", "--json", target.pid, before=["strace", "-f", "-y", "-o", log, "-e", "trace=" + READS])
+        folder = Path(tempfile.mkdtemp(dir=tmp_path))
+        done = spprof.run("bt", "--json", target.pid, before=["strace", "-ff", "-y", "-o", folder / "calls", "-e", "trace=" + READS])
         assert done.returncode == 0 and len(all_threads(json.loads(done.stdout))) > 2, done.stderr
-        calls = [line for line in log.read_text(errors="replace").splitlines() if "process_vm_readv(" in line or "/mem>" in line]
+        lines = [line for path in folder.iterdir() for line in path.read_text(errors="replace").splitlines()]
+        calls = [line for line in lines if "process_vm_readv(" in line or "/mem>" in line]
         results = [int(re.search(r"= (-?\d+)[^=]*$", line)[1]) for line in calls]
         assert calls, "nothing was read"
         return len(calls), sum(max(0, result) for result in results)
