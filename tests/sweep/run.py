@@ -2,6 +2,7 @@
 
 What cannot be proven is bounded: an instruction that is another one of the same function, and in 3.9 and 3.10, whose frames lie apart and do not
 tell where they were called, another code object of the same shape; in 3.9, whose C stack tells nothing, a caller left out; a generator left out.
+A link that leads to a later thread state loses those between, which is told.
 """
 import os
 import re
@@ -13,6 +14,7 @@ FOLDER = Path(os.environ.get("SPPROF_CORES") or Path(__file__).resolve().parents
 EMULATED = 5  # a core without a list of files is searched for Python each time
 SILENT = {"3.9": 0.07, "3.10": 0.05}  # share of the changes
 SILENT_ELSEWHERE = 0.01
+OTHERS = 0.002
 
 
 def sweep(program, core, every):
@@ -22,7 +24,7 @@ def sweep(program, core, every):
     counts = re.search(r": (\d+) changes: (\d+) change no stack, (\d+) told.*; (\d+) changed another thread", done.stdout)
     changes, same, told, others = map(int, counts.groups())
     silent = changes - same - told
-    passed = others == 0 and silent <= changes * SILENT.get(version, SILENT_ELSEWHERE) + 1
+    passed = others <= changes * OTHERS + 1 and silent <= changes * SILENT.get(version, SILENT_ELSEWHERE) + 1
     print(done.stdout if not passed else done.stdout.splitlines()[-1], flush=True)
     return passed
 
