@@ -6,7 +6,7 @@
 
 #include "layout/built_in.h"
 
-enum { WHOLE = -1, REST = 0, SLACK = 256 };
+enum { WHOLE = -1, REST = 0, LONG = 4, SLACK = 256 }; /* LONG: on Windows; elsewhere it has 8 */
 
 static const struct bounded_field {
     int width; /* in bytes, or one of the above */

@@ -1,6 +1,8 @@
 #include "layout/layout.h"
 
+#include <elf.h>
 #include <inttypes.h>
+#include <string.h>
 #include <stdlib.h>
 
 #include "cleanup.h"
@@ -401,6 +403,16 @@ static struct spprof_error *find_by_debug_offsets(struct sources *sources, const
     return NULL;
 }
 
+/* The tables are those of Linux. On Windows a long has four bytes, on macOS the locks inside of structures are others: both are no ELF. */
+static bool has_tables(struct spprof_target *target, const struct runtime *runtime)
+{
+    char magic[SELFMAG];
+    if (target->long_size != 8)
+        return false;
+    return runtime->module == NULL || target_try_read(target, runtime->module->start, magic, sizeof magic) != SPPROF_READ_OK ||
+           memcmp(magic, ELFMAG, sizeof magic) == 0;
+}
+
 /* Reads the debug offsets, and the debug information too where the table does not quite fit. */
 static struct spprof_error *read_debug_offsets(struct sources *sources, struct debug_offsets *offsets, const struct built_in **table, bool *exact)
 {
@@ -416,6 +428,7 @@ static struct spprof_error *read_debug_offsets(struct sources *sources, struct d
                             offsets->version, sources->runtime->version);
     sources->debug_offsets = offsets;
     *table = built_in_find(sources->version, offsets->free_threaded, exact);
+    *exact = *exact && has_tables(sources->target, sources->runtime);
     if (layout_rules_find(sources->version >> 16, offsets->free_threaded, &newer) != NULL && newer)
         tell_newer(sources->target, sources->version);
     if (!*exact || sources_doubt(sources, *table))

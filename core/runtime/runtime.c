@@ -214,6 +214,7 @@ static struct spprof_error *test_place(const struct search *search, uint64_t add
             continue;
         uint32_t named = search->module != NULL ? version_from_name(search->module) : 0;
         runtime.version = named != 0 ? named : search->shapes[i].version;
+        runtime.by_shape = named == 0;
         return add(search->runtimes, &runtime);
     }
     return NULL;

@@ -18,6 +18,7 @@ struct runtime {
     uint32_t version;
     bool has_debug_offsets;
     bool free_threaded; /* as the debug offsets say */
+    bool by_shape;      /* nothing but its shape says that it is one */
     const char *how;    /* "symbol _PyRuntime", "section .PyRuntime", "search of writable memory": a static string */
 };
 

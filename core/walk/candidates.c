@@ -41,6 +41,7 @@ static struct spprof_error *add_python(struct spprof_target *target, const struc
 /* Why candidates were refused: the first of those that seem to run counts, else the first of all. */
 struct refusals {
     struct spprof_error *error;
+    const struct spprof_module *module; /* that it lies in; NULL unknown */
     bool is_alive; /* it is one, and cannot be read */
 };
 
@@ -60,7 +61,8 @@ static void refuse(struct spprof_target *target, struct refusals *refusals, cons
     struct runtime_shape shapes[SHAPES_MAX];
     spprof_error_free(refusals->error);
     refusals->error = error;
-    refusals->is_alive = error->kind != SPPROF_ERROR_NOT_PYTHON &&
+    refusals->module = runtime->module;
+    refusals->is_alive = error->kind != SPPROF_ERROR_NOT_PYTHON && !runtime->by_shape &&
                          runtime_is_alive(target, runtime, shapes, layout_runtime_shapes(shapes, SHAPES_MAX));
 }
 
@@ -90,9 +92,18 @@ static struct spprof_error *look(struct spprof_target *target, struct runtimes *
     return NULL;
 }
 
+/* A file has one runtime: what else looks like one in it, a copy of its first bytes, is none. */
+static bool holds_python(const struct pythons *pythons, const struct spprof_module *module)
+{
+    for (size_t i = 0; module != NULL && i < pythons->count; i++)
+        if (pythons->items[i].runtime.module == module)
+            return true;
+    return false;
+}
+
 struct spprof_error *candidates_choose(struct spprof_target *target, struct runtimes *candidates, struct pythons *pythons)
 {
-    struct refusals refusals = {NULL, false};
+    struct refusals refusals = {NULL, NULL, false};
     *candidates = (struct runtimes){NULL, 0};
     *pythons = (struct pythons){NULL, 0};
     budget_begin(&target->budget);
@@ -101,7 +112,7 @@ struct spprof_error *candidates_choose(struct spprof_target *target, struct runt
         return not_python(target);
     if (error == NULL && pythons->count == 0)
         return target->lacks != NULL ? spprof_error_context(refusals.error, "%s", target->lacks) : refusals.error;
-    if (error == NULL && refusals.is_alive)
+    if (error == NULL && refusals.is_alive && !holds_python(pythons, refusals.module))
         spprof_problems_add(&target->problems, "another Python in it is not shown: %s", refusals.error->message);
     spprof_error_free(refusals.error);
     return error;

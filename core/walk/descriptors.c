@@ -7,7 +7,12 @@
 #include "target/bytes.h"
 #include "target/target.h"
 
-enum { DESCRIPTOR_SIZE = 2304, DESCRIPTOR_SIZE_MIN = 64, LEARN_FROM = 64 };
+enum {
+    DESCRIPTOR_SIZE = 2304,
+    DESCRIPTOR_SIZE_MIN = 64,
+    LEARN_FROM = 64,
+    SMALL_ID = 300, /* RESERVED_PIDS, kernel/pid.c of Linux: ids up to here are handed out to the first processes only */
+};
 
 static int by_address(const void *left, const void *right)
 {
@@ -94,7 +99,10 @@ static void read_sample(struct spprof_target *target, const struct descriptors *
     }
 }
 
-/* How many descriptors hold the id of a thread that exists here, or that their states say; 0 where two hold the same: it is not theirs. */
+/*
+ * How many descriptors hold the id of a thread that exists here, or that their states say; 0 where two hold the same: it is not theirs. A
+ * single small number proves nothing where ids are small: the debugger of a core of macOS counts its threads from 0.
+ */
 static size_t count_ids(const struct descriptor_sample *sample, const struct spprof_native_threads *natives, size_t offset)
 {
     int32_t ids[LEARN_FROM];
@@ -110,7 +118,8 @@ static size_t count_ids(const struct descriptor_sample *sample, const struct spp
                 return 0;
         found++;
     }
-    return found;
+    bool by_chance = found == 1 && natives != NULL && natives->count > 1 && ids[0] <= SMALL_ID;
+    return by_chance ? 0 : found;
 }
 
 /* natives NULL: by what the states say. */

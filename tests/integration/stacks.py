@@ -36,7 +36,7 @@ def reported_threads(threads):
 def differences(threads, truth):
     """Every difference between the threads of a report and a truth, as short texts. The recorder is not compared."""
     found, wanted = reported_threads(threads), expected_threads(truth)
-    assert len(found) == len(threads), "two threads have one id"
+    assert len(found) == len(threads), "two threads have one id: %r" % [(thread["tid"], thread["name"]) for thread in threads]
     found.pop(truth["recorder"], None)
     texts = ["thread %d %r is missing" % (tid, wanted[tid]["name"]) for tid in wanted.keys() - found.keys()]
     texts += ["thread %d %r is too much" % (tid, found[tid]["name"]) for tid in found.keys() - wanted.keys()]
