@@ -184,6 +184,10 @@ struct spprof_error *process_list_threads(struct process *process, struct proces
 {
     int fd = openat(process->directory, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     CLEANUP(close_directory) DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+    if (fd >= 0 && directory == NULL) {
+        close(fd);
+        return spprof_error_no_memory();
+    }
     if (directory == NULL)
         return gone(process);
     size_t before = threads->count;

@@ -302,6 +302,11 @@ def test_sizes_are_those_in_the_file(spprof, damaged):
     assert check_damaged(spprof, core.path, truth) == len(truth)
 
 
+def without_sources(report):
+    """Its threads, less what the source files at hand have to do with it."""
+    return [{**thread, "frames": [{**frame, "source_may_differ": None} for frame in thread["frames"]]} for thread in all_threads(report)]
+
+
 def test_no_file_of_this_machine_stands_in_for_another(spprof, tmp_path):
     """A file at the path of the core's executable is used only if it is that very file."""
     wrong = tmp_path / "sysroot"
@@ -311,7 +316,7 @@ def test_no_file_of_this_machine_stands_in_for_another(spprof, tmp_path):
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy("/bin/true", path)
         again = spprof.report("--sysroot", wrong, FOLDER / (name + ".core.zst"), codes=(0, 3))
-        assert all_threads(again) == all_threads(report)
+        assert without_sources(again) == without_sources(report)
 
 
 def test_thread_ids_of_this_machine_do_not_matter(spprof):

@@ -360,7 +360,8 @@ def test_suspended_while_it_samples(spprof, beating, tmp_path, number):
     """A sampler that does not run holds nobody: not where signals come, nor in the middle of a look."""
     process, wait_for_beats = beating(100)
     arguments = ["sample", "-q", "--stop", "--idle", "-r", "500", "-d", "600", "-o", tmp_path / "p.folded", process.pid]
-    sampler = subprocess.Popen([spprof.path, *map(str, arguments)])
+    # A group of its own: SIGTSTP stops none that has lost its shell, as that of a test run may have.
+    sampler = subprocess.Popen([spprof.path, *map(str, arguments)], preexec_fn=lambda: os.setpgid(0, 0))
     try:
         time.sleep(0.5)
         for _ in range(15):

@@ -54,7 +54,10 @@ def test_200000_frames(spprof, start):
     target = start("deep.py", 200000)
     truth = target.truth
     assert max(len(thread["frames"]) for thread in truth["threads"].values()) > 200000
-    assert differences(all_threads(spprof.report(target.pid)), truth) == []
+    # On a busy machine the copy takes longer than the threads are to stand for: that is told, and nothing of it has moved here.
+    report = spprof.report(target.pid, codes=(0, 3))
+    assert differences(all_threads(report), truth) == []
+    assert all("the threads were let go after" in problem for problem in report["problems"])
 
 
 @pytest.mark.native
