@@ -48,12 +48,19 @@ def test_attached(gdb, launcher):
         assert target.process.poll() is None
 
 
+@pytest.fixture
+def left_over(launcher):
+    """left_over(mode): what the program tells; it is ended behind the test, since some of its threads compute."""
+    yield lambda mode: launcher.parked("left_over.py", *mode.split()).truth
+    launcher.end("left_over.py")
+
+
 @pytest.mark.native
 @pytest.mark.parametrize("mode", ["fork busy", "fork born", "empty", "frames"])
-def test_left_over_states(gdb, launcher, interpreter, mode):
+def test_left_over_states(gdb, left_over, interpreter, mode):
     """The thread that gdb has selected has its own stack, whatever other threads have had its pthread_t; attached, and through gdb alone."""
     skip_where_python_dies(interpreter, mode)
-    truth = launcher.parked("left_over.py", *mode.split()).truth
+    truth = left_over(mode)
     for before in (["attach %d" % truth["pid"]], None):
         with contextlib.nullcontext() if before else gdbserver(truth["pid"]) as connect:
             tids = [int(tid) for tid in truth["living"]]
@@ -65,9 +72,9 @@ def test_left_over_states(gdb, launcher, interpreter, mode):
 
 
 @pytest.mark.native
-def test_main_thread_that_has_ended(gdb, launcher):
+def test_main_thread_that_has_ended(gdb, left_over):
     """gdb is attached by the id of a thread that lives, which it takes for the process's."""
-    truth = launcher.parked("left_over.py", "main").truth
+    truth = left_over("main")
     computes = next(int(tid) for tid, (_, function) in truth["living"].items() if function == "computes")
     report, selected, sampled = gdb.run(ALL, "py-bt", "spprof sample -d 0.3", before=["attach %d" % computes])
     assert_true(report.json, "main", truth)

@@ -220,6 +220,11 @@ class Launcher:
             self.parked_targets[key] = self.start(program, *arguments)
         return self.parked_targets[key]
 
+    def end(self, program):
+        """Of programs that compute beside all tests that follow."""
+        for key in [key for key in self.parked_targets if key[0] == program]:
+            self.parked_targets.pop(key).kill()
+
     def close(self):
         for target in self.targets:
             target.kill()

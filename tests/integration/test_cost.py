@@ -32,8 +32,8 @@ def reads(spprof, tmp_path):
     return count
 
 
-def test_reading_20_threads_of_22_frames(parked, reads, capsys, interpreter):
-    calls, size = reads(parked("many.py", 20, 22))
+def test_reading_20_threads_of_22_frames(start, reads, capsys, interpreter):
+    calls, size = reads(start("many.py", 20, 22))
     with capsys.disabled():
         print("\n%s: 20 threads of 22 frames: %d reading calls, %d bytes" % (interpreter.id, calls, size))
     assert calls <= 180 and size <= 700000

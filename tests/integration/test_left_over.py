@@ -13,6 +13,12 @@ from left_over import ENDS, FORKS, MAIN_ENDS, assert_true, skip_where_python_die
 
 pytestmark = pytest.mark.native
 
+@pytest.fixture(scope="module", autouse=True)
+def end_programs(launcher):
+    yield
+    launcher.end("left_over.py")
+
+
 @pytest.fixture(params=FORKS + ENDS + MAIN_ENDS)
 def left_over(request, interpreter, parked):
     """The program, which is the child where it has forked, and its truth."""
