@@ -95,7 +95,8 @@ def test_a_process(lldb, launcher, interpreter):
 def test_left_over_states(lldb, launcher, interpreter, mode):
     """The thread that lldb has selected has its own stack, whatever other threads have had its pthread_t."""
     skip_where_python_dies(interpreter, mode)
-    truth = launcher.start("left_over.py", *mode.split()).truth
+    target = launcher.start("left_over.py", *mode.split())
+    truth = target.truth
     lldb.attach(truth["pid"])
     assert_true(lldb.report(), mode, truth)
     numbers = numbers_of(lldb)
@@ -104,6 +105,7 @@ def test_left_over_states(lldb, launcher, interpreter, mode):
         text = lldb.output("py-bt")
         assert text.startswith('Thread %s "%s"' % (tid, name)) and function in [frame[2] for frame in frames_of(text)]
     lldb.forget()
+    target.kill()
 
 
 def test_a_core(lldb, launcher, interpreter):
