@@ -53,6 +53,38 @@ void types_free(struct types *types)
     free(types);
 }
 
+/* Bytes of the UTF-8 sequence that begins here; 0: it is none. The string ends by NUL, which continues nothing. */
+static size_t sequence_length(const unsigned char *at)
+{
+    static const struct {
+        unsigned char first, last, lowest, highest; /* of the first byte; of the second */
+        size_t length;
+    } kinds[] = {{0x01, 0x7f, 0, 0xff, 1},    {0xc2, 0xdf, 0x80, 0xbf, 2}, {0xe0, 0xe0, 0xa0, 0xbf, 3}, {0xe1, 0xef, 0x80, 0xbf, 3},
+                 {0xf0, 0xf0, 0x90, 0xbf, 4}, {0xf1, 0xf3, 0x80, 0xbf, 4}, {0xf4, 0xf4, 0x80, 0x8f, 4}};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (at[0] < kinds[i].first || at[0] > kinds[i].last)
+            continue;
+        bool whole = at[1] >= kinds[i].lowest && at[1] <= kinds[i].highest;
+        for (size_t j = 2; whole && j < kinds[i].length; j++)
+            whole = at[j] >> 6 == 2;
+        return whole ? kinds[i].length : 0;
+    }
+    return 0;
+}
+
+/* What was damaged, or cut within a character, is shown as a question mark: all texts are UTF-8. */
+static void replace_broken(char *string)
+{
+    unsigned char *at = (unsigned char *)string;
+    for (size_t length; *at != '\0'; at += length) {
+        length = sequence_length(at);
+        if (length == 0) {
+            *at = '?';
+            length = 1;
+        }
+    }
+}
+
 /* Reads up to the end of the page first: what is mapped is mapped in pages. */
 enum copy_status read_c_string(struct reader *reader, uint64_t address, const char *what, char *string, size_t size)
 {
@@ -73,6 +105,7 @@ enum copy_status read_c_string(struct reader *reader, uint64_t address, const ch
         if (end != NULL)
             break;
     }
+    replace_broken(string);
     return COPY_READY;
 }
 

@@ -159,9 +159,9 @@ static void check_frame(const struct recording *recording, const struct spprof_s
     REQUIRE(frame->column >= SPPROF_NO_POSITION && frame->end_column >= SPPROF_NO_POSITION);
     REQUIRE(frame->owner <= SPPROF_OWNER_FRAME_OBJECT);
     for (size_t i = 0; i < frame->variable_count; i++) {
-        const struct spprof_text *value = &frame->variables[i].value; /* may hold a name of C, raw bytes: what is printed of it is checked */
         check_text(&frame->variables[i].name);
-        REQUIRE(value->bytes == NULL || (value->size <= VALUE_MAX && value->bytes[value->size] == '\0'));
+        check_text(&frame->variables[i].value);
+        REQUIRE(frame->variables[i].value.size <= VALUE_MAX);
     }
 }
 
@@ -169,7 +169,9 @@ static void check_exception(const struct spprof_exception *exception)
 {
     if (exception == NULL)
         return;
-    REQUIRE(exception->message.bytes == NULL || exception->message.size <= VALUE_MAX);
+    check_text(&exception->type);
+    check_text(&exception->message);
+    REQUIRE(exception->message.size <= VALUE_MAX);
     REQUIRE(exception->frame_count <= FRAMES_MAX);
     REQUIRE(exception->truncated == NULL || exception->truncated[0] != '\0');
 }
