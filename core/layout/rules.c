@@ -62,6 +62,14 @@
 #define RULES_3_13                                                                                                                         \
     RULES_3_11, .position = POSITION_INSTR_PTR, .entry = ENTRY_BY_SHIM, .gil = GIL_BEHIND_INTERPRETER, .instance_dict = INSTANCE_DICT_INLINE
 
+#define RULES_3_15                                                                                                                         \
+    TEXT_3_15, .generator_states = STATES_3_15, RULES_3_13, .generator_depth = 2, .owners = OWNERS_3_15, REFERENCES_TAGGED,                \
+    HEADER_GIL, STATE_BITS, DICT_GIL
+
+#define RULES_3_15T                                                                                                                        \
+    TEXT_3_15, .generator_states = STATES_3_15, RULES_3_13, .generator_depth = 2, .owners = OWNERS_3_15, REFERENCES_TAGGED,                \
+    .has_thread_local_bytecode = true, HEADER_FREE_THREADED, STATE_BYTE, DICT_FREE_THREADED
+
 static const struct layout_rules all_rules[] = {
     {
         .minor = 0x0309,
@@ -187,60 +195,10 @@ static const struct layout_rules all_rules[] = {
         REFERENCES_3_14T,
         DICT_FREE_THREADED,
     },
-    {
-        .minor = 0x030f,
-        .bytecode = &bytecode_3_15,
-        TEXT_3_15,
-        .generator_states = STATES_3_15,
-        RULES_3_13,
-        .generator_depth = 2,
-        .owners = OWNERS_3_15,
-        HEADER_GIL,
-        STATE_BITS,
-        REFERENCES_TAGGED,
-        DICT_GIL,
-    },
-    {
-        .minor = 0x030f,
-        .bytecode = &bytecode_3_15,
-        TEXT_3_15,
-        .generator_states = STATES_3_15,
-        RULES_3_13,
-        .has_thread_local_bytecode = true,
-        .generator_depth = 2,
-        .owners = OWNERS_3_15,
-        HEADER_FREE_THREADED,
-        STATE_BYTE,
-        REFERENCES_TAGGED,
-        DICT_FREE_THREADED,
-    },
-    {
-        .minor = 0x0310,
-        .bytecode = &bytecode_3_16,
-        TEXT_3_15,
-        .generator_states = STATES_3_15,
-        RULES_3_13,
-        .generator_depth = 2,
-        .owners = OWNERS_3_15,
-        HEADER_GIL,
-        STATE_BITS,
-        REFERENCES_TAGGED,
-        DICT_GIL,
-    },
-    {
-        .minor = 0x0310,
-        .bytecode = &bytecode_3_16,
-        TEXT_3_15,
-        .generator_states = STATES_3_15,
-        RULES_3_13,
-        .has_thread_local_bytecode = true,
-        .generator_depth = 2,
-        .owners = OWNERS_3_15,
-        HEADER_FREE_THREADED,
-        STATE_BYTE,
-        REFERENCES_TAGGED,
-        DICT_FREE_THREADED,
-    },
+    {.minor = 0x030f, .bytecode = &bytecode_3_15, RULES_3_15},
+    {.minor = 0x030f, .bytecode = &bytecode_3_15, RULES_3_15T},
+    {.minor = 0x0310, .bytecode = &bytecode_3_16, RULES_3_15},
+    {.minor = 0x0310, .bytecode = &bytecode_3_16, RULES_3_15T},
 };
 
 const struct layout_rules *layout_rules_find(uint32_t minor, bool free_threaded, bool *newer)
