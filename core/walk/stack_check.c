@@ -22,6 +22,7 @@ enum gap {
     GAP_NONE,
     GAP_RESTING, /* frames that do not run: left and not cleared yet, or not begun */
     GAP_UNBEGUN, /* one frame that has not begun */
+    GAP_ONE,     /* one frame that seems to run, where a version does not store that it leaves */
     GAP_LOST,    /* a frame that runs, and is not in the chain */
     GAP_UNKNOWN,
 };
@@ -114,6 +115,11 @@ static enum copy_status look_into_gap(struct check *check, uint64_t from, uint64
             return status;
         if (status == COPY_FAILED || frame.code->frame_bytes == 0 || frame.code->frame_bytes > to - from)
             gap = GAP_UNKNOWN;
+        bool fills = tiles == 0 && frame.code != NULL && frame.code->frame_bytes == to - from;
+        if (gap == GAP_LOST && fills && check->reader->layout->rules->position == POSITION_INSTR_PTR) {
+            *result = GAP_ONE;
+            return COPY_READY;
+        }
         if (gap == GAP_UNKNOWN || gap == GAP_LOST) {
             *result = *result == GAP_LOST ? GAP_LOST : gap;
             return COPY_READY;
@@ -139,13 +145,19 @@ static void doubt(struct check *check, const struct raw_frame *frame, const char
         snprintf(check->doubt, sizeof check->doubt, "frame at 0x%" PRIx64 " %s", frame->address, words);
 }
 
-/* What is above the newest frame may be half made, where a thread was stopped while it called: only a frame that runs proves a loss. */
+/*
+ * What is above the newest frame may be half made, where a thread was stopped while it called: only a frame that runs proves a loss. One
+ * frame there may have returned, and be about to be cleared (_PyEval_FrameClearAndPop, Python/ceval.c of 3.13 and later: it is out of the
+ * chain by then, and RETURN_VALUE has not stored where it is). In a process that goes on this is met again and again; in a core it is told.
+ */
 static enum copy_status check_gap(struct check *check, uint64_t from)
 {
     enum gap gap;
     if (from > check->piece.end)
         doubt(check, &check->frames[0], "or another one does not fit on the data stack");
     STEP(look_into_gap(check, from, check->piece.end, &gap));
+    if (gap == GAP_ONE)
+        gap = check->piece.newest && copy_target(check->reader->copy)->kind == SPPROF_TARGET_PROCESS ? GAP_RESTING : GAP_LOST;
     if (gap == GAP_LOST || (gap == GAP_UNKNOWN && !check->piece.newest))
         amiss(check, left_out);
     if (check->piece.newest)
