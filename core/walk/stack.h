@@ -63,6 +63,7 @@ struct stack {
      */
     bool on_trial;
     uint64_t head_before; /* the newest frame of the C frame before */
+    bool contradicts_itself; /* what was checked of it: of a thread that was stopped in the middle of a call, a moment later it does not */
     bool entering; /* the C frame says neither what it runs nor which one was before it (layout/cframe.h): a moment later it does */
     size_t trial_count;   /* frames that came while on trial: should one of them prove to be none, the stack begins behind them */
     /*

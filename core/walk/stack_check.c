@@ -407,6 +407,7 @@ static void settle(struct stack *stack, const struct check *check)
     if (stack->truncated == NULL)
         stack->truncated = words(check->reason);
     stack->doubt = words(check->doubt);
+    stack->contradicts_itself = check->reason[0] != '\0' || check->doubt[0] != '\0';
 }
 
 void stack_check_step(struct stack *stack, struct reader *reader, struct code_table *codes)

@@ -10,7 +10,7 @@ MAIN_ENDS = ["main"]
 
 def skip_where_python_dies(interpreter, mode):
     """3.15t crashes, or hangs, when a thread begins or memory is collected after such a fork or such an end, before anybody looks at it."""
-    if interpreter.free_threaded and interpreter.release >= (3, 15) and mode in ("fork busy", "fork born", "fork dead", "frames", "native"):
+    if interpreter.free_threaded and interpreter.release >= (3, 15) and (mode in FORKS or mode in ("frames", "native")):
         pytest.skip("this Python does not survive it")
 
 

@@ -191,8 +191,11 @@ def test_stacks_of_running_threads_are_possible(spprof, start, mode):
     calls, lines = {tuple(call) for call in truth["calls"]}, truth["lines"]
     seen = set()
     for _ in range(100):
-        for thread in all_threads(spprof.report(*mode, target.pid, codes=(0, 3))):
-            if mode and thread["truncated"] is not None:
+        report = spprof.report(*mode, target.pid, codes=(0, 3))
+        # On a busy machine some of it is read when the threads have been let go, which is told.
+        ran = mode or any("were let go after" in problem or "did not stop" in problem for problem in report["problems"])
+        for thread in all_threads(report):
+            if ran and thread["truncated"] is not None:
                 continue
             assert thread["truncated"] is None
             stack = thread["frames"]
