@@ -36,18 +36,6 @@ static const Elf64_Phdr *find_segment(const struct elf_object *object, uint32_t 
     return NULL;
 }
 
-/* The bytes that the file has for an address, as it is linked. */
-static bool read_linked(const struct elf_file *file, uint64_t address, void *buffer, size_t size)
-{
-    for (size_t i = 0; i < file->object.segment_count; i++) {
-        const Elf64_Phdr *segment = &file->object.segments[i];
-        uint64_t within = address - segment->p_vaddr; /* wraps where the address is lower, and then exceeds p_filesz */
-        if (segment->p_type == PT_LOAD && within < segment->p_filesz && size <= segment->p_filesz - within)
-            return elf_file_read(file, segment->p_offset + within, buffer, size);
-    }
-    return false;
-}
-
 static bool load(const struct elf_file *file, const struct elf_reader *dumped, struct relro *relro)
 {
     const Elf64_Phdr *segment = find_segment(&file->object, PT_GNU_RELRO);
@@ -59,7 +47,7 @@ static bool load(const struct elf_file *file, const struct elf_reader *dumped, s
     relro->in_core = calloc(relro->count, WORD);
     relro->is_linked = calloc(relro->count, 1);
     return relro->in_file != NULL && relro->in_core != NULL && relro->is_linked != NULL &&
-           read_linked(file, relro->start, relro->in_file, relro->count * WORD) &&
+           elf_file_read_linked(file, relro->start, relro->in_file, relro->count * WORD) &&
            dumped->read(dumped->context, relro->bias + relro->start, relro->in_core, relro->count * WORD);
 }
 
@@ -83,7 +71,7 @@ static bool relocate(const struct elf_file *file, uint64_t table, uint64_t size,
     if (count == 0 || count > RELOCATIONS_MAX)
         return count == 0;
     CLEANUP_FREE Elf64_Rela *relocations = calloc(count, sizeof *relocations);
-    if (relocations == NULL || !read_linked(file, table, relocations, count * sizeof *relocations))
+    if (relocations == NULL || !elf_file_read_linked(file, table, relocations, count * sizeof *relocations))
         return false;
     for (size_t i = 0; i < count; i++) {
         size_t word = word_at(relro, relocations[i].r_offset);

@@ -13,10 +13,8 @@ bool elf_file_read(const struct elf_file *file, uint64_t offset, void *buffer, s
     return read_at(file->fd, offset, buffer, size);
 }
 
-/* Serves the file as the loader would lay it out, at the addresses it was linked for: what PT_LOAD takes from the file. */
-static bool read_as_loaded(void *context, uint64_t address, void *buffer, size_t size)
+bool elf_file_read_linked(const struct elf_file *file, uint64_t address, void *buffer, size_t size)
 {
-    const struct elf_file *file = context;
     for (size_t i = 0; i < file->object.segment_count; i++) {
         const Elf64_Phdr *segment = &file->object.segments[i];
         uint64_t within = address - segment->p_vaddr; /* wraps where the address is lower, and then exceeds p_filesz */
@@ -24,6 +22,12 @@ static bool read_as_loaded(void *context, uint64_t address, void *buffer, size_t
             return elf_file_read(file, segment->p_offset + within, buffer, size);
     }
     return false;
+}
+
+/* Serves the file as the loader would lay it out, at the addresses it was linked for. */
+static bool read_as_loaded(void *context, uint64_t address, void *buffer, size_t size)
+{
+    return elf_file_read_linked(context, address, buffer, size);
 }
 
 static struct elf_reader file_reader(const struct elf_file *file)

@@ -28,6 +28,9 @@ bool elf_file_find_symbol(const struct elf_file *file, const char *name, uint64_
 /* Unrelocated address and size of a section that is loaded; false where there is none. */
 bool elf_file_find_section(const struct elf_file *file, const char *name, uint64_t *address, uint64_t *size);
 
+/* Reads size bytes at an address that the file was linked for, all or nothing: what PT_LOAD takes from the file. */
+bool elf_file_read_linked(const struct elf_file *file, uint64_t address, void *buffer, size_t size);
+
 /* Reads size bytes at an offset, all or nothing. */
 bool elf_file_read(const struct elf_file *file, uint64_t offset, void *buffer, size_t size);
 
