@@ -29,6 +29,8 @@ enum {
     STOP_DEADLINE_MS = 500,   /* then it is asked again whether the thread sleeps so that it cannot be interrupted */
     BUSY_DEADLINE_MS = 10000, /* for one that could stop, and only waits for a CPU */
     SLEEPER_DEADLINE_MS = 3, /* for one that slept uninterruptibly before: it runs no code, and all others wait for it */
+    SLEEPER_TRIES = 6,     /* all are let go between them: most sleepers wait for a disk, and for no more than milliseconds */
+    SLEEPER_PAUSE_MS = 10, /* behind the first try; twice as long behind each other */
     LOOK_DEADLINE_MS = 20, /* of one look of many */
     CLOSE_DEADLINE_MS = 50, /* for one that is late already */
     SPIN_NS = 30000, /* a thread on another CPU stops within that; then it may be ours that it waits for */
@@ -213,14 +215,30 @@ static bool is_hopeless(const struct process *process, const struct process_thre
     return state == 'D' || has_ended(state);
 }
 
-static void leave(struct process *process, struct process_thread *thread)
+/* Whether a thread sleeps on, as far as is known. The threads of a frozen process do, and are told of as such. */
+static bool is_sleeper(const struct process *process, const struct process_thread *thread)
 {
-    thread->late = true;
-    if (!process->one_of_many && !process_is_frozen(process) && !has_ended(process_thread_state(process, thread->native.tid)))
-        spprof_problems_add(&process->target.problems,
-                            "thread %" PRId64 " did not stop (it sleeps in the kernel and cannot be interrupted); its stack was read all "
-                            "the same",
-                            thread->native.tid);
+    return thread->late && !process_is_frozen(process) && !has_ended(process_thread_state(process, thread->native.tid));
+}
+
+static bool any_sleeps(const struct process *process)
+{
+    const struct process_threads *threads = &process->threads;
+    bool any = false;
+    for (size_t i = 0; i < threads->count && !any; i++)
+        any = is_sleeper(process, &threads->items[i]);
+    return any;
+}
+
+static void tell_sleepers(struct process *process)
+{
+    const struct process_threads *threads = &process->threads;
+    for (size_t i = 0; i < threads->count; i++)
+        if (is_sleeper(process, &threads->items[i]))
+            spprof_problems_add(&process->target.problems,
+                                "thread %" PRId64 " did not stop (it sleeps in the kernel and cannot be interrupted); its stack was read all "
+                                "the same",
+                                threads->items[i].native.tid);
 }
 
 /* Until a thread has stopped, which the kernel tells by SIGCHLD, unless somebody has let that be ignored before we were started. */
@@ -254,7 +272,7 @@ static void wait_for_all(struct process *process, uint64_t began)
         uint64_t waited = now() - began;
         process_guard_is_alive(process->guard);
         if (is_hopeless(process, thread, waited / 1000000))
-            leave(process, thread);
+            thread->late = true;
         else if (waited > SPIN_NS && !is_ended_main(process, thread))
             sleep_until_stop();
     }
@@ -398,18 +416,37 @@ static struct spprof_error *stop_these(struct process *process)
     return NULL;
 }
 
+static struct spprof_error *try_to_stop(struct process *process)
+{
+    begin_stop(process);
+    process->one_of_many = false;
+    for (size_t i = 0; i < process->threads.count; i++)
+        process->threads.items[i].late = false;
+    struct spprof_error *error = process_list_threads(process, &process->threads);
+    process->threads_known = error == NULL;
+    return error == NULL ? stop_all(process) : error;
+}
+
+/* A thread that wakes meanwhile stands at once; it is let go by release_late, whose signal ends this pause. */
+static void pause_for_sleepers(size_t tries)
+{
+    uint64_t pause_ns = (uint64_t)SLEEPER_PAUSE_MS * 1000000 << tries;
+    nanosleep(&(struct timespec){.tv_sec = (time_t)(pause_ns / 1000000000), .tv_nsec = (long)(pause_ns % 1000000000)}, NULL);
+}
+
 struct spprof_error *process_stop(struct spprof_target *target)
 {
     struct process *process = (struct process *)target;
     struct process_threads *threads = &process->threads;
-    begin_stop(process);
-    process->one_of_many = false;
-    struct spprof_error *error = process_list_threads(process, threads);
-    process->threads_known = error == NULL;
-    if (error == NULL)
-        error = stop_all(process);
+    struct spprof_error *error = try_to_stop(process);
+    for (size_t tries = 1; error == NULL && tries < SLEEPER_TRIES && any_sleeps(process); tries++) {
+        end_stop(process);
+        pause_for_sleepers(tries - 1);
+        error = try_to_stop(process);
+    }
     if (error != NULL)
         return give_up(process, error);
+    tell_sleepers(process);
     for (size_t i = 0; i < threads->count; i++)
         if (threads->items[i].stopped)
             read_registers(process, &threads->items[i]);

@@ -32,6 +32,20 @@ import os, sys
 print("ready", flush=True)
 os.posix_spawn("/bin/true", ["true"], {}, file_actions=[(os.POSIX_SPAWN_OPEN, 0, sys.argv[1], os.O_RDONLY, 0)])
 """
+# The parent of a vfork sleeps so that nothing interrupts it, as one that waits for a disk does; it wakes after some milliseconds.
+SLEEPS_SHORTLY = """
+import ctypes, os, signal, time
+libc = ctypes.CDLL(None)
+stack = ctypes.create_string_buffer(1 << 16)
+middle = ctypes.c_void_p(ctypes.addressof(stack) + (1 << 15))
+CLONE_VFORK = 0x4000
+print("ready", flush=True)
+while True:
+    child = libc.clone(ctypes.cast(libc.usleep, ctypes.c_void_p), middle, CLONE_VFORK | signal.SIGCHLD, ctypes.c_void_p(20000))
+    os.waitpid(child, 0)
+    until = time.monotonic() + 0.005
+    while time.monotonic() < until: pass
+"""
 
 
 @pytest.fixture
@@ -159,6 +173,12 @@ def test_held_by_a_debugger(spprof, start, tmp_path):
     finally:
         for tid in threads_of(process.pid):
             LIBC.ptrace(PTRACE_DETACH, tid, None, None)
+
+
+def test_a_thread_that_sleeps_shortly_is_waited_for(spprof, start):
+    process = start(SLEEPS_SHORTLY)
+    for _ in range(10):
+        assert spprof.report(process.pid)["problems"] == []
 
 
 def test_uninterruptible_sleep(spprof, start, tmp_path):
