@@ -8,7 +8,7 @@
 
 #include "cleanup.h"
 #include "target/budget.h"
-#include "target/elf_memory.h"
+#include "target/elf/elf_memory.h"
 #include "target/target.h"
 
 enum {

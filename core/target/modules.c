@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "cleanup.h"
-#include "target/elf_memory.h"
+#include "target/elf/elf_memory.h"
 #include "target/target.h"
 
 enum {

@@ -5,7 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "target/core.h"
+#include "target/core_file/core.h"
 
 static void test_lying_program_headers(void **state)
 {

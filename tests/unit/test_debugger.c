@@ -6,7 +6,7 @@
 #include <cmocka.h>
 
 #include "fake_debugger.h"
-#include "target/debugger_pages.h"
+#include "target/debugger/debugger_pages.h"
 #include "target/target.h"
 
 static struct fake_debugger fake;

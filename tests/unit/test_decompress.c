@@ -12,7 +12,7 @@
 #include <cmocka.h>
 
 #include "made_files.h"
-#include "target/decompress.h"
+#include "target/core_file/decompress.h"
 
 enum { SIZE = 1 << 20, ZEROS_START = 100 << 10, ZEROS_END = 700 << 10 };
 

@@ -12,8 +12,8 @@
 #include <cmocka.h>
 
 #include "made_files.h"
-#include "target/elf_file.h"
-#include "target/elf_memory.h"
+#include "target/elf/elf_file.h"
+#include "target/elf/elf_memory.h"
 
 enum { START = 0x7f0000400000 & 0x7fffffff };
 static const uint64_t start = 0x7f0000400000;

@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "target/process_guard.h"
+#include "target/live_linux/process_guard.h"
 
 /* Runs play(pipe) in a child, which writes a byte for each thing done. */
 static pid_t start(void (*play)(int said), int *heard)

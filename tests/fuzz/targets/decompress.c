@@ -1,5 +1,5 @@
 /* Compressed files. */
-#include "target/decompress.h"
+#include "target/core_file/decompress.h"
 
 #include <sys/stat.h>
 #include <unistd.h>

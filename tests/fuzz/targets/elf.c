@@ -1,8 +1,8 @@
 /* ELF objects, as a file and as memory, and the notes and lists that stand in them. */
 #include <string.h>
 
-#include "target/elf_file.h"
-#include "target/elf_memory.h"
+#include "target/elf/elf_file.h"
+#include "target/elf/elf_memory.h"
 #include "targets/target.h"
 
 enum { NOTES_MAX = 1000 };
