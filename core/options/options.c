@@ -13,6 +13,13 @@ enum { OPTION_JSON = 256, OPTION_LOCALS, OPTION_NO_SOURCE, OPTION_THREAD, OPTION
        OPTION_VALUE_LENGTH, OPTION_COLOR, OPTION_VERSION, OPTION_FORMAT, OPTION_STOP, OPTION_IDLE, OPTION_GIL, OPTION_THREADS,
        OPTION_STATS, OPTION_MEMORY };
 
+/* ", table, collapsed" and so on */
+static const char format_help[] =
+#define FORMAT(symbol, name, ...) ", " #name
+#include "spprof/profile_formats.def"
+#undef FORMAT
+    " (by FILE's name)";
+
 static const struct description {
     int value;
     const char *name;
@@ -29,7 +36,7 @@ static const struct description {
     {'d', "duration", "TIME", FOR_SAMPLE, "how long to sample: 10s, 500ms, 2m, or seconds (10s; a command: to its end)"},
     {'r', "rate", "HZ", FOR_SAMPLE, "looks a second (100)"},
     {'o', "output", "FILE", FOR_SAMPLE, "write the profile to FILE (-: standard output) instead of a table"},
-    {OPTION_FORMAT, "format", "F", FOR_SAMPLE, "table, collapsed, speedscope, html, pprof, gecko (by FILE's name)"},
+    {OPTION_FORMAT, "format", "F", FOR_SAMPLE, format_help + 2},
     {OPTION_STOP, "stop", NULL, FOR_SAMPLE, "stop the process for each look"},
     {OPTION_NO_STOP, "no-stop", NULL, FOR_BT | FOR_SAMPLE, "read a live process without stopping it"},
     {OPTION_IDLE, "idle", NULL, FOR_SAMPLE, "count threads that wait, too"},

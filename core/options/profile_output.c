@@ -29,9 +29,49 @@ bool profile_output_has_file(const struct options *options)
     return options->output != NULL && !is_standard(options->output);
 }
 
+/* Lists of words for messages, like "a, b or c". */
+static void append(char *list, size_t size, const char *word, const char *before)
+{
+    size_t used = strlen(list);
+    snprintf(list + used, size - used, "%s%s", used > 0 ? before : "", word);
+}
+
+static void list_names(char *list, size_t size)
+{
+    for (unsigned format = 0; format < SPPROF_FORMATS; format++)
+        append(list, size, spprof_profile_formats[format].name, ", ");
+}
+
+static void list_endings(char *list, size_t size)
+{
+    const char *last = NULL;
+    for (unsigned format = 0; format < SPPROF_FORMATS; format++) {
+        for (const char *const *ending = spprof_profile_formats[format].endings; *ending != NULL; ending++) {
+            if (last != NULL)
+                append(list, size, last, ", ");
+            last = *ending;
+        }
+    }
+    append(list, size, last, " or ");
+}
+
+static struct spprof_error *no_such_format(const char *name)
+{
+    char names[256] = "";
+    list_names(names, sizeof names);
+    return spprof_error_new(SPPROF_ERROR_USAGE, "--format takes one of %s, not '%s'", names, name);
+}
+
+static struct spprof_error *no_format_of(const char *path)
+{
+    char names[256] = "", endings[256] = "";
+    list_names(names, sizeof names);
+    list_endings(endings, sizeof endings);
+    return spprof_error_new(SPPROF_ERROR_USAGE, "the name '%s' tells no format: end it in %s, or add --format with one of %s", path, endings, names);
+}
+
 struct spprof_error *profile_output_check(const struct options *options, enum spprof_profile_format *format)
 {
-    static const char formats[] = "table, collapsed, speedscope, html, pprof, gecko";
     *format = SPPROF_FORMAT_TABLE;
     if (options->stop && options->no_stop)
         return spprof_error_new(SPPROF_ERROR_USAGE, "--stop and --no-stop exclude each other");
@@ -40,14 +80,11 @@ struct spprof_error *profile_output_check(const struct options *options, enum sp
     if (options->format != NULL) {
         *format = spprof_profile_format_by_name(options->format);
         if (*format == SPPROF_FORMATS)
-            return spprof_error_new(SPPROF_ERROR_USAGE, "--format takes one of %s, not '%s'", formats, options->format);
+            return no_such_format(options->format);
     } else if (profile_output_has_file(options)) {
         *format = spprof_profile_format_of_file(options->output);
         if (*format == SPPROF_FORMATS)
-            return spprof_error_new(SPPROF_ERROR_USAGE,
-                                    "the name '%s' tells no format: end it in .txt, .folded, .speedscope.json, .html, .pb.gz or .gecko.json, or "
-                                    "add --format with one of %s",
-                                    options->output, formats);
+            return no_format_of(options->output);
     }
     return NULL;
 }
@@ -95,11 +132,10 @@ static FILE *make_elsewhere(const char *folder, const char *end, char path[PATH_
 /* Whether the profile has found another place; path is where. */
 static bool write_elsewhere(const struct profile_output *output, const struct spprof_profile *profile, char path[PATH_MAX])
 {
-    static const char *const ends[SPPROF_FORMATS] = {".table", ".folded", ".speedscope.json", ".html", ".pb.gz", ".gecko.json"};
     const char *folders[] = {getenv("TMPDIR"), "/tmp", "/var/tmp", "/dev/shm"};
     const struct spprof_profile_report_options wanted = {.threads = output->options->threads};
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
-        FILE *file = make_elsewhere(folders[i], ends[output->format], path);
+        FILE *file = make_elsewhere(folders[i], spprof_profile_format_ending(output->format), path);
         if (file == NULL)
             continue;
         struct spprof_error *error = spprof_report_profile(file, profile, output->format, &wanted);

@@ -2,23 +2,22 @@
 
 #include "report/profile_formats.h"
 
-static const struct {
-    const char *name;
-    const char *endings[2]; /* of a file's name */
-    profile_writer *write;
-} formats[SPPROF_FORMATS] = {
-    [SPPROF_FORMAT_TABLE] = {"table", {NULL}, profile_write_table},
-    [SPPROF_FORMAT_COLLAPSED] = {"collapsed", {".txt", ".folded"}, profile_write_collapsed},
-    [SPPROF_FORMAT_SPEEDSCOPE] = {"speedscope", {".speedscope.json"}, profile_write_speedscope},
-    [SPPROF_FORMAT_HTML] = {"html", {".html"}, profile_write_html},
-    [SPPROF_FORMAT_PPROF] = {"pprof", {".pb.gz"}, profile_write_pprof},
-    [SPPROF_FORMAT_GECKO] = {"gecko", {".gecko.json"}, profile_write_gecko},
+const struct spprof_profile_format_names spprof_profile_formats[SPPROF_FORMATS] = {
+#define FORMAT(symbol, name, is_text, meaning, ...) {#name, {__VA_ARGS__}, is_text},
+#include "spprof/profile_formats.def"
+#undef FORMAT
+};
+
+static profile_writer *const writers[SPPROF_FORMATS] = {
+#define FORMAT(symbol, name, ...) profile_write_##name,
+#include "spprof/profile_formats.def"
+#undef FORMAT
 };
 
 enum spprof_profile_format spprof_profile_format_by_name(const char *name)
 {
     unsigned format = 0;
-    while (format < SPPROF_FORMATS && strcmp(formats[format].name, name) != 0)
+    while (format < SPPROF_FORMATS && strcmp(spprof_profile_formats[format].name, name) != 0)
         format++;
     return (enum spprof_profile_format)format;
 }
@@ -32,14 +31,22 @@ static bool ends_with(const char *text, const char *ending)
 enum spprof_profile_format spprof_profile_format_of_file(const char *path)
 {
     for (unsigned format = 0; format < SPPROF_FORMATS; format++)
-        for (unsigned i = 0; i < 2 && formats[format].endings[i] != NULL; i++)
-            if (ends_with(path, formats[format].endings[i]))
+        for (const char *const *ending = spprof_profile_formats[format].endings; *ending != NULL; ending++)
+            if (ends_with(path, *ending))
                 return (enum spprof_profile_format)format;
     return SPPROF_FORMATS;
+}
+
+const char *spprof_profile_format_ending(enum spprof_profile_format format)
+{
+    const char *last = ".table";
+    for (const char *const *ending = spprof_profile_formats[format].endings; *ending != NULL; ending++)
+        last = *ending;
+    return last;
 }
 
 struct spprof_error *spprof_report_profile(FILE *stream, const struct spprof_profile *profile, enum spprof_profile_format format,
                                            const struct spprof_profile_report_options *options)
 {
-    return formats[format].write(stream, profile, options);
+    return writers[format](stream, profile, options);
 }

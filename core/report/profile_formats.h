@@ -7,11 +7,9 @@
 typedef struct spprof_error *profile_writer(FILE *stream, const struct spprof_profile *profile,
                                             const struct spprof_profile_report_options *options);
 
-profile_writer profile_write_table;
-profile_writer profile_write_collapsed;
-profile_writer profile_write_speedscope;
-profile_writer profile_write_html;
-profile_writer profile_write_pprof;
-profile_writer profile_write_gecko;
+/* profile_write_table, ... */
+#define FORMAT(symbol, name, ...) profile_writer profile_write_##name;
+#include "spprof/profile_formats.def"
+#undef FORMAT
 
 #endif

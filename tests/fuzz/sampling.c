@@ -88,7 +88,7 @@ static void write_all(const struct spprof_profile *profile)
         open_print(&printed);
         const struct spprof_profile_report_options options = {.threads = format % 2};
         REQUIRE(spprof_report_profile(printed.stream, profile, format, &options) == NULL);
-        close_print(&printed, format != SPPROF_FORMAT_PPROF);
+        close_print(&printed, spprof_profile_formats[format].is_text);
     }
     open_print(&printed);
     spprof_report_sample_stats(printed.stream, &profile->counts);

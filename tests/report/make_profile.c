@@ -135,17 +135,16 @@ static void make_counts(struct spprof_profile *profile)
     profile->counts.dropped[SPPROF_DROP_CYCLE] = 1;
 }
 
-static void write_format(const struct spprof_profile *profile, const char *folder, const char *name, bool threads)
+static void write_format(const struct spprof_profile *profile, const char *folder, enum spprof_profile_format format, bool threads)
 {
     char *path;
-    if (asprintf(&path, "%s/%s%s", folder, threads ? "threads" : "profile", name) < 0)
+    if (asprintf(&path, "%s/%s%s", folder, threads ? "threads" : "profile", spprof_profile_format_ending(format)) < 0)
         fail("no memory");
-    enum spprof_profile_format format = spprof_profile_format_of_file(path);
     const struct spprof_profile_report_options options = {.threads = threads, .width = 100};
     FILE *file = fopen(path, "w");
     if (file == NULL)
         fail(strerror(errno));
-    struct spprof_error *error = spprof_report_profile(file, profile, format == SPPROF_FORMATS ? SPPROF_FORMAT_TABLE : format, &options);
+    struct spprof_error *error = spprof_report_profile(file, profile, format, &options);
     if (error != NULL)
         fail(error->message);
     if (ferror(file) || fclose(file) != 0)
@@ -155,16 +154,15 @@ static void write_format(const struct spprof_profile *profile, const char *folde
 
 int main(int count, char **arguments)
 {
-    static const char *const names[] = {".table", ".folded", ".speedscope.json", ".html", ".pb.gz", ".gecko.json"};
     struct spprof_profile *profile = NULL;
     if (count != 2 || spprof_profile_new(&profile) != NULL)
         fail("usage: make_profile FOLDER <DESCRIPTION");
     read_profile(profile);
     make_counts(profile);
     spprof_profile_finish(profile);
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        write_format(profile, arguments[1], names[i], false);
-        write_format(profile, arguments[1], names[i], true);
+    for (unsigned format = 0; format < SPPROF_FORMATS; format++) {
+        write_format(profile, arguments[1], (enum spprof_profile_format)format, false);
+        write_format(profile, arguments[1], (enum spprof_profile_format)format, true);
     }
     spprof_profile_free(profile);
     return 0;

@@ -111,6 +111,20 @@ static void names_of_formats(void **state)
     assert_int_equal(spprof_profile_format_of_file(""), SPPROF_FORMATS);
 }
 
+/* A name or an end that two formats had would never choose the second of them. */
+static void each_format_is_found_by_its_names(void **state)
+{
+    (void)state;
+    for (unsigned format = 0; format < SPPROF_FORMATS; format++) {
+        const struct spprof_profile_format_names *names = &spprof_profile_formats[format];
+        assert_int_equal(spprof_profile_format_by_name(names->name), format);
+        for (const char *const *ending = names->endings; *ending != NULL; ending++)
+            assert_int_equal(spprof_profile_format_of_file(*ending), format);
+    }
+    assert_string_equal(spprof_profile_format_ending(SPPROF_FORMAT_COLLAPSED), ".folded");
+    assert_string_equal(spprof_profile_format_ending(SPPROF_FORMAT_TABLE), ".table");
+}
+
 static void collapsed_folds_threads_or_keeps_them(void **state)
 {
     (void)state;
@@ -339,7 +353,7 @@ static void hostile_text_in_every_format(void **state)
     spprof_profile_finish(profile);
     for (unsigned format = SPPROF_FORMAT_TABLE; format < SPPROF_FORMATS; format++) {
         struct output output = report(profile, (enum spprof_profile_format)format, true, 0);
-        for (size_t i = 0; format != SPPROF_FORMAT_PPROF && i < output.size;) {
+        for (size_t i = 0; spprof_profile_formats[format].is_text && i < output.size;) {
             struct text_unit unit = text_unit_next(output.bytes + i, output.size - i, TEXT_STRICT);
             assert_true(text_unit_is_plain(unit) || unit.value == '\n');
             i += unit.size;
@@ -424,6 +438,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(names_of_formats),
+        cmocka_unit_test(each_format_is_found_by_its_names),
         cmocka_unit_test(collapsed_folds_threads_or_keeps_them),
         cmocka_unit_test(collapsed_of_hostile_text),
         cmocka_unit_test(the_table),

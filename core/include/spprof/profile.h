@@ -114,20 +114,28 @@ void spprof_profile_count(struct spprof_profile *profile, uint32_t thread, uint3
 /* Sums up the totals. To be called once, after the last sample; more samples and another call are allowed. */
 void spprof_profile_finish(struct spprof_profile *profile);
 
+/* SPPROF_FORMAT_TABLE, ...: the lines of profile_formats.def */
 enum spprof_profile_format {
-    SPPROF_FORMAT_TABLE, /* for people: functions by self and total time, the hottest stack, the counts */
-    SPPROF_FORMAT_COLLAPSED,
-    SPPROF_FORMAT_SPEEDSCOPE,
-    SPPROF_FORMAT_HTML,
-    SPPROF_FORMAT_PPROF, /* gzip */
-    SPPROF_FORMAT_GECKO,
+#define FORMAT(symbol, ...) SPPROF_FORMAT_##symbol,
+#include "spprof/profile_formats.def"
+#undef FORMAT
     SPPROF_FORMATS
 };
 
-/* The format that a name of --format means ("table", "collapsed", "speedscope", "html", "pprof", "gecko"), or that the end of a file's
- * name asks for (.txt and .folded, .speedscope.json, .html, .pb.gz, .gecko.json); SPPROF_FORMATS: none. */
+struct spprof_profile_format_names {
+    const char *name;       /* of --format */
+    const char *endings[3]; /* of the names of files, NULL behind the last */
+    bool is_text;           /* UTF-8; else bytes */
+};
+
+extern const struct spprof_profile_format_names spprof_profile_formats[SPPROF_FORMATS];
+
+/* The format that a name of --format means, or that the end of a file's name asks for; SPPROF_FORMATS: none. */
 enum spprof_profile_format spprof_profile_format_by_name(const char *name);
 enum spprof_profile_format spprof_profile_format_of_file(const char *path);
+
+/* The end of the name of a file in this format that is given a name (".table" where none is recognised). Static. */
+const char *spprof_profile_format_ending(enum spprof_profile_format format);
 
 struct spprof_profile_report_options {
     bool color;    /* of the table */
