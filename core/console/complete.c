@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "console/commands.h"
-#include "report/escape.h"
+#include "output/escape.h"
 
 /* Passes on the words that begin as the user has begun. */
 struct filter {

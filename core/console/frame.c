@@ -6,7 +6,7 @@
 #include "cleanup.h"
 #include "console/console.h"
 #include "options/number.h"
-#include "report/escape.h"
+#include "output/escape.h"
 #include "report/source.h"
 #include "walk/global.h"
 

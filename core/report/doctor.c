@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "report/color.h"
+#include "output/color.h"
 
 enum { SUBJECT_MAX = 32 }; /* columns; a longer one pushes its text to the right */
 

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
+#include "output/json_writer.h"
 #include "report/crash.h"
-#include "report/json_writer.h"
 #include "report/source.h"
 
 static void write_text(struct json_writer *json, const char *key, struct spprof_text text)

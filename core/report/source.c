@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "output/escape.h"
 #include "report/bytecode.h"
-#include "report/escape.h"
 #include "report/source_file.h"
 
 enum { FILES_MAX = 256 << 20 }; /* bytes of all files and their line indexes */

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "cleanup.h"
-#include "report/escape.h"
+#include "output/escape.h"
 #include "report/source_encoding.h"
 
 enum {

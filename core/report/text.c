@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "cleanup.h"
-#include "report/color.h"
+#include "output/color.h"
+#include "output/escape.h"
 #include "report/crash.h"
-#include "report/escape.h"
 #include "report/source.h"
 
 enum {

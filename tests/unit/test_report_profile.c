@@ -9,9 +9,9 @@
 
 #include <cmocka.h>
 
-#include "report/escape.h"
-#include "report/file_kind.h"
-#include "report/table_text.h"
+#include "output/escape.h"
+#include "profile/file_kind.h"
+#include "profile/table_text.h"
 #include "spprof/profile.h"
 
 struct output {

@@ -1,0 +1,21 @@
+/* Texts that a format refers to by number, each once, in the order in which they came. */
+#ifndef SPPROF_PROFILE_STRING_TABLE_H
+#define SPPROF_PROFILE_STRING_TABLE_H
+
+#include <stdint.h>
+
+#include "sample/hash_index.h"
+
+/* All zero: empty. */
+struct string_table {
+    char **texts;
+    uint32_t count, capacity;
+    struct hash_index by_text;
+    uint64_t seed; /* of their hashes; 0: none yet */
+};
+
+/* The number of a text, which is taken over; UINT32_MAX: no memory, or text is NULL. */
+uint32_t string_table_add(struct string_table *table, char *text);
+void string_table_free(struct string_table *table);
+
+#endif

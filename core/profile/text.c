@@ -1,0 +1,113 @@
+#include "profile/text.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cleanup.h"
+#include "spprof/report.h"
+
+/* A stream whose text is returned when it ends. */
+struct text_stream {
+    FILE *stream;
+    char *text;
+    size_t size;
+};
+
+static bool text_open(struct text_stream *made)
+{
+    made->text = NULL;
+    made->stream = open_memstream(&made->text, &made->size);
+    return made->stream != NULL;
+}
+
+static char *text_close(struct text_stream *made)
+{
+    bool failed = ferror(made->stream) != 0;
+    if (fclose(made->stream) != 0 || failed) {
+        free(made->text);
+        return NULL;
+    }
+    return made->text;
+}
+
+static void write_text(FILE *stream, const struct spprof_text *text)
+{
+    if (text->bytes != NULL)
+        spprof_write_escaped(stream, text->bytes, text->size);
+    else
+        fputs("???", stream);
+}
+
+char *profile_text(const struct spprof_text *text)
+{
+    struct text_stream made;
+    if (!text_open(&made))
+        return NULL;
+    write_text(made.stream, text);
+    return text_close(&made);
+}
+
+char *profile_text_of_bytes(const char *bytes)
+{
+    struct text_stream made;
+    if (!text_open(&made))
+        return NULL;
+    if (bytes != NULL)
+        spprof_write_escaped(made.stream, bytes, strlen(bytes));
+    return text_close(&made);
+}
+
+char *profile_text_of_place(const struct spprof_place *place)
+{
+    struct text_stream made;
+    if (!text_open(&made))
+        return NULL;
+    write_text(made.stream, &place->function);
+    fputs(" (", made.stream);
+    write_text(made.stream, &place->file);
+    if (place->line >= 0)
+        fprintf(made.stream, ":%" PRId32, place->line);
+    putc(')', made.stream);
+    return text_close(&made);
+}
+
+char *profile_text_of_thread(const struct spprof_profile_thread *thread)
+{
+    struct text_stream made;
+    if (!text_open(&made))
+        return NULL;
+    if (thread->tid != 0)
+        fprintf(made.stream, "Thread %" PRId64, thread->tid);
+    else
+        fputs("Thread ???", made.stream);
+    if (thread->name.bytes != NULL) {
+        fputs(" \"", made.stream);
+        spprof_write_escaped(made.stream, thread->name.bytes, thread->name.size);
+        putc('"', made.stream);
+    } else if (thread->os_name[0] != '\0') {
+        fputs(" (", made.stream);
+        spprof_write_escaped(made.stream, thread->os_name, strnlen(thread->os_name, sizeof thread->os_name));
+        putc(')', made.stream);
+    }
+    return text_close(&made);
+}
+
+char *profile_text_of_target(const struct spprof_profile *profile)
+{
+    if (profile->command != NULL && profile->command[0] != '\0')
+        return profile_text_of_bytes(profile->command);
+    char *text;
+    return asprintf(&text, "process %" PRId64, profile->pid) < 0 ? NULL : text;
+}
+
+char *profile_text_of_python(const struct spprof_profile *profile)
+{
+    if (profile->python.version == 0)
+        return profile_text_of_bytes(NULL);
+    char version[32], *text;
+    spprof_version_text(profile->python.version, version, sizeof version);
+    int length = asprintf(&text, "Python %s%s%s%s", version, profile->python.free_threaded ? " free-threaded" : "",
+                          profile->python.debug ? " debug" : "", profile->python.finalizing ? ", which is ending" : "");
+    return length < 0 ? NULL : text;
+}
