@@ -21,7 +21,7 @@ struct type_slots {
 
 struct writer;
 struct type_info;
-typedef enum copy_status value_rule(struct writer *writer, uint64_t object, const struct type_info *type); /* writer.h */
+typedef enum copy_status value_rule(struct writer *writer, uint64_t object, const struct type_info *type); /* repr/writer.h */
 
 struct type_info {
     uint64_t address, flags;
@@ -38,7 +38,7 @@ struct type_info {
     uint64_t dataclass_fields;      /* the dict __dataclass_fields__; 0: no dataclass, or it has no repr of its own making */
     uint64_t tuple_fields;          /* the tuple _fields of a named tuple */
     struct spprof_text repr_class;  /* python_repr: module and qualified name of the class that defines it */
-    value_rule *rule;               /* of value.c; NULL: not chosen yet */
+    value_rule *rule;               /* of repr/value.c; NULL: not chosen yet */
 };
 
 struct types;

@@ -5,7 +5,7 @@
 #ifndef SPPROF_WALK_EXCEPTIONS_H
 #define SPPROF_WALK_EXCEPTIONS_H
 
-#include "object/value.h"
+#include "repr/value.h"
 #include "walk/code_table.h"
 
 struct exceptions;

@@ -5,7 +5,7 @@
 
 #include "object/dict.h"
 #include "object/string.h"
-#include "object/value.h"
+#include "repr/value.h"
 #include "walk/session.h"
 
 struct search {

@@ -5,7 +5,7 @@
 #ifndef SPPROF_WALK_LOCALS_H
 #define SPPROF_WALK_LOCALS_H
 
-#include "object/value.h"
+#include "repr/value.h"
 #include "walk/stack.h"
 
 struct locals;

@@ -1,6 +1,6 @@
 /* Values that no interpreter would make: what is sane of them is shown, and where they break is told. Sane ones are for test_values.py. */
 #include "memory.h"
-#include "object/value.h"
+#include "repr/value.h"
 
 enum { LIST_SIZE = 96, INT_SIZE = 64 };
 

@@ -1,7 +1,7 @@
 #include <inttypes.h>
 
 #include "object/dict.h"
-#include "object/writer.h"
+#include "repr/writer.h"
 
 /* func_repr, Objects/funcobject.c. */
 enum copy_status write_function(struct writer *writer, uint64_t object, const struct type_info *type)

@@ -1,7 +1,7 @@
 #include <inttypes.h>
 
 #include "object/integer.h"
-#include "object/writer.h"
+#include "repr/writer.h"
 
 enum { DEQUE_BLOCK_ITEMS = 64 /* BLOCKLEN, Modules/_collectionsmodule.c */ };
 

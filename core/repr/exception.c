@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "object/string.h"
-#include "object/writer.h"
+#include "repr/writer.h"
 
 /* BaseException_repr, Objects/exceptions.c. */
 enum copy_status write_exception(struct writer *writer, uint64_t object, const struct type_info *type)

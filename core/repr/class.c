@@ -1,6 +1,6 @@
 #include <inttypes.h>
 
-#include "object/writer.h"
+#include "repr/writer.h"
 
 /* type_repr, Objects/typeobject.c; EnumType.__repr__, Lib/enum.py: <enum 'Color'>, <flag 'Mode'> since 3.11. */
 enum copy_status write_class(struct writer *writer, uint64_t object, const struct type_info *type)

@@ -5,8 +5,8 @@
  * has the shape that people know: enums and their members, named tuples and dataclasses as those modules print them, any other instance as
  * <module.Class at 0x… attribute=value, …>. What cannot be read says so in its place: <list at 0x…: ob_item at 0x… is not mapped>.
  */
-#ifndef SPPROF_OBJECT_VALUE_H
-#define SPPROF_OBJECT_VALUE_H
+#ifndef SPPROF_REPR_VALUE_H
+#define SPPROF_REPR_VALUE_H
 
 #include "object/reader.h"
 #include "spprof/snapshot.h"

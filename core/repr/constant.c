@@ -1,4 +1,4 @@
-#include "object/writer.h"
+#include "repr/writer.h"
 
 enum copy_status write_none(struct writer *writer, uint64_t object, const struct type_info *type)
 {

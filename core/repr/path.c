@@ -1,7 +1,7 @@
 #include <stdlib.h>
 
 #include "object/string.h"
-#include "object/writer.h"
+#include "repr/writer.h"
 
 /* Characters of a path that is put together from pieces of different widths. */
 struct path {

@@ -2,7 +2,7 @@
 
 #include "object/dict.h"
 #include "object/string.h"
-#include "object/writer.h"
+#include "repr/writer.h"
 
 static enum copy_status type_of(struct writer *writer, uint64_t object, struct type_info **type)
 {

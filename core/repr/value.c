@@ -1,4 +1,4 @@
-#include "object/value.h"
+#include "repr/value.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "object/string.h"
-#include "object/writer.h"
+#include "repr/writer.h"
 
 enum {
     DEFAULT_DEPTH = 6,

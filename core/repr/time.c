@@ -1,6 +1,6 @@
 #include <inttypes.h>
 
-#include "object/writer.h"
+#include "repr/writer.h"
 
 /* Include/datetime.h, the same from 3.9 to 3.15: bytes of the date (year in two), the time of day, microseconds in three. */
 enum { DATE_SIZE = 4, TIME_SIZE = 6, DATETIME_SIZE = 10 };

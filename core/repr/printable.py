@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes core/object/printable.inc: which code points str.isprintable() takes in each version, asked of the interpreters themselves.
+"""Makes core/repr/printable.inc: which code points str.isprintable() takes in each version, asked of the interpreters themselves.
 
 Versions differ by the Unicode that they know. Run it where tests/pythons/find has an interpreter of every minor version.
 """

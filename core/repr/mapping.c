@@ -4,7 +4,7 @@
 #include "cleanup.h"
 #include "object/dict.h"
 #include "object/integer.h"
-#include "object/writer.h"
+#include "repr/writer.h"
 
 enum { PLACES_MAX = 1 << 16 /* holes that are gone by until so many items are found */ };
 

@@ -2,7 +2,7 @@
 
 #include "object/integer.h"
 #include "object/string.h"
-#include "object/writer.h"
+#include "repr/writer.h"
 
 /* mpd_t, Modules/_decimal/libmpdec/mpdecimal.h, on 64-bit machines: words of 19 decimal digits, the lowest first. */
 enum { FLAG_NEGATIVE = 1, FLAG_INFINITE = 2, FLAG_NAN = 4, FLAG_SIGNALING_NAN = 8, WORD_DIGITS = 19, WORDS_MAX = 1 << 16 };

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "cleanup.h"
-#include "object/writer.h"
+#include "repr/writer.h"
 
 /* The digits of an int: Include/cpython/longintrepr.h, 3.9 to 3.15. */
 enum {

@@ -4,7 +4,7 @@
 #include "object/dict.h"
 #include "object/integer.h"
 #include "object/string.h"
-#include "object/writer.h"
+#include "repr/writer.h"
 
 /* PyMemberDef {name, type, offset, flags, doc}: Include/descrobject.h of 3.12, structmember.h before. */
 enum { MEMBER_NAME = 0, MEMBER_TYPE = 8, MEMBER_OFFSET = 16, MEMBER_SIZE = 40, MEMBER_OBJECT = 6, MEMBER_OBJECT_EX = 16 };

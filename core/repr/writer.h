@@ -3,12 +3,12 @@
  * written at once but when the rule has returned: there is no recursion, and a part that waits for memory keeps none behind it from asking
  * for its own.
  */
-#ifndef SPPROF_OBJECT_WRITER_H
-#define SPPROF_OBJECT_WRITER_H
+#ifndef SPPROF_REPR_WRITER_H
+#define SPPROF_REPR_WRITER_H
 
 #include "object/text.h"
 #include "object/type.h"
-#include "object/value.h"
+#include "repr/value.h"
 
 struct writer {
     struct reader *reader;
@@ -47,21 +47,21 @@ void close_container(struct writer *writer);
 bool put_separator(struct writer *writer, size_t index);
 
 /* The rules, one file a family; value.c has the types that they are for. */
-value_rule write_none, write_not_implemented, write_ellipsis;                                                     /* text_constant.c */
-value_rule write_integer, write_bool, write_float, write_complex;                                                 /* text_number.c */
-value_rule write_string, write_bytes, write_bytearray, write_memoryview;                                          /* text_string.c */
-value_rule write_tuple, write_list, write_set, write_deque, write_range, write_slice, write_array;                /* text_sequence.c */
-value_rule write_dict, write_ordered_dict, write_default_dict, write_counter, write_dict_view, write_mapping_proxy, write_namespace; /* text_mapping.c */
+value_rule write_none, write_not_implemented, write_ellipsis;                                                     /* constant.c */
+value_rule write_integer, write_bool, write_float, write_complex;                                                 /* number.c */
+value_rule write_string, write_bytes, write_bytearray, write_memoryview;                                          /* string.c */
+value_rule write_tuple, write_list, write_set, write_deque, write_range, write_slice, write_array;                /* sequence.c */
+value_rule write_dict, write_ordered_dict, write_default_dict, write_counter, write_dict_view, write_mapping_proxy, write_namespace; /* mapping.c */
 value_rule write_function, write_builtin, write_method, write_method_descriptor, write_member_descriptor, write_attribute_descriptor,
-    write_slot_wrapper, write_method_wrapper, write_static_method, write_class_method, write_partial;             /* text_callable.c */
-value_rule write_class, write_generic_alias, write_union;                                                         /* text_class.c */
-value_rule write_module, write_cell, write_weakref, write_code, write_frame, write_generator;                     /* text_runtime.c */
-value_rule write_exception, write_exception_group;                                                                /* text_exception.c */
-value_rule write_timedelta, write_date, write_time, write_datetime, write_timezone;                               /* text_time.c */
-value_rule write_decimal, write_python_decimal;                                                                   /* text_decimal.c */
-value_rule write_path;                                                                                            /* text_path.c */
-value_rule write_instance, write_enum_member, write_named_tuple, write_dataclass, write_nameless;                 /* text_instance.c */
-value_rule write_numpy_array, write_numpy_scalar, write_data_frame;                                               /* text_numpy.c */
+    write_slot_wrapper, write_method_wrapper, write_static_method, write_class_method, write_partial;             /* callable.c */
+value_rule write_class, write_generic_alias, write_union;                                                         /* class.c */
+value_rule write_module, write_cell, write_weakref, write_code, write_frame, write_generator;                     /* runtime.c */
+value_rule write_exception, write_exception_group;                                                                /* exception.c */
+value_rule write_timedelta, write_date, write_time, write_datetime, write_timezone;                               /* time.c */
+value_rule write_decimal, write_python_decimal;                                                                   /* decimal.c */
+value_rule write_path;                                                                                            /* path.c */
+value_rule write_instance, write_enum_member, write_named_tuple, write_dataclass, write_nameless;                 /* instance.c */
+value_rule write_numpy_array, write_numpy_scalar, write_data_frame;                                               /* numpy.c */
 
 /* The message of an exception, as str() gives it. */
 value_rule write_message;

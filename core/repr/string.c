@@ -1,9 +1,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "object/printable.inc"
 #include "object/string.h"
-#include "object/writer.h"
+#include "repr/printable.inc"
+#include "repr/writer.h"
 
 enum {
     /* So much of a long one is read, since its end decides about the quotes; the text is cut long before. */

@@ -6,7 +6,7 @@
 #include <inttypes.h>
 
 #include "object/integer.h"
-#include "object/writer.h"
+#include "repr/writer.h"
 
 /* Behind the object's head. */
 enum {
