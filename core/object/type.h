@@ -38,7 +38,7 @@ struct type_info {
     uint64_t dataclass_fields;      /* the dict __dataclass_fields__; 0: no dataclass, or it has no repr of its own making */
     uint64_t tuple_fields;          /* the tuple _fields of a named tuple */
     struct spprof_text repr_class;  /* python_repr: module and qualified name of the class that defines it */
-    value_rule *rule;               /* of repr/value.c; NULL: not chosen yet */
+    value_rule *rule;               /* of repr/rule.c; NULL: not chosen yet */
 };
 
 struct types;

@@ -4,7 +4,7 @@
 #include "repr/writer.h"
 
 /* func_repr, Objects/funcobject.c. */
-enum copy_status write_function(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_function(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     uint64_t name;
     (void)type;
@@ -23,7 +23,7 @@ static enum copy_status type_of(struct writer *writer, uint64_t object, struct t
 }
 
 /* meth_repr, Objects/methodobject.c. */
-enum copy_status write_builtin(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_builtin(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t definition, self, name;
@@ -61,7 +61,7 @@ static enum copy_status put_function_name(struct writer *writer, uint64_t functi
 }
 
 /* method_repr, Objects/classobject.c. */
-enum copy_status write_method(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_method(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t function, self;
@@ -99,32 +99,32 @@ static enum copy_status write_descriptor(struct writer *writer, uint64_t object,
     return COPY_READY;
 }
 
-enum copy_status write_method_descriptor(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_method_descriptor(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     (void)type;
     return write_descriptor(writer, object, "method");
 }
 
-enum copy_status write_member_descriptor(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_member_descriptor(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     (void)type;
     return write_descriptor(writer, object, "member");
 }
 
-enum copy_status write_attribute_descriptor(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_attribute_descriptor(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     (void)type;
     return write_descriptor(writer, object, "attribute");
 }
 
-enum copy_status write_slot_wrapper(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_slot_wrapper(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     (void)type;
     return write_descriptor(writer, object, "slot wrapper");
 }
 
 /* wrapper_repr, Objects/descrobject.c. */
-enum copy_status write_method_wrapper(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_method_wrapper(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t descriptor, self, name;
@@ -151,20 +151,20 @@ static enum copy_status write_wrapped(struct writer *writer, uint64_t object, co
     return COPY_READY;
 }
 
-enum copy_status write_static_method(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_static_method(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     (void)type;
     return write_wrapped(writer, object, "staticmethod");
 }
 
-enum copy_status write_class_method(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_class_method(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     (void)type;
     return write_wrapped(writer, object, "classmethod");
 }
 
 /* partial_repr, Modules/_functoolsmodule.c. */
-enum copy_status write_partial(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_partial(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     struct dict_view view;

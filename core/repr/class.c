@@ -3,7 +3,7 @@
 #include "repr/writer.h"
 
 /* type_repr, Objects/typeobject.c; EnumType.__repr__, Lib/enum.py: <enum 'Color'>, <flag 'Mode'> since 3.11. */
-enum copy_status write_class(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_class(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     struct type_info *class;
     STEP(types_find(writer->types, writer->reader, object, &class));
@@ -65,7 +65,7 @@ static enum copy_status put_types(struct writer *writer, uint64_t tuple, const c
 }
 
 /* list[int] */
-enum copy_status write_generic_alias(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_generic_alias(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t origin, args;
@@ -80,7 +80,7 @@ enum copy_status write_generic_alias(struct writer *writer, uint64_t object, con
 }
 
 /* int | str */
-enum copy_status write_union(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_union(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     uint64_t args;
     (void)type;

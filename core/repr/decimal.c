@@ -91,7 +91,7 @@ static void put_decimal(struct writer *writer, uint8_t flags, const struct text 
     text_free(&text);
 }
 
-enum copy_status write_decimal(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_decimal(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     struct decimal decimal = {0};
     struct text digits = {0};
@@ -108,7 +108,7 @@ enum copy_status write_decimal(struct writer *writer, uint64_t object, const str
 }
 
 /* Lib/_pydecimal.py, where the module in C was not built: _exp is an int, or 'F', 'n' or 'N' for what is no finite number. */
-enum copy_status write_python_decimal(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_python_decimal(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     struct reader *reader = writer->reader;
     static const char *const names[] = {"_sign", "_int", "_exp"};

@@ -5,7 +5,7 @@
 #include "repr/writer.h"
 
 /* BaseException_repr, Objects/exceptions.c. */
-enum copy_status write_exception(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_exception(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t args, count, item;
@@ -30,7 +30,7 @@ enum copy_status write_exception(struct writer *writer, uint64_t object, const s
 }
 
 /* BaseExceptionGroup_repr, 3.15: the exceptions as a list where they were given as one. A sequence of another kind has a text of its own. */
-enum copy_status write_exception_group(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_exception_group(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t message, exceptions, args, count, given, given_type, flags;

@@ -199,11 +199,11 @@ static enum copy_status put_payload(struct writer *writer, uint64_t object, cons
     put(writer, " ");
     ++*index;
     if ((type->flags & TYPE_FLAG_LONG) != 0)
-        return write_integer(writer, object, type);
+        return repr_integer(writer, object, type);
     if ((type->flags & TYPE_FLAG_UNICODE) != 0)
-        return write_string(writer, object, type);
+        return repr_string(writer, object, type);
     if ((type->flags & TYPE_FLAG_BYTES) != 0)
-        return write_bytes(writer, object, type);
+        return repr_bytes(writer, object, type);
     if ((type->flags & TYPE_FLAG_EXCEPTION) != 0) {
         STEP(read_field(writer, object, LAYOUT(layout, exception, args), "its arguments", &args));
         put_value(writer, args);
@@ -216,7 +216,7 @@ static enum copy_status put_payload(struct writer *writer, uint64_t object, cons
     return COPY_READY;
 }
 
-enum copy_status write_instance(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_instance(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     size_t index = 0;
     bool made_by_c = (type->flags & TYPE_FLAG_HEAP) == 0 || strchr(type->name, '.') != NULL;
@@ -233,13 +233,13 @@ enum copy_status write_instance(struct writer *writer, uint64_t object, const st
 }
 
 /* Enum.__repr__, Lib/enum.py: <Color.RED: 1>, and <Color: 3> for a combination of flags that has no name (3.9, 3.10). */
-enum copy_status write_enum_member(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_enum_member(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     uint64_t name, value, name_type, flags;
     STEP(find_attribute(writer, object, type, "_name_", &name));
     STEP(find_attribute(writer, object, type, "_value_", &value));
     if (name == 0 || value == 0)
-        return write_instance(writer, object, type);
+        return repr_instance(writer, object, type);
     STEP(reader_type(writer->reader, name, "a name", &name_type, &flags));
     put_format(writer, "<%s", type->short_name);
     if ((flags & TYPE_FLAG_UNICODE) != 0) {
@@ -258,7 +258,7 @@ static enum copy_status read_item(struct writer *writer, uint64_t tuple, uint64_
 }
 
 /* The __repr__ that Lib/collections/__init__.py makes: Point(x=1, y=2). */
-enum copy_status write_named_tuple(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_named_tuple(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t count, names, name, item;
@@ -266,7 +266,7 @@ enum copy_status write_named_tuple(struct writer *writer, uint64_t object, const
     STEP(read_field(writer, type->tuple_fields, LAYOUT(layout, variable_object, ob_size), "_fields", &names));
     STEP(read_field(writer, object, LAYOUT(layout, variable_object, ob_size), "its size", &count));
     if (names != count)
-        return write_tuple(writer, object, type);
+        return repr_tuple(writer, object, type);
     if (!open_container(writer, object)) {
         put_format(writer, "%s(...)", type->short_name);
         return COPY_READY;
@@ -343,7 +343,7 @@ static enum copy_status put_data_fields(struct writer *writer, uint64_t object, 
 }
 
 /* The __repr__ that Lib/dataclasses.py makes: Name(field=value). */
-enum copy_status write_dataclass(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_dataclass(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     struct dict_view fields;
     STEP(dict_open(writer->reader, type->dataclass_fields, "__dataclass_fields__", &fields));

@@ -52,7 +52,7 @@ enum copy_status put_dict_items(struct writer *writer, uint64_t dict)
     return put_dict_parts(writer, dict, PART_ITEM);
 }
 
-enum copy_status write_dict(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_dict(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     uint64_t used;
     (void)type;
@@ -110,7 +110,7 @@ static enum copy_status put_ordered_parts(struct writer *writer, uint64_t object
 }
 
 /* odict_repr: OrderedDict([('a', 1)]) before 3.12, OrderedDict({'a': 1}) since. */
-enum copy_status write_ordered_dict(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_ordered_dict(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     bool pairs = writer->reader->layout->rules->ordered_dict_pairs;
     uint64_t used;
@@ -130,7 +130,7 @@ enum copy_status write_ordered_dict(struct writer *writer, uint64_t object, cons
     return COPY_READY;
 }
 
-enum copy_status write_default_dict(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_default_dict(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     uint64_t factory;
     STEP(read_field(writer, object, LAYOUT(writer->reader->layout, default_dict, factory), "its factory", &factory));
@@ -140,7 +140,7 @@ enum copy_status write_default_dict(struct writer *writer, uint64_t object, cons
     else
         put(writer, "None");
     put(writer, ", ");
-    STEP(write_dict(writer, object, type));
+    STEP(repr_dict(writer, object, type));
     put(writer, ")");
     return COPY_READY;
 }
@@ -187,7 +187,7 @@ static enum copy_status read_count(struct writer *writer, uint64_t object, doubl
 }
 
 /* Counter.__repr__, Lib/collections/__init__.py: in the order of most_common() where the counts can be compared. */
-enum copy_status write_counter(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_counter(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     struct dict_view view;
     size_t used = 0;
@@ -231,7 +231,7 @@ enum copy_status write_counter(struct writer *writer, uint64_t object, const str
 }
 
 /* dictview_repr: dict_keys([…]), dict_values([…]), dict_items([…]). */
-enum copy_status write_dict_view(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_dict_view(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     uint64_t dict;
     const char *kind = strchr(type->name, '_');
@@ -248,7 +248,7 @@ enum copy_status write_dict_view(struct writer *writer, uint64_t object, const s
     return COPY_READY;
 }
 
-enum copy_status write_mapping_proxy(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_mapping_proxy(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     uint64_t mapping;
     (void)type;
@@ -260,7 +260,7 @@ enum copy_status write_mapping_proxy(struct writer *writer, uint64_t object, con
 }
 
 /* namespace_repr, Objects/namespaceobject.c. */
-enum copy_status write_namespace(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_namespace(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const char *name = strcmp(type->name, "types.SimpleNamespace") == 0 ? "namespace" : type->name;
     struct dict_view view;

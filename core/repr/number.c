@@ -87,7 +87,7 @@ static enum copy_status put_decimal(struct writer *writer, const struct integer 
     return COPY_READY;
 }
 
-enum copy_status write_integer(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_integer(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     struct integer integer;
     (void)type;
@@ -100,7 +100,7 @@ enum copy_status write_integer(struct writer *writer, uint64_t object, const str
     return put_decimal(writer, &integer);
 }
 
-enum copy_status write_bool(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_bool(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     struct integer integer;
     (void)type;
@@ -189,7 +189,7 @@ static enum copy_status read_double(struct writer *writer, uint64_t object, int3
     return COPY_READY;
 }
 
-enum copy_status write_float(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_float(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     double value;
     (void)type;
@@ -199,7 +199,7 @@ enum copy_status write_float(struct writer *writer, uint64_t object, const struc
 }
 
 /* complex_repr, Objects/complexobject.c. */
-enum copy_status write_complex(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_complex(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     double real, imag;
     (void)type;

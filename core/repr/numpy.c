@@ -226,7 +226,7 @@ static enum copy_status put_elements(struct writer *writer, const struct array *
     return all;
 }
 
-enum copy_status write_numpy_array(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_numpy_array(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     struct array array;
     STEP(read_array(writer, object, &array));
@@ -247,7 +247,7 @@ enum copy_status write_numpy_array(struct writer *writer, uint64_t object, const
 }
 
 /* Scalars keep their value right behind the head. */
-enum copy_status write_numpy_scalar(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_numpy_scalar(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     static const struct {
         const char *name;
@@ -274,9 +274,9 @@ enum copy_status write_numpy_scalar(struct writer *writer, uint64_t object, cons
     }
     bool text = (type->flags & TYPE_FLAG_UNICODE) != 0, bytes = (type->flags & TYPE_FLAG_BYTES) != 0;
     if (!text && !bytes)
-        return write_instance(writer, object, type);
+        return repr_instance(writer, object, type);
     put_format(writer, "%s(", type->name);
-    STEP(text ? write_string(writer, object, type) : write_bytes(writer, object, type));
+    STEP(text ? repr_string(writer, object, type) : repr_bytes(writer, object, type));
     put(writer, ")");
     return COPY_READY;
 }
@@ -334,7 +334,7 @@ static enum copy_status find_axes(struct writer *writer, uint64_t manager, uint6
     return COPY_READY;
 }
 
-enum copy_status write_data_frame(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_data_frame(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t manager, axes = 0, items, index, lengths[2] = {0, 0};

@@ -106,11 +106,11 @@ static enum copy_status collect(struct writer *writer, uint64_t object, const st
 }
 
 /* PurePath.__repr__: PosixPath('/tmp'). The text of the path is made when it is first asked for, and kept in _str. */
-enum copy_status write_path(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_path(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     uint64_t text;
     if (strstr(type->name, "Windows") != NULL)
-        return write_instance(writer, object, type);
+        return repr_instance(writer, object, type);
     STEP(find_attribute(writer, object, type, "_str", &text));
     if (text != 0) {
         put_format(writer, "%s(", type->short_name);

@@ -60,7 +60,7 @@ static enum copy_status put_module_by_spec(struct writer *writer, uint64_t spec)
 }
 
 /* _module_repr, Lib/importlib/_bootstrap.py. */
-enum copy_status write_module(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_module(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     uint64_t dict, spec, name, file, loader;
     bool no_spec, no_loader;
@@ -92,7 +92,7 @@ enum copy_status write_module(struct writer *writer, uint64_t object, const stru
 }
 
 /* cell_repr, Objects/cellobject.c. */
-enum copy_status write_cell(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_cell(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     uint64_t contents;
     struct type_info *held;
@@ -121,7 +121,7 @@ static enum copy_status put_module_name(struct writer *writer, uint64_t module)
 }
 
 /* weakref_repr, Objects/weakrefobject.c. */
-enum copy_status write_weakref(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_weakref(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     uint64_t referent, name;
     struct type_info *held, *class;
@@ -152,7 +152,7 @@ enum copy_status write_weakref(struct writer *writer, uint64_t object, const str
 }
 
 /* code_repr, Objects/codeobject.c. */
-enum copy_status write_code(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_code(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     struct bytes data;
@@ -171,7 +171,7 @@ enum copy_status write_code(struct writer *writer, uint64_t object, const struct
 }
 
 /* frame_repr, Objects/frameobject.c. */
-enum copy_status write_frame(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_frame(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t frame = object, code = 0, name, file;
@@ -225,7 +225,7 @@ static enum copy_status generator_state(struct writer *writer, uint64_t object, 
 }
 
 /* gen_repr and its kin, Objects/genobject.c, and where it stands. */
-enum copy_status write_generator(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_generator(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     static const char *const states[] = {"not started", "suspended", "running", "finished"};
     const struct layout *layout = writer->reader->layout;

@@ -40,7 +40,7 @@ enum copy_status put_list_items(struct writer *writer, uint64_t object)
     return count == 0 ? COPY_READY : put_items(writer, items, count);
 }
 
-enum copy_status write_tuple(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_tuple(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     uint64_t count;
     (void)type;
@@ -60,7 +60,7 @@ enum copy_status write_tuple(struct writer *writer, uint64_t object, const struc
     return COPY_READY;
 }
 
-enum copy_status write_list(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_list(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     uint64_t count;
     (void)type;
@@ -106,7 +106,7 @@ static enum copy_status put_set_items(struct writer *writer, uint64_t object)
 }
 
 /* set_repr, Objects/setobject.c. */
-enum copy_status write_set(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_set(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     uint64_t used;
     bool plain = strcmp(type->name, "set") == 0;
@@ -152,7 +152,7 @@ static enum copy_status put_deque_items(struct writer *writer, uint64_t object, 
 }
 
 /* deque_repr, Modules/_collectionsmodule.c. */
-enum copy_status write_deque(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_deque(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t count, maximum;
@@ -172,7 +172,7 @@ enum copy_status write_deque(struct writer *writer, uint64_t object, const struc
     return COPY_READY;
 }
 
-enum copy_status write_range(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_range(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t start, stop, step, value;
@@ -194,7 +194,7 @@ enum copy_status write_range(struct writer *writer, uint64_t object, const struc
     return COPY_READY;
 }
 
-enum copy_status write_slice(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_slice(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t start, stop, step;
@@ -243,7 +243,7 @@ static void put_array_item(struct writer *writer, char code, const uint8_t *item
 }
 
 /* array_repr. */
-enum copy_status write_array(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_array(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     struct bytes data;

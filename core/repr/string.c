@@ -91,7 +91,7 @@ void put_quoted(struct writer *writer, const uint8_t *data, size_t length, unsig
     text_free(&text);
 }
 
-enum copy_status write_string(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_string(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const uint8_t *data;
     size_t length;
@@ -127,7 +127,7 @@ void put_quoted_bytes(struct writer *writer, const uint8_t *data, size_t size, b
     text_free(&text);
 }
 
-enum copy_status write_bytes(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_bytes(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     struct bytes data;
@@ -145,7 +145,7 @@ enum copy_status write_bytes(struct writer *writer, uint64_t object, const struc
     return COPY_READY;
 }
 
-enum copy_status write_bytearray(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_bytearray(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     struct bytes data = bytes_none();
@@ -164,7 +164,7 @@ enum copy_status write_bytearray(struct writer *writer, uint64_t object, const s
 }
 
 /* memory_repr, Objects/memoryobject.c. */
-enum copy_status write_memoryview(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_memoryview(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     uint64_t flags;
     (void)type;

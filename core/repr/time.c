@@ -15,7 +15,7 @@ static enum copy_status read_bytes_at(struct writer *writer, uint64_t object, in
 }
 
 /* delta_repr, Modules/_datetimemodule.c. */
-enum copy_status write_timedelta(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_timedelta(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     static const char *const names[] = {"days", "seconds", "microseconds"};
@@ -39,7 +39,7 @@ static unsigned year(struct bytes date)
     return (unsigned)field_u8(date, 0) << 8 | field_u8(date, 1);
 }
 
-enum copy_status write_date(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_date(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     struct bytes data;
     STEP(read_bytes_at(writer, object, LAYOUT(writer->reader->layout, date, data), DATE_SIZE, &data));
@@ -76,7 +76,7 @@ static enum copy_status put_zone(struct writer *writer, uint64_t object, int32_t
 }
 
 /* time_repr. */
-enum copy_status write_time(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_time(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     struct bytes data;
@@ -87,7 +87,7 @@ enum copy_status write_time(struct writer *writer, uint64_t object, const struct
 }
 
 /* datetime_repr. */
-enum copy_status write_datetime(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_datetime(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     struct bytes data;
@@ -98,7 +98,7 @@ enum copy_status write_datetime(struct writer *writer, uint64_t object, const st
 }
 
 /* timezone_repr. The UTC object is the one without a name whose offset is 0: the constructor gives no other such (new_timezone). */
-enum copy_status write_timezone(struct writer *writer, uint64_t object, const struct type_info *type)
+enum copy_status repr_timezone(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     struct bytes data;

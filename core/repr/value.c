@@ -32,134 +32,6 @@ struct task {
     size_t words, size; /* TASK_WORDS: where they stand in writer.later */
 };
 
-static const struct named_rule {
-    const char *type; /* tp_name of the type whose repr it is */
-    value_rule *rule;
-} named_rules[] = {
-    {"NoneType", write_none},
-    {"NotImplementedType", write_not_implemented},
-    {"ellipsis", write_ellipsis},
-    {"int", write_integer},
-    {"bool", write_bool},
-    {"float", write_float},
-    {"complex", write_complex},
-    {"str", write_string},
-    {"bytes", write_bytes},
-    {"bytearray", write_bytearray},
-    {"memoryview", write_memoryview},
-    {"tuple", write_tuple},
-    {"list", write_list},
-    {"set", write_set},
-    {"frozenset", write_set},
-    {"collections.deque", write_deque},
-    {"range", write_range},
-    {"slice", write_slice},
-    {"array.array", write_array},
-    {"dict", write_dict},
-    {"collections.OrderedDict", write_ordered_dict},
-    {"collections.defaultdict", write_default_dict},
-    {"dict_keys", write_dict_view},
-    {"dict_values", write_dict_view},
-    {"dict_items", write_dict_view},
-    {"odict_keys", write_dict_view},
-    {"odict_values", write_dict_view},
-    {"odict_items", write_dict_view},
-    {"mappingproxy", write_mapping_proxy},
-    {"types.SimpleNamespace", write_namespace},
-    {"function", write_function},
-    {"builtin_function_or_method", write_builtin},
-    {"builtin_method", write_builtin},
-    {"method", write_method},
-    {"method_descriptor", write_method_descriptor},
-    {"classmethod_descriptor", write_method_descriptor},
-    {"member_descriptor", write_member_descriptor},
-    {"getset_descriptor", write_attribute_descriptor},
-    {"wrapper_descriptor", write_slot_wrapper},
-    {"method-wrapper", write_method_wrapper},
-    {"staticmethod", write_static_method},
-    {"classmethod", write_class_method},
-    {"functools.partial", write_partial},
-    {"type", write_class},
-    {"types.GenericAlias", write_generic_alias},
-    {"types.UnionType", write_union},
-    {"typing.Union", write_union},
-    {"module", write_module},
-    {"cell", write_cell},
-    {"weakref", write_weakref},
-    {"weakref.ReferenceType", write_weakref},
-    {"code", write_code},
-    {"frame", write_frame},
-    {"generator", write_generator},
-    {"coroutine", write_generator},
-    {"async_generator", write_generator},
-    {"BaseException", write_exception},
-    {"BaseExceptionGroup", write_exception_group},
-    {"datetime.timedelta", write_timedelta},
-    {"datetime.date", write_date},
-    {"datetime.time", write_time},
-    {"datetime.datetime", write_datetime},
-    {"datetime.timezone", write_timezone},
-    {"decimal.Decimal", write_decimal},
-    {"numpy.ndarray", write_numpy_array},
-};
-
-/* Classes whose repr is written in Python, by the class that defines it. */
-static const struct named_rule python_rules[] = {
-    {"collections.Counter", write_counter},
-    {"decimal.Decimal", write_python_decimal},
-    {"pathlib.PurePath", write_path},
-    {"pathlib._local.PurePath", write_path}, /* 3.13 */
-    {"pandas.core.frame.DataFrame", write_data_frame},
-};
-
-static value_rule *find_rule(const struct named_rule *rules, size_t count, const char *name)
-{
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(rules[i].type, name) == 0)
-            return rules[i].rule;
-    return NULL;
-}
-
-/* The name of a builtin type stands in read-only memory, which a core may lack. */
-static value_rule *rule_by_flags(uint64_t flags)
-{
-    static const struct {
-        uint64_t flag;
-        value_rule *rule;
-    } rules[] = {
-        {TYPE_FLAG_LONG, write_integer}, {TYPE_FLAG_LIST, write_list},     {TYPE_FLAG_TUPLE, write_tuple}, {TYPE_FLAG_BYTES, write_bytes},
-        {TYPE_FLAG_UNICODE, write_string}, {TYPE_FLAG_DICT, write_dict}, {TYPE_FLAG_EXCEPTION, write_exception}, {TYPE_FLAG_TYPE, write_class},
-    };
-    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
-        if ((flags & rules[i].flag) != 0)
-            return rules[i].rule;
-    return write_instance;
-}
-
-static value_rule *choose_rule(const struct type_info *type)
-{
-    value_rule *rule = NULL;
-    if (type->repr_name[0] == '\0')
-        return rule_by_flags(type->flags);
-    if (!type->python_repr)
-        rule = find_rule(named_rules, sizeof named_rules / sizeof *named_rules, type->repr_name);
-    else if (type->repr_class.bytes != NULL)
-        rule = find_rule(python_rules, sizeof python_rules / sizeof *python_rules, type->repr_class.bytes);
-    if (rule == NULL && strncmp(type->name, "numpy.", 6) == 0)
-        rule = write_numpy_scalar;
-    if (rule != NULL)
-        return rule;
-    if ((type->flags & TYPE_FLAG_TYPE) != 0)
-        return write_class;
-    if (type->python_repr && type->is_enum)
-        return write_enum_member;
-    if (type->python_repr && type->tuple_fields != 0)
-        return write_named_tuple;
-    if (type->python_repr && type->dataclass_fields != 0)
-        return write_dataclass;
-    return write_instance;
-}
-
 static bool push_task(struct writer *writer, struct task task)
 {
     if (writer->task_count == writer->task_capacity) {
@@ -289,7 +161,7 @@ static enum copy_status write_object(struct writer *writer, uint64_t object, str
     STEP(types_find(writer->types, writer->reader, address, &found));
     *type = found;
     if (found->rule == NULL)
-        found->rule = choose_rule(found);
+        found->rule = repr_rule(found);
     return found->rule(writer, object, found);
 }
 

@@ -46,22 +46,16 @@ void close_container(struct writer *writer);
 /* Puts what stands before an item; false where the limit of items is reached, which it marks. */
 bool put_separator(struct writer *writer, size_t index);
 
-/* The rules, one file a family; value.c has the types that they are for. */
-value_rule write_none, write_not_implemented, write_ellipsis;                                                     /* constant.c */
-value_rule write_integer, write_bool, write_float, write_complex;                                                 /* number.c */
-value_rule write_string, write_bytes, write_bytearray, write_memoryview;                                          /* string.c */
-value_rule write_tuple, write_list, write_set, write_deque, write_range, write_slice, write_array;                /* sequence.c */
-value_rule write_dict, write_ordered_dict, write_default_dict, write_counter, write_dict_view, write_mapping_proxy, write_namespace; /* mapping.c */
-value_rule write_function, write_builtin, write_method, write_method_descriptor, write_member_descriptor, write_attribute_descriptor,
-    write_slot_wrapper, write_method_wrapper, write_static_method, write_class_method, write_partial;             /* callable.c */
-value_rule write_class, write_generic_alias, write_union;                                                         /* class.c */
-value_rule write_module, write_cell, write_weakref, write_code, write_frame, write_generator;                     /* runtime.c */
-value_rule write_exception, write_exception_group;                                                                /* exception.c */
-value_rule write_timedelta, write_date, write_time, write_datetime, write_timezone;                               /* time.c */
-value_rule write_decimal, write_python_decimal;                                                                   /* decimal.c */
-value_rule write_path;                                                                                            /* path.c */
-value_rule write_instance, write_enum_member, write_named_tuple, write_dataclass, write_nameless;                 /* instance.c */
-value_rule write_numpy_array, write_numpy_scalar, write_data_frame;                                               /* numpy.c */
+/* The rule of a type, which is chosen by its name, or by its flags where that cannot be read (rule.c). */
+value_rule *repr_rule(const struct type_info *type);
+
+/* The rules of the types that types.def has. */
+#define BUILT_IN(type, rule) value_rule rule;
+#define PYTHON(class, rule) value_rule rule;
+#include "repr/types.def"
+
+/* Rules of the kinds of classes that have no name of their own (instance.c, numpy.c). */
+value_rule repr_instance, repr_enum_member, repr_named_tuple, repr_dataclass, repr_numpy_scalar;
 
 /* The message of an exception, as str() gives it. */
 value_rule write_message;
