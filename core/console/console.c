@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "console/commands.h"
 
 struct spprof_error *spprof_console_new(const struct spprof_debugger_ops *target_ops, const struct spprof_console_ops *ops, void *debugger,

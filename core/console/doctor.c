@@ -1,4 +1,4 @@
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "console/console.h"
 
 struct spprof_error *console_doctor(struct spprof_console *console, struct words *words, struct console_output *output)

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "spprof/debugger.h"
 
 enum { ADDRESS = 64, CONNECTIONS_MAX = 1 << 16 };

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "console/console.h"
 #include "options/number.h"
 #include "output/escape.h"

@@ -1,7 +1,7 @@
 /* Which Python frame is selected: the one that py-up or py-down went to, or else the one that the debugger's selected C frame runs. */
 #include <inttypes.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "console/console.h"
 #include "spprof/native.h"
 

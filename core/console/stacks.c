@@ -2,7 +2,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "console/console.h"
 
 /* What makes no sense where a debugger has opened the target. */

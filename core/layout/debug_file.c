@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 
 /* Where Linux distributions put separate debug information; gdb's default too. */
 #define DEBUG_DIRECTORY "/usr/lib/debug"

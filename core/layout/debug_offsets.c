@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "target/target.h"
 
 /* Every field is optional beyond the first variant; a variant has all words of the variants before it. */

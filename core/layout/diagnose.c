@@ -1,6 +1,6 @@
 #include <inttypes.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "layout/diagnosis.h"
 #include "layout/probe.h"
 #include "layout/sources.h"

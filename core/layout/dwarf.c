@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "layout/debug_file.h"
 
 /* Debug information is a file like any other: types may lead in circles. */

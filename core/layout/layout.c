@@ -5,7 +5,7 @@
 #include <string.h>
 #include <stdlib.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "layout/probe.h"
 #include "layout/sources.h"
 #include "target/target.h"

@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/bytes.h"
 #include "layout/layout.h"
-#include "target/bytes.h"
 #include "target/copy.h"
 
 struct reader {

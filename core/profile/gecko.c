@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "profile/counts.h"
 #include "profile/file_kind.h"
 #include "profile/formats.h"

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "flamegraph_page.inc" /* page_html, page_css, page_js; made from core/profile/flamegraph by the build */
 #include "profile/counts.h"
 #include "profile/file_kind.h"

@@ -1,7 +1,7 @@
 /* The file format of speedscope: frames once, and stacks as lists of their numbers, root first, each with its time. */
 #include <stdlib.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "profile/counts.h"
 #include "profile/formats.h"
 #include "profile/json.h"

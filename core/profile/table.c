@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "output/color.h"
 #include "profile/counts.h"
 #include "profile/formats.h"

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "spprof/report.h"
 
 /* A stream whose text is returned when it ends. */

@@ -3,7 +3,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "output/color.h"
 #include "output/escape.h"
 #include "report/crash.h"

@@ -1,7 +1,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "object/dict.h"
 #include "object/integer.h"
 #include "repr/writer.h"

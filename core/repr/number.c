@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "repr/writer.h"
 
 /* The digits of an int: Include/cpython/longintrepr.h, 3.9 to 3.15. */

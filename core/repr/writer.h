@@ -6,7 +6,7 @@
 #ifndef SPPROF_REPR_WRITER_H
 #define SPPROF_REPR_WRITER_H
 
-#include "object/text.h"
+#include "base/text.h"
 #include "object/type.h"
 #include "repr/value.h"
 

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "sample/climb.h"
 #include "sample/instance.h"
 #include "sample/newest.h"

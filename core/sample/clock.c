@@ -5,13 +5,6 @@
 
 enum { SPIN_NS = 60000, STEP_BITS = 4, STEPS = 1 << STEP_BITS };
 
-uint64_t clock_now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
-
 /* xorshift64: good enough for jitter. */
 static uint64_t next_random(struct ticks *ticks)
 {

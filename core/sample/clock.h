@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/clock.h"
+
 enum { CLOCK_TIMES = 1024 };
 
 struct ticks {
@@ -14,8 +16,6 @@ struct ticks {
     uint64_t random;
     uint64_t overruns;
 };
-
-uint64_t clock_now(void); /* CLOCK_MONOTONIC, ns */
 
 void ticks_start(struct ticks *ticks, double rate_hz);
 

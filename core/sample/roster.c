@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "sample/clock.h"
 #include "target/target.h"
 #include "walk/kernel_threads.h"

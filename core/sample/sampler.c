@@ -4,11 +4,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "cleanup.h"
-#include "target/budget.h"
+#include "base/cleanup.h"
 #include "sample/clock.h"
 #include "sample/holds.h"
 #include "sample/tally.h"
+#include "target/budget.h"
 #include "target/scheduling.h"
 #include "target/target.h"
 #include "walk/session.h"

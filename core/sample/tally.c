@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "target/target.h"
 #include "walk/position.h"
 

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "target/budget.h"
 
 const char *target_read_reason(enum spprof_read_status status)

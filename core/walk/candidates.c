@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "target/budget.h"
 #include "target/target.h"
 #include "walk/not_python.h"

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
-#include "target/bytes.h"
+#include "base/bytes.h"
+#include "base/cleanup.h"
 #include "target/target.h"
 
 enum {

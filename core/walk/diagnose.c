@@ -1,7 +1,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "layout/diagnosis.h"
 #include "spprof/session.h"
 #include "target/target.h"

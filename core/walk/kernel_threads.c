@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 
 enum { FUTEX_X86_64 = 202, FUTEX_AARCH64 = 98 };
 

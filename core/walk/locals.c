@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/text.h"
 #include "object/dict.h"
 #include "object/string.h"
-#include "object/text.h"
 #include "target/target.h"
 #include "walk/frame_at.h"
 #include "walk/frame_check.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "runtime/runtime.h"
 #include "target/descendants.h"
 #include "target/target.h"

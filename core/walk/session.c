@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "target/budget.h"
 #include "target/target.h"
 #include "walk/build.h"

@@ -7,7 +7,7 @@
 
 #include "walk/thread_tail.h"
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 
 enum { INTERPRETERS_MAX = 1 << 14, THREADS_MAX = 1 << 18 };
 

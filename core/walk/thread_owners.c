@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "walk/descriptors.h"
 
 /* How much speaks for it that a state is a thread's. */

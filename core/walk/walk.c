@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "object/string.h"
 #include "target/target.h"
 #include "walk/entries.h"

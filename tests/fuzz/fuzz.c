@@ -5,8 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/cleanup.h"
 #include "check.h"
-#include "cleanup.h"
 #include "sampling.h"
 #include "spprof/report.h"
 #include "spprof/session.h"

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "spprof/sample.h"
 #include "spprof/session.h"
 #include "target/target.h"

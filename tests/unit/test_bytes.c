@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "target/bytes.h"
+#include "base/bytes.h"
 
 static struct bytes made(size_t size)
 {

@@ -16,7 +16,7 @@
 #include <cmocka.h>
 #include <elfutils/libdwelf.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "layout/dwarf.h"
 
 typedef struct _ts PyThreadState; /* declared before it is defined, as in CPython */

@@ -8,19 +8,11 @@
 
 #include "spprof/error.h"
 #include "spprof/target.h"
+#include "spprof/text.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/*
- * Text of the target: Python's code points as UTF-8, where a lone surrogate is encoded like any other code point (three
- * bytes, "generalised UTF-8"), so that nothing is lost. NUL may stand inside. Raw: escape before showing (report/ does).
- */
-struct spprof_text {
-    char *bytes; /* ended by NUL, which size does not count; NULL: not known */
-    size_t size;
-};
 
 /* How much of a value is shown; 0 stands for the default. What is cut is marked with "...". */
 struct spprof_value_limits {

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "target/core_file/core_relro.h"
 #include "target/open_in_root.h"
 

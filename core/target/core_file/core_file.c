@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "target/budget.h"
 #include "target/core_file/core.h"
 #include "target/core_file/decompress.h"

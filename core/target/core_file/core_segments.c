@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "target/read_at.h"
 
 enum { HEADERS_MAX = 1 << 22 }; /* some sixty times what Linux lets a process map by default */

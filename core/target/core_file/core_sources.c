@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "target/core_file/core.h"
 #include "target/file_user.h"
 #include "target/open_in_root.h"

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 
 enum { INPUT_SIZE = 1 << 17, HOLE_SIZE = 4096 };
 

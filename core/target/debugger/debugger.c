@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "target/debugger/debugger_modules.h"
 #include "target/debugger/debugger_pages.h"
 #include "target/elf/elf_file.h"

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "target/read_at.h"
 
 bool elf_file_read(const struct elf_file *file, uint64_t offset, void *buffer, size_t size)

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 
 enum { PROCESSES_MAX = 1 << 16, STAT_SIZE = 1024 };
 

@@ -16,7 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "target/open_in_root.h"
 
 enum { GROUPS_MAX = 65536, DATABASE_LINE_MAX = 1 << 16 }; /* NGROUPS_MAX of the kernel */

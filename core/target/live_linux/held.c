@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 
 enum { TEXT_MAX = 1 << 16 }; /* of a file of /proc that is looked at */
 

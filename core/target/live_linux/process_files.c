@@ -10,13 +10,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "target/elf/elf_file.h"
 #include "target/elf/elf_memory.h"
 #include "target/file_user.h"
+#include "target/live_linux/process.h"
 #include "target/modules.h"
 #include "target/open_in_root.h"
-#include "target/live_linux/process.h"
 #include "target/target.h"
 
 enum { PROC_FILE_MAX = 1 << 28, OPEN_FLAGS = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC };

@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "target/live_linux/process.h"
 
 enum { CAPABILITY_SYS_PTRACE = 19, UID_NAME = 5, STATUS_SIZE = 8192 };

@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "target/live_linux/process.h"
 #include "target/system_call.h"
 #include "target/target.h"

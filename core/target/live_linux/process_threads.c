@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "target/held.h"
 #include "target/live_linux/process.h"
 #include "target/system_call.h"

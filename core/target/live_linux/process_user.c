@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "target/live_linux/process.h"
 
 /* The text behind "Name:" in /proc/PID/status; "" where there is none. */

@@ -2,7 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cleanup.h"
+#include "base/cleanup.h"
 #include "spprof/snapshot.h"
 #include "targets/target.h"
 #include "walk/position.h"

@@ -1,6 +1,6 @@
 /* Owned memory that frees itself at the end of its scope. */
-#ifndef SPPROF_CLEANUP_H
-#define SPPROF_CLEANUP_H
+#ifndef SPPROF_BASE_CLEANUP_H
+#define SPPROF_BASE_CLEANUP_H
 
 #include <stdlib.h>
 #include <unistd.h>

@@ -2,9 +2,11 @@
 
 #include <stdarg.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "base/array.h"
+#include "base/text.h"
 
 /* What is returned where an error itself cannot be allocated; spprof_error_free knows it. */
 static char no_memory_text[] = "out of memory";
@@ -28,17 +30,11 @@ static struct spprof_error *error_with(enum spprof_error_kind kind, char *text)
     return error;
 }
 
-__attribute__((format(printf, 1, 0))) static char *format_text(const char *format, va_list arguments)
-{
-    char *text;
-    return vasprintf(&text, format, arguments) < 0 ? NULL : text;
-}
-
 struct spprof_error *spprof_error_new(enum spprof_error_kind kind, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    char *text = format_text(format, arguments);
+    char *text = base_text_formatted_list(format, arguments);
     va_end(arguments);
     return error_with(kind, text);
 }
@@ -47,15 +43,13 @@ struct spprof_error *spprof_error_context(struct spprof_error *error, const char
 {
     va_list arguments;
     va_start(arguments, format);
-    char *context = format_text(format, arguments);
+    char *context = base_text_formatted_list(format, arguments);
     va_end(arguments);
 
-    char *text;
-    if (context == NULL || asprintf(&text, "%s: %s", context, error->message) < 0) {
-        free(context);
-        return error; /* the bare message is better than none */
-    }
+    char *text = context == NULL ? NULL : base_text_formatted("%s: %s", context, error->message);
     free(context);
+    if (text == NULL)
+        return error; /* the bare message is better than none */
     struct spprof_error *with_context = error_with(error->kind, text);
     spprof_error_free(error);
     return with_context;
@@ -81,18 +75,16 @@ bool spprof_problems_add(struct spprof_problems *problems, const char *format, .
 {
     va_list arguments;
     va_start(arguments, format);
-    char *text = format_text(format, arguments);
+    char *text = base_text_formatted_list(format, arguments);
     va_end(arguments);
     if (text == NULL)
         return false;
     bool known = problems_contain(problems, text);
-    char **texts = known ? NULL : realloc(problems->texts, (problems->count + 1) * sizeof *texts);
-    if (texts == NULL) {
+    if (known || !ARRAY_RESIZE(problems->texts, problems->count + 1)) {
         free(text);
         return known;
     }
-    problems->texts = texts;
-    texts[problems->count++] = text;
+    problems->texts[problems->count++] = text;
     return true;
 }
 

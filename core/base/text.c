@@ -1,25 +1,16 @@
-#include "object/text.h"
+#include "base/text.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
+
 static bool reserve(struct text *text, size_t more)
 {
-    if (text->failed || more > SIZE_MAX / 4)
-        return false;
-    if (text->capacity - text->size > more)
-        return true;
-    size_t capacity = (text->size + more) * 2 + 64;
-    char *grown = realloc(text->bytes, capacity);
-    if (grown == NULL) {
-        text->failed = true;
-        return false;
-    }
-    text->bytes = grown;
-    text->capacity = capacity;
-    return true;
+    text->failed = text->failed || more > SIZE_MAX / 4 || !ARRAY_RESERVE(text->bytes, text->capacity, text->size + more + 1);
+    return !text->failed;
 }
 
 void text_add(struct text *text, const char *bytes, size_t size)
@@ -100,4 +91,19 @@ void text_free(struct text *text)
 {
     free(text->bytes);
     *text = (struct text){0};
+}
+
+char *base_text_formatted_list(const char *format, va_list arguments)
+{
+    char *text;
+    return vasprintf(&text, format, arguments) < 0 ? NULL : text;
+}
+
+char *base_text_formatted(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    char *text = base_text_formatted_list(format, arguments);
+    va_end(arguments);
+    return text;
 }

@@ -1,13 +1,13 @@
-/* A text that grows: generalised UTF-8, as struct spprof_text. */
-#ifndef SPPROF_OBJECT_TEXT_H
-#define SPPROF_OBJECT_TEXT_H
+/* Texts that are put together: one that grows, in generalised UTF-8 as struct spprof_text, and one that a format gives. */
+#ifndef SPPROF_BASE_TEXT_H
+#define SPPROF_BASE_TEXT_H
 
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "spprof/snapshot.h"
+#include "spprof/text.h"
 
 struct text {
     char *bytes; /* owned; NULL: nothing yet */
@@ -28,5 +28,9 @@ void text_cut(struct text *text, size_t size);
 bool text_take(struct text *text, struct spprof_text *result);
 
 void text_free(struct text *text);
+
+/* What a format gives, to be freed; NULL: no memory. */
+char *base_text_formatted(const char *format, ...) __attribute__((format(printf, 1, 2)));
+char *base_text_formatted_list(const char *format, va_list arguments) __attribute__((format(printf, 1, 0)));
 
 #endif

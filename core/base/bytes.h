@@ -2,8 +2,8 @@
  * Bytes that were read of a target, and how many: nothing is taken from outside them, wherever an offset points. What lies outside is 0,
  * which is no pointer, no size and no name.
  */
-#ifndef SPPROF_TARGET_BYTES_H
-#define SPPROF_TARGET_BYTES_H
+#ifndef SPPROF_BASE_BYTES_H
+#define SPPROF_BASE_BYTES_H
 
 #include <stddef.h>
 #include <stdint.h>

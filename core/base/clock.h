@@ -1,0 +1,11 @@
+/* What the time is. */
+#ifndef SPPROF_BASE_CLOCK_H
+#define SPPROF_BASE_CLOCK_H
+
+#include <stdint.h>
+#include <time.h>
+
+uint64_t clock_now(void);                /* CLOCK_MONOTONIC, ns */
+uint64_t base_clock_read(clockid_t clock); /* the same of another clock */
+
+#endif
