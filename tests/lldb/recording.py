@@ -5,7 +5,6 @@ import struct
 from pathlib import Path
 
 WORDS = Path(__file__).resolve().parents[2] / "core/layout/debug_words.def"
-ADDED_IN = {"3_13": 13, "3_14": 14, "3_15_B1": 15, "3_15_B4": 15}  # the minor version that a group of words came with
 HEAD_WORDS = 3  # cookie, version, free-threaded
 WIDE, NARROW = struct.Struct("<Q"), struct.Struct("<I")
 PAGE = 4096
@@ -43,7 +42,8 @@ class Recording:
     def word(self, name):
         """The address of a word of the debug offsets."""
         lines = re.findall(r"^WORD\((\w+), \w+, (\w+), (\w+)\)", WORDS.read_text(), re.MULTILINE)
-        names = [group + "." + word for since, group, word in lines if ADDED_IN[since] <= int(self.minor.split(".")[1])]
+        # since: 3_15_B4 is of 3.15
+        names = [group + "." + word for since, group, word in lines if int(since.split("_")[1]) <= int(self.minor.split(".")[1])]
         return self.runtime + 8 * (HEAD_WORDS + names.index(name))
 
     def offset(self, name):

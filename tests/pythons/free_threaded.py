@@ -1,4 +1,4 @@
-"""The free-threaded build of CPython 3.13, which no Debian suite packages, from Debian's source package."""
+"""Free-threaded builds of CPython, which no Debian suite packages, from Debian's source packages."""
 
 import os
 import subprocess
@@ -12,11 +12,11 @@ SUITES = ("sid", "trixie")  # newest first; not every mirror serves the sources 
 CONFIGURE = ("--disable-gil", "--without-ensurepip", "--disable-test-modules", "OPT=-O2")
 
 
-def build(workspace: Path, prefix: Path, destination: Path, log: Path) -> None:
+def build(minor: str, workspace: Path, prefix: Path, destination: Path, log: Path) -> None:
     """Builds for `prefix` and installs below `destination`, so a broken build never stands at `prefix`."""
     tree = workspace / "tree"
     tree.mkdir()
-    subprocess.run(["tar", "-xf", source(workspace), "-C", tree, "--strip-components=1"], check=True)
+    subprocess.run(["tar", "-xf", source(minor, workspace), "-C", tree, "--strip-components=1"], check=True)
     with log.open("w") as output:
         for command in (("./configure", f"--prefix={prefix}", *CONFIGURE),
                         ("make", f"-j{os.cpu_count()}"),
@@ -27,13 +27,13 @@ def build(workspace: Path, prefix: Path, destination: Path, log: Path) -> None:
     log.unlink()
 
 
-def source(workspace: Path) -> Path:
+def source(minor: str, workspace: Path) -> Path:
     refused = []
     for suite in SUITES:
         try:
             apt = Apt(workspace / suite, suite, debian.architecture())
             apt.update()
-            return apt.download_source("python3.13", workspace)
+            return apt.download_source(f"python{minor}", workspace)
         except Unavailable as reason:
             refused.append(f"{suite}: {reason}")
     raise Unavailable("; ".join(refused))
