@@ -101,13 +101,25 @@ char *profile_text_of_target(const struct spprof_profile *profile)
     return asprintf(&text, "process %" PRId64, profile->pid) < 0 ? NULL : text;
 }
 
+static void write_python(FILE *stream, const struct spprof_python *python)
+{
+    char version[32];
+    spprof_version_text(python->version, version, sizeof version);
+    fprintf(stream, "Python %s%s%s%s", version, python->free_threaded ? " free-threaded" : "", python->debug ? " debug" : "",
+            python->finalizing ? ", which is ending" : "");
+}
+
 char *profile_text_of_python(const struct spprof_profile *profile)
 {
+    struct text_stream made;
     if (profile->python.version == 0)
         return profile_text_of_bytes(NULL);
-    char version[32], *text;
-    spprof_version_text(profile->python.version, version, sizeof version);
-    int length = asprintf(&text, "Python %s%s%s%s", version, profile->python.free_threaded ? " free-threaded" : "",
-                          profile->python.debug ? " debug" : "", profile->python.finalizing ? ", which is ending" : "");
-    return length < 0 ? NULL : text;
+    if (!text_open(&made))
+        return NULL;
+    write_python(made.stream, &profile->python);
+    for (size_t i = 0; i < profile->other_count; i++) {
+        fputs(" and ", made.stream);
+        write_python(made.stream, &profile->others[i]);
+    }
+    return text_close(&made);
 }

@@ -20,7 +20,9 @@ enum {
     PAGE = 4096,
     READ_COST = 1 << 10, /* so many bytes could be searched instead of one small read */
     ZEROS_COST = PIECE / 8,
-    PYTHON_MIN = 1 << 20, /* bytes of address space: the smallest builds of CPython 3.9 and later take more than twice that */
+    PYTHON_MIN = 1 << 20, /* bytes of address space: the smallest builds of CPython 3.9 and later take more than twice that, and this for code */
+    DATA_MAX = 1 << 26,   /* bytes of a library's data, and of what has become one mapping with them */
+    GAP_MAX = 1 << 22,    /* bytes between the segments of a library */
 };
 
 /* Include/internal/pycore_debug_offsets.h, 3.13 to 3.15: cookie, version, free_threaded. */
@@ -145,6 +147,7 @@ struct search {
     const struct runtime_shape *shapes;
     size_t shape_count;
     struct runtimes *runtimes;
+    bool further;  /* a Python is known already: less is looked at */
     bool strict;   /* memory is full of pointers that lead anywhere: what is no list of interpreters at a glance is not followed */
     uint64_t left; /* bytes that may still be searched */
 };
@@ -299,18 +302,29 @@ static bool has_candidate(const struct runtimes *runtimes, const struct spprof_m
     return false;
 }
 
-/* Searches where no name has led to a runtime. */
-static struct spprof_error *search_all(struct search *search, const struct spprof_modules *modules, enum modules_wanted wanted)
-{
-    for (size_t i = 0; i < modules->count; i++)
-        if (is_wanted(&modules->items[i], wanted) && !has_candidate(search->runtimes, &modules->items[i]))
-            TRY(search_module(search, &modules->items[i]));
-    return NULL;
-}
-
 static bool may_hold_python(const struct spprof_module *module)
 {
     return is_wanted(module, OTHERS) && module->end - module->start >= PYTHON_MIN;
+}
+
+/* Searches where no name has led to a runtime. */
+static struct spprof_error *search_all(struct search *search, const struct spprof_modules *modules, enum modules_wanted wanted)
+{
+    for (size_t i = 0; i < modules->count; i++) {
+        const struct spprof_module *module = &modules->items[i];
+        if (is_wanted(module, wanted) && (!search->further || may_hold_python(module)) && !has_candidate(search->runtimes, module))
+            TRY(search_module(search, module));
+    }
+    return NULL;
+}
+
+/* The files of a core that may hold one more Python, each by its symbols and sections. */
+static struct spprof_error *look_up_further(struct spprof_target *target, const struct spprof_modules *modules, struct runtimes *runtimes)
+{
+    for (size_t i = 0; i < modules->count; i++)
+        if (may_hold_python(&modules->items[i]) && !has_candidate(runtimes, &modules->items[i]))
+            TRY(look_up(target, &modules->items[i], runtimes));
+    return NULL;
 }
 
 /* The dynamic symbols of a live process lie in its memory: no file is opened. Most libraries are too small to be asked. */
@@ -343,39 +357,73 @@ static int by_size(const void *left, const void *right)
     return size_a != size_b ? (size_a > size_b) - (size_a < size_b) : ((*a)->start > (*b)->start) - ((*a)->start < (*b)->start);
 }
 
+static bool is_code(const struct spprof_modules *modules, const struct spprof_mapping *region)
+{
+    return region->executable && region->end - region->start >= PYTHON_MIN && !in_module(modules, region);
+}
+
+/* Behind the regions that lie side by side with the first one, as the segments of a library do. *code: some of them hold code of no file. */
+static size_t end_of_run(const struct spprof_modules *modules, const struct spprof_mapping *regions, size_t first, size_t count, bool *code)
+{
+    size_t end = first;
+    *code = false;
+    do
+        *code = *code || is_code(modules, &regions[end]);
+    while (++end < count && regions[end].start - regions[end - 1].end <= GAP_MAX);
+    return end;
+}
+
+/* Where a Python is known already, only what lies beside code: heaps are large, and have none. */
+static size_t choose_regions(const struct search *search, const struct spprof_modules *modules, const struct spprof_mapping *regions,
+                             size_t region_count, const struct spprof_mapping **wanted)
+{
+    size_t count = 0;
+    bool code;
+    for (size_t i = 0, end; i < region_count; i = end) {
+        end = end_of_run(modules, regions, i, region_count, &code);
+        for (size_t j = i; j < end && (code || !search->further); j++) {
+            bool small = regions[j].end - regions[j].start <= DATA_MAX;
+            if (regions[j].readable && regions[j].writable && (small || !search->further) && !in_module(modules, &regions[j]))
+                wanted[count++] = &regions[j];
+        }
+    }
+    return count;
+}
+
 /* Small pieces first: a library's data are some hundred kB, a heap may be anything. */
 static struct spprof_error *search_regions(struct search *search, const struct spprof_modules *modules)
 {
     const struct spprof_mapping *regions;
-    size_t region_count, count = 0;
+    size_t region_count;
     TRY(target_regions(search->target, &regions, &region_count));
     CLEANUP_FREE const struct spprof_mapping **wanted = calloc(region_count + 1, sizeof *wanted);
     if (wanted == NULL)
         return spprof_error_no_memory();
-    for (size_t i = 0; i < region_count; i++)
-        if (regions[i].readable && regions[i].writable && !in_module(modules, &regions[i]))
-            wanted[count++] = &regions[i];
+    size_t count = choose_regions(search, modules, regions, region_count, wanted);
     qsort(wanted, count, sizeof *wanted, by_size);
     for (size_t i = 0; i < count && search->left > 0; i++)
         TRY(search_range(search, wanted[i]->start, wanted[i]->end));
-    if (search->left == 0 && search->runtimes->count == 0)
+    if (search->left == 0 && (search->runtimes->count == 0 || search->further))
         spprof_problems_add(&search->target->problems, "the memory that belongs to no file is too much to be searched for Python whole: only %d MiB "
                             "of it were, the smallest pieces first", SEARCH_TOTAL >> 20);
     return NULL;
 }
 
 struct spprof_error *runtime_find(struct spprof_target *target, const struct runtime_shape *shapes, size_t shape_count,
-                                  enum runtime_place place, struct runtimes *runtimes)
+                                  enum runtime_place place, bool further, struct runtimes *runtimes)
 {
     const struct spprof_modules *modules;
     struct search search = {.target = target, .shapes = shapes, .shape_count = shape_count, .runtimes = runtimes, .left = SEARCH_TOTAL};
+    search.further = search.strict = further;
     TRY(target_modules(target, &modules));
+    if (further && target->kind == SPPROF_TARGET_PROCESS && (place == RUNTIME_NAMED || place == RUNTIME_IN_FILE))
+        return NULL; /* what it exports has been looked at */
     switch (place) {
     case RUNTIME_IN_PYTHON:
         TRY(look_up_all(target, modules, PYTHON, runtimes));
         return search_all(&search, modules, PYTHON);
     case RUNTIME_EXPORTED: return find_exported(target, modules, runtimes);
-    case RUNTIME_NAMED: return look_up_all(target, modules, OTHERS, runtimes);
+    case RUNTIME_NAMED: return further ? look_up_further(target, modules, runtimes) : look_up_all(target, modules, OTHERS, runtimes);
     case RUNTIME_IN_FILE: return search_all(&search, modules, OTHERS);
     case RUNTIME_IN_NO_FILE:
         search.strict = true;

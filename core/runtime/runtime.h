@@ -48,11 +48,13 @@ enum runtime_place {
 };
 
 /*
- * Adds the candidates of one place, best first; none is no error. What is left out of a search because there is too much of it is told
- * among the target's problems.
+ * Adds the candidates of one place, best first; none is no error. further: a Python was found in a place before, so that only what costs
+ * little is looked at: of a process no more files, of a core those that are large enough, and memory of no file only beside code of no file.
+ * What is left out of a search because there is too much of it is told among the target's problems.
  */
 struct spprof_error *runtime_find(struct spprof_target *target, const struct runtime_shape *shapes, size_t shape_count,
-                                  enum runtime_place place, struct runtimes *runtimes);
+                                  enum runtime_place place, bool further, struct runtimes *runtimes);
+
 /* Whether what lies there is a runtime by more than its name: it has the cookie, or an interpreter that leads back to it. */
 bool runtime_is_alive(struct spprof_target *target, const struct runtime *runtime, const struct runtime_shape *shapes, size_t shape_count);
 

@@ -26,11 +26,11 @@ static enum spprof_held held(const struct holds *holds, struct sampled_thread *t
     return by_us ? SPPROF_HELD_NOT : thread->activity.held;
 }
 
-void holds_count(struct holds *holds, const struct roster *roster, int64_t pid, uint64_t now, struct spprof_sample_counts *counts)
+void holds_count(struct holds *holds, const struct sampled_threads *threads, int64_t pid, uint64_t now, struct spprof_sample_counts *counts)
 {
     ask_freezer(holds, pid, now, counts);
-    for (size_t i = 0; i < roster->count; i++)
-        if (roster->threads[i]->activity.state_file >= 0)
-            counts->held[held(holds, roster->threads[i], pid, now, counts)]++;
+    for (size_t i = 0; i < threads->count; i++)
+        if (threads->items[i]->activity.state_file >= 0)
+            counts->held[held(holds, threads->items[i], pid, now, counts)]++;
     counts->held[SPPROF_HELD_NOT] = 0;
 }

@@ -2,7 +2,7 @@
 #ifndef SPPROF_SAMPLE_HOLDS_H
 #define SPPROF_SAMPLE_HOLDS_H
 
-#include "sample/roster.h"
+#include "sample/sampled_threads.h"
 #include "spprof/profile.h"
 
 struct holds {
@@ -11,6 +11,6 @@ struct holds {
 };
 
 /* Counts one look, at the time now (ns). */
-void holds_count(struct holds *holds, const struct roster *roster, int64_t pid, uint64_t now, struct spprof_sample_counts *counts);
+void holds_count(struct holds *holds, const struct sampled_threads *threads, int64_t pid, uint64_t now, struct spprof_sample_counts *counts);
 
 #endif

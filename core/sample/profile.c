@@ -55,6 +55,7 @@ void spprof_profile_free(struct spprof_profile *profile)
     free(index->texts);
     free(index);
     spprof_problems_free(&profile->problems);
+    free(profile->others);
     free(profile->places);
     free(profile->nodes);
     free(profile->threads);

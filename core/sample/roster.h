@@ -14,7 +14,11 @@ struct path_step {
     uint32_t node;
 };
 
+struct sampled_python;
+
 struct sampled_thread {
+    struct sampled_python *python;    /* that its state is of; set by sampled_threads_gather, */
+    struct sampled_thread *elsewhere; /* and so is another state of the same thread, in another interpreter or Python; NULL: none */
     uint64_t address;     /* of its thread state */
     uint64_t interpreter; /* address */
     uint64_t unique_id, thread_id;

@@ -4,10 +4,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "sample/clock.h"
 #include "sample/holds.h"
-#include "sample/tally.h"
+#include "sample/sampled_threads.h"
 #include "target/budget.h"
 #include "target/scheduling.h"
 #include "target/target.h"
@@ -22,7 +23,6 @@ enum {
     RELIST_PART = 50,      /* and in no more than this part of the time */
     NAME_NS = 50 * MS,
     PROGRESS_NS = 100 * MS,
-    CODES_MAX = 1 << 15,   /* code objects that are remembered */
     RUNS_PART = 8,         /* of the time, which a thread that runs all the time may lose, */
     STOP_NS = MS / 20,     /* beside that in which it was stopped */
     GO_PART = 5,           /* of a period, which a target that is stopped for each look runs at least */
@@ -33,10 +33,10 @@ struct spprof_sampler {
     struct spprof_session *session;
     struct spprof_sample_options options;
     struct spprof_profile *profile;
-    struct capture_context context;
-    struct roster roster;
+    struct sampled_python *pythons; /* those of the session, in its order */
+    size_t python_count;
+    struct sampled_threads threads; /* of all of them */
     struct holds holds;
-    struct tally tally;
     struct ticks ticks;
     struct durations durations;
     int64_t *stopping;    /* ids of the threads that are stopped for a look */
@@ -61,35 +61,9 @@ static uint64_t dropped(const struct spprof_sample_counts *counts)
 
 static void commit(struct spprof_sampler *sampler, bool still)
 {
-    tally_commit(&sampler->tally, still);
+    for (size_t i = 0; i < sampler->python_count; i++)
+        tally_commit(&sampler->pythons[i].tally, still);
     sampler->committed_at = sampler->now;
-}
-
-static struct spprof_error *new_codes(struct spprof_sampler *sampler)
-{
-    TRY(code_table_new(&sampler->context.codes));
-    code_table_draw_from(sampler->context.codes, &sampler->target->budget);
-    code_table_keep_ranges(sampler->context.codes);
-    return NULL;
-}
-
-/* Code objects that come and go would fill the memory: now and then all of them are forgotten. */
-static struct spprof_error *forget_codes(struct spprof_sampler *sampler)
-{
-    const struct spprof_budget *budget = &sampler->target->budget;
-    if (code_table_count(sampler->context.codes) < CODES_MAX && budget->memory < budget_memory_limit(budget) / 2)
-        return NULL;
-    tally_forget(&sampler->tally);
-    call_sites_clear(sampler->context.sites);
-    paths_clear(sampler->context.paths);
-    copy_clear(sampler->context.mentions.copy);
-    for (size_t i = 0; i < sampler->roster.count; i++) {
-        capture_forget(&sampler->roster.threads[i]->capture);
-        sampler->roster.threads[i]->path_count = 0;
-    }
-    code_table_free(sampler->context.codes);
-    sampler->context.codes = NULL;
-    return new_codes(sampler);
 }
 
 static bool stops(const struct spprof_sampler *sampler)
@@ -97,12 +71,21 @@ static bool stops(const struct spprof_sampler *sampler)
     return sampler->options.stop && sampler->target->ops->stop_some != NULL;
 }
 
-/* A list that cannot be read is that of an interpreter which begins or ends: it is tried again. */
-static void refresh(struct spprof_sampler *sampler, bool still)
+static uint64_t threads_seen(const struct spprof_sampler *sampler)
+{
+    uint64_t seen = sampler->seen_before;
+    for (size_t i = 0; i < sampler->python_count; i++)
+        seen += sampler->pythons[i].roster.seen;
+    return seen;
+}
+
+/* A list that cannot be read is that of an interpreter which begins or ends: it is tried again. Errors: NO_MEMORY. */
+static struct spprof_error *refresh(struct spprof_sampler *sampler, struct sampled_python *python, bool still)
 {
     commit(sampler, still);
-    spprof_error_free(roster_list(&sampler->roster));
-    sampler->profile->counts.threads_seen = sampler->seen_before + sampler->roster.seen;
+    spprof_error_free(roster_list(&python->roster));
+    sampler->profile->counts.threads_seen = threads_seen(sampler);
+    return sampled_threads_gather(&sampler->threads, sampler->pythons, sampler->python_count);
 }
 
 static bool lacks_names(const struct roster *roster)
@@ -113,58 +96,54 @@ static bool lacks_names(const struct roster *roster)
     return false;
 }
 
-/* Brings the list of threads up to date. */
-static void look_around(struct spprof_sampler *sampler, uint64_t now, bool still)
+/* Its memory is there no more: the library that it was in has been unloaded, or the target has ended. */
+static struct spprof_error *leave(struct spprof_sampler *sampler, struct sampled_python *python, bool still)
 {
-    struct roster *roster = &sampler->roster;
-    if (sampler->checked_at != 0 && now - sampler->checked_at < CHECK_NS)
-        return;
-    sampler->checked_at = now;
+    commit(sampler, still);
+    sampler->seen_before += python->roster.seen;
+    roster_free(&python->roster);
+    python->gone = true;
+    return sampled_threads_gather(&sampler->threads, sampler->pythons, sampler->python_count);
+}
+
+/* Brings the list of a Python's threads up to date. */
+static struct spprof_error *look_around(struct spprof_sampler *sampler, struct sampled_python *python, bool still)
+{
+    struct roster *roster = &python->roster;
+    uint64_t now = sampler->checked_at;
     enum roster_state state = roster_check(roster);
-    if (state == ROSTER_GONE) {
-        sampler->over = true;
-        return;
-    }
+    if (state == ROSTER_GONE)
+        return leave(sampler, python, still);
     uint64_t listed = now - roster->listed_at; /* a thread that ends and leaves its state behind changes no list of the target's */
     bool old = sampler->target->local && listed >= RELIST_NS && listed / RELIST_PART >= roster->listing;
     if ((state == ROSTER_CHANGED && (roster->listed_at == 0 || listed >= LIST_NS)) || old)
-        refresh(sampler, still);
-    else if (now - roster->named_at >= NAME_NS && lacks_names(roster))
+        return refresh(sampler, python, still);
+    if (now - roster->named_at >= NAME_NS && lacks_names(roster))
         roster_name(roster);
+    return NULL;
 }
 
-/* The thread state that holds the GIL; 0: none, or it cannot be told. */
-static uint64_t gil_holder(struct spprof_sampler *sampler, uint64_t interpreter)
+/* Brings the lists of threads up to date. */
+static struct spprof_error *look_around_all(struct spprof_sampler *sampler, uint64_t now, bool still)
 {
-    const struct chosen *chosen = &sampler->session->chosen;
-    const struct layout *layout = &chosen->layout;
-    uint64_t gil = chosen->runtime.address + (uint64_t)LAYOUT(layout, runtime, gil), holder = 0;
-    if (layout->rules->gil == GIL_BEHIND_INTERPRETER &&
-        target_try_read(sampler->target, interpreter + (uint64_t)LAYOUT(layout, interpreter, gil), &gil, 8) != SPPROF_READ_OK)
-        return 0;
-    int32_t locked = 0;
-    struct spprof_range ranges[] = {
-        {.address = gil + (uint64_t)LAYOUT(layout, gil, last_holder), .size = 8, .buffer = &holder},
-        {.address = gil + (uint64_t)LAYOUT(layout, gil, locked), .size = 4, .buffer = &locked},
-    };
-    target_read_many(sampler->target, ranges, 2);
-    return ranges[0].status == SPPROF_READ_OK && ranges[1].status == SPPROF_READ_OK && locked == 1 ? holder : 0;
+    if (sampler->checked_at != 0 && now - sampler->checked_at < CHECK_NS)
+        return NULL;
+    sampler->checked_at = now;
+    sampler->over = true;
+    for (size_t i = 0; i < sampler->python_count; i++) {
+        if (!sampler->pythons[i].gone)
+            TRY(look_around(sampler, &sampler->pythons[i], still));
+        sampler->over = sampler->over && sampler->pythons[i].gone;
+    }
+    return NULL;
 }
 
-/* 3.13 and later: whether the thread is attached to its interpreter; true where it cannot be told. */
-static bool is_attached(const struct spprof_sampler *sampler, const struct sampled_thread *thread)
+/* Whether a thread has the GIL of one of its Pythons and interpreters. */
+static bool has_gil(const struct sampled_thread *thread)
 {
-    int32_t offset = LAYOUT(&sampler->session->chosen.layout, thread_state, attach_state), state = 1;
-    if (offset != LAYOUT_ABSENT &&
-        target_try_read(sampler->target, thread->address + (uint64_t)offset, &state, sizeof state) != SPPROF_READ_OK)
-        return false;
-    return state == 1;
-}
-
-static bool has_gil(struct spprof_sampler *sampler, const struct sampled_thread *thread)
-{
-    uint64_t holder = gil_holder(sampler, thread->interpreter);
-    return sampler->session->chosen.layout.free_threaded && holder == 0 ? is_attached(sampler, thread) : holder == thread->address;
+    while (thread != NULL && !sampled_python_runs(thread->python, thread))
+        thread = thread->elsewhere;
+    return thread != NULL;
 }
 
 /* Whether the thread counts at this moment. Where the kernel has no word, one that runs Python code is one that holds the GIL. */
@@ -172,24 +151,24 @@ static bool counts_now(struct spprof_sampler *sampler, struct sampled_thread *th
 {
     const struct spprof_sample_options *options = &sampler->options;
     if (options->gil)
-        return has_gil(sampler, thread);
+        return has_gil(thread);
     if (options->idle) {
         activity_of(&thread->activity, now); /* one that has ended may have left its state, and what it ran, behind */
-        sampler->roster.unsure = sampler->roster.unsure || thread->activity.ended;
+        thread->python->roster.unsure = thread->python->roster.unsure || thread->activity.ended;
         return !thread->activity.ended;
     }
     /* One that stands still was asked before it was made to. */
     switch (still ? thread->activity.state : activity_of(&thread->activity, now)) {
     case SPPROF_ACTIVITY_RUNNING: return true;
     case SPPROF_ACTIVITY_IDLE: return false;
-    default: return (still || thread->activity.state_file < 0) && has_gil(sampler, thread);
+    default: return (still || thread->activity.state_file < 0) && has_gil(thread);
     }
 }
 
 static void sample(struct spprof_sampler *sampler, struct sampled_thread *thread, bool still)
 {
     uint64_t start = sampler->now;
-    thread->outcome = capture_take(&thread->capture, &sampler->context, still);
+    thread->outcome = capture_take(&thread->capture, &thread->python->context, still);
     thread->taken = true;
     sampler->now = clock_now();
     durations_add(&sampler->durations, sampler->now - start);
@@ -203,19 +182,18 @@ static void count(struct spprof_sampler *sampler, struct sampled_thread *thread)
     thread->taken = false;
     if (thread->outcome.result == CAPTURE_DROPPED)
         counts->dropped[thread->outcome.reason]++;
-    else if (!tally_add(&sampler->tally, thread, &thread->outcome))
+    else if (!tally_add(&thread->python->tally, thread, &thread->outcome))
         counts->dropped[SPPROF_DROP_UNREADABLE]++;
 }
 
-/* Whether there is anything to look at. */
-static bool begin_look(struct spprof_sampler *sampler, bool still)
+/* Where the target has ended, it is over, and there is nothing to look at. */
+static struct spprof_error *begin_look(struct spprof_sampler *sampler, bool still)
 {
     if (sampler->began == 0)
         sampler->began = sampler->now;
-    look_around(sampler, sampler->now, still);
-    if (!sampler->over)
-        sampler->profile->counts.ticks++;
-    return !sampler->over;
+    TRY(look_around_all(sampler, sampler->now, still));
+    sampler->profile->counts.ticks += !sampler->over;
+    return NULL;
 }
 
 /* Whether a thread that stands counts at this moment. */
@@ -238,21 +216,47 @@ static bool is_to_look_at(const struct spprof_sampler *sampler, struct sampled_t
     return standing != SPPROF_HAS_ENDED && (!*still || counts_standing(sampler, thread));
 }
 
+/* How much speaks for it that the thread is in the frames of this state of it, and not in those of another. */
+static int weight_of(const struct sampled_thread *thread)
+{
+    bool any = thread->outcome.result == CAPTURE_DROPPED || capture_depth(&thread->capture) > 0;
+    return 2 * any + sampled_python_runs(thread->python, thread);
+}
+
+/* One thread at one look is one sample, however many states it has: of those that are as likely, that which was made last calls no other. */
+static void keep_one(struct sampled_thread *thread)
+{
+    struct sampled_thread *best = thread;
+    int most = weight_of(thread);
+    for (struct sampled_thread *other = thread->elsewhere; other != NULL; other = other->elsewhere) {
+        int weight = weight_of(other);
+        struct sampled_thread *worse = weight >= most ? best : other;
+        best = weight >= most ? other : best;
+        most = weight >= most ? weight : most;
+        worse->taken = false;
+    }
+}
+
 static void take_samples(struct spprof_sampler *sampler, bool still)
 {
     uint64_t now = sampler->now;
-    for (size_t i = 0; i < sampler->roster.count; i++) {
-        struct sampled_thread *thread = sampler->roster.threads[i];
+    for (size_t i = 0; i < sampler->threads.count; i++) {
+        struct sampled_thread *thread = sampler->threads.items[i];
         bool stands = still;
-        if (is_to_look_at(sampler, thread, &stands) && thread->born_by <= now && counts_now(sampler, thread, now, stands))
-            sample(sampler, thread, stands);
+        if (!is_to_look_at(sampler, thread, &stands) || thread->born_by > now || !counts_now(sampler, thread, now, stands))
+            continue;
+        for (struct sampled_thread *state = thread; state != NULL; state = state->elsewhere)
+            sample(sampler, state, stands);
+        if (thread->elsewhere != NULL)
+            keep_one(thread);
     }
 }
 
 static void count_samples(struct spprof_sampler *sampler)
 {
-    for (size_t i = 0; i < sampler->roster.count; i++)
-        count(sampler, sampler->roster.threads[i]);
+    for (size_t i = 0; i < sampler->threads.count; i++)
+        for (struct sampled_thread *state = sampler->threads.items[i]; state != NULL; state = state->elsewhere)
+            count(sampler, state);
 }
 
 static void look(struct spprof_sampler *sampler, bool still)
@@ -276,40 +280,37 @@ static bool profile_is_full(struct spprof_sampler *sampler)
 /* Counts what waits, if it has waited long enough. */
 static struct spprof_error *settle(struct spprof_sampler *sampler, bool still)
 {
-    if (!tally_is_full(&sampler->tally) && sampler->now - sampler->committed_at < COMMIT_NS && !still)
+    bool full = false;
+    for (size_t i = 0; i < sampler->python_count; i++)
+        full = full || tally_is_full(&sampler->pythons[i].tally);
+    if (!full && sampler->now - sampler->committed_at < COMMIT_NS && !still)
         return NULL;
     commit(sampler, still);
     sampler->target->budget.searched = 0; /* that was one look; there may be any number of them */
     if (profile_is_full(sampler))
         sampler->is_full = sampler->target->budget.memory_refused = true;
-    return forget_codes(sampler);
-}
-
-/* A process that holds several Pythons is sampled in one of them. */
-static void tell_others(struct spprof_sampler *sampler)
-{
-    const struct pythons *pythons = &sampler->session->pythons;
-    char version[32];
-    for (size_t i = 1; i < pythons->count; i++) {
-        const struct runtime *runtime = &pythons->items[i].runtime;
-        spprof_version_text(pythons->items[i].layout.version, version, sizeof version);
-        spprof_problems_add(&sampler->target->problems, "the process holds another Python, %s in %s, whose threads are not sampled; 'spprof bt' shows them",
-                            version, runtime->module != NULL && runtime->module->path[0] != '\0' ? runtime->module->path : "memory of no file");
-    }
+    for (size_t i = 0; i < sampler->python_count; i++)
+        TRY(sampled_python_settle(&sampler->pythons[i]));
+    return NULL;
 }
 
 static struct spprof_error *prepare(struct spprof_sampler *sampler)
 {
     TRY(spprof_session_open(sampler->target, &sampler->session));
-    tell_others(sampler);
-    const struct chosen *chosen = &sampler->session->chosen;
-    sampler->context.layout = sampler->context.reader.layout = sampler->context.mentions.layout = &chosen->layout;
-    TRY(copy_new(sampler->target, &sampler->context.reader.copy));
-    TRY(copy_new(sampler->target, &sampler->context.mentions.copy));
-    TRY(new_codes(sampler));
-    TRY(call_sites_new(&sampler->context.sites));
-    TRY(paths_new(&sampler->context.paths));
-    roster_init(&sampler->roster, sampler->target, chosen);
+    const struct pythons *pythons = &sampler->session->pythons;
+    sampler->pythons = calloc(pythons->count, sizeof *sampler->pythons);
+    if (sampler->pythons == NULL)
+        return spprof_error_no_memory();
+    for (; sampler->python_count < pythons->count; sampler->python_count++) {
+        struct sampled_python *python = &sampler->pythons[sampler->python_count];
+        struct spprof_error *error = sampled_python_init(python, sampler->target, &pythons->items[sampler->python_count], sampler->profile);
+        if (error == NULL && pythons->count > 1)
+            error = sampled_python_name(python);
+        if (error != NULL) {
+            sampled_python_free(python);
+            return error;
+        }
+    }
     return NULL;
 }
 
@@ -319,17 +320,10 @@ static void take_problems(struct spprof_profile *profile, const struct spprof_pr
         spprof_problems_add(&profile->problems, "%s", problems->texts[i]);
 }
 
-static struct spprof_error *describe(struct spprof_sampler *sampler)
+static struct spprof_python python_of(const struct spprof_sampler *sampler, size_t index)
 {
-    struct spprof_profile *profile = sampler->profile;
-    const struct chosen *chosen = &sampler->session->chosen;
-    struct timespec time;
-    clock_gettime(CLOCK_REALTIME, &time);
-    if (profile->started_at == 0)
-        profile->started_at = (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
-    profile->pid = sampler->target->pid;
-    take_problems(profile, &sampler->target->problems);
-    profile->python = (struct spprof_python){
+    const struct chosen *chosen = &sampler->session->pythons.items[index];
+    return (struct spprof_python){
         .version = chosen->layout.version,
         .free_threaded = chosen->layout.free_threaded,
         .debug = chosen->layout.debug,
@@ -337,6 +331,23 @@ static struct spprof_error *describe(struct spprof_sampler *sampler)
         .layout = chosen->layout.source,
         .runtime = chosen->runtime.address,
     };
+}
+
+static struct spprof_error *describe(struct spprof_sampler *sampler)
+{
+    struct spprof_profile *profile = sampler->profile;
+    const struct pythons *pythons = &sampler->session->pythons;
+    struct timespec time;
+    clock_gettime(CLOCK_REALTIME, &time);
+    if (profile->started_at == 0)
+        profile->started_at = (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+    profile->pid = sampler->target->pid;
+    take_problems(profile, &sampler->target->problems);
+    if (!ARRAY_RESIZE(profile->others, pythons->count - 1))
+        return spprof_error_no_memory();
+    profile->python = python_of(sampler, 0);
+    for (profile->other_count = 0; profile->other_count + 1 < pythons->count; profile->other_count++)
+        profile->others[profile->other_count] = python_of(sampler, profile->other_count + 1);
     if (sampler->target->executable != NULL && profile->executable == NULL) {
         profile->executable = strdup(sampler->target->executable);
         if (profile->executable == NULL)
@@ -347,10 +358,9 @@ static struct spprof_error *describe(struct spprof_sampler *sampler)
 
 static struct spprof_error *start(struct spprof_sampler *sampler)
 {
-    TRY(prepare(sampler));
     TRY(spprof_profile_new(&sampler->profile));
-    TRY(describe(sampler));
-    return tally_init(&sampler->tally, sampler->profile, &sampler->context);
+    TRY(prepare(sampler));
+    return describe(sampler);
 }
 
 struct spprof_error *spprof_sampler_new(struct spprof_target *target, const struct spprof_sample_options *options,
@@ -376,14 +386,13 @@ struct spprof_error *spprof_sampler_new(struct spprof_target *target, const stru
 /* What belongs to the target, and not to the profile. */
 static void release(struct spprof_sampler *sampler)
 {
-    roster_free(&sampler->roster);
-    call_sites_free(sampler->context.sites);
-    paths_free(sampler->context.paths);
-    code_table_free(sampler->context.codes);
-    copy_free(sampler->context.reader.copy);
-    copy_free(sampler->context.mentions.copy);
+    sampled_threads_free(&sampler->threads);
+    for (size_t i = 0; i < sampler->python_count; i++)
+        sampled_python_free(&sampler->pythons[i]);
+    free(sampler->pythons);
     spprof_session_close(sampler->session);
-    sampler->context = (struct capture_context){.codes = NULL};
+    sampler->pythons = NULL;
+    sampler->python_count = 0;
     sampler->session = NULL;
 }
 
@@ -392,7 +401,6 @@ void spprof_sampler_free(struct spprof_sampler *sampler)
     if (sampler == NULL)
         return;
     release(sampler);
-    tally_free(&sampler->tally);
     spprof_profile_free(sampler->profile);
     free(sampler->stopping);
     free(sampler);
@@ -403,8 +411,7 @@ struct spprof_error *spprof_sampler_unbind(struct spprof_sampler *sampler)
     if (sampler->target == NULL)
         return NULL;
     commit(sampler, true);
-    tally_forget(&sampler->tally);
-    sampler->seen_before += sampler->roster.seen;
+    sampler->seen_before = threads_seen(sampler);
     release(sampler);
     struct spprof_error *error = budget_tell(&sampler->target->budget, &sampler->profile->problems);
     sampler->target = NULL;
@@ -434,9 +441,10 @@ bool spprof_sampler_is_over(const struct spprof_sampler *sampler)
 struct spprof_error *spprof_sampler_look(struct spprof_sampler *sampler)
 {
     uint64_t now = sampler->now = clock_now();
-    for (size_t i = 0; i < sampler->roster.count; i++)
-        activity_since(&sampler->roster.threads[i]->activity, now, sampler->goes);
-    if (begin_look(sampler, true))
+    for (size_t i = 0; i < sampler->threads.count; i++)
+        activity_since(&sampler->threads.items[i]->activity, now, sampler->goes);
+    TRY(begin_look(sampler, true));
+    if (!sampler->over)
         look(sampler, true);
     sampler->ended = sampler->now;
     return settle(sampler, true);
@@ -463,7 +471,7 @@ static void tell(struct spprof_sampler *sampler, void (*progress)(void *context,
     sampler->told_at = now;
     const struct spprof_sample_counts *counts = &sampler->profile->counts;
     struct spprof_sample_progress now_told = {(double)(now - sampler->began) / 1e9, counts->captured, dropped(counts),
-                                              (uint32_t)sampler->roster.count};
+                                              (uint32_t)sampler->threads.count};
     progress(context, &now_told);
 }
 
@@ -496,12 +504,12 @@ static bool is_to_stop(const struct spprof_sampler *sampler, struct sampled_thre
 }
 
 /* Not to run where those run that are about to be stopped: they could not stop before they have got the CPU back. */
-static void keep_apart(const struct roster *roster)
+static void keep_apart(const struct sampled_threads *threads)
 {
     cpu_set_t used;
     CPU_ZERO(&used);
-    for (size_t i = 0; i < roster->count; i++) {
-        const struct sampled_thread *thread = roster->threads[i];
+    for (size_t i = 0; i < threads->count; i++) {
+        const struct sampled_thread *thread = threads->items[i];
         if (thread->stops && thread->activity.cpu >= 0 && thread->activity.cpu < CPU_SETSIZE)
             CPU_SET((unsigned)thread->activity.cpu, &used);
     }
@@ -511,10 +519,10 @@ static void keep_apart(const struct roster *roster)
 /* Which threads are stopped by the next stop. *all: all of them, where one of those is not known to the kernel by its id. */
 static size_t choose(struct spprof_sampler *sampler, bool *all)
 {
-    const struct roster *roster = &sampler->roster;
+    const struct sampled_threads *threads = &sampler->threads;
     size_t count = 0;
-    for (size_t i = 0; i < roster->count; i++) {
-        struct sampled_thread *thread = roster->threads[i];
+    for (size_t i = 0; i < threads->count; i++) {
+        struct sampled_thread *thread = threads->items[i];
         thread->stops = is_to_stop(sampler, thread);
         *all = *all || (thread->stops && thread->tid == 0);
         if (thread->stops)
@@ -526,14 +534,14 @@ static size_t choose(struct spprof_sampler *sampler, bool *all)
 static struct spprof_error *look_at_stopped(struct spprof_sampler *sampler)
 {
     struct spprof_target *target = sampler->target;
-    if (sampler->roster.count > sampler->stopping_capacity) {
-        int64_t *larger = reallocarray(sampler->stopping, sampler->roster.count, sizeof *larger);
+    if (sampler->threads.count > sampler->stopping_capacity) {
+        int64_t *larger = reallocarray(sampler->stopping, sampler->threads.count, sizeof *larger);
         if (larger == NULL)
             return spprof_error_no_memory();
         sampler->stopping = larger;
-        sampler->stopping_capacity = sampler->roster.count;
+        sampler->stopping_capacity = sampler->threads.count;
     }
-    keep_apart(&sampler->roster); /* which takes its time: by what was known at the look before */
+    keep_apart(&sampler->threads); /* which takes its time: by what was known at the look before */
     bool all = false;
     size_t count = choose(sampler, &all);
     if (count == 0)
@@ -553,14 +561,15 @@ static struct spprof_error *look_at_stopped(struct spprof_sampler *sampler)
 
 static struct spprof_error *tick(struct spprof_sampler *sampler)
 {
-    if (!begin_look(sampler, !stops(sampler) && sampler->target->ops->stop == NULL))
+    TRY(begin_look(sampler, !stops(sampler) && sampler->target->ops->stop == NULL));
+    if (sampler->over)
         return NULL;
     if (stops(sampler))
         TRY(look_at_stopped(sampler));
     else
         look(sampler, sampler->target->ops->stop == NULL);
     if (sampler->target->local)
-        holds_count(&sampler->holds, &sampler->roster, sampler->target->pid, sampler->now, &sampler->profile->counts);
+        holds_count(&sampler->holds, &sampler->threads, sampler->target->pid, sampler->now, &sampler->profile->counts);
     return settle(sampler, false);
 }
 
@@ -582,7 +591,7 @@ struct spprof_error *spprof_sampler_run(struct spprof_sampler *sampler, volatile
         }
         TRY(tick(sampler));
         ticks_next(&sampler->ticks, sampler->now);
-        if (sampler->roster.count == 0)
+        if (sampler->threads.count == 0)
             sampler->now = clock_now();
     }
     commit(sampler, false);

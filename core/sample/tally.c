@@ -10,7 +10,7 @@ enum { SAMPLES_MAX = 2048, FRAMES_MAX = 1 << 20, PLACES = 1 << 14, THREADS_MAX =
 
 struct spprof_error *tally_init(struct tally *tally, struct spprof_profile *profile, struct capture_context *context)
 {
-    *tally = (struct tally){.profile = profile, .context = context, .places = calloc(PLACES, sizeof *tally->places)};
+    *tally = (struct tally){.profile = profile, .context = context, .root = SPPROF_NONE, .places = calloc(PLACES, sizeof *tally->places)};
     return tally->places == NULL ? spprof_error_no_memory() : NULL;
 }
 
@@ -125,12 +125,19 @@ static size_t known_path(const struct sampled_thread *thread, const struct tally
     return known;
 }
 
+/* The node that the thread's stacks begin on. */
+static uint32_t root_of(const struct tally *tally, const struct sampled_thread *thread)
+{
+    uint32_t root = tally->profile->threads[thread->profile_thread].root;
+    return tally->root == SPPROF_NONE ? root : spprof_profile_child(tally->profile, root, tally->root);
+}
+
 static uint32_t node_of(struct tally *tally, struct sampled_thread *thread, const struct tally_frame *frames, size_t count)
 {
     if (!reserve(&thread->path, sizeof *thread->path, count, &thread->path_capacity))
         return SPPROF_NONE;
     size_t known = known_path(thread, frames, count);
-    uint32_t node = known > 0 ? thread->path[known - 1].node : tally->profile->threads[thread->profile_thread].root;
+    uint32_t node = known > 0 ? thread->path[known - 1].node : root_of(tally, thread);
     thread->path_count = known;
     for (size_t i = known; i < count && node != SPPROF_NONE; i++) {
         const struct tally_frame *frame = &frames[i];

@@ -33,6 +33,7 @@ struct tally {
     size_t sample_count, sample_capacity;
     struct tally_frame *frames;
     size_t frame_count, frame_capacity;
+    uint32_t root; /* place that all stacks begin with; SPPROF_NONE: none */
     struct place_slot *places; /* by code object and offset; a newer one takes an older one's slot */
 };
 

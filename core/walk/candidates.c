@@ -84,9 +84,9 @@ static struct spprof_error *look(struct spprof_target *target, struct runtimes *
 {
     struct runtime_shape shapes[SHAPES_MAX];
     size_t shape_count = layout_runtime_shapes(shapes, SHAPES_MAX);
-    for (enum runtime_place place = 0; place < RUNTIME_PLACES && (place <= RUNTIME_EXPORTED || pythons->count == 0); place++) {
+    for (enum runtime_place place = 0; place < RUNTIME_PLACES; place++) {
         size_t before = candidates->count;
-        TRY(runtime_find(target, shapes, shape_count, place, candidates));
+        TRY(runtime_find(target, shapes, shape_count, place, pythons->count > 0, candidates));
         TRY(choose_from(target, candidates, before, pythons, refusals));
     }
     return NULL;

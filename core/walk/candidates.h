@@ -19,7 +19,7 @@ struct pythons {
 void pythons_free(struct pythons *pythons);
 
 /*
- * Looks for Pythons place by place, up to the first place in which one runs; the first two, which are cheap, are looked at in any case, so that
+ * Looks for Pythons place by place; behind the first place in which one runs only for what costs little, see runtime_find, so that
  * a second Python is not missed. One that was never started, or has ended, hides none. *candidates gets all that was looked at, also with an
  * error. Errors: where none runs, that of the best candidate; NOT_PYTHON where there is none.
  */

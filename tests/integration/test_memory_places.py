@@ -1,4 +1,6 @@
 """Where a Python may lie besides the file that has its name: memory of no file, cores without their files' pages, beside another Python."""
+import collections
+import json
 import re
 import shutil
 import subprocess
@@ -122,9 +124,31 @@ def functions_of(report, address):
 
 @pytest.fixture
 def hosting(start, host, plug_in):
-    def started(what):
-        return start("functions.py", python=host, options=(plug_in, what), PYTHONHOME="")
+    def started(what, library=plug_in, **environment):
+        return start("functions.py", python=host, options=(library, what), PYTHONHOME="", **environment)
     return started
+
+
+def has_both(report):
+    """Whether the host's Python and the one that is started beside it are there, and have got as far as they go."""
+    return "innermost_of_plug_in" in [frame["function"] for thread in all_threads(report) for frame in thread["frames"]]
+
+
+def report_of_both(spprof, *operands, codes=(0,)):
+    def both():
+        report = spprof.report(*operands, codes=codes)
+        return report if has_both(report) else None
+    return wait_for(both, "the plug-in's Python")
+
+
+def check_both(report, truth):
+    """Each Python has its own threads, and no other."""
+    addresses = [one["address"] for one in report["runtimes"]]
+    assert len(addresses) == 2 and report["runtime"] == report["runtimes"][0]
+    own, = [address for address in addresses if "innermost_of_plug_in" not in functions_of(report, address)[1]]
+    other, = [address for address in addresses if address != own]
+    assert differences(functions_of(report, own)[0], truth) == []
+    assert functions_of(report, other)[1] == ["innermost_of_plug_in", "<module>"]
 
 
 def test_a_python_that_was_never_started_hides_none(spprof, hosting):
@@ -136,18 +160,71 @@ def test_a_python_that_was_never_started_hides_none(spprof, hosting):
 
 def test_two_pythons_that_run(spprof, hosting):
     target = hosting("run")
-
-    def both():
-        report = spprof.report(target.pid)
-        return report if "innermost_of_plug_in" in [frame["function"] for thread in all_threads(report) for frame in thread["frames"]] else None
-    report = wait_for(both, "the plug-in's Python")
-    addresses = [one["address"] for one in report["runtimes"]]
-    assert len(addresses) == 2 and report["runtime"] == report["runtimes"][0]
-    own, = [address for address in addresses if "innermost_of_plug_in" not in functions_of(report, address)[1]]
-    other, = [address for address in addresses if address != own]
-    assert differences(functions_of(report, own)[0], target.truth) == []
-    assert functions_of(report, other)[1] == ["innermost_of_plug_in", "<module>"]
+    report = report_of_both(spprof, target.pid)
+    check_both(report, target.truth)
     assert report["target"]["threads_without_python"] == 0
     text = spprof.text(target.pid)
     assert text.index("innermost_of_plug_in") > 0 and text.splitlines()[0].count("Python ") == 2
     assert spprof.run("doctor", target.pid).stdout.count(b"(used)") == 2
+
+
+def test_a_second_python_in_anonymous_memory(spprof, hosting, mover):
+    target = hosting("run", LD_PRELOAD=mover, MOVED="libpython")
+    assert "libpython" not in Path("/proc/%d/maps" % target.pid).read_text()
+    check_both(report_of_both(spprof, target.pid), target.truth)
+
+
+@pytest.mark.parametrize("files", ["at hand", "gone"])
+def test_a_second_python_of_a_core_in_a_file_of_any_name(spprof, hosting, plug_in, launcher, tmp_path, files):
+    if not shutil.which("gcore"):
+        pytest.skip("gcore is not installed")
+    library = shutil.copy(plug_in, launcher.new_folder() / "plug_in.so")
+    target = hosting("run", library)
+    report_of_both(spprof, target.pid)
+    subprocess.run(["gcore", "-o", tmp_path / "core", str(target.pid)], check=True, capture_output=True, timeout=120)
+    core = tmp_path / ("core.%d" % target.pid)
+    if files == "gone":
+        library.unlink()
+    report = spprof.report(core, codes=(0, 3))
+    check_both(report, target.truth)
+
+
+def sample(spprof, folder, *arguments):
+    """The samples of each stack, by the Python that they are of, and the statistics."""
+    done = spprof.run("sample", "-q", "-d", "1s", "-o", folder / "profile.folded", "--json-stats", folder / "stats.json", *arguments)
+    assert done.returncode == 0, done.stderr
+    stacks = collections.Counter()
+    for line in (folder / "profile.folded").read_text().splitlines():
+        names, _, count = line.rpartition(" ")
+        first, *others = names.split(";")
+        stacks[first, *(re.sub(r" \(.*\)$", "", name) for name in others)] += int(count)
+    return stacks, json.loads((folder / "stats.json").read_text())
+
+
+@pytest.mark.parametrize("how", ["--no-stop", "--stop"])
+def test_two_pythons_are_sampled(spprof, hosting, interpreter, tmp_path, how):
+    """What the plug-in computes, and what the host's threads wait in."""
+    target = hosting("work")
+    report_of_both(spprof, target.pid)
+    working, _ = sample(spprof, tmp_path, how, target.pid)
+    assert {stack[1:] for stack in working} == {("<module>", "innermost_of_plug_in")}, working
+    all_stacks, stats = sample(spprof, tmp_path, how, "--idle", "-r", "20", target.pid)
+    root, = {stack[0] for stack in working}
+    assert {stack[1:] for stack in all_stacks if stack[0] == root} == {("<module>", "innermost_of_plug_in")}
+    own, = {stack[0] for stack in all_stacks} - {root}
+    assert own.startswith("Python " + interpreter.version)
+    parked = [stack for stack in all_stacks if stack[0] == own and stack[-1] == "park"]
+    assert len(parked) >= len(target.truth["threads"]) / 2
+    assert sum(all_stacks.values()) == stats["captured"]
+
+
+def test_a_thread_of_two_pythons_is_sampled_once(spprof, hosting, tmp_path):
+    """The main thread has started both, and is in frames of the host's."""
+    target = hosting("main")
+    assert len(spprof.report(target.pid)["runtimes"]) == 2
+    stacks, stats = sample(spprof, tmp_path, "--idle", "--threads", "-r", "20", target.pid)
+    threads = collections.Counter()
+    for stack, count in stacks.items():
+        threads[stack[0]] += count
+    assert len(threads) == len(target.truth["threads"]) + 1 and max(threads.values()) <= stats["ticks"]
+    assert all(stack[1].startswith("Python ") and len(stack) > 2 for stack in stacks), stacks

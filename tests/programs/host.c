@@ -1,7 +1,9 @@
 /*
- * host LIBPYTHON run|load ARGUMENTS...: a program that has a Python of its own, of which it exports nothing, and runs it with the arguments as
- * its command line. A plug-in's Python is loaded before; it runs in a thread, or is never started.
+ * host LIBPYTHON run|work|main|load ARGUMENTS...: a program that has a Python of its own, of which it exports nothing, and runs it with the
+ * arguments as its command line. A plug-in's Python is loaded before; it runs in a thread, where it sleeps or computes, is started by the main
+ * thread and runs nothing, or is never started. With moved.c preloaded its library is moved to where that says.
  */
+#define _GNU_SOURCE
 #include <dlfcn.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -10,10 +12,15 @@
 
 int Py_BytesMain(int count, char **arguments);
 
-static const char code[] = "import time\n"
-                           "def innermost_of_plug_in():\n"
-                           "    time.sleep(3600)\n"
-                           "innermost_of_plug_in()\n";
+static const char sleeps[] = "import time\n"
+                             "def innermost_of_plug_in():\n"
+                             "    time.sleep(3600)\n"
+                             "innermost_of_plug_in()\n";
+static const char computes[] = "def innermost_of_plug_in():\n"
+                               "    while True:\n"
+                               "        pass\n"
+                               "innermost_of_plug_in()\n";
+static const char *code = sleeps;
 
 static void *symbol_of(void *library, const char *name)
 {
@@ -25,16 +32,31 @@ static void *symbol_of(void *library, const char *name)
     return symbol;
 }
 
-static void *run_plug_in(void *library)
+static void start(void *library)
 {
     void (*initialize)(int);
-    int (*run)(const char *, void *);
-    void *symbols[] = {symbol_of(library, "Py_InitializeEx"), symbol_of(library, "PyRun_SimpleStringFlags")};
-    memcpy(&initialize, &symbols[0], sizeof initialize);
-    memcpy(&run, &symbols[1], sizeof run);
+    void *symbol = symbol_of(library, "Py_InitializeEx");
+    memcpy(&initialize, &symbol, sizeof initialize);
     initialize(0);
+}
+
+static void *run_plug_in(void *library)
+{
+    int (*run)(const char *, void *);
+    void *symbol = symbol_of(library, "PyRun_SimpleStringFlags");
+    memcpy(&run, &symbol, sizeof run);
+    start(library);
     run(code, NULL);
     return NULL;
+}
+
+static void move(void)
+{
+    void (*move_files)(void);
+    void *symbol = dlsym(RTLD_DEFAULT, "move_files");
+    memcpy(&move_files, &symbol, sizeof move_files);
+    if (symbol != NULL)
+        move_files();
 }
 
 int main(int argc, char **argv)
@@ -45,7 +67,12 @@ int main(int argc, char **argv)
         fprintf(stderr, "%s\n", dlerror());
         return 1;
     }
-    if (strcmp(argv[2], "run") == 0)
+    move();
+    if (strcmp(argv[2], "work") == 0)
+        code = computes;
+    if (strcmp(argv[2], "main") == 0)
+        start(library);
+    else if (strcmp(argv[2], "load") != 0)
         pthread_create(&thread, NULL, run_plug_in, library);
     argv[2] = argv[0];
     return Py_BytesMain(argc - 2, argv + 2);

@@ -32,7 +32,7 @@ static void move(char *start, size_t size, int protection)
         abort();
 }
 
-__attribute__((constructor)) static void move_files(void)
+__attribute__((constructor)) void move_files(void)
 {
     const char *descriptor = getenv("PARKING_PROC"), *moved = getenv("MOVED");
     if (descriptor == NULL || moved == NULL)

@@ -68,7 +68,7 @@ static void look(struct process *process)
 {
     runtimes_free(&process->found);
     for (enum runtime_place place = 0; place < RUNTIME_PLACES && process->found.count == 0; place++)
-        assert_null(runtime_find(process->memory->target, process->shapes, process->shape_count, place, &process->found));
+        assert_null(runtime_find(process->memory->target, process->shapes, process->shape_count, place, false, &process->found));
 }
 
 static void find(struct process *process)

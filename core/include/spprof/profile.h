@@ -85,7 +85,9 @@ struct spprof_profile {
     int64_t pid;
     char *executable; /* raw bytes; NULL unknown */
     char *command;    /* raw bytes, arguments joined by blanks; NULL unknown */
-    struct spprof_python python;
+    struct spprof_python python;  /* the first of those that run in the process */
+    struct spprof_python *others; /* the other ones; every stack begins with a place that names its Python then */
+    size_t other_count;
     struct spprof_problems problems; /* what was not as it should be, each once */
     struct spprof_sample_counts counts;
     struct profile_index *index; /* private */

@@ -1,0 +1,110 @@
+#include "sample/sampled_python.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/cleanup.h"
+#include "target/budget.h"
+#include "target/target.h"
+
+enum { CODES_MAX = 1 << 15 /* code objects that are remembered */ };
+
+static struct spprof_error *new_codes(struct sampled_python *python)
+{
+    TRY(code_table_new(&python->context.codes));
+    code_table_draw_from(python->context.codes, &python->target->budget);
+    code_table_keep_ranges(python->context.codes);
+    return NULL;
+}
+
+struct spprof_error *sampled_python_init(struct sampled_python *python, struct spprof_target *target, const struct chosen *chosen,
+                                         struct spprof_profile *profile)
+{
+    struct capture_context *context = &python->context;
+    *python = (struct sampled_python){.target = target, .chosen = chosen};
+    context->layout = context->reader.layout = context->mentions.layout = &chosen->layout;
+    roster_init(&python->roster, target, chosen);
+    TRY(copy_new(target, &context->reader.copy));
+    TRY(copy_new(target, &context->mentions.copy));
+    TRY(new_codes(python));
+    TRY(call_sites_new(&context->sites));
+    TRY(paths_new(&context->paths));
+    return tally_init(&python->tally, profile, context);
+}
+
+void sampled_python_free(struct sampled_python *python)
+{
+    roster_free(&python->roster);
+    tally_free(&python->tally);
+    call_sites_free(python->context.sites);
+    paths_free(python->context.paths);
+    code_table_free(python->context.codes);
+    copy_free(python->context.reader.copy);
+    copy_free(python->context.mentions.copy);
+}
+
+struct spprof_error *sampled_python_settle(struct sampled_python *python)
+{
+    const struct spprof_budget *budget = &python->target->budget;
+    struct capture_context *context = &python->context;
+    if (code_table_count(context->codes) < CODES_MAX && budget->memory < budget_memory_limit(budget) / 2)
+        return NULL;
+    tally_forget(&python->tally);
+    call_sites_clear(context->sites);
+    paths_clear(context->paths);
+    copy_clear(context->mentions.copy);
+    for (size_t i = 0; i < python->roster.count; i++) {
+        capture_forget(&python->roster.threads[i]->capture);
+        python->roster.threads[i]->path_count = 0;
+    }
+    code_table_free(context->codes);
+    context->codes = NULL;
+    return new_codes(python);
+}
+
+struct spprof_error *sampled_python_name(struct sampled_python *python)
+{
+    const struct layout *layout = &python->chosen->layout;
+    const struct spprof_module *module = python->chosen->runtime.module;
+    char version[32], name[80];
+    spprof_version_text(layout->version, version, sizeof version);
+    int size = snprintf(name, sizeof name, "Python %s%s%s", version, layout->free_threaded ? " free-threaded" : "", layout->debug ? " debug" : "");
+    struct spprof_place place = {.function = {.bytes = name, .size = (size_t)size}, .line = SPPROF_NO_POSITION};
+    if (module != NULL)
+        place.file = (struct spprof_text){.bytes = module->path, .size = strlen(module->path)};
+    python->tally.root = spprof_profile_place(python->tally.profile, &place);
+    return python->tally.root == SPPROF_NONE ? spprof_error_no_memory() : NULL;
+}
+
+/* The thread state that holds the GIL; 0: none, or it cannot be told. */
+static uint64_t gil_holder(const struct sampled_python *python, uint64_t interpreter)
+{
+    const struct layout *layout = &python->chosen->layout;
+    uint64_t gil = python->chosen->runtime.address + (uint64_t)LAYOUT(layout, runtime, gil), holder = 0;
+    if (layout->rules->gil == GIL_BEHIND_INTERPRETER &&
+        target_try_read(python->target, interpreter + (uint64_t)LAYOUT(layout, interpreter, gil), &gil, 8) != SPPROF_READ_OK)
+        return 0;
+    int32_t locked = 0;
+    struct spprof_range ranges[] = {
+        {.address = gil + (uint64_t)LAYOUT(layout, gil, last_holder), .size = 8, .buffer = &holder},
+        {.address = gil + (uint64_t)LAYOUT(layout, gil, locked), .size = 4, .buffer = &locked},
+    };
+    target_read_many(python->target, ranges, 2);
+    return ranges[0].status == SPPROF_READ_OK && ranges[1].status == SPPROF_READ_OK && locked == 1 ? holder : 0;
+}
+
+/* 3.13 and later: whether the thread is attached to its interpreter; true where it cannot be told. */
+static bool is_attached(const struct sampled_python *python, const struct sampled_thread *thread)
+{
+    int32_t offset = LAYOUT(&python->chosen->layout, thread_state, attach_state), state = 1;
+    if (offset != LAYOUT_ABSENT &&
+        target_try_read(python->target, thread->address + (uint64_t)offset, &state, sizeof state) != SPPROF_READ_OK)
+        return false;
+    return state == 1;
+}
+
+bool sampled_python_runs(const struct sampled_python *python, const struct sampled_thread *thread)
+{
+    uint64_t holder = gil_holder(python, thread->interpreter);
+    return python->chosen->layout.free_threaded && holder == 0 ? is_attached(python, thread) : holder == thread->address;
+}
