@@ -21,21 +21,12 @@
 #include "object/reader.h"
 #include "spprof/image.h"
 #include "target/copy.h"
+#include "versions.h"
 
 #define ARENA UINT64_C(0x7f0000000000)
 #define NOWHERE UINT64_C(0x00dead000000) /* an address where nothing is */
 
 enum { ARENA_SIZE = 1 << 28, RANGES_MAX = 32, PAGE_SIZE = 4096 };
-
-struct version {
-    uint32_t hex;
-    bool free_threaded;
-};
-
-static const struct version versions[] = {
-    {0x030912f0, false}, {0x030a0df0, false}, {0x030b07f0, false}, {0x030c01f0, false}, {0x030d0df0, false},
-    {0x030d0df0, true},  {0x030e07f0, false}, {0x030e07f0, true},  {0x030f02f0, false}, {0x030f02f0, true},
-};
 
 struct memory {
     struct spprof_image image;
@@ -122,12 +113,10 @@ static inline int memory_teardown(void **state)
 #define VERSION_TEST(test, index, label)                                                                                                   \
     {#test " " label, test, memory_setup, memory_teardown, (void *)(uintptr_t)&versions[index]}
 #define ANY_VERSION(test) VERSION_TEST(test, 3, "3.12")
-#define FRAME_OBJECT_VERSIONS(test) VERSION_TEST(test, 0, "3.9"), VERSION_TEST(test, 1, "3.10")
-#define FREE_THREADED_VERSIONS(test) VERSION_TEST(test, 5, "3.13t"), VERSION_TEST(test, 7, "3.14t"), VERSION_TEST(test, 9, "3.15t")
-#define INTERPRETER_FRAME_VERSIONS(test)                                                                                                   \
-    VERSION_TEST(test, 2, "3.11"), VERSION_TEST(test, 3, "3.12"), VERSION_TEST(test, 4, "3.13"), VERSION_TEST(test, 6, "3.14"),            \
-        VERSION_TEST(test, 8, "3.15"), FREE_THREADED_VERSIONS(test)
-#define EACH_VERSION(test) FRAME_OBJECT_VERSIONS(test), INTERPRETER_FRAME_VERSIONS(test)
+#define FRAME_OBJECT_VERSIONS(test) VERSIONS_BEFORE_3_11(VERSION_TEST, test)
+#define FREE_THREADED_VERSIONS(test) VERSIONS_FREE_THREADED(VERSION_TEST, test)
+#define INTERPRETER_FRAME_VERSIONS(test) VERSIONS_SINCE_3_11(VERSION_TEST, test)
+#define EACH_VERSION(test) VERSIONS_EACH(VERSION_TEST, test)
 
 /* What ends READY or FAILED: makes the step again until its memory is there. */
 #define SETTLE(memory, status, step)                                                                                                       \

@@ -328,13 +328,12 @@ static inline int teardown(void **state)
 }
 
 #define RUNNING_TEST(test, index, label) {#test " " label, test, setup, teardown, (void *)(uintptr_t)&versions[index]}
-#define OBJECTS(test) RUNNING_TEST(test, 0, "3.9"), RUNNING_TEST(test, 1, "3.10")
-#define SINCE_3_14(test)                                                                                                                   \
-    RUNNING_TEST(test, 6, "3.14"), RUNNING_TEST(test, 7, "3.14t"), RUNNING_TEST(test, 8, "3.15"), RUNNING_TEST(test, 9, "3.15t")
-#define SINCE_3_13(test) RUNNING_TEST(test, 4, "3.13"), RUNNING_TEST(test, 5, "3.13t"), SINCE_3_14(test)
-#define SINCE_3_12(test) RUNNING_TEST(test, 3, "3.12"), SINCE_3_13(test)
-#define SINCE_3_11(test) RUNNING_TEST(test, 2, "3.11"), SINCE_3_12(test)
-#define EACH(test) OBJECTS(test), SINCE_3_11(test)
+#define OBJECTS(test) VERSIONS_BEFORE_3_11(RUNNING_TEST, test)
+#define SINCE_3_14(test) VERSIONS_SINCE_3_14(RUNNING_TEST, test)
+#define SINCE_3_13(test) VERSIONS_SINCE_3_13(RUNNING_TEST, test)
+#define SINCE_3_12(test) VERSIONS_SINCE_3_12(RUNNING_TEST, test)
+#define SINCE_3_11(test) VERSIONS_SINCE_3_11(RUNNING_TEST, test)
+#define EACH(test) VERSIONS_EACH(RUNNING_TEST, test)
 
 static inline struct capture_outcome take(struct running *running)
 {

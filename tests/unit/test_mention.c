@@ -35,13 +35,11 @@ static int teardown(void **state)
 }
 
 #define MENTION_TEST(test, index, label) {#test " " label, test, setup, teardown, (void *)(uintptr_t)&versions[index]}
-#define BEFORE_3_11(test) MENTION_TEST(test, 0, "3.9"), MENTION_TEST(test, 1, "3.10")
-#define SINCE_3_13(test)                                                                                                                   \
-    MENTION_TEST(test, 4, "3.13"), MENTION_TEST(test, 5, "3.13t"), MENTION_TEST(test, 6, "3.14"), MENTION_TEST(test, 7, "3.14t"),          \
-        MENTION_TEST(test, 8, "3.15"), MENTION_TEST(test, 9, "3.15t")
-#define SINCE_3_12(test) MENTION_TEST(test, 3, "3.12"), SINCE_3_13(test)
-#define SINCE_3_11(test) MENTION_TEST(test, 2, "3.11"), SINCE_3_12(test)
-#define EACH(test) BEFORE_3_11(test), SINCE_3_11(test)
+#define BEFORE_3_11(test) VERSIONS_BEFORE_3_11(MENTION_TEST, test)
+#define SINCE_3_13(test) VERSIONS_SINCE_3_13(MENTION_TEST, test)
+#define SINCE_3_12(test) VERSIONS_SINCE_3_12(MENTION_TEST, test)
+#define SINCE_3_11(test) VERSIONS_SINCE_3_11(MENTION_TEST, test)
+#define EACH(test) VERSIONS_EACH(MENTION_TEST, test)
 
 static struct code_entry *entry_of(struct program *program, uint64_t code)
 {

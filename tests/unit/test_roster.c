@@ -34,10 +34,7 @@ static int teardown(void **state)
 }
 
 #define ROSTER_TEST(test, index, label) {#test " " label, test, setup, teardown, (void *)(uintptr_t)&versions[index]}
-#define EACH(test)                                                                                                                         \
-    ROSTER_TEST(test, 0, "3.9"), ROSTER_TEST(test, 1, "3.10"), ROSTER_TEST(test, 2, "3.11"), ROSTER_TEST(test, 3, "3.12"),                 \
-        ROSTER_TEST(test, 4, "3.13"), ROSTER_TEST(test, 5, "3.13t"), ROSTER_TEST(test, 6, "3.14"), ROSTER_TEST(test, 7, "3.14t"),          \
-        ROSTER_TEST(test, 8, "3.15"), ROSTER_TEST(test, 9, "3.15t")
+#define EACH(test) VERSIONS_EACH(ROSTER_TEST, test)
 
 static void list(struct process *process, size_t count)
 {

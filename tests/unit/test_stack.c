@@ -5,12 +5,11 @@
 #include "walk/frame_check.h"
 
 #define STACK_TEST(test, index, label) {#test " " label, test, program_setup, program_teardown, (void *)(uintptr_t)&versions[index]}
-#define OBJECTS(test) STACK_TEST(test, 0, "3.9"), STACK_TEST(test, 1, "3.10")
-#define SINCE_3_14(test)                                                                                                                   \
-    STACK_TEST(test, 6, "3.14"), STACK_TEST(test, 7, "3.14t"), STACK_TEST(test, 8, "3.15"), STACK_TEST(test, 9, "3.15t")
-#define SINCE_3_12(test) STACK_TEST(test, 3, "3.12"), STACK_TEST(test, 4, "3.13"), STACK_TEST(test, 5, "3.13t"), SINCE_3_14(test)
-#define SINCE_3_11(test) STACK_TEST(test, 2, "3.11"), SINCE_3_12(test)
-#define EACH(test) OBJECTS(test), SINCE_3_11(test)
+#define OBJECTS(test) VERSIONS_BEFORE_3_11(STACK_TEST, test)
+#define SINCE_3_14(test) VERSIONS_SINCE_3_14(STACK_TEST, test)
+#define SINCE_3_12(test) VERSIONS_SINCE_3_12(STACK_TEST, test)
+#define SINCE_3_11(test) VERSIONS_SINCE_3_11(STACK_TEST, test)
+#define EACH(test) VERSIONS_EACH(STACK_TEST, test)
 
 static void walk(struct program *program)
 {

@@ -38,11 +38,10 @@ static int teardown(void **state)
 }
 
 #define LIST_TEST(test, index, label) {#test " " label, test, setup, teardown, (void *)(uintptr_t)&versions[index]}
-#define GIL_IN_THE_RUNTIME(test) LIST_TEST(test, 0, "3.9"), LIST_TEST(test, 1, "3.10"), LIST_TEST(test, 2, "3.11")
-#define FREE_THREADED(test) LIST_TEST(test, 5, "3.13t"), LIST_TEST(test, 7, "3.14t"), LIST_TEST(test, 9, "3.15t")
-#define GIL_BEHIND(test)                                                                                                                   \
-    LIST_TEST(test, 3, "3.12"), LIST_TEST(test, 4, "3.13"), LIST_TEST(test, 6, "3.14"), LIST_TEST(test, 8, "3.15"), FREE_THREADED(test)
-#define EACH(test) GIL_IN_THE_RUNTIME(test), GIL_BEHIND(test)
+#define GIL_IN_THE_RUNTIME(test) VERSIONS_BEFORE_3_11(LIST_TEST, test), LIST_TEST(test, 2, "3.11")
+#define FREE_THREADED(test) VERSIONS_FREE_THREADED(LIST_TEST, test)
+#define GIL_BEHIND(test) VERSIONS_SINCE_3_12(LIST_TEST, test)
+#define EACH(test) VERSIONS_EACH(LIST_TEST, test)
 
 static void list(struct process *process)
 {
