@@ -36,7 +36,7 @@ static void print_help(void)
 {
     puts("Usage: spprof COMMAND [OPTIONS] OPERANDS\n\n"
          "Shows what the Python code of a process is doing, from outside: exact stacks of running processes and core\n"
-         "files, CPython 3.9 to 3.16.\n\n"
+         "files, CPython 3.9 to " SPPROF_NEWEST_PYTHON ".\n\n"
          "Commands:");
     for (size_t i = 0; i < VERB_COUNT; i++)
         printf("  %-8s %s\n", verbs[i]->name, verbs[i]->summary);

@@ -55,7 +55,7 @@ typedef struct {
 } PyModuleObject;
 #endif
 
-/* What every version from 3.9 to 3.16 keeps in its .c files, the beginning of each structure as far as it is read. */
+/* What every version since 3.9 keeps in its .c files, the beginning of each structure as far as it is read. */
 typedef struct { /* Objects/rangeobject.c */
     PyObject_HEAD
     PyObject *start, *stop, *step;

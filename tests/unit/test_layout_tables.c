@@ -107,8 +107,8 @@ static void test_nearest_table(void **state)
         {0x030912f0, false, 0x030900f0, true},  {0x030d0cf0, false, 0x030d00f0, true},  {0x030d0df0, false, 0x030d0df0, true},
         {0x030e00a1, false, 0x030e00f0, false}, {0x030e0af0, false, 0x030e05f0, true},  {0x030e0af0, true, 0x030e04f0, true},
         {0x030f00a1, true, 0x030f00b1, false},  {0x030f00b3, false, 0x030f00b1, true},  {0x030f02f0, true, 0x030f00b4, true},
-        {0x031000a0, false, 0x031000a0, true},  {0x0310ffff, true, 0x031000a0, true},   {0x03ffffff, false, 0x031000a0, false},
-        {0x0308ffff, false, 0, false},          {0x030c00f0, true, 0, false},           {0, false, 0, false},
+        {0x031000a0, false, 0x031000a0, true},  {0x0310ffff, true, 0x031000a0, true},   {0x0308ffff, false, 0, false},
+        {0x030c00f0, true, 0, false},           {0, false, 0, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         bool exact;
@@ -120,15 +120,31 @@ static void test_nearest_table(void **state)
     }
 }
 
+static void test_newest_table(void **state)
+{
+    (void)state;
+    size_t count;
+    const struct built_in *tables = built_in_tables(&count);
+    for (int free_threaded = 0; free_threaded < 2; free_threaded++) {
+        bool exact;
+        const struct built_in *found = built_in_find(0x03ffffff, free_threaded > 0, &exact);
+        assert_false(exact);
+        for (size_t i = 0; i < count; i++)
+            assert_true(tables[i].free_threaded != found->free_threaded || tables[i].since <= found->since);
+    }
+}
+
 static void test_rules(void **state)
 {
     (void)state;
     bool newer;
+    size_t count;
+    const uint32_t newest = built_in_tables(&count)[count - 1].since >> 16;
     assert_null(layout_rules_find(0x0308, false, &newer));
     assert_null(layout_rules_find(0x030c, true, &newer));
-    assert_int_equal(layout_rules_find(0x0311, false, &newer)->minor, 0x0310);
+    assert_int_equal(layout_rules_find(newest + 1, false, &newer)->minor, newest);
     assert_true(newer);
-    for (uint32_t minor = 0x0309; minor <= 0x0310; minor++) {
+    for (uint32_t minor = 0x0309; minor <= newest; minor++) {
         const struct layout_rules *rules = layout_rules_find(minor, false, &newer);
         assert_int_equal(rules->minor, minor);
         assert_false(newer);
@@ -217,6 +233,7 @@ int main(void)
         cmocka_unit_test(test_tables_and_rules_agree),
         cmocka_unit_test(test_groups_stand_together),
         cmocka_unit_test(test_nearest_table),
+        cmocka_unit_test(test_newest_table),
         cmocka_unit_test(test_rules),
         cmocka_unit_test(test_runtime_shapes),
     };
