@@ -11,3 +11,8 @@ uint64_t clock_now(void)
 {
     return base_clock_read(CLOCK_MONOTONIC);
 }
+
+double base_clock_seconds(void)
+{
+    return (double)clock_now() / 1e9;
+}

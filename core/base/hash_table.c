@@ -136,6 +136,16 @@ struct hash_entry *base_hash_table_next(const struct hash_table *table, uint64_t
     }
 }
 
+struct hash_entry *base_hash_table_each(const struct hash_table *table, size_t *cursor)
+{
+    while (*cursor < table->capacity) {
+        struct hash_entry *entry = &table->entries[(*cursor)++];
+        if (entry->number != free_place)
+            return entry;
+    }
+    return NULL;
+}
+
 void *base_hash_table_item(const struct hash_table *table, uint64_t key)
 {
     size_t cursor = 0;

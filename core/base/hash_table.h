@@ -42,6 +42,9 @@ struct hash_entry *base_hash_table_add(struct hash_table *table, uint64_t key);
 /* The entries of a key, one after the other, in no order: begin with *cursor = 0; NULL: there is no other. */
 struct hash_entry *base_hash_table_next(const struct hash_table *table, uint64_t key, size_t *cursor);
 
+/* All entries, in no order: begin with *cursor = 0; NULL: there is no other. */
+struct hash_entry *base_hash_table_each(const struct hash_table *table, size_t *cursor);
+
 /* The item of a key that stands for one at most; NULL: there is none. */
 void *base_hash_table_item(const struct hash_table *table, uint64_t key);
 

@@ -1,8 +1,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "message.h"
 #include "operand.h"
 #include "options/options.h"
@@ -12,9 +12,7 @@
 
 static double milliseconds_now(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+    return base_clock_seconds() * 1e3;
 }
 
 static struct spprof_error *take_snapshot(const struct options *options, struct spprof_target *target, struct spprof_snapshot **snapshot)

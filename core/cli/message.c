@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "spprof/report.h"
 
 static void write_line(const char *text, const char *end)
@@ -17,8 +18,8 @@ static void write_line(const char *text, const char *end)
 
 __attribute__((format(printf, 1, 0))) static void write_formatted(const char *format, va_list arguments, const char *end)
 {
-    char *text;
-    if (vasprintf(&text, format, arguments) < 0) {
+    char *text = base_text_formatted_list(format, arguments);
+    if (text == NULL) {
         write_line("out of memory", "");
         return;
     }

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "child.h"
 #include "message.h"
 #include "operand.h"
@@ -51,13 +52,6 @@ static void pause_after(double attempt_s)
     nanosleep(&(struct timespec){.tv_sec = (time_t)pause_s, .tv_nsec = (long)((pause_s - (double)(time_t)pause_s) * 1e9)}, NULL);
 }
 
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 /* Of one that is not ours also where its entry waits for its parent. */
 static bool has_ended(const struct sampling *sampling)
 {
@@ -94,17 +88,17 @@ static struct spprof_error *attach(struct sampling *sampling)
 /* A program that has just begun has no interpreter yet: tries again until it has, it ends, or the time is over (0: none). */
 static struct spprof_error *attach_soon(struct sampling *sampling, double seconds)
 {
-    double until = seconds_now() + seconds;
+    double until = base_clock_seconds() + seconds;
     for (;;) {
-        double began = seconds_now();
+        double began = base_clock_seconds();
         struct spprof_error *error = attach(sampling);
-        double took = seconds_now() - began;
+        double took = base_clock_seconds() - began;
         if (error != NULL && sampling->child != 0 && sampling->sampler == NULL && has_ended(sampling)) {
             spprof_error_free(error);
             return spprof_error_new(SPPROF_ERROR_NOT_PYTHON, "'%s' has ended, and no Python interpreter was found in it while it ran",
                                     sampling->options->operands[0]);
         }
-        if (error == NULL || error->kind == SPPROF_ERROR_PERMISSION || signals_ended || has_ended(sampling) || (seconds > 0 && seconds_now() > until))
+        if (error == NULL || error->kind == SPPROF_ERROR_PERMISSION || signals_ended || has_ended(sampling) || (seconds > 0 && base_clock_seconds() > until))
             return error;
         spprof_error_free(error);
         pause_after(took);

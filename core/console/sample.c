@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "console/console.h"
 #include "options/profile_output.h"
 
@@ -22,13 +23,6 @@ struct sampling {
     volatile int ended;
 };
 
-static double seconds_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 static void run_sampler(void *context)
 {
     struct sampling *sampling = context;
@@ -41,8 +35,8 @@ static void rest(void *context)
 {
     struct sampling *sampling = context;
     prctl(PR_SET_TIMERSLACK, 1UL);
-    double end = seconds_now() + sampling->rest_s;
-    for (double left = sampling->rest_s; !sampling->ended && left > 0; left = end - seconds_now()) {
+    double end = base_clock_seconds() + sampling->rest_s;
+    for (double left = sampling->rest_s; !sampling->ended && left > 0; left = end - base_clock_seconds()) {
         double piece = left < LONGEST_PIECE_S ? left : LONGEST_PIECE_S;
         nanosleep(&(struct timespec){.tv_nsec = (long)(piece * 1e9)}, NULL);
     }
@@ -72,10 +66,10 @@ static struct spprof_error *sample_stopped(struct sampling *sampling, const stru
 {
     struct spprof_console *console = sampling->console;
     TRY(spprof_sampler_new(console->target, wanted, &sampling->sampler));
-    double end = seconds_now() + wanted->duration_s;
-    while (seconds_now() < end) {
+    double end = base_clock_seconds() + wanted->duration_s;
+    while (base_clock_seconds() < end) {
         *run = (struct spprof_run){.work = rest, .cancel = cancel, .context = sampling};
-        double left = end - seconds_now(), due = spprof_sampler_due(sampling->sampler);
+        double left = end - base_clock_seconds(), due = spprof_sampler_due(sampling->sampler);
         sampling->rest_s = due < left ? due : left;
         TRY(console->ops->run(console->debugger, run));
         spprof_debugger_target_resumed(console->target);

@@ -1,7 +1,6 @@
 #include "layout/debug_file.h"
 
 #include <elfutils/libdwelf.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/text.h"
 
 /* Where Linux distributions put separate debug information; gdb's default too. */
 #define DEBUG_DIRECTORY "/usr/lib/debug"
@@ -81,16 +81,6 @@ static bool try_path(struct spprof_target *target, const struct spprof_module *m
     return true;
 }
 
-__attribute__((format(printf, 1, 2))) static char *text(const char *format, ...)
-{
-    char *result;
-    va_list arguments;
-    va_start(arguments, format);
-    int size = vasprintf(&result, format, arguments);
-    va_end(arguments);
-    return size < 0 ? NULL : result;
-}
-
 /* /usr/lib/debug/.build-id/ab/cdef….debug */
 static char *build_id_path(const uint8_t *id, size_t size)
 {
@@ -99,7 +89,7 @@ static char *build_id_path(const uint8_t *id, size_t size)
         return NULL;
     for (size_t i = 0; i < size; i++)
         snprintf(digits + 2 * i, 3, "%02x", id[i]);
-    return text(DEBUG_DIRECTORY "/.build-id/%.2s/%s.debug", digits, digits + 2);
+    return base_text_formatted(DEBUG_DIRECTORY "/.build-id/%.2s/%s.debug", digits, digits + 2);
 }
 
 /* The file that .gnu_debuglink names, in the three places where it may be. */
@@ -111,9 +101,9 @@ static bool try_debug_link(struct spprof_target *target, const struct spprof_mod
     if (name == NULL || strchr(name, '/') != NULL || slash == NULL)
         return false;
     int directory = (int)(slash - module->path);
-    return try_path(target, module, text("%.*s/%s", directory, module->path, name), file) ||
-           try_path(target, module, text("%.*s/.debug/%s", directory, module->path, name), file) ||
-           try_path(target, module, text(DEBUG_DIRECTORY "%.*s/%s", directory, module->path, name), file);
+    return try_path(target, module, base_text_formatted("%.*s/%s", directory, module->path, name), file) ||
+           try_path(target, module, base_text_formatted("%.*s/.debug/%s", directory, module->path, name), file) ||
+           try_path(target, module, base_text_formatted(DEBUG_DIRECTORY "%.*s/%s", directory, module->path, name), file);
 }
 
 static void end_elf(Elf **elf)
@@ -152,7 +142,7 @@ static void open_alternate(struct spprof_target *target, struct debug_file *file
         return;
     const char *slash = strrchr(file->path, '/');
     int directory = slash != NULL && name[0] != '/' ? (int)(slash - file->path) + 1 : 0;
-    CLEANUP_FREE char *near = text("%.*s%s", directory, file->path, name);
+    CLEANUP_FREE char *near = base_text_formatted("%.*s%s", directory, file->path, name);
     CLEANUP_FREE char *by_id = build_id_path(id, (size_t)size);
     if (near != NULL)
         file->alternate = open_separate(target, near, id, (size_t)size, &file->alternate_fd);

@@ -5,6 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
+#include "base/text.h"
+
 static void free_finding(struct spprof_finding *finding)
 {
     free(finding->subject);
@@ -14,15 +17,11 @@ static void free_finding(struct spprof_finding *finding)
 /* Takes the texts of the finding over. */
 static void append(struct spprof_diagnosis *diagnosis, struct spprof_finding finding)
 {
-    struct spprof_finding *grown = finding.subject == NULL || finding.text == NULL
-                                       ? NULL
-                                       : realloc(diagnosis->findings, (diagnosis->count + 1) * sizeof *grown);
-    if (grown == NULL) {
+    if (finding.subject == NULL || finding.text == NULL || !ARRAY_RESIZE(diagnosis->findings, diagnosis->count + 1)) {
         free_finding(&finding);
         return;
     }
-    diagnosis->findings = grown;
-    grown[diagnosis->count++] = finding;
+    diagnosis->findings[diagnosis->count++] = finding;
 }
 
 void diagnosis_add(struct spprof_diagnosis *diagnosis, int kind, const char *subject, const char *format, ...)
@@ -31,8 +30,7 @@ void diagnosis_add(struct spprof_diagnosis *diagnosis, int kind, const char *sub
     finding.kind = (__typeof__(finding.kind))kind;
     va_list arguments;
     va_start(arguments, format);
-    if (vasprintf(&finding.text, format, arguments) < 0)
-        finding.text = NULL;
+    finding.text = base_text_formatted_list(format, arguments);
     va_end(arguments);
     append(diagnosis, finding);
 }

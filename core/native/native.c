@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "native/machinery.h"
 
 /*
@@ -53,10 +54,8 @@ static bool copy_thread(struct python_thread *copy, const struct spprof_thread *
 /* Of several interpreters, each has a thread state of its own for the kernel thread. */
 static bool copy_threads(struct spprof_native_pairs *pairs, const struct spprof_interpreter *interpreter, int64_t tid)
 {
-    struct python_thread *grown = reallocarray(pairs->threads, pairs->thread_count + interpreter->thread_count + 1, sizeof *grown);
-    if (grown == NULL)
+    if (!ARRAY_RESIZE(pairs->threads, pairs->thread_count + interpreter->thread_count + 1))
         return false;
-    pairs->threads = grown;
     for (size_t i = 0; i < interpreter->thread_count; i++) {
         const struct spprof_thread *thread = &interpreter->threads[i];
         bool runs = tid != 0 && thread->tid == tid && (thread->frame_count > 0 || thread->truncated != NULL);
@@ -118,16 +117,10 @@ uint64_t spprof_native_pairs_thread(const struct spprof_native_pairs *pairs, siz
 
 static bool grow(struct spprof_native_pairs *pairs)
 {
-    size_t capacity = pairs->capacity == 0 ? 64 : pairs->capacity * 2;
-    struct spprof_native_frame *frames = reallocarray(pairs->frames, capacity, sizeof *frames);
-    if (frames != NULL)
-        pairs->frames = frames;
-    struct spprof_native_run *runs = reallocarray(pairs->runs, capacity, sizeof *runs);
-    if (runs != NULL)
-        pairs->runs = runs;
-    if (frames == NULL || runs == NULL)
+    size_t frames = pairs->capacity, runs = pairs->capacity;
+    if (!ARRAY_RESERVE(pairs->frames, frames, pairs->count + 1) || !ARRAY_RESERVE(pairs->runs, runs, pairs->count + 1))
         return false;
-    pairs->capacity = capacity;
+    pairs->capacity = runs;
     return true;
 }
 

@@ -4,21 +4,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash_table.h"
 #include "target/budget.h"
-
-enum { BUCKETS = 1 << 12 };
 
 struct held {
     size_t references, size;
-    uint64_t hash;
-    struct held *next_in_bucket;
     char bytes[];
 };
 
 struct intern {
     struct spprof_budget *budget;
     uint64_t taken;
-    struct held *buckets[BUCKETS];
+    struct hash_table by_hash; /* struct held */
 };
 
 struct intern *intern_new(void)
@@ -41,27 +38,13 @@ void intern_free(struct intern *intern)
 {
     if (intern == NULL)
         return;
-    for (size_t i = 0; i < BUCKETS; i++) {
-        for (struct held *held = intern->buckets[i], *next; held != NULL; held = next) {
-            next = held->next_in_bucket;
-            release(held);
-        }
-    }
+    size_t cursor = 0;
+    for (const struct hash_entry *entry; (entry = base_hash_table_each(&intern->by_hash, &cursor)) != NULL;)
+        release(entry->item);
+    base_hash_table_free(&intern->by_hash);
     if (intern->budget != NULL)
         budget_give(intern->budget, intern->taken);
     free(intern);
-}
-
-static uint64_t hash_of(const char *bytes, size_t size)
-{
-    uint64_t hash = size;
-    for (size_t at = 0; at < size; at += sizeof hash) {
-        uint64_t word = 0;
-        memcpy(&word, bytes + at, size - at < sizeof word ? size - at : sizeof word);
-        hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
-        hash ^= hash >> 32;
-    }
-    return hash;
 }
 
 static struct held *hold(struct intern *intern, const char *bytes, size_t size, uint64_t hash)
@@ -69,7 +52,7 @@ static struct held *hold(struct intern *intern, const char *bytes, size_t size, 
     size_t whole = sizeof(struct held) + size + 1;
     if (intern->budget != NULL && !budget_take(intern->budget, whole))
         return NULL;
-    struct held *held = malloc(whole);
+    struct held *held = base_hash_table_reserve(&intern->by_hash) ? malloc(whole) : NULL;
     if (held == NULL) {
         if (intern->budget != NULL) {
             budget_give(intern->budget, whole);
@@ -77,20 +60,29 @@ static struct held *hold(struct intern *intern, const char *bytes, size_t size, 
         }
         return NULL;
     }
-    struct held **bucket = &intern->buckets[hash % BUCKETS];
-    *held = (struct held){.references = 1, .size = size, .hash = hash, .next_in_bucket = *bucket};
+    *held = (struct held){.references = 1, .size = size};
     memcpy(held->bytes, bytes, size);
     held->bytes[size] = '\0';
     intern->taken += whole;
-    return *bucket = held;
+    base_hash_table_add(&intern->by_hash, hash)->item = held;
+    return held;
+}
+
+static struct held *find(const struct intern *intern, const void *bytes, size_t size, uint64_t hash)
+{
+    size_t cursor = 0;
+    for (const struct hash_entry *entry; (entry = base_hash_table_next(&intern->by_hash, hash, &cursor)) != NULL;) {
+        struct held *held = entry->item;
+        if (held->size == size && memcmp(held->bytes, bytes, size) == 0)
+            return held;
+    }
+    return NULL;
 }
 
 const char *intern_bytes(struct intern *intern, const void *bytes, size_t size)
 {
-    uint64_t hash = hash_of(bytes, size);
-    struct held *held = intern->buckets[hash % BUCKETS];
-    while (held != NULL && (held->hash != hash || held->size != size || memcmp(held->bytes, bytes, size) != 0))
-        held = held->next_in_bucket;
+    uint64_t hash = base_hash_bytes(bytes, size);
+    struct held *held = find(intern, bytes, size, hash);
     if (held == NULL)
         held = hold(intern, bytes, size, hash);
     if (held == NULL)

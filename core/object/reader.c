@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "target/budget.h"
 #include "target/target.h"
 
@@ -41,19 +42,30 @@ void *reader_grow(struct reader *reader, void *memory, size_t old_count, size_t 
     uint64_t before = reader->taken, more;
     if (__builtin_mul_overflow((uint64_t)(count - old_count), size, &more) || !reader_take(reader, more))
         return NULL;
-    void *grown = reallocarray(memory, count, size);
-    if (grown == NULL) {
-        reader_give_back(reader, before);
-        budget_out_of_memory(budget_of(reader));
-        reader_no_memory(reader);
-    }
-    return grown;
+    if (base_array_resize(&memory, count, size))
+        return memory;
+    reader_give_back(reader, before);
+    budget_out_of_memory(budget_of(reader));
+    reader_no_memory(reader);
+    return NULL;
 }
 
 void *reader_allocate(struct reader *reader, size_t count, size_t size)
 {
     void *memory = reader_grow(reader, NULL, 0, count, size);
     return memory == NULL ? NULL : memset(memory, 0, count * size);
+}
+
+void *reader_allocate_in(struct reader *reader, struct hash_table *table, uint64_t key, size_t size)
+{
+    if (!base_hash_table_reserve(table)) {
+        reader_no_memory(reader);
+        return NULL;
+    }
+    void *item = reader_allocate(reader, 1, size);
+    if (item != NULL)
+        base_hash_table_add(table, key)->item = item;
+    return item;
 }
 
 void reader_give_back(struct reader *reader, uint64_t taken)

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/bytes.h"
+#include "base/hash_table.h"
 #include "layout/layout.h"
 #include "target/copy.h"
 
@@ -49,6 +50,7 @@ bool reader_take(struct reader *reader, uint64_t bytes);
 
 /* The same, with memory as calloc and reallocarray give it; NULL where it is refused. */
 void *reader_allocate(struct reader *reader, size_t count, size_t size);
+void *reader_allocate_in(struct reader *reader, struct hash_table *table, uint64_t key, size_t size); /* one item, entered under a key */
 void *reader_grow(struct reader *reader, void *memory, size_t old_count, size_t count, size_t size);
 
 /* Gives back what was taken since reader.taken was this. */

@@ -3,6 +3,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "base/array.h"
+
 /* Where the characters of a str are: Include/cpython/unicodeobject.h, 3.9 to 3.15. */
 struct characters {
     const uint8_t *data;
@@ -143,9 +145,7 @@ enum copy_status string_read(struct reader *reader, uint64_t object, const char 
         size += encode(character, bytes + size);
     }
     bytes[size] = '\0';
-    char *fitting = realloc(bytes, size + 1);
-    if (fitting != NULL)
-        bytes = fitting;
+    ARRAY_RESIZE(bytes, size + 1); /* as much as it needs; where that is refused, it stays as it is */
     reader_give_back(reader, before + size + 1);
     *text = (struct spprof_text){bytes, size};
     return COPY_READY;

@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/hash_table.h"
 #include "object/dict.h"
 #include "object/string.h"
 
 enum {
-    BUCKETS = 1 << 9,
     PAGE = 4096,
     SLOTS_MAX = 1 << 10,
     MRO_MAX = 256,
@@ -18,11 +18,10 @@ struct type_entry {
     struct type_info info;
     enum copy_status status;
     char reason[sizeof ((struct reader *)0)->reason];
-    struct type_entry *next_in_bucket;
 };
 
 struct types {
-    struct type_entry *buckets[BUCKETS];
+    struct hash_table by_address; /* struct type_entry */
 };
 
 struct spprof_error *types_new(struct types **types)
@@ -43,13 +42,10 @@ void types_free(struct types *types)
 {
     if (types == NULL)
         return;
-    for (size_t i = 0; i < BUCKETS; i++) {
-        while (types->buckets[i] != NULL) {
-            struct type_entry *entry = types->buckets[i];
-            types->buckets[i] = entry->next_in_bucket;
-            free_entry(entry);
-        }
-    }
+    size_t cursor = 0;
+    for (const struct hash_entry *entry; (entry = base_hash_table_each(&types->by_address, &cursor)) != NULL;)
+        free_entry(entry->item);
+    base_hash_table_free(&types->by_address);
     free(types);
 }
 
@@ -335,17 +331,14 @@ static enum copy_status gather(struct reader *reader, struct type_info *info)
 
 static struct type_entry *get(struct types *types, struct reader *reader, uint64_t address)
 {
-    struct type_entry **bucket = &types->buckets[(address * UINT64_C(0x9e3779b97f4a7c15)) >> 55];
-    for (struct type_entry *entry = *bucket; entry != NULL; entry = entry->next_in_bucket)
-        if (entry->info.address == address)
-            return entry;
-    struct type_entry *entry = reader_allocate(reader, 1, sizeof *entry);
+    struct type_entry *entry = base_hash_table_item(&types->by_address, address);
+    if (entry != NULL)
+        return entry;
+    entry = reader_allocate_in(reader, &types->by_address, address, sizeof *entry);
     if (entry == NULL)
         return NULL;
     entry->info.address = address;
     entry->status = COPY_PENDING;
-    entry->next_in_bucket = *bucket;
-    *bucket = entry;
     return entry;
 }
 

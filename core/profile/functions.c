@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "sample/hash_index.h"
+#include "base/hash_table.h"
 
 void profile_functions_free(struct profile_functions *functions)
 {
@@ -20,26 +20,24 @@ static bool is_same_function(const struct spprof_place *left, const struct sppro
            left->first_line == right->first_line;
 }
 
-static uint32_t place_hash(uint64_t seed, const struct spprof_place *place)
+static uint64_t key_of(const struct spprof_place *place)
 {
-    uint64_t wide = hash_integer(hash_integer(seed, (uintptr_t)place->function.bytes), (uintptr_t)place->file.bytes);
-    return hash_fold(hash_integer(wide, (uint32_t)place->first_line));
+    return base_hash_with(base_hash_with((uintptr_t)place->function.bytes, (uintptr_t)place->file.bytes), (uint32_t)place->first_line);
 }
 
-static struct hash_slot *find_function(const struct hash_index *index, uint32_t hash, const struct profile_functions *functions,
-                                       const struct spprof_place *places, uint32_t place)
+static const struct hash_entry *find_function(const struct hash_table *table, const struct profile_functions *functions,
+                                              const struct spprof_place *places, const struct spprof_place *place)
 {
-    uint64_t cursor = hash;
-    for (struct hash_slot *slot; (slot = hash_index_next(index, hash, &cursor)) != NULL;)
-        if (is_same_function(&places[functions->functions[slot->number].place], &places[place]))
-            return slot;
+    size_t cursor = 0;
+    for (const struct hash_entry *entry; (entry = base_hash_table_next(table, key_of(place), &cursor)) != NULL;)
+        if (is_same_function(&places[functions->functions[entry->number].place], place))
+            return entry;
     return NULL;
 }
 
 struct spprof_error *profile_functions_make(struct profile_functions *functions, const struct spprof_profile *profile)
 {
-    CLEANUP(hash_index_free) struct hash_index index = {0};
-    uint64_t seed = hash_seed();
+    CLEANUP(base_hash_table_free) struct hash_table known = {0};
     *functions = (struct profile_functions){
         .functions = calloc((size_t)profile->place_count + 1, sizeof *functions->functions),
         .of_place = malloc(((size_t)profile->place_count + 1) * sizeof *functions->of_place),
@@ -49,17 +47,16 @@ struct spprof_error *profile_functions_make(struct profile_functions *functions,
         return spprof_error_no_memory();
     }
     for (uint32_t i = 0; i < profile->place_count; i++) {
-        uint32_t hash = place_hash(seed, &profile->places[i]);
-        const struct hash_slot *slot = find_function(&index, hash, functions, profile->places, i);
-        if (slot == NULL && !hash_index_reserve(&index)) {
+        const struct hash_entry *entry = find_function(&known, functions, profile->places, &profile->places[i]);
+        if (entry == NULL && !base_hash_table_reserve(&known)) {
             profile_functions_free(functions);
             return spprof_error_no_memory();
         }
-        if (slot == NULL) {
-            hash_index_add(&index, hash, functions->count);
+        if (entry == NULL) {
+            base_hash_table_add(&known, key_of(&profile->places[i]))->number = functions->count;
             functions->functions[functions->count].place = i;
         }
-        functions->of_place[i] = slot != NULL ? slot->number : functions->count++;
+        functions->of_place[i] = entry != NULL ? (uint32_t)entry->number : functions->count++;
     }
     return NULL;
 }

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
+
 enum { TYPE_VARINT = 0, TYPE_BYTES = 2, VARINT_MAX = 10 };
 
 void protobuf_free(struct protobuf *message)
@@ -13,19 +15,10 @@ void protobuf_free(struct protobuf *message)
 
 static bool reserve(struct protobuf *message, size_t size)
 {
-    if (size <= message->capacity - message->size)
+    if (ARRAY_RESERVE(message->bytes, message->capacity, message->size + size))
         return true;
-    size_t capacity = message->capacity < 256 ? 256 : message->capacity * 2;
-    while (capacity - message->size < size)
-        capacity *= 2;
-    uint8_t *bytes = realloc(message->bytes, capacity);
-    if (bytes == NULL) {
-        message->failed = true;
-        return false;
-    }
-    message->bytes = bytes;
-    message->capacity = capacity;
-    return true;
+    message->failed = true;
+    return false;
 }
 
 void protobuf_varint(struct protobuf *message, uint64_t value)

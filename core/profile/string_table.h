@@ -4,14 +4,14 @@
 
 #include <stdint.h>
 
-#include "sample/hash_index.h"
+#include "base/hash_table.h"
 
 /* All zero: empty. */
 struct string_table {
     char **texts;
-    uint32_t count, capacity;
-    struct hash_index by_text;
-    uint64_t seed; /* of their hashes; 0: none yet */
+    uint32_t count;
+    size_t capacity;
+    struct hash_table by_text; /* their numbers */
 };
 
 /* The number of a text, which is taken over; UINT32_MAX: no memory, or text is NULL. */

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
-#include "sample/hash_index.h"
+#include "base/hash_table.h"
 
 struct folding {
     const struct spprof_profile *profile;
@@ -12,8 +12,7 @@ struct folding {
     struct profile_tree_node *nodes; /* parents before children */
     uint32_t count;
     uint32_t *folded; /* of each node of the profile */
-    struct hash_index by_child;
-    uint64_t seed;
+    struct hash_table by_child; /* numbers of nodes */
 };
 
 void profile_tree_free(struct profile_tree *tree)
@@ -26,23 +25,22 @@ static void folding_free(struct folding *folding)
 {
     free(folding->nodes);
     free(folding->folded);
-    hash_index_free(&folding->by_child);
+    base_hash_table_free(&folding->by_child);
 }
 
 /* The node that stands for a place called from parent in a thread, made when it is new; SPPROF_NONE: no memory. */
 static uint32_t fold_node(struct folding *folding, uint32_t parent, uint32_t place, uint32_t thread)
 {
-    uint64_t wide = hash_integer(folding->seed, (uint64_t)parent << 32 | place);
-    uint32_t hash = hash_fold(hash_integer(wide, thread));
-    uint64_t cursor = hash;
-    for (struct hash_slot *slot; (slot = hash_index_next(&folding->by_child, hash, &cursor)) != NULL;) {
-        const struct profile_tree_node *node = &folding->nodes[slot->number];
+    uint64_t key = base_hash_with(base_hash_with(thread, parent), place);
+    size_t cursor = 0;
+    for (const struct hash_entry *entry; (entry = base_hash_table_next(&folding->by_child, key, &cursor)) != NULL;) {
+        const struct profile_tree_node *node = &folding->nodes[entry->number];
         if (node->parent == parent && node->place == place && node->thread == thread)
-            return slot->number;
+            return (uint32_t)entry->number;
     }
-    if (!hash_index_reserve(&folding->by_child))
+    if (!base_hash_table_reserve(&folding->by_child))
         return SPPROF_NONE;
-    hash_index_add(&folding->by_child, hash, folding->count);
+    base_hash_table_add(&folding->by_child, key)->number = folding->count;
     folding->nodes[folding->count] = (struct profile_tree_node){
         .place = place,
         .parent = parent,
@@ -137,7 +135,6 @@ struct spprof_error *profile_tree_make(struct profile_tree *tree, const struct s
         .by_threads = by_threads,
         .nodes = malloc(profile->node_count * sizeof *folding.nodes),
         .folded = malloc(profile->node_count * sizeof *folding.folded),
-        .seed = hash_seed(),
     };
     if (folding.nodes == NULL || folding.folded == NULL || !fold_nodes(&folding))
         return spprof_error_no_memory();

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
+
 enum { GROWTH_MAX = 4 }; /* bytes of UTF-8 for one byte of any encoding here, at most; most take one to three */
 
 static bool is_name_byte(char byte)
@@ -160,8 +162,7 @@ char *source_to_utf_8(char *bytes, size_t *size, size_t *bytes_left)
         free(text);
         return bytes;
     }
-    char *fitting = realloc(text, room + 1);
-    text = fitting != NULL ? fitting : text;
+    ARRAY_RESIZE(text, room + 1); /* as much as it needs; where that is refused, it stays as it is */
     *bytes_left -= room;
     *size = room;
     free(bytes);

@@ -1,5 +1,6 @@
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "object/string.h"
 #include "repr/writer.h"
 
@@ -11,14 +12,8 @@ struct path {
 
 static bool add(struct path *path, uint32_t character)
 {
-    if (path->size == path->capacity) {
-        size_t larger = path->capacity * 2 + 256;
-        uint32_t *grown = reallocarray(path->characters, larger, sizeof *grown);
-        if (grown == NULL)
-            return false;
-        path->characters = grown;
-        path->capacity = larger;
-    }
+    if (!ARRAY_RESERVE(path->characters, path->capacity, path->size + 1))
+        return false;
     path->characters[path->size++] = character;
     return true;
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "object/string.h"
 #include "repr/writer.h"
 
@@ -34,15 +35,9 @@ struct task {
 
 static bool push_task(struct writer *writer, struct task task)
 {
-    if (writer->task_count == writer->task_capacity) {
-        size_t larger = writer->task_capacity * 2 + 64;
-        struct task *grown = reallocarray(writer->tasks, larger, sizeof *grown);
-        if (grown == NULL) {
-            writer->out.failed = true;
-            return false;
-        }
-        writer->tasks = grown;
-        writer->task_capacity = larger;
+    if (!ARRAY_RESERVE(writer->tasks, writer->task_capacity, writer->task_count + 1)) {
+        writer->out.failed = true;
+        return false;
     }
     writer->tasks[writer->task_count++] = task;
     return true;
@@ -107,14 +102,8 @@ bool open_container(struct writer *writer, uint64_t object)
     for (size_t i = 0; i < writer->open_count; i++)
         if (writer->open[i] == object)
             return false;
-    if (writer->open_count == writer->open_capacity) {
-        size_t larger = writer->open_capacity * 2 + 16;
-        uint64_t *grown = reallocarray(writer->open, larger, sizeof *grown);
-        if (grown == NULL)
-            return false;
-        writer->open = grown;
-        writer->open_capacity = larger;
-    }
+    if (!ARRAY_RESERVE(writer->open, writer->open_capacity, writer->open_count + 1))
+        return false;
     writer->open[writer->open_count++] = object;
     return true;
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "target/budget.h"
 #include "target/elf/elf_memory.h"
@@ -79,11 +80,9 @@ static struct spprof_error *add(struct runtimes *runtimes, const struct runtime 
             return NULL;
     if (runtimes->count >= RUNTIMES_MAX)
         return NULL;
-    struct runtime *grown = reallocarray(runtimes->items, runtimes->count + 1, sizeof *grown);
-    if (grown == NULL)
+    if (!ARRAY_RESIZE(runtimes->items, runtimes->count + 1))
         return spprof_error_no_memory();
-    runtimes->items = grown;
-    grown[runtimes->count++] = *runtime;
+    runtimes->items[runtimes->count++] = *runtime;
     return NULL;
 }
 

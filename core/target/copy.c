@@ -3,12 +3,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
+#include "base/hash_table.h"
 #include "target/budget.h"
 #include "target/target.h"
 
 enum {
-    FIRST_BUCKETS = 1 << 10,
     /* Ranges so close to one another are read as one: copying a few bytes more is cheaper than another element of the batch. */
     MERGE_GAP = 1024,
     MERGED_MAX = 1 << 16,
@@ -24,15 +25,14 @@ struct entry {
     uint64_t address;
     size_t size;
     uint8_t *data;
-    struct entry *next_in_bucket;
+    struct entry *next; /* that begins at the same address, and was made before */
     uint32_t wanted; /* the round in which it was wanted last */
     enum spprof_read_status status;
 };
 
 struct copy {
     struct spprof_target *target;
-    struct entry **buckets;
-    size_t bucket_count;
+    struct hash_table by_address; /* the entry that was made last of each address */
     struct entry **entries; /* every one, in the order in which they were first wanted */
     size_t entry_count, entry_capacity;
     struct entry **pending;
@@ -48,28 +48,17 @@ struct copy {
     size_t sorted_count; /* entries that stood in order when they were last read merged */
 };
 
-static size_t bucket_of(const struct copy *copy, uint64_t address)
-{
-    return (size_t)((address * UINT64_C(0x9e3779b97f4a7c15)) >> 20) & (copy->bucket_count - 1);
-}
-
 struct spprof_error *copy_new(struct spprof_target *target, struct copy **result)
 {
     struct copy *copy = calloc(1, sizeof *copy);
-    struct entry **buckets = calloc(FIRST_BUCKETS, sizeof *buckets);
-    if (copy == NULL || buckets == NULL) {
-        free(copy);
-        free(buckets);
+    if (copy == NULL)
         return spprof_error_no_memory();
-    }
     copy->target = target;
-    copy->buckets = buckets;
-    copy->bucket_count = FIRST_BUCKETS;
     *result = copy;
     return NULL;
 }
 
-/* What an entry takes: its bytes, itself, and its places in the lists and the buckets. */
+/* What an entry takes: its bytes, itself, and its places in the lists and the table. */
 static uint64_t cost_of(size_t size)
 {
     return size + sizeof(struct entry) + 4 * sizeof(struct entry *);
@@ -99,7 +88,7 @@ void copy_clear(struct copy *copy)
     copy->entry_count = 0;
     copy->pending_count = 0;
     copy->sorted_count = 0;
-    memset(copy->buckets, 0, copy->bucket_count * sizeof *copy->buckets);
+    base_hash_table_clear(&copy->by_address);
 }
 
 size_t copy_bytes(const struct copy *copy)
@@ -112,7 +101,7 @@ void copy_free(struct copy *copy)
     if (copy == NULL)
         return;
     copy_clear(copy);
-    free(copy->buckets);
+    base_hash_table_free(&copy->by_address);
     free(copy->entries);
     free(copy->pending);
     free(copy->ranges);
@@ -129,8 +118,8 @@ struct spprof_target *copy_target(const struct copy *copy)
 static struct entry *find(const struct copy *copy, uint64_t address, size_t size)
 {
     struct entry *best = NULL;
-    for (struct entry *entry = copy->buckets[bucket_of(copy, address)]; entry != NULL; entry = entry->next_in_bucket) {
-        if (entry->address != address || entry->size < size)
+    for (struct entry *entry = base_hash_table_item(&copy->by_address, address); entry != NULL; entry = entry->next) {
+        if (entry->size < size)
             continue;
         if (entry->status == SPPROF_READ_OK)
             return entry;
@@ -140,43 +129,15 @@ static struct entry *find(const struct copy *copy, uint64_t address, size_t size
     return best;
 }
 
-static bool push(struct entry ***list, size_t *count, size_t *capacity, struct entry *entry)
-{
-    if (*count == *capacity) {
-        size_t larger = *capacity == 0 ? 256 : *capacity * 2;
-        struct entry **grown = reallocarray(*list, larger, sizeof *grown);
-        if (grown == NULL)
-            return false;
-        *list = grown;
-        *capacity = larger;
-    }
-    (*list)[(*count)++] = entry;
-    return true;
-}
-
+/* There is room for it. */
 static void link_entry(struct copy *copy, struct entry *entry)
 {
-    struct entry **bucket = &copy->buckets[bucket_of(copy, entry->address)];
-    entry->next_in_bucket = *bucket;
-    *bucket = entry;
-}
-
-static void link_all(struct copy *copy)
-{
-    for (size_t i = 0; i < copy->entry_count; i++)
-        link_entry(copy, copy->entries[i]);
-}
-
-/* Keeps the chains short; where memory runs out they only get longer. */
-static void grow_buckets(struct copy *copy)
-{
-    struct entry **larger = calloc(copy->bucket_count * 4, sizeof *larger);
-    if (larger == NULL)
-        return;
-    free(copy->buckets);
-    copy->buckets = larger;
-    copy->bucket_count *= 4;
-    link_all(copy);
+    size_t cursor = 0;
+    struct hash_entry *known = base_hash_table_next(&copy->by_address, entry->address, &cursor);
+    entry->next = known != NULL ? known->item : NULL;
+    if (known == NULL)
+        known = base_hash_table_add(&copy->by_address, entry->address);
+    known->item = entry;
 }
 
 static struct entry *new_entry(struct copy *copy, uint64_t address, size_t size)
@@ -204,16 +165,15 @@ static struct entry *add(struct copy *copy, uint64_t address, size_t size)
     struct entry *entry = new_entry(copy, address, size);
     if (entry == NULL)
         return NULL;
-    bool pushed = push(&copy->pending, &copy->pending_count, &copy->pending_capacity, entry);
-    if (!pushed || !push(&copy->entries, &copy->entry_count, &copy->entry_capacity, entry)) {
-        copy->pending_count -= pushed;
+    if (!ARRAY_RESERVE(copy->pending, copy->pending_capacity, copy->pending_count + 1) ||
+        !ARRAY_RESERVE(copy->entries, copy->entry_capacity, copy->entry_count + 1) || !base_hash_table_reserve(&copy->by_address)) {
         free_entry(copy, entry);
         budget_out_of_memory(&copy->target->budget);
         return NULL;
     }
+    copy->pending[copy->pending_count++] = entry;
+    copy->entries[copy->entry_count++] = entry;
     link_entry(copy, entry);
-    if (copy->entry_count > copy->bucket_count * 2)
-        grow_buckets(copy);
     return entry;
 }
 
@@ -239,9 +199,9 @@ enum copy_status copy_want(struct copy *copy, uint64_t address, size_t size, con
 
 enum spprof_read_status copy_failure(const struct copy *copy, uint64_t address)
 {
-    const struct entry *entry = copy->buckets[bucket_of(copy, address)];
-    while (entry != NULL && (entry->address != address || entry->status == SPPROF_READ_PENDING || entry->status == SPPROF_READ_OK))
-        entry = entry->next_in_bucket;
+    const struct entry *entry = base_hash_table_item(&copy->by_address, address);
+    while (entry != NULL && (entry->status == SPPROF_READ_PENDING || entry->status == SPPROF_READ_OK))
+        entry = entry->next;
     return entry != NULL ? entry->status : copy->refusal;
 }
 
@@ -396,8 +356,9 @@ static void drop_unwanted(struct copy *copy, uint32_t rounds)
         return;
     copy->entry_count = kept;
     copy->sorted_count = 0;
-    memset(copy->buckets, 0, copy->bucket_count * sizeof *copy->buckets);
-    link_all(copy);
+    base_hash_table_clear(&copy->by_address);
+    for (size_t i = 0; i < kept; i++)
+        link_entry(copy, copy->entries[i]);
 }
 
 void copy_refresh(struct copy *copy)
@@ -408,30 +369,6 @@ void copy_refresh(struct copy *copy)
         copy->entries[i]->status = SPPROF_READ_PENDING;
     copy->pending_count = 0;
     read_entries(copy, copy->entries, copy->entry_count);
-}
-
-static bool grow_ranges(struct copy *copy, size_t count)
-{
-    if (count <= copy->range_capacity)
-        return true;
-    struct spprof_range *grown = reallocarray(copy->ranges, count * 2, sizeof *grown);
-    if (grown == NULL)
-        return false;
-    copy->ranges = grown;
-    copy->range_capacity = count * 2;
-    return true;
-}
-
-static bool grow_buffer(struct copy *copy, size_t size)
-{
-    if (size <= copy->buffer_size)
-        return true;
-    uint8_t *grown = realloc(copy->buffer, size * 2);
-    if (grown == NULL)
-        return false;
-    copy->buffer = grown;
-    copy->buffer_size = size * 2;
-    return true;
 }
 
 /*
@@ -485,7 +422,7 @@ static size_t plan_merged(struct copy *copy)
         copy->ranges[ranges++] = (struct spprof_range){.address = entries[first]->address, .size = needed};
         size += needed;
     }
-    if (!grow_buffer(copy, size))
+    if (!ARRAY_RESERVE(copy->buffer, copy->buffer_size, size))
         return 0;
     for (size_t i = 0, at = 0; i < ranges; at += copy->ranges[i++].size)
         copy->ranges[i].buffer = copy->buffer + at;
@@ -522,7 +459,7 @@ void copy_reread(struct copy *copy, bool merged)
     size_t count = copy->entry_count, ranges = 0;
     if (count == 0)
         return;
-    if (grow_ranges(copy, count))
+    if (ARRAY_RESERVE(copy->ranges, copy->range_capacity, count))
         ranges = merged ? plan_merged(copy) : plan_apart(copy);
     if (ranges == 0) {
         fail_all(copy, copy->entries, count);

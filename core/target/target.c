@@ -3,9 +3,9 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "target/budget.h"
 
 const char *target_read_reason(enum spprof_read_status status)
@@ -49,34 +49,27 @@ static void read_batch(struct spprof_target *target, struct spprof_range *ranges
         target->budget.read_late += ranges[i].size;
 }
 
-static uint64_t read_clock(clockid_t clock)
-{
-    struct timespec time;
-    clock_gettime(clock, &time);
-    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
-
 struct spprof_error *target_stop(struct spprof_target *target)
 {
     struct spprof_budget *budget = &target->budget;
     budget->read_late = 0;
     TRY(target->ops->stop(target));
-    budget->stop_ends = read_clock(CLOCK_MONOTONIC) + BUDGET_STOP_NS;
-    budget->stop_worked = read_clock(CLOCK_THREAD_CPUTIME_ID);
+    budget->stop_ends = clock_now() + BUDGET_STOP_NS;
+    budget->stop_worked = base_clock_read(CLOCK_THREAD_CPUTIME_ID);
     return NULL;
 }
 
 static void let_go(struct spprof_target *target)
 {
     target->budget.stop_ends = 0;
-    target->budget.stop_worked = read_clock(CLOCK_THREAD_CPUTIME_ID) - target->budget.stop_worked;
+    target->budget.stop_worked = base_clock_read(CLOCK_THREAD_CPUTIME_ID) - target->budget.stop_worked;
     target->ops->resume(target);
 }
 
 void target_keep_time(struct spprof_target *target)
 {
     struct spprof_budget *budget = &target->budget;
-    if (budget->stop_ends == 0 || read_clock(CLOCK_MONOTONIC) < budget->stop_ends)
+    if (budget->stop_ends == 0 || clock_now() < budget->stop_ends)
         return;
     let_go(target);
     budget->is_late = true;

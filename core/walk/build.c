@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/text.h"
 #include "target/budget.h"
 #include "walk/crash.h"
 #include "walk/frame_check.h"
@@ -36,8 +37,7 @@ struct context {
 
 static char *words(const char *text)
 {
-    char *copy;
-    return text == NULL || asprintf(&copy, "%s", text) < 0 ? NULL : copy;
+    return text == NULL ? NULL : strdup(text);
 }
 
 static struct position cached_position(struct context *context, const struct code_entry *entry, int64_t offset)
@@ -321,9 +321,8 @@ static size_t sound_frames(const struct context *context, const struct thread_st
 
 static char *gone_stack(const struct thread_state *state, const char *truncated)
 {
-    char *text;
     const char *why = state->owner.stack_taken || truncated == NULL ? "its C stack, which told the rest, is another's now" : truncated;
-    return asprintf(&text, "the thread is gone: %s", why) < 0 ? NULL : text;
+    return base_text_formatted("the thread is gone: %s", why);
 }
 
 static struct spprof_error *build_left_over(struct context *context, const struct interpreter *interpreter, struct thread_state *state)

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "target/budget.h"
 #include "target/target.h"
@@ -29,12 +30,10 @@ void pythons_free(struct pythons *pythons)
 
 static struct spprof_error *add_python(struct spprof_target *target, const struct chosen *chosen, struct pythons *pythons)
 {
-    struct chosen *grown = reallocarray(pythons->items, pythons->count + 1, sizeof *grown);
-    if (grown == NULL)
+    if (!ARRAY_RESIZE(pythons->items, pythons->count + 1))
         return spprof_error_no_memory();
-    pythons->items = grown;
-    grown[pythons->count] = *chosen;
-    grown[pythons->count++].architecture = architecture_of(target, &chosen->runtime);
+    pythons->items[pythons->count] = *chosen;
+    pythons->items[pythons->count++].architecture = architecture_of(target, &chosen->runtime);
     return NULL;
 }
 

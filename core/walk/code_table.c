@@ -4,12 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/array.h"
+#include "base/hash_table.h"
 #include "object/intern.h"
 #include "object/string.h"
 #include "target/budget.h"
 
 enum {
-    BUCKETS = 1 << 12,
     LINE_TABLE_MAX = 1 << 26,
     THREAD_BYTECODE_MAX = 1 << 16,
     RANGES_MAX = 1 << 11, /* of one code object that are kept: each costs a shift of all behind it, and a count that was torn may be large */
@@ -22,7 +23,7 @@ struct bytecode_range {
 };
 
 struct code_table {
-    struct code_entry *buckets[BUCKETS];
+    struct hash_table by_address; /* of those that have not been retired */
     struct code_entry **entries;
     size_t count, capacity;
     size_t first_pending; /* entries before it are settled */
@@ -84,6 +85,7 @@ void code_table_free(struct code_table *table)
         free(table->entries[i]);
     }
     free(table->entries);
+    base_hash_table_free(&table->by_address);
     free(table->ranges);
     intern_free(table->texts);
     if (table->budget != NULL)
@@ -116,30 +118,17 @@ static struct code_entry *new_entry(struct code_table *table, uint64_t address)
     return entry;
 }
 
-static struct code_entry **bucket_of(struct code_table *table, uint64_t address)
-{
-    return &table->buckets[(address * UINT64_C(0x9e3779b97f4a7c15)) >> 52];
-}
-
 struct code_entry *code_table_get(struct code_table *table, uint64_t address)
 {
-    struct code_entry **bucket = bucket_of(table, address);
-    for (struct code_entry *entry = *bucket; entry != NULL; entry = entry->next_in_bucket)
-        if (entry->code->address == address)
-            return entry;
-    if (table->count == table->capacity) {
-        size_t larger = table->capacity == 0 ? 64 : table->capacity * 2;
-        struct code_entry **grown = reallocarray(table->entries, larger, sizeof *grown);
-        if (grown == NULL)
-            return NULL;
-        table->entries = grown;
-        table->capacity = larger;
-    }
-    struct code_entry *entry = new_entry(table, address);
+    struct code_entry *entry = base_hash_table_item(&table->by_address, address);
+    if (entry != NULL)
+        return entry;
+    if (!ARRAY_RESERVE(table->entries, table->capacity, table->count + 1) || !base_hash_table_reserve(&table->by_address))
+        return NULL;
+    entry = new_entry(table, address);
     if (entry == NULL)
         return NULL;
-    entry->next_in_bucket = *bucket;
-    *bucket = entry;
+    base_hash_table_add(&table->by_address, address)->item = entry;
     table->entries[table->count++] = entry;
     return entry;
 }
@@ -291,14 +280,8 @@ static void add_range(struct code_table *table, struct code_entry *entry, uint64
     size_t first = range_at(table, start), last = first;
     while (last < table->range_count && table->ranges[last].start < end)
         last++;
-    if (first == last && table->range_count == table->range_capacity) {
-        size_t larger = table->range_capacity == 0 ? 64 : table->range_capacity * 2;
-        struct bytecode_range *grown = reallocarray(table->ranges, larger, sizeof *grown);
-        if (grown == NULL)
-            return;
-        table->ranges = grown;
-        table->range_capacity = larger;
-    }
+    if (first == last && !ARRAY_RESERVE(table->ranges, table->range_capacity, table->range_count + 1))
+        return;
     memmove(&table->ranges[first + 1], &table->ranges[last], (table->range_count - last) * sizeof *table->ranges);
     table->range_count = table->range_count - (last - first) + 1;
     table->ranges[first] = (struct bytecode_range){start, end, entry};
@@ -335,12 +318,8 @@ struct code_entry *code_table_by_instruction(const struct code_table *table, uin
 
 void code_table_retire(struct code_table *table, struct code_entry *entry)
 {
-    struct code_entry **link = bucket_of(table, entry->code->address);
-    while (*link != NULL && *link != entry)
-        link = &(*link)->next_in_bucket;
-    if (*link == NULL)
+    if (!base_hash_table_remove(&table->by_address, entry->code->address, entry))
         return;
-    *link = entry->next_in_bucket;
     entry->retired = true;
     table->deaths += entry->status == COPY_READY;
     remove_ranges(table, entry);

@@ -5,15 +5,12 @@
 #ifndef SPPROF_WALK_CROWD_H
 #define SPPROF_WALK_CROWD_H
 
+#include "base/hash_table.h"
 #include "object/reader.h"
 
 /* Of the frames that are counted, a part of all: by address, so that every stack which passes there counts the same ones. */
 struct crowd {
-    struct crowd_place {
-        uint64_t frame;
-        uint32_t stacks;
-    } *places;
-    size_t count, capacity; /* a power of two */
+    struct hash_table stacks; /* how many pass a frame, by its address */
 };
 
 void crowd_free(struct crowd *crowd); /* its contents */

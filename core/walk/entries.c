@@ -2,19 +2,15 @@
 
 #include <stdlib.h>
 
+#include "base/array.h"
+
 /* A C frame that is being entered or left runs nothing. */
 enum { IDLE_C_FRAMES = 1 };
 
 static bool push_c_frame(struct stack *stack, struct c_frame c_frame)
 {
-    if (stack->c_frame_count == stack->c_frame_capacity) {
-        size_t larger = stack->c_frame_capacity == 0 ? 16 : stack->c_frame_capacity * 2;
-        struct c_frame *grown = reallocarray(stack->c_frames, larger, sizeof *grown);
-        if (grown == NULL)
-            return false;
-        stack->c_frames = grown;
-        stack->c_frame_capacity = larger;
-    }
+    if (!ARRAY_RESERVE(stack->c_frames, stack->c_frame_capacity, stack->c_frame_count + 1))
+        return false;
     stack->c_frames[stack->c_frame_count++] = c_frame;
     return true;
 }

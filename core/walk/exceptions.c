@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/hash_table.h"
 #include "object/dict.h"
 #include "walk/frame_at.h"
 #include "walk/position.h"
 
 enum {
-    BUCKETS = 1 << 9,
     CHAIN_MAX = 16,       /* exceptions that led to one another */
     TRACEBACK_MAX = 1000, /* frames of one traceback that are shown */
     ITEMS_MAX = 1 << 16,  /* of the exc_info chain */
@@ -34,7 +34,6 @@ struct raised {
     size_t located; /* traces before it have their code object */
     uint64_t next;  /* the traceback object to be read next */
     char truncated[sizeof((struct reader *)0)->reason];
-    struct raised *next_in_bucket;
 };
 
 struct thread {
@@ -42,21 +41,15 @@ struct thread {
     bool found; /* exception is known, 0 where there is none */
     uint64_t exception;
     bool raising;
-    struct thread *next_in_bucket;
 };
 
 struct exceptions {
     struct values *values;
     struct code_table *codes;
     struct reader *reader; /* of the last step, borrowed: memory is taken by it */
-    struct raised *raised[BUCKETS];
-    struct thread *threads[BUCKETS];
+    struct hash_table raised;  /* struct raised, by their address */
+    struct hash_table threads; /* struct thread, by their thread state */
 };
-
-static size_t hash(uint64_t address)
-{
-    return (size_t)((address * UINT64_C(0x9e3779b97f4a7c15)) >> 55);
-}
 
 struct spprof_error *exceptions_new(struct values *values, struct code_table *codes, struct exceptions **result)
 {
@@ -80,16 +73,13 @@ void exceptions_free(struct exceptions *exceptions)
 {
     if (exceptions == NULL)
         return;
-    for (size_t i = 0; i < BUCKETS; i++) {
-        for (struct raised *raised = exceptions->raised[i], *next; raised != NULL; raised = next) {
-            next = raised->next_in_bucket;
-            raised_free(raised);
-        }
-        for (struct thread *thread = exceptions->threads[i], *next; thread != NULL; thread = next) {
-            next = thread->next_in_bucket;
-            free(thread);
-        }
-    }
+    size_t raised = 0, thread = 0;
+    for (const struct hash_entry *entry; (entry = base_hash_table_each(&exceptions->raised, &raised)) != NULL;)
+        raised_free(entry->item);
+    for (const struct hash_entry *entry; (entry = base_hash_table_each(&exceptions->threads, &thread)) != NULL;)
+        free(entry->item);
+    base_hash_table_free(&exceptions->raised);
+    base_hash_table_free(&exceptions->threads);
     free(exceptions);
 }
 
@@ -145,18 +135,15 @@ static enum copy_status find_handled(struct reader *reader, struct thread *threa
 
 static struct raised *raised_get(struct exceptions *exceptions, uint64_t address)
 {
-    struct raised **bucket = &exceptions->raised[hash(address)], *raised = *bucket;
-    while (raised != NULL && raised->address != address)
-        raised = raised->next_in_bucket;
+    struct raised *raised = base_hash_table_item(&exceptions->raised, address);
     if (raised != NULL)
         return raised;
-    raised = reader_allocate(exceptions->reader, 1, sizeof *raised);
+    raised = reader_allocate_in(exceptions->reader, &exceptions->raised, address, sizeof *raised);
     if (raised == NULL)
         return NULL;
     raised->address = address;
     raised->type_status = raised->message_status = COPY_PENDING;
-    raised->next_in_bucket = *bucket;
-    return *bucket = raised;
+    return raised;
 }
 
 static enum copy_status read_header(struct reader *reader, struct raised *raised)
@@ -254,17 +241,13 @@ static void step_raised(struct exceptions *exceptions, struct reader *reader, st
 
 static struct thread *thread_get(struct exceptions *exceptions, uint64_t thread_state)
 {
-    struct thread **bucket = &exceptions->threads[hash(thread_state)], *thread = *bucket;
-    while (thread != NULL && thread->thread_state != thread_state)
-        thread = thread->next_in_bucket;
+    struct thread *thread = base_hash_table_item(&exceptions->threads, thread_state);
     if (thread != NULL)
         return thread;
-    thread = reader_allocate(exceptions->reader, 1, sizeof *thread);
-    if (thread == NULL)
-        return NULL;
-    thread->thread_state = thread_state;
-    thread->next_in_bucket = *bucket;
-    return *bucket = thread;
+    thread = reader_allocate_in(exceptions->reader, &exceptions->threads, thread_state, sizeof *thread);
+    if (thread != NULL)
+        thread->thread_state = thread_state;
+    return thread;
 }
 
 /* The exception and those that led to it, as far as they are known: each once, so that a circle ends. */

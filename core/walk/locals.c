@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/hash_table.h"
 #include "base/text.h"
 #include "object/dict.h"
 #include "object/string.h"
@@ -12,7 +13,6 @@
 #include "walk/frame_check.h"
 
 enum {
-    BUCKETS = 1 << 12,
     NAMES_MAX = 1 << 16,
     DICT_ITEMS_MAX = 1000,
     /* co_flags, Include/cpython/code.h */
@@ -40,7 +40,6 @@ struct code_slots {
     size_t count;
     size_t places; /* of localsplus */
     bool in_dict;
-    struct code_slots *next_in_bucket;
 };
 
 struct item {
@@ -65,20 +64,14 @@ struct stack_locals {
     struct frame_locals *frames; /* as many as the stack has */
     size_t count;
     size_t first_pending; /* frames before it are settled */
-    struct stack_locals *next_in_bucket;
 };
 
 struct locals {
     struct values *values;
     struct code_table *codes;
-    struct code_slots *code_buckets[BUCKETS];
-    struct stack_locals *stack_buckets[BUCKETS];
+    struct hash_table slots;  /* struct code_slots, by the address of their code object */
+    struct hash_table stacks; /* struct stack_locals, by their thread state */
 };
-
-static size_t hash(uint64_t address)
-{
-    return (size_t)((address * UINT64_C(0x9e3779b97f4a7c15)) >> 52);
-}
 
 static enum copy_status place_of_frame(void *context, struct reader *reader, uint64_t address, uint64_t *code, int32_t *line)
 {
@@ -144,19 +137,15 @@ void locals_free(struct locals *locals)
 {
     if (locals == NULL)
         return;
-    for (size_t i = 0; i < BUCKETS; i++) {
-        for (struct code_slots *slots = locals->code_buckets[i], *next; slots != NULL; slots = next) {
-            next = slots->next_in_bucket;
-            free_slots(slots);
-            free(slots);
-        }
+    size_t slots = 0, stack = 0;
+    for (const struct hash_entry *entry; (entry = base_hash_table_each(&locals->slots, &slots)) != NULL;) {
+        free_slots(entry->item);
+        free(entry->item);
     }
-    for (size_t i = 0; i < BUCKETS; i++) {
-        for (struct stack_locals *stack = locals->stack_buckets[i], *next; stack != NULL; stack = next) {
-            next = stack->next_in_bucket;
-            free_stack(stack);
-        }
-    }
+    for (const struct hash_entry *entry; (entry = base_hash_table_each(&locals->stacks, &stack)) != NULL;)
+        free_stack(entry->item);
+    base_hash_table_free(&locals->slots);
+    base_hash_table_free(&locals->stacks);
     values_free(locals->values);
     free(locals);
 }
@@ -295,15 +284,12 @@ static enum copy_status read_slots(struct reader *reader, struct code_slots *slo
 
 static struct code_slots *slots_of(struct locals *locals, struct reader *reader, uint64_t code)
 {
-    struct code_slots **bucket = &locals->code_buckets[hash(code)], *slots = *bucket;
-    while (slots != NULL && slots->code != code)
-        slots = slots->next_in_bucket;
+    struct code_slots *slots = base_hash_table_item(&locals->slots, code);
     if (slots == NULL) {
-        slots = reader_allocate(reader, 1, sizeof *slots);
+        slots = reader_allocate_in(reader, &locals->slots, code, sizeof *slots);
         if (slots == NULL)
             return NULL;
-        *slots = (struct code_slots){.code = code, .status = COPY_PENDING, .next_in_bucket = *bucket};
-        *bucket = slots;
+        *slots = (struct code_slots){.code = code, .status = COPY_PENDING};
     }
     uint64_t before = reader->taken;
     if (slots->status == COPY_PENDING)
@@ -501,29 +487,23 @@ static enum copy_status write_frame_locals(struct locals *locals, struct reader 
 
 static struct stack_locals *find_stack(const struct locals *locals, uint64_t thread_state)
 {
-    struct stack_locals *found = locals->stack_buckets[hash(thread_state)];
-    while (found != NULL && found->thread_state != thread_state)
-        found = found->next_in_bucket;
-    return found;
+    return base_hash_table_item(&locals->stacks, thread_state);
 }
 
 static struct stack_locals *add_stack(struct locals *locals, struct reader *reader, const struct stack *stack)
 {
-    struct stack_locals **bucket = &locals->stack_buckets[hash(stack->thread_state)];
-    struct stack_locals *added = reader_allocate(reader, 1, sizeof *added);
-    if (added == NULL)
-        return NULL;
-    added->frames = reader_allocate(reader, stack->frame_count + 1, sizeof *added->frames);
-    if (added->frames == NULL) {
-        free(added);
+    struct frame_locals *frames = reader_allocate(reader, stack->frame_count + 1, sizeof *frames);
+    struct stack_locals *added = frames == NULL ? NULL : reader_allocate_in(reader, &locals->stacks, stack->thread_state, sizeof *added);
+    if (added == NULL) {
+        free(frames);
         return NULL;
     }
+    added->frames = frames;
     for (size_t i = 0; i < stack->frame_count; i++)
         added->frames[i].raw = &stack->frames[i];
     added->thread_state = stack->thread_state;
     added->count = stack->frame_count;
-    added->next_in_bucket = *bucket;
-    return *bucket = added;
+    return added;
 }
 
 bool locals_step(struct locals *locals, struct reader *reader, const struct stack *stack)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "walk/code_table.h"
 #include "walk/exceptions.h"
 
@@ -65,14 +66,11 @@ const struct spprof_python *spprof_snapshot_python(const struct spprof_snapshot 
 /* Moves the elements of one list behind those of another, in which there is room. The first of the moved ones; NULL: no memory. */
 static void *move_behind(void *list, size_t *count, void **moved, size_t *moved_count, size_t size)
 {
-    char **items = list;
-    char *grown = reallocarray(*items, *count + *moved_count + 1, size);
-    if (grown == NULL)
+    if (!base_array_resize(list, *count + *moved_count + 1, size))
         return NULL;
-    *items = grown;
+    char *first = *(char **)list + *count * size;
     if (*moved_count > 0)
-        memcpy(grown + *count * size, *moved, *moved_count * size);
-    void *first = grown + *count * size;
+        memcpy(first, *moved, *moved_count * size);
     *count += *moved_count;
     *moved_count = 0;
     return first;
@@ -90,12 +88,10 @@ static bool join_interpreters(struct spprof_snapshot *all, struct spprof_snapsho
 
 static bool join_pythons(struct spprof_snapshot *all, struct spprof_snapshot *other)
 {
-    struct spprof_python *grown = reallocarray(all->others, all->other_count + 1 + other->other_count, sizeof *grown);
-    if (grown == NULL)
+    if (!ARRAY_RESIZE(all->others, all->other_count + 1 + other->other_count))
         return false;
-    all->others = grown;
     for (size_t i = 0; i < spprof_snapshot_python_count(other); i++)
-        grown[all->other_count++] = *spprof_snapshot_python(other, i);
+        all->others[all->other_count++] = *spprof_snapshot_python(other, i);
     other->python.file = NULL;
     other->other_count = 0;
     return true;

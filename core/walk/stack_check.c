@@ -394,8 +394,7 @@ static void restore(struct stack *stack)
 
 static char *words(const char *text)
 {
-    char *copy;
-    return text[0] == '\0' || asprintf(&copy, "%s", text) < 0 ? NULL : copy;
+    return text[0] == '\0' ? NULL : strdup(text);
 }
 
 static void settle(struct stack *stack, const struct check *check)

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "base/array.h"
+
 void stack_memory_free(struct stack_memory *memory)
 {
     free(memory->bytes);
@@ -49,14 +51,9 @@ void stack_memory_compare(struct stack_memory *memory, const struct stack *stack
         memory->chunk = 0;
         return;
     }
-    if (size > memory->capacity) {
-        uint8_t *grown = realloc(memory->bytes, size);
-        if (grown == NULL) {
-            memory->chunk = 0;
-            return;
-        }
-        memory->bytes = grown;
-        memory->capacity = size;
+    if (!ARRAY_RESERVE(memory->bytes, memory->capacity, size)) {
+        memory->chunk = 0;
+        return;
     }
     if (stack->chunk == memory->chunk)
         memory->same = common(memory->bytes, stack->chunk_data, size < memory->size ? size : memory->size);

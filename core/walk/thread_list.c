@@ -7,6 +7,7 @@
 
 #include "walk/thread_tail.h"
 
+#include "base/array.h"
 #include "base/cleanup.h"
 
 enum { INTERPRETERS_MAX = 1 << 14, THREADS_MAX = 1 << 18 };
@@ -48,27 +49,6 @@ void thread_list_free(struct thread_list *list)
     free(list->truncated);
 }
 
-/* Makes room for one more pointer. */
-static bool grow(void *list, size_t count, size_t *capacity)
-{
-    void ***items = list;
-    if (count < *capacity)
-        return true;
-    size_t larger = *capacity == 0 ? 16 : *capacity * 2;
-    void **grown = reallocarray(*items, larger, sizeof *grown);
-    if (grown == NULL)
-        return false;
-    *items = grown;
-    *capacity = larger;
-    return true;
-}
-
-static char *words(const char *text)
-{
-    char *copy;
-    return asprintf(&copy, "%s", text) < 0 ? NULL : copy;
-}
-
 static enum copy_status add_interpreter(struct thread_list *list, struct reader *reader, uint64_t address)
 {
     for (size_t i = 0; i < list->count; i++)
@@ -77,7 +57,7 @@ static enum copy_status add_interpreter(struct thread_list *list, struct reader 
     if (list->count >= INTERPRETERS_MAX)
         return reader_fail(reader, "more interpreters than any process has; the rest is left out");
     struct interpreter *interpreter = reader_allocate(reader, 1, sizeof *interpreter);
-    if (interpreter == NULL || !grow(&list->interpreters, list->count, &list->capacity)) {
+    if (interpreter == NULL || !ARRAY_RESERVE(list->interpreters, list->capacity, list->count + 1)) {
         free(interpreter);
         return reader_no_memory(reader);
     }
@@ -170,7 +150,7 @@ static enum copy_status read_gil(struct interpreter *interpreter, struct reader 
 static void add_doubt(struct interpreter *interpreter, const char *text)
 {
     if (interpreter->doubt == NULL)
-        interpreter->doubt = words(text);
+        interpreter->doubt = strdup(text);
 }
 
 /* Whether the neighbours of a thread state lead to it and back, which proves it to be one of the list. */
@@ -219,7 +199,7 @@ static enum copy_status add_thread(struct interpreter *interpreter, struct reade
     if (interpreter->thread_count >= THREADS_MAX)
         return reader_fail(reader, "more threads than any process has; the rest is left out");
     struct thread_state *thread = reader_allocate(reader, 1, sizeof *thread);
-    if (thread == NULL || !grow(&interpreter->threads, interpreter->thread_count, &interpreter->thread_capacity)) {
+    if (thread == NULL || !ARRAY_RESERVE(interpreter->threads, interpreter->thread_capacity, interpreter->thread_count + 1)) {
         free(thread);
         return reader_no_memory(reader);
     }
@@ -317,7 +297,7 @@ static void step_interpreter(struct interpreter *interpreter, struct reader *rea
     if (status == COPY_READY)
         status = list_all_threads(interpreter, reader, main_thread);
     if (status == COPY_FAILED)
-        interpreter->truncated = words(reader->reason);
+        interpreter->truncated = strdup(reader->reason);
     interpreter->listed = status == COPY_FAILED || (status == COPY_READY && interpreter->gil_read);
 }
 
@@ -326,7 +306,7 @@ bool thread_list_step(struct thread_list *list, struct reader *reader)
     if (!list->listed) {
         enum copy_status status = list_interpreters(list, reader);
         if (status == COPY_FAILED)
-            list->truncated = words(reader->reason);
+            list->truncated = strdup(reader->reason);
         list->listed = status != COPY_PENDING;
     }
     bool settled = list->listed;

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "object/dict.h"
 #include "object/integer.h"
 #include "object/string.h"
@@ -15,14 +16,8 @@ void thread_names_free(struct thread_names *names)
 
 static bool add_name(struct thread_names *names, const struct thread_name *name)
 {
-    if (names->count == names->capacity) {
-        size_t larger = names->capacity == 0 ? 32 : names->capacity * 2;
-        struct thread_name *grown = reallocarray(names->items, larger, sizeof *grown);
-        if (grown == NULL)
-            return false;
-        names->items = grown;
-        names->capacity = larger;
-    }
+    if (!ARRAY_RESERVE(names->items, names->capacity, names->count + 1))
+        return false;
     names->items[names->count++] = *name;
     return true;
 }

@@ -137,7 +137,7 @@ static size_t pass(struct crowd *crowd, struct reader *reader, uint64_t first)
 static void test_one_stack_is_named_again_and_again(void **state)
 {
     struct memory *memory = *state;
-    struct crowd crowd = {NULL, 0, 0};
+    struct crowd crowd = {.stacks = {NULL, 0, 0}};
     for (int i = 0; i < 8; i++)
         assert_int_equal(pass(&crowd, &memory->reader, ARENA), 1000);
     for (int i = 0; i < 1000; i++)

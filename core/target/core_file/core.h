@@ -38,7 +38,7 @@ struct core {
     char *sysroot, *given_path; /* owned; the source points to them */
     struct elf_file *given;
     struct core_binary *binaries;
-    size_t binary_count;
+    size_t binary_count, binary_capacity;
     struct core_mapping *mappings; /* sorted by start; none reaches into the next */
     size_t mapping_count;
 

@@ -1,18 +1,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "target/core_file/core.h"
 #include "target/modules.h"
 
 static struct spprof_error *add_binary(struct core *core, const char *path, struct core_binary **added)
 {
-    if ((core->binary_count & (core->binary_count - 1)) == 0) { /* full at each power of two */
-        struct core_binary *binaries = realloc(core->binaries, (core->binary_count == 0 ? 1 : core->binary_count * 2) * sizeof *binaries);
-        if (binaries == NULL)
-            return spprof_error_no_memory();
-        core->binaries = binaries;
-    }
+    if (!ARRAY_RESERVE(core->binaries, core->binary_capacity, core->binary_count + 1))
+        return spprof_error_no_memory();
     size_t size;
     struct core_binary binary = {.deleted = path_is_deleted(path, &size)};
     binary.path = strndup(path, size);
@@ -155,11 +152,9 @@ static struct spprof_error *add_mapping(struct core *core, const struct core_map
 {
     if (mapping->start >= mapping->end || core->mapping_count == LINKED_MAPPINGS_MAX)
         return NULL;
-    struct core_mapping *mappings = realloc(core->mappings, (core->mapping_count + 1) * sizeof *mappings);
-    if (mappings == NULL)
+    if (!ARRAY_RESIZE(core->mappings, core->mapping_count + 1))
         return spprof_error_no_memory();
-    core->mappings = mappings;
-    mappings[core->mapping_count++] = *mapping;
+    core->mappings[core->mapping_count++] = *mapping;
     return NULL;
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "target/elf/elf_memory.h"
 #include "target/target.h"
@@ -55,12 +56,8 @@ static struct spprof_error *add_thread(struct core_notes *notes, const struct el
 {
     if (note->size < PRSTATUS_REGISTERS + core_registers_size(machine))
         return NULL;
-    if ((notes->thread_count & (notes->thread_count - 1)) == 0) { /* full at each power of two */
-        struct core_thread *threads = realloc(notes->threads, (notes->thread_count == 0 ? 1 : notes->thread_count * 2) * sizeof *threads);
-        if (threads == NULL)
-            return spprof_error_no_memory();
-        notes->threads = threads;
-    }
+    if (!ARRAY_RESERVE(notes->threads, notes->thread_capacity, notes->thread_count + 1))
+        return spprof_error_no_memory();
     int16_t signal;
     memcpy(&signal, note->bytes + PRSTATUS_SIGNAL, sizeof signal);
     notes->threads[notes->thread_count++] = (struct core_thread){

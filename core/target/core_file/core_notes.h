@@ -30,7 +30,7 @@ struct core_file_mapping {
 
 struct core_notes {
     struct core_thread *threads; /* in the order of the notes: first the one that was running or died */
-    size_t thread_count;
+    size_t thread_count, thread_capacity;
     struct core_file_mapping *files; /* sorted by start */
     size_t file_count;
     bool has_process; /* NT_PRPSINFO is there */

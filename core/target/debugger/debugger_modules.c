@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "target/elf/elf_memory.h"
 #include "target/modules.h"
@@ -34,10 +35,7 @@ static void list_one(void *context, const struct spprof_debugger_module *module)
     struct debugger_module_list *list = context;
     if (list->count >= MODULES_MAX)
         return;
-    struct spprof_debugger_module *grown = reallocarray(list->items, list->count + 1, sizeof *grown);
-    if (grown != NULL)
-        list->items = grown;
-    if (grown != NULL && copy_listed(module, &grown[list->count]))
+    if (ARRAY_RESIZE(list->items, list->count + 1) && copy_listed(module, &list->items[list->count]))
         list->count++;
     else
         list->failed = true;
@@ -134,12 +132,10 @@ static struct spprof_error *add(struct spprof_target *target, const struct sppro
 {
     if (holds(modules, listed->start))
         return NULL;
-    struct spprof_module *grown = reallocarray(modules->items, modules->count + 1, sizeof *grown);
-    if (grown == NULL)
+    if (!ARRAY_RESIZE(modules->items, modules->count + 1))
         return spprof_error_no_memory();
-    modules->items = grown;
-    grown[modules->count] = (struct spprof_module){0};
-    return fill(target, listed, &grown[modules->count++]);
+    modules->items[modules->count] = (struct spprof_module){0};
+    return fill(target, listed, &modules->items[modules->count++]);
 }
 
 /* Adds the objects of the dynamic linker's list that are not there yet. */

@@ -8,32 +8,21 @@
 enum {
     PAGE = 4096,          /* the smallest unit of a mapping */
     RUN = 16,             /* pages of one call */
-    SLOTS = 1 << 15,
     PAGES_MAX = 1 << 14,  /* that are kept */
     RANGE_MAX = 1 << 20,  /* bytes; a larger range is read past the pages */
 };
 
 struct debugger_page {
-    uint64_t address;
-    uint8_t *bytes; /* owned; NULL: not there, or not whole */
-    bool used;
+    bool whole; /* false: not there, or not whole, and bytes has none */
+    uint8_t bytes[];
 };
-
-static struct debugger_page *slot_of(const struct debugger_pages *pages, uint64_t address)
-{
-    size_t index = (size_t)((address / PAGE * UINT64_C(0x9e3779b97f4a7c15)) >> 32) % SLOTS;
-    while (pages->slots[index].used && pages->slots[index].address != address)
-        index = (index + 1) % SLOTS; /* ends: half of the slots are empty */
-    return &pages->slots[index];
-}
 
 void debugger_pages_clear(struct debugger_pages *pages)
 {
-    for (size_t i = 0; pages->slots != NULL && i < SLOTS; i++)
-        free(pages->slots[i].bytes);
-    free(pages->slots);
-    pages->slots = NULL;
-    pages->count = 0;
+    size_t cursor = 0;
+    for (const struct hash_entry *entry; (entry = base_hash_table_each(&pages->by_address, &cursor)) != NULL;)
+        free(entry->item);
+    base_hash_table_free(&pages->by_address);
 }
 
 static bool ask(struct debugger_pages *pages, uint64_t address, void *buffer, size_t size)
@@ -42,16 +31,19 @@ static bool ask(struct debugger_pages *pages, uint64_t address, void *buffer, si
     return pages->read(pages->context, address, buffer, size);
 }
 
-/* Keeps a page; bytes NULL: it cannot be read. */
+/* Keeps a page, where there is memory for it; bytes NULL: it cannot be read. */
 static void keep(struct debugger_pages *pages, uint64_t address, const uint8_t *bytes)
 {
-    struct debugger_page *slot = slot_of(pages, address);
-    if (slot->used)
+    size_t size = bytes != NULL ? PAGE : 0;
+    if (base_hash_table_item(&pages->by_address, address) != NULL || !base_hash_table_reserve(&pages->by_address))
         return;
-    *slot = (struct debugger_page){.address = address, .bytes = bytes != NULL ? malloc(PAGE) : NULL, .used = true};
-    if (slot->bytes != NULL)
-        memcpy(slot->bytes, bytes, PAGE);
-    pages->count++;
+    struct debugger_page *page = malloc(sizeof *page + size);
+    if (page == NULL)
+        return;
+    page->whole = bytes != NULL;
+    if (bytes != NULL)
+        memcpy(page->bytes, bytes, size);
+    base_hash_table_add(&pages->by_address, address)->item = page;
 }
 
 static bool is_believed(const struct debugger_pages *pages, const uint8_t *page)
@@ -89,7 +81,7 @@ static size_t list_missing(const struct debugger_pages *pages, const struct sppr
     for (size_t i = 0; i < count; i++) {
         uint64_t first = ranges[i].address / PAGE * PAGE;
         for (size_t j = 0; j < pages_of(&ranges[i]); j++)
-            if (!slot_of(pages, first + j * PAGE)->used)
+            if (base_hash_table_item(&pages->by_address, first + j * PAGE) == NULL)
                 addresses[missing++] = first + j * PAGE;
     }
     qsort(addresses, missing, sizeof *addresses, by_address);
@@ -101,12 +93,10 @@ static void fetch(struct debugger_pages *pages, const struct spprof_range *range
     size_t wanted = 0;
     for (size_t i = 0; i < count; i++)
         wanted += pages_of(&ranges[i]);
-    if (pages->count + wanted > PAGES_MAX)
+    if (pages->by_address.count + wanted > PAGES_MAX)
         debugger_pages_clear(pages);
-    if (pages->slots == NULL)
-        pages->slots = calloc(SLOTS, sizeof *pages->slots);
     CLEANUP_FREE uint64_t *addresses = wanted > 0 && wanted <= PAGES_MAX ? malloc(wanted * sizeof *addresses) : NULL;
-    if (pages->slots == NULL || addresses == NULL)
+    if (addresses == NULL)
         return; /* then all is read past the pages */
     size_t missing = list_missing(pages, ranges, count, addresses);
     for (size_t i = 0; i < missing;) {
@@ -120,13 +110,13 @@ static void fetch(struct debugger_pages *pages, const struct spprof_range *range
 static bool copy_out(const struct debugger_pages *pages, const struct spprof_range *range)
 {
     size_t done = 0;
-    if (pages->slots == NULL || pages_of(range) == 0)
+    if (pages_of(range) == 0)
         return false;
     while (done < range->size) {
         uint64_t at = range->address + done;
         size_t within = (size_t)(at % PAGE), piece = PAGE - within;
-        const struct debugger_page *page = slot_of(pages, at - within);
-        if (!page->used || page->bytes == NULL)
+        const struct debugger_page *page = base_hash_table_item(&pages->by_address, at - within);
+        if (page == NULL || !page->whole)
             return false;
         if (piece > range->size - done)
             piece = range->size - done;

@@ -9,17 +9,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/hash_table.h"
 #include "spprof/target.h"
-
-struct debugger_page;
 
 struct debugger_pages {
     /* Reads size bytes at address, all or nothing. */
     bool (*read)(void *context, uint64_t address, void *buffer, size_t size);
     void *context;
     bool zeros_are_holes; /* what a core leaves out some debuggers read as zeros: a page of nothing else is not believed */
-    struct debugger_page *slots; /* a hash table by address; NULL: empty */
-    size_t count;
+    struct hash_table by_address; /* struct debugger_page */
     uint64_t calls; /* of read */
 };
 

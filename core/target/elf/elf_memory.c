@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "target/target.h"
 
@@ -362,12 +363,8 @@ struct target_link_map {
 
 static struct spprof_error *add_link(struct elf_links *links, const struct elf_reader *reader, const struct target_link_map *map)
 {
-    if ((links->count & (links->count - 1)) == 0) { /* full at each power of two */
-        struct elf_link *items = realloc(links->items, (links->count == 0 ? 1 : links->count * 2) * sizeof *items);
-        if (items == NULL)
-            return spprof_error_no_memory();
-        links->items = items;
-    }
+    if (!ARRAY_RESERVE(links->items, links->capacity, links->count + 1))
+        return spprof_error_no_memory();
     char *path = elf_read_string(reader, map->name);
     if (path == NULL && (path = strdup("")) == NULL)
         return spprof_error_no_memory();

@@ -72,7 +72,7 @@ struct elf_link {
 
 struct elf_links {
     struct elf_link *items; /* the executable first */
-    size_t count;
+    size_t count, capacity;
 };
 
 /* DT_DEBUG of the executable: the address of its r_debug; 0 where there is none. */

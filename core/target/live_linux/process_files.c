@@ -7,10 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "target/elf/elf_file.h"
 #include "target/elf/elf_memory.h"
 #include "target/file_user.h"
@@ -39,11 +40,9 @@ static char *read_whole(int opened)
         text[size] = '\0';
         if (got == 0)
             return text;
-        if (capacity - size < 2048) {
-            char *grown = realloc(text, capacity *= 2);
-            if (grown == NULL)
-                free(text);
-            text = grown;
+        if (capacity - size < 2048 && !ARRAY_RESERVE(text, capacity, capacity * 2)) {
+            free(text);
+            return NULL;
         }
     }
     return NULL;
@@ -259,10 +258,7 @@ static int64_t start_time(struct process *process)
             return 0;
         pid = start.parent;
     }
-    struct timespec real, boot;
-    clock_gettime(CLOCK_REALTIME, &real);
-    clock_gettime(CLOCK_BOOTTIME, &boot);
-    int64_t booted = (real.tv_sec - boot.tv_sec) * INT64_C(1000000000) + (real.tv_nsec - boot.tv_nsec);
+    int64_t booted = (int64_t)(base_clock_read(CLOCK_REALTIME) - base_clock_read(CLOCK_BOOTTIME));
     int64_t tick = INT64_C(1000000000) / sysconf(_SC_CLK_TCK);
     return booted + (int64_t)start.ticks * tick - tick;
 }

@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "target/scheduling.h"
 
 enum {
@@ -36,13 +37,6 @@ struct process_guard {
     pid_t spprof, watcher;
     char stack[STACK_SIZE] __attribute__((aligned(16)));
 };
-
-static uint64_t now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
 
 /* "123 (name) T ...": the name may hold anything, so its end is the last parenthesis. */
 static bool is_stopped(const struct process_guard *guard)
@@ -124,7 +118,7 @@ void process_guard_begin(struct process_guard **made)
     }
     struct process_guard *guard = *made;
     atomic_store(&guard->holds, true);
-    guard->signed_at = now();
+    guard->signed_at = clock_now();
     set_alarm(guard, LONG_NS);
     set_timer(guard, STUCK_S);
     guard->is_first = scheduling_go_first();
@@ -134,7 +128,7 @@ void process_guard_is_alive(struct process_guard *guard)
 {
     if (guard == NULL || !atomic_load(&guard->holds))
         return;
-    uint64_t time = now();
+    uint64_t time = clock_now();
     if (time - guard->signed_at < SIGN_NS)
         return;
     guard->signed_at = time;

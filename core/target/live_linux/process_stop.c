@@ -20,6 +20,7 @@
 #include <time.h>
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "target/live_linux/process.h"
 #include "target/system_call.h"
 #include "target/target.h"
@@ -36,13 +37,6 @@ enum {
     SPIN_NS = 30000, /* a thread on another CPU stops within that; then it may be ours that it waits for */
     LOOK_NS = 200000,
 };
-
-static uint64_t now(void)
-{
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
-}
 
 /* The thread's own tracer, where it has one: that of the process may be another. */
 static long tracer_of(const struct process *process, int64_t tid)
@@ -269,7 +263,7 @@ static void wait_for_all(struct process *process, uint64_t began)
             i++;
             continue;
         }
-        uint64_t waited = now() - began;
+        uint64_t waited = clock_now() - began;
         process_guard_is_alive(process->guard);
         if (is_hopeless(process, thread, waited / 1000000))
             thread->late = true;
@@ -371,7 +365,7 @@ static void end_stop(struct process *process)
 {
     bool all = release_all(process);
     if (process->stop_began != 0)
-        process->target.stopped_ns = now() - process->stop_began;
+        process->target.stopped_ns = clock_now() - process->stop_began;
     process->stop_began = 0;
     if (all)
         process_guard_end(process->guard);
@@ -384,7 +378,7 @@ static void end_stop(struct process *process)
 static struct spprof_error *give_up(struct process *process, struct spprof_error *error)
 {
     interrupt_new(process);
-    wait_for_all(process, now());
+    wait_for_all(process, clock_now());
     end_stop(process);
     return error;
 }
@@ -394,7 +388,7 @@ static struct spprof_error *stop_all(struct process *process)
 {
     struct process_threads *threads = &process->threads;
     TRY(seize_all(process, threads));
-    process->stop_began = now();
+    process->stop_began = clock_now();
     for (size_t listing = 0, count = 0; listing < LISTINGS_MAX; listing++) {
         interrupt_new(process);
         wait_for_all(process, process->stop_began);
@@ -410,7 +404,7 @@ static struct spprof_error *stop_all(struct process *process)
 static struct spprof_error *stop_these(struct process *process)
 {
     TRY(seize_all(process, &process->threads));
-    process->stop_began = now();
+    process->stop_began = clock_now();
     interrupt_new(process);
     wait_for_all(process, process->stop_began);
     return NULL;
@@ -481,11 +475,11 @@ void process_resume(struct spprof_target *target)
 
 bool process_stop_end(struct process *process)
 {
-    uint64_t began = now();
+    uint64_t began = clock_now();
     bool all;
     block_signals(true);
     remove_late(process);
-    while (!(all = release_all(process)) && now() - began < (uint64_t)CLOSE_DEADLINE_MS * 1000000)
+    while (!(all = release_all(process)) && clock_now() - began < (uint64_t)CLOSE_DEADLINE_MS * 1000000)
         sleep_until_stop();
     end_stop(process);
     return all;

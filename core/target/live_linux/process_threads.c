@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "target/held.h"
 #include "target/live_linux/process.h"
@@ -122,14 +123,8 @@ static void describe(struct process *process, struct process_thread *thread)
 
 static struct spprof_error *append(struct process_threads *threads, int64_t tid, struct process_thread **added)
 {
-    if (threads->count == threads->capacity) {
-        size_t larger = threads->capacity == 0 ? 64 : threads->capacity * 2;
-        struct process_thread *grown = reallocarray(threads->items, larger, sizeof *grown);
-        if (grown == NULL)
-            return spprof_error_no_memory();
-        threads->items = grown;
-        threads->capacity = larger;
-    }
+    if (!ARRAY_RESERVE(threads->items, threads->capacity, threads->count + 1))
+        return spprof_error_no_memory();
     *added = &threads->items[threads->count++];
     **added = (struct process_thread){.native.tid = tid};
     return NULL;

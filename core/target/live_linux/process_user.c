@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "target/live_linux/process.h"
 
@@ -23,10 +24,8 @@ static bool read_id(const char *text, uint32_t *id)
 
 static bool add_group(struct file_user *user, gid_t group)
 {
-    gid_t *grown = reallocarray(user->groups, user->group_count + 1, sizeof *grown);
-    if (grown == NULL)
+    if (!ARRAY_RESIZE(user->groups, user->group_count + 1))
         return false;
-    user->groups = grown;
     user->groups[user->group_count++] = group;
     return true;
 }
