@@ -3,17 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
-#include "sample/hash_index.h"
+#include "base/hash_table.h"
 
 struct profile_index {
-    uint64_t seed;
     struct spprof_text *texts; /* of places and threads, each once */
     uint32_t text_count;
-    uint32_t text_capacity, place_capacity, node_capacity, thread_capacity;
-    struct hash_index by_text, by_place, by_child;
-    struct hash_index by_thread; /* kernel id and name */
-    struct hash_index by_tid;    /* kernel id: the newest thread that has it */
+    size_t text_capacity, place_capacity, node_capacity, thread_capacity;
+    struct hash_table by_text, by_place; /* by their hashes, as all tables here the number of what is meant */
+    struct hash_table by_child;          /* by node and place */
+    struct hash_table by_thread;         /* by the hash of kernel id and name */
+    struct hash_table by_tid;            /* the newest thread that has the kernel id */
 };
 
 const char *const spprof_drop_names[SPPROF_DROP_REASONS] = {
@@ -33,7 +34,6 @@ struct spprof_error *spprof_profile_new(struct spprof_profile **profile)
         free(index);
         return spprof_error_no_memory();
     }
-    index->seed = hash_seed();
     made->index = index;
     *profile = made;
     made = NULL;
@@ -47,11 +47,11 @@ void spprof_profile_free(struct spprof_profile *profile)
     struct profile_index *index = profile->index;
     for (uint32_t i = 0; i < index->text_count; i++)
         free(index->texts[i].bytes);
-    hash_index_free(&index->by_text);
-    hash_index_free(&index->by_place);
-    hash_index_free(&index->by_child);
-    hash_index_free(&index->by_thread);
-    hash_index_free(&index->by_tid);
+    base_hash_table_free(&index->by_text);
+    base_hash_table_free(&index->by_place);
+    base_hash_table_free(&index->by_child);
+    base_hash_table_free(&index->by_thread);
+    base_hash_table_free(&index->by_tid);
     free(index->texts);
     free(index);
     spprof_problems_free(&profile->problems);
@@ -64,50 +64,28 @@ void spprof_profile_free(struct spprof_profile *profile)
     free(profile);
 }
 
-/* Makes room for one more element. Numbers end before SPPROF_NONE. */
-static bool reserve(void **elements, uint32_t count, uint32_t *capacity, size_t size)
-{
-    if (count < *capacity)
-        return true;
-    uint32_t wanted = *capacity < 16 ? 16 : *capacity > UINT32_MAX / 2 ? UINT32_MAX : *capacity * 2;
-    size_t bytes;
-    if (count >= wanted || __builtin_mul_overflow(wanted, size, &bytes))
-        return false;
-    void *grown = realloc(*elements, bytes);
-    if (grown == NULL)
-        return false;
-    *elements = grown;
-    *capacity = wanted;
-    return true;
-}
-
-#define RESERVE(elements, count, capacity)                                                                                                 \
-    __extension__({                                                                                                                        \
-        void *reserved = (elements);                                                                                                       \
-        bool has_room = reserve(&reserved, (count), (capacity), sizeof *(elements));                                                       \
-        (elements) = reserved;                                                                                                             \
-        has_room;                                                                                                                          \
-    })
+/* Makes room for one more element of an array. Numbers end before SPPROF_NONE. */
+#define RESERVE(elements, count, capacity) ((count) < SPPROF_NONE && ARRAY_RESERVE((elements), *(capacity), (size_t)(count) + 1))
 
 /* The one copy of a text that the profile keeps; bytes NULL: no memory. */
 static struct spprof_text intern(struct profile_index *index, const struct spprof_text *text)
 {
-    uint32_t hash = hash_fold(hash_bytes(index->seed, text->bytes, text->size));
-    uint64_t cursor = hash;
-    for (struct hash_slot *slot; (slot = hash_index_next(&index->by_text, hash, &cursor)) != NULL;) {
-        const struct spprof_text *known = &index->texts[slot->number];
+    uint64_t hash = base_hash_bytes(text->bytes, text->size);
+    size_t cursor = 0;
+    for (const struct hash_entry *entry; (entry = base_hash_table_next(&index->by_text, hash, &cursor)) != NULL;) {
+        const struct spprof_text *known = &index->texts[entry->number];
         if (known->size == text->size && memcmp(known->bytes, text->bytes, text->size) == 0)
             return *known;
     }
     const struct spprof_text none = {0};
-    if (!RESERVE(index->texts, index->text_count, &index->text_capacity) || !hash_index_reserve(&index->by_text))
+    if (!RESERVE(index->texts, index->text_count, &index->text_capacity) || !base_hash_table_reserve(&index->by_text))
         return none;
     struct spprof_text copy = {.bytes = malloc(text->size + 1), .size = text->size};
     if (copy.bytes == NULL)
         return none;
     memcpy(copy.bytes, text->bytes, text->size);
     copy.bytes[text->size] = '\0';
-    hash_index_add(&index->by_text, hash, index->text_count);
+    base_hash_table_add(&index->by_text, hash)->number = index->text_count;
     index->texts[index->text_count++] = copy;
     return copy;
 }
@@ -130,19 +108,18 @@ uint32_t spprof_profile_place(struct spprof_profile *profile, const struct sppro
     if (!adopt(index, &wanted.function) || !adopt(index, &wanted.file))
         return SPPROF_NONE;
 
-    uint64_t wide = hash_integer(index->seed, (uintptr_t)wanted.function.bytes);
-    wide = hash_integer(wide, (uintptr_t)wanted.file.bytes);
-    uint32_t hash = hash_fold(hash_integer(wide, (uint64_t)(uint32_t)wanted.first_line << 32 | (uint32_t)wanted.line));
-    uint64_t cursor = hash;
-    for (struct hash_slot *slot; (slot = hash_index_next(&index->by_place, hash, &cursor)) != NULL;) {
-        const struct spprof_place *known = &profile->places[slot->number];
+    uint64_t hash = base_hash_with((uintptr_t)wanted.function.bytes, (uintptr_t)wanted.file.bytes);
+    hash = base_hash_with(hash, (uint64_t)(uint32_t)wanted.first_line << 32 | (uint32_t)wanted.line);
+    size_t cursor = 0;
+    for (const struct hash_entry *entry; (entry = base_hash_table_next(&index->by_place, hash, &cursor)) != NULL;) {
+        const struct spprof_place *known = &profile->places[entry->number];
         if (known->function.bytes == wanted.function.bytes && known->file.bytes == wanted.file.bytes &&
             known->first_line == wanted.first_line && known->line == wanted.line)
-            return slot->number;
+            return (uint32_t)entry->number;
     }
-    if (!RESERVE(profile->places, profile->place_count, &index->place_capacity) || !hash_index_reserve(&index->by_place))
+    if (!RESERVE(profile->places, profile->place_count, &index->place_capacity) || !base_hash_table_reserve(&index->by_place))
         return SPPROF_NONE;
-    hash_index_add(&index->by_place, hash, profile->place_count);
+    base_hash_table_add(&index->by_place, hash)->number = profile->place_count;
     profile->places[profile->place_count] = wanted;
     return profile->place_count++;
 }
@@ -162,44 +139,35 @@ static uint32_t new_node(struct spprof_profile *profile, uint32_t place, uint32_
 
 uint32_t spprof_profile_child(struct spprof_profile *profile, uint32_t node, uint32_t place)
 {
-    struct hash_index *by_child = &profile->index->by_child;
-    uint32_t hash = hash_fold(hash_integer(profile->index->seed, (uint64_t)node << 32 | place));
-    uint64_t cursor = hash;
-    for (struct hash_slot *slot; (slot = hash_index_next(by_child, hash, &cursor)) != NULL;)
-        if (profile->nodes[slot->number].parent == node && profile->nodes[slot->number].place == place)
-            return slot->number;
+    struct hash_table *by_child = &profile->index->by_child;
+    const uint64_t key = (uint64_t)node << 32 | place;
+    size_t cursor = 0;
+    const struct hash_entry *known = base_hash_table_next(by_child, key, &cursor);
+    if (known != NULL)
+        return (uint32_t)known->number;
 
-    uint32_t child = hash_index_reserve(by_child) ? new_node(profile, place, node) : SPPROF_NONE;
+    uint32_t child = base_hash_table_reserve(by_child) ? new_node(profile, place, node) : SPPROF_NONE;
     if (child == SPPROF_NONE)
         return SPPROF_NONE;
-    hash_index_add(by_child, hash, child);
+    base_hash_table_add(by_child, key)->number = child;
     profile->nodes[child].next_sibling = profile->nodes[node].first_child;
     profile->nodes[node].first_child = child;
     return child;
 }
 
-static uint32_t thread_hash(const struct profile_index *index, int64_t tid, const struct spprof_text *name)
+static uint64_t thread_hash(int64_t tid, const struct spprof_text *name)
 {
-    return hash_fold(hash_integer(hash_integer(index->seed, (uint64_t)tid), (uintptr_t)name->bytes));
+    return base_hash_with((uint64_t)tid, (uintptr_t)name->bytes);
 }
 
 static uint32_t find_thread(const struct spprof_profile *profile, int64_t tid, const struct spprof_text *name)
 {
-    uint32_t hash = thread_hash(profile->index, tid, name);
-    uint64_t cursor = hash;
-    for (struct hash_slot *slot; (slot = hash_index_next(&profile->index->by_thread, hash, &cursor)) != NULL;)
-        if (profile->threads[slot->number].tid == tid && profile->threads[slot->number].name.bytes == name->bytes)
-            return slot->number;
+    uint64_t hash = thread_hash(tid, name);
+    size_t cursor = 0;
+    for (const struct hash_entry *entry; (entry = base_hash_table_next(&profile->index->by_thread, hash, &cursor)) != NULL;)
+        if (profile->threads[entry->number].tid == tid && profile->threads[entry->number].name.bytes == name->bytes)
+            return (uint32_t)entry->number;
     return SPPROF_NONE;
-}
-
-static struct hash_slot *newest_with_tid(const struct spprof_profile *profile, int64_t tid, uint32_t hash)
-{
-    uint64_t cursor = hash;
-    for (struct hash_slot *slot; (slot = hash_index_next(&profile->index->by_tid, hash, &cursor)) != NULL;)
-        if (profile->threads[slot->number].tid == tid)
-            return slot;
-    return NULL;
 }
 
 static uint32_t new_thread(struct spprof_profile *profile, int64_t tid, const struct spprof_text *name)
@@ -217,19 +185,19 @@ uint32_t spprof_profile_thread(struct spprof_profile *profile, int64_t tid, cons
 {
     struct profile_index *index = profile->index;
     struct spprof_text known_name = *name;
-    if (!adopt(index, &known_name) || !hash_index_reserve(&index->by_thread) || !hash_index_reserve(&index->by_tid))
+    if (!adopt(index, &known_name) || !base_hash_table_reserve(&index->by_thread) || !base_hash_table_reserve(&index->by_tid))
         return SPPROF_NONE;
 
-    uint32_t tid_hash = hash_fold(hash_integer(index->seed, (uint64_t)tid));
-    struct hash_slot *newest = newest_with_tid(profile, tid, tid_hash);
+    size_t cursor = 0;
+    struct hash_entry *newest = base_hash_table_next(&index->by_tid, (uint64_t)tid, &cursor);
     if (newest != NULL && known_name.bytes == NULL)
-        return newest->number;
+        return (uint32_t)newest->number;
     uint32_t thread = find_thread(profile, tid, &known_name);
     if (thread != SPPROF_NONE)
         return thread;
 
     if (newest != NULL && profile->threads[newest->number].name.bytes == NULL) {
-        thread = newest->number; /* it was seen before the threading module had put it down */
+        thread = (uint32_t)newest->number; /* it was seen before the threading module had put it down */
         profile->threads[thread].name = known_name;
     } else {
         thread = new_thread(profile, tid, &known_name);
@@ -238,9 +206,9 @@ uint32_t spprof_profile_thread(struct spprof_profile *profile, int64_t tid, cons
         if (newest != NULL)
             newest->number = thread;
         else
-            hash_index_add(&index->by_tid, tid_hash, thread);
+            base_hash_table_add(&index->by_tid, (uint64_t)tid)->number = thread;
     }
-    hash_index_add(&index->by_thread, thread_hash(index, tid, &known_name), thread);
+    base_hash_table_add(&index->by_thread, thread_hash(tid, &known_name))->number = thread;
     struct spprof_profile_thread *made = &profile->threads[thread];
     if (os_name != NULL)
         strncpy(made->os_name, os_name, sizeof made->os_name - 1);
