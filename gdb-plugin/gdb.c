@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "spprof/host.h"
+
 static PyObject *gdb;
 static bool interrupted;
 
@@ -123,17 +125,14 @@ char *gdb_execute(const char *command)
     return text;
 }
 
-/* gdb tells its extensions nowhere; its arguments are in /proc, each ended by NUL: "-i=mi", "--interpreter", "mi3". */
+/* gdb tells its extensions nowhere; its arguments do, each ended by NUL: "-i=mi", "--interpreter", "mi3". */
 bool gdb_speaks_mi(void)
 {
     static int speaks = -1;
     char arguments[4096];
     if (speaks >= 0)
         return speaks;
-    FILE *file = fopen("/proc/self/cmdline", "re");
-    size_t size = file != NULL ? fread(arguments, 1, sizeof arguments - 1, file) : 0;
-    if (file != NULL)
-        fclose(file);
+    size_t size = spprof_host_own_arguments(arguments, sizeof arguments - 1);
     arguments[size] = '\0';
     speaks = 0;
     for (size_t i = 0; i < size; i += strlen(arguments + i) + 1) {

@@ -1,10 +1,10 @@
 #include "quiet.h"
 
 #include <stdio.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "gdb.h"
+#include "spprof/host.h"
 
 static void flush(void)
 {
@@ -16,7 +16,7 @@ void quiet_begin(struct quiet *quiet)
 {
     flush();
     quiet->output = dup(STDOUT_FILENO);
-    quiet->kept = quiet->output >= 0 ? memfd_create("gdb's output", MFD_CLOEXEC) : -1;
+    quiet->kept = quiet->output >= 0 ? spprof_host_memory_file("gdb's output") : -1;
     if (quiet->kept >= 0)
         dup2(quiet->kept, STDOUT_FILENO);
     else if (quiet->output >= 0)

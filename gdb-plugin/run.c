@@ -15,8 +15,8 @@
 #include "quiet.h"
 #include "settings.h"
 #include "show.h"
+#include "spprof/tracee.h"
 #include "stop.h"
-#include "tracee.h"
 
 /*
  * gdb's own thread resumes the program by `continue`, and stands there until it stops. The helper does the work and then stops it: a
@@ -65,11 +65,11 @@ bool run_heard(PyObject *event)
 /* Who was signalled is known before it stops by that. */
 static bool signal_process(void)
 {
-    int64_t tid = tracee_for_signal(now.pid, SIGURG), before = now.signalled;
+    int64_t tid = spprof_tracee_for_signal(now.pid, SIGURG), before = now.signalled;
     if (tid == 0)
         return false;
     now.signalled = tid;
-    if (tracee_signal(now.pid, tid, SIGURG))
+    if (spprof_tracee_signal(now.pid, tid, SIGURG))
         return true;
     now.signalled = before;
     return false;
@@ -147,14 +147,14 @@ static bool is_unshown(void)
 {
     const char *handled = now.settings.handled;
     return now.native && strcmp(now.stop.signal, "SIGURG") == 0 && handled != NULL && strstr(handled, " nostop") != NULL &&
-           tracee_stopped_by(selected_tid(), SIGURG) == SENDER_OTHERS;
+           spprof_tracee_stopped_by(selected_tid(), SIGURG) == SPPROF_SENDER_OTHERS;
 }
 
 /* Whether it has stopped by a SIGURG of an earlier run, which was sent again just when the program stopped by the first. */
 static bool is_left_over(void)
 {
     return now.native && strcmp(now.stop.signal, "SIGURG") == 0 && now.signalled == 0 &&
-           tracee_stopped_by(selected_tid(), SIGURG) == SENDER_HELPER;
+           spprof_tracee_stopped_by(selected_tid(), SIGURG) == SPPROF_SENDER_HELPER;
 }
 
 /* The command that goes on where nothing has happened that concerns the user. NULL: something has. */
@@ -180,13 +180,13 @@ static bool is_our_stop(void)
         return control_c_was_sent() && (strcmp(now.stop.signal, "SIGINT") == 0 || now.stop.kind == STOP_OTHER);
     if (now.signalled == 0)
         return false;
-    enum sender sender = tracee_stopped_by(selected_tid(), SIGURG);
-    return sender == SENDER_HELPER || (sender == SENDER_UNKNOWN && strcmp(now.stop.signal, "SIGURG") == 0);
+    enum spprof_sender sender = spprof_tracee_stopped_by(selected_tid(), SIGURG);
+    return sender == SPPROF_SENDER_HELPER || (sender == SPPROF_SENDER_UNKNOWN && strcmp(now.stop.signal, "SIGURG") == 0);
 }
 
 static bool is_users_stop(void)
 {
-    return now.native && strcmp(now.stop.signal, "SIGINT") == 0 && tracee_stopped_by(selected_tid(), SIGINT) != SENDER_OTHERS;
+    return now.native && strcmp(now.stop.signal, "SIGINT") == 0 && spprof_tracee_stopped_by(selected_tid(), SIGINT) != SPPROF_SENDER_OTHERS;
 }
 
 static enum spprof_run_end how_it_ended(void)
@@ -202,18 +202,18 @@ static enum spprof_run_end how_it_ended(void)
 static void meet_signal(void)
 {
     enum { STOPS = 4 };
-    for (int i = 0; i < STOPS && (i == 0 || tracee_awaits(now.pid, now.signalled, SIGURG)); i++)
-        free(resume(tracee_stopped_by(now.signalled, SIGURG) == SENDER_OTHERS ? "continue" : "signal 0"));
+    for (int i = 0; i < STOPS && (i == 0 || spprof_tracee_awaits(now.pid, now.signalled, SIGURG)); i++)
+        free(resume(spprof_tracee_stopped_by(now.signalled, SIGURG) == SPPROF_SENDER_OTHERS ? "continue" : "signal 0"));
 }
 
 /* The same where the user stands at something else: what $_siginfo shows, and what the program gets with its signal, stays as it was. */
 static void meet_signal_behind_stop(void)
 {
     siginfo_t info;
-    bool known = tracee_siginfo(now.signalled, &info);
+    bool known = spprof_tracee_siginfo(now.signalled, &info);
     meet_signal();
     if (known)
-        tracee_set_siginfo(now.signalled, &info);
+        spprof_tracee_set_siginfo(now.signalled, &info);
 }
 
 /*
@@ -223,8 +223,8 @@ static void meet_signal_behind_stop(void)
 static void take_signal_back(void)
 {
     int64_t selected = selected_tid();
-    bool held = !is_our_stop() && tracee_stopped_by(now.signalled, SIGURG) == SENDER_HELPER;
-    if (now.signalled == 0 || !(held || tracee_awaits(now.pid, now.signalled, SIGURG)))
+    bool held = !is_our_stop() && spprof_tracee_stopped_by(now.signalled, SIGURG) == SPPROF_SENDER_HELPER;
+    if (now.signalled == 0 || !(held || spprof_tracee_awaits(now.pid, now.signalled, SIGURG)))
         return;
     char *locking = settings_value("scheduler-locking"), queue[64] = "queue-signal 0";
     if (selected == now.signalled && now.stop.kind == STOP_SIGNAL && strcmp(now.stop.signal, "SIGURG") != 0)
@@ -318,7 +318,7 @@ static struct spprof_error *check(bool running)
                                                     "from a shell, by 'spprof sample %" PRId64 "'%s",
                                 non_stop ? "this is non-stop mode" : "the program runs in the background", now.pid,
                                 non_stop ? "" : ", or stop it first, by 'interrupt'");
-    if (now.native && tracee_for_signal(now.pid, SIGURG) == 0)
+    if (now.native && spprof_tracee_for_signal(now.pid, SIGURG) == 0)
         return spprof_error_new(SPPROF_ERROR_UNSUPPORTED, "every thread of process %" PRId64 " blocks SIGURG, by which it would be stopped "
                                                           "again: sample it from a shell, by 'spprof sample %" PRId64 "'",
                                 now.pid, now.pid);

@@ -1,9 +1,8 @@
 #include "debugger.h"
 
-#include <cinttypes>
-#include <cstdio>
-#include <cstdlib>
 #include <cstring>
+
+#include "spprof/host.h"
 
 namespace {
 
@@ -18,40 +17,36 @@ struct spprof_target *open_core_of(const char *path, int64_t pid)
     return nullptr;
 }
 
-/* The path of a file that is mapped from its first byte on ("7f62…-7f62… rw-p 00000000 fe:00 1140 /path"), at the end of the line. */
-const char *mapped_path(char *line)
-{
-    uint64_t offset = 1;
-    int path = 0;
-    line[std::strcspn(line, "\n")] = '\0';
-    if (std::sscanf(line, "%*x-%*x %*s %" SCNx64 " %*s %*s %n", &offset, &path) != 1 || offset != 0 || path == 0)
-        return nullptr;
-    return line[path] == '/' ? line + path : nullptr;
-}
-
 bool is_library(const char *path)
 {
     return std::strstr(path, ".so") != nullptr;
 }
 
-/* lldb 17 and later tell the path of a core, those before do not; all of them map the file. */
-bool find_core(int64_t pid, char *path, size_t size)
+struct Search {
+    int64_t pid;
+    char *path; /* of size bytes; the core's where it is found */
+    size_t size;
+};
+
+bool is_core_of(void *context, const char *mapped)
 {
-    char line[4096 + 128];
-    struct spprof_target *target = nullptr;
-    FILE *maps = std::fopen("/proc/self/maps", "re");
-    if (maps == nullptr)
+    const Search *search = static_cast<Search *>(context);
+    if (is_library(mapped) || std::strlen(mapped) >= search->size)
         return false;
-    while (target == nullptr && std::fgets(line, sizeof line, maps) != nullptr) {
-        const char *mapped = mapped_path(line);
-        if (mapped == nullptr || is_library(mapped) || std::strlen(mapped) >= size)
-            continue;
-        target = open_core_of(mapped, pid);
-        std::strcpy(path, mapped);
-    }
-    std::fclose(maps);
+    struct spprof_target *target = open_core_of(mapped, search->pid);
+    if (target == nullptr)
+        return false;
+    std::strcpy(search->path, mapped);
     spprof_target_close(target);
-    return target != nullptr;
+    return true;
+}
+
+/* lldb 17 and later tell the path of a core, those before do not; all of them map the file. "": it is not found. */
+void find_core(int64_t pid, char *path, size_t size)
+{
+    Search search = {pid, path, size};
+    path[0] = '\0';
+    spprof_host_find_mapped(is_core_of, &search);
 }
 
 } // namespace
@@ -59,8 +54,8 @@ bool find_core(int64_t pid, char *path, size_t size)
 bool lldb_core_threads(Debugger &state, struct spprof_native_threads *threads)
 {
     int64_t pid = static_cast<int64_t>(state.process.GetProcessID());
-    if (state.core_process != state.process.GetUniqueID() && !find_core(pid, state.core, sizeof state.core))
-        state.core[0] = '\0';
+    if (state.core_process != state.process.GetUniqueID())
+        find_core(pid, state.core, sizeof state.core);
     state.core_process = state.process.GetUniqueID();
     struct spprof_target *target = state.core[0] != '\0' ? open_core_of(state.core, pid) : nullptr;
     struct spprof_error *error = target != nullptr ? target->ops->threads(target, threads) : nullptr;

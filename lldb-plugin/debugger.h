@@ -44,9 +44,6 @@ struct Debugger {
 /* inferior.cpp */
 struct spprof_error *lldb_inferior(void *debugger, struct spprof_debugger_inferior *inferior);
 
-/* A number of /proc/PID/status, by scanf's format of its line; 0 where there is no such process, or no /proc. */
-int64_t lldb_status(int64_t pid, const char *format);
-
 /*
  * core_threads.cpp: what the notes of the core say of its threads, which lldb keeps to itself. False where its file is not found.
  * threads is owned by the caller.

@@ -2,9 +2,10 @@
 
 #include <cinttypes>
 #include <climits>
-#include <cstdio>
 #include <cstring>
 #include <unistd.h>
+
+#include "spprof/host.h"
 
 namespace {
 
@@ -57,24 +58,10 @@ struct spprof_error *check_state(Debugger &state)
 
 } // namespace
 
-int64_t lldb_status(int64_t pid, const char *format)
-{
-    char path[64], line[256];
-    int64_t value = 0;
-    std::snprintf(path, sizeof path, "/proc/%" PRId64 "/status", pid);
-    FILE *file = std::fopen(path, "re");
-    if (file == nullptr)
-        return 0;
-    while (std::fgets(line, sizeof line, file) != nullptr && std::sscanf(line, format, &value) != 1)
-        continue;
-    std::fclose(file);
-    return value;
-}
-
 bool Debugger::is_local()
 {
-    int64_t tracer = is_core() ? 0 : lldb_status(static_cast<int64_t>(process.GetProcessID()), "TracerPid: %" SCNd64);
-    return tracer > 0 && (tracer == getpid() || lldb_status(tracer, "PPid: %" SCNd64) == getpid());
+    int64_t tracer = is_core() ? 0 : spprof_host_tracer(static_cast<int64_t>(process.GetProcessID()));
+    return tracer > 0 && (tracer == getpid() || spprof_host_parent(tracer) == getpid());
 }
 
 struct spprof_error *lldb_inferior(void *debugger, struct spprof_debugger_inferior *inferior)

@@ -2,14 +2,11 @@
 
 #include <cerrno>
 #include <csignal>
-#include <cinttypes>
-#include <cstdio>
 #include <cstring>
 #include <ctime>
-#include <sys/syscall.h>
-#include <unistd.h>
 
 #include "ctrl_c.h"
+#include "spprof/host.h"
 
 enum {
     SOON_MS = 1,
@@ -104,18 +101,7 @@ void Interruption::wait_for_reason()
  */
 bool Interruption::has_stopped() const
 {
-    char path[64], stat[256];
-    if (local_pid == 0)
-        return false;
-    std::snprintf(path, sizeof path, "/proc/%" PRIu64 "/stat", local_pid);
-    FILE *file = std::fopen(path, "re");
-    if (file == nullptr)
-        return true;
-    size_t size = std::fread(stat, 1, sizeof stat - 1, file);
-    std::fclose(file);
-    stat[size] = '\0';
-    const char *name_end = std::strrchr(stat, ')');
-    return name_end == nullptr || std::strcspn(name_end, "tZX") == std::strlen(") ");
+    return local_pid != 0 && spprof_host_stands(static_cast<int64_t>(local_pid));
 }
 
 /* A main thread that has ended while others run looks like a process that has: the wait has an end. */
@@ -133,7 +119,7 @@ void Interruption::interrupt()
             by_lldb = spprof_emulator_interrupt(emulator);
         return;
     }
-    if (process >= 0 && !by_signal && syscall(SYS_pidfd_send_signal, process, SIGURG, nullptr, 0) == 0) {
+    if (process >= 0 && !by_signal && spprof_host_process_signal(process, SIGURG)) {
         by_signal = true;
         return;
     }

@@ -3,11 +3,11 @@
 #include <cinttypes>
 #include <cstdio>
 #include <cstring>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "debugger.h"
 #include "interruption.h"
+#include "spprof/host.h"
 
 namespace {
 
@@ -182,12 +182,6 @@ void nothing(void *)
 {
 }
 
-/* Whether SIGURG waits for a thread of the process that takes it. */
-bool is_pending(int64_t pid)
-{
-    return (lldb_status(pid, "ShdPnd: %" SCNx64) >> (SIGURG - 1) & 1) != 0;
-}
-
 } // namespace
 
 Handling Handling::of(const lldb::SBUnixSignals &signals, int signal)
@@ -231,7 +225,7 @@ void Runs::begin(Debugger &state)
     elsewhere = false;
     local_pid = state.is_local() ? state.process.GetProcessID() : 0;
     emulator = local_pid == 0 ? spprof_emulator_open(lldb_selected_thread(&state)) : -1;
-    process = local_pid != 0 && !altered ? static_cast<int>(syscall(SYS_pidfd_open, state.process.GetProcessID(), 0)) : -1;
+    process = local_pid != 0 && !altered ? spprof_host_process_open(static_cast<int64_t>(local_pid)) : -1;
 }
 
 void Runs::use_signal(Debugger &state)
@@ -255,7 +249,7 @@ void Runs::owe(Debugger &state)
 void Runs::settle(Debugger &state)
 {
     bool same = state.process.IsValid() && state.process.GetProcessID() == owed_by && !is_over(state.process);
-    if (!altered || (same && (state.process.GetStopID(true) == owed_at || is_pending(static_cast<int64_t>(owed_by)))))
+    if (!altered || (same && (state.process.GetStopID(true) == owed_at || spprof_host_signal_pends(static_cast<int64_t>(owed_by), SIGURG))))
         return;
     before.set(signals, SIGURG);
     altered = false;

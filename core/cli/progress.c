@@ -1,10 +1,11 @@
 #include "progress.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "spprof/host.h"
 
 #define ERASE "\r\033[K"
 
@@ -14,7 +15,7 @@ void progress_open(struct progress *progress)
     *progress = (struct progress){.fd = -1};
     if (!isatty(STDERR_FILENO))
         return;
-    int fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    int fd = spprof_host_reopen(STDERR_FILENO);
     *progress = (struct progress){.fd = fd >= 0 ? fd : STDERR_FILENO, .is_ours = fd >= 0};
 }
 

@@ -2,7 +2,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -14,11 +13,13 @@
 #include "options/profile_output.h"
 #include "progress.h"
 #include "signals.h"
+#include "spprof/host.h"
 #include "spprof/sample.h"
+#include "target/scheduling.h"
 #include "terminal.h"
 #include "verb.h"
 
-enum { DEFAULT_SECONDS = 10, START_POLL_US = 2000, EXEC_SECONDS = 5, COMMAND_MAX = 1 << 16 };
+enum { DEFAULT_SECONDS = 10, START_POLL_US = 2000, EXEC_SECONDS = 5 };
 
 #define LONG_ATTEMPT_S 0.05
 #define PAUSE_MAX_S 0.5
@@ -138,27 +139,6 @@ static char *joined(char **words, int count)
     return text;
 }
 
-/* The command line of a process that was there before, its arguments joined by blanks; NULL where it is not told. */
-static char *command_of(int64_t pid)
-{
-    char path[64], *text = NULL;
-    size_t size = 0;
-    snprintf(path, sizeof path, "/proc/%" PRId64 "/cmdline", pid);
-    FILE *file = fopen(path, "rbe");
-    FILE *stream = file != NULL ? open_memstream(&text, &size) : NULL;
-    if (stream != NULL) {
-        for (int c = getc(file), next; c != EOF && size < COMMAND_MAX; c = next) {
-            next = getc(file);
-            if (c != '\0' || next != EOF)
-                putc(c != '\0' ? c : ' ', stream);
-        }
-        fclose(stream);
-    }
-    if (file != NULL)
-        fclose(file);
-    return text;
-}
-
 /* A table stays away from what a command writes, and from statistics that are to be read by a program. */
 static struct profile_streams streams_of(const struct sampling *sampling)
 {
@@ -209,9 +189,9 @@ static enum exit_status sample(struct sampling *sampling)
 {
     const struct options *options = sampling->options;
     enum exit_status status = STATUS_UNREADABLE;
-    sampling->command = sampling->child != 0 ? joined(options->operands, options->operand_count) : command_of(sampling->pid);
+    sampling->command = sampling->child != 0 ? joined(options->operands, options->operand_count) : spprof_host_command_line(sampling->pid);
     sampling->progress.fd = -1;
-    prctl(PR_SET_TIMERSLACK, 1UL);
+    scheduling_wake_exactly();
     struct spprof_error *error = sampling->child != 0 ? attach_soon(sampling, 0) : attach(sampling);
     if (error == NULL) {
         if (sampling->child == 0 && !options->quiet) /* a command has the terminal for itself */

@@ -4,13 +4,13 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <time.h>
 
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "console/console.h"
 #include "options/profile_output.h"
+#include "target/scheduling.h"
 
 enum { DEFAULT_SECONDS = 10 };
 #define LONGEST_PIECE_S 0.02
@@ -26,7 +26,7 @@ struct sampling {
 static void run_sampler(void *context)
 {
     struct sampling *sampling = context;
-    prctl(PR_SET_TIMERSLACK, 1UL);
+    scheduling_wake_exactly();
     sampling->error = spprof_sampler_run(sampling->sampler, &sampling->ended, NULL, NULL);
 }
 
@@ -34,7 +34,7 @@ static void run_sampler(void *context)
 static void rest(void *context)
 {
     struct sampling *sampling = context;
-    prctl(PR_SET_TIMERSLACK, 1UL);
+    scheduling_wake_exactly();
     double end = base_clock_seconds() + sampling->rest_s;
     for (double left = sampling->rest_s; !sampling->ended && left > 0; left = end - base_clock_seconds()) {
         double piece = left < LONGEST_PIECE_S ? left : LONGEST_PIECE_S;

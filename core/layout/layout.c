@@ -1,6 +1,5 @@
 #include "layout/layout.h"
 
-#include <elf.h>
 #include <inttypes.h>
 #include <string.h>
 #include <stdlib.h>
@@ -8,6 +7,7 @@
 #include "base/cleanup.h"
 #include "layout/probe.h"
 #include "layout/sources.h"
+#include "target/elf/elf_memory.h"
 #include "target/target.h"
 
 enum { OLDEST_VERSION = 0x03090000, VERSION_TEXT_SIZE = 32 };
@@ -406,11 +406,8 @@ static struct spprof_error *find_by_debug_offsets(struct sources *sources, const
 /* The tables are those of Linux. On Windows a long has four bytes, on macOS the locks inside of structures are others: both are no ELF. */
 static bool has_tables(struct spprof_target *target, const struct runtime *runtime)
 {
-    char magic[SELFMAG];
-    if (target->long_size != 8)
-        return false;
-    return runtime->module == NULL || target_try_read(target, runtime->module->start, magic, sizeof magic) != SPPROF_READ_OK ||
-           memcmp(magic, ELFMAG, sizeof magic) == 0;
+    const struct elf_reader reader = elf_target_reader(target);
+    return target->long_size == 8 && (runtime->module == NULL || !elf_is_another_format(&reader, runtime->module->start));
 }
 
 /* Reads the debug offsets, and the debug information too where the table does not quite fit. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "spprof/host.h"
 
 enum { TRIES = 100, LINKS_MAX = 40 };
 
@@ -69,18 +70,6 @@ static bool resolve(const char *path, char real[PATH_MAX])
     return false;
 }
 
-/* The descriptor of ours that a name stands for; -1: none. What it is open for may have others that write to it: its place in it is to be kept. */
-static int descriptor_of(const char *path)
-{
-    static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
-    if (strcmp(path, "/dev/stdout") == 0 || strcmp(path, "/dev/stderr") == 0)
-        return path[8] == 'o' ? STDOUT_FILENO : STDERR_FILENO;
-    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
-        if (strncmp(path, folders[i], strlen(folders[i])) == 0)
-            return atoi(path + strlen(folders[i]));
-    return -1;
-}
-
 /* Makes the file that is to take the place of the other. Its mode is that of a new file. */
 static int open_beside(struct output_file *file)
 {
@@ -125,7 +114,7 @@ static bool open_direct(struct output_file *file, int fd)
 static bool open_file(struct output_file *file)
 {
     struct stat status = {0};
-    int descriptor = descriptor_of(file->path);
+    int descriptor = spprof_host_descriptor_of(file->path); /* others may write to what it is open for: its place in it is to be kept */
     if (descriptor >= 0)
         return open_direct(file, fcntl(descriptor, F_DUPFD_CLOEXEC, 3));
     bool exists = stat(file->path, &status) == 0;

@@ -5,11 +5,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "spprof/target.h"
+#include "target/run_state.h"
 
 /* A thread whose state is asked for again and again. */
 struct activity {
-    int state_file, time_file; /* stat and schedstat of /proc/PID/task/TID; -1: none */
+    int state_file, time_file; /* descriptors of run_state.h; -1: none */
     uint64_t asked_at;         /* ns */
     uint64_t ran;              /* ns on a CPU until asked_at */
     enum spprof_activity state;
@@ -27,12 +27,6 @@ enum spprof_activity activity_ask(struct activity *activity, uint64_t now);
 /* Its last word, where that is not older than a millisecond; else asks. */
 enum spprof_activity activity_of(struct activity *activity, uint64_t now);
 
-/* How long a thread has been on a CPU, in ns, and how often it was given one; 0: not known. */
-struct cpu_use {
-    uint64_t time, turns;
-};
-
-/* The time of a turn that lasts is known up to the kernel's last tick only. */
 struct cpu_use activity_use(const struct activity *activity);
 
 /* Of a thread that a debugger has stopped: whether it ran since it was asked before, went ns of which it could. UNKNOWN the first time. */

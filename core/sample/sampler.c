@@ -506,12 +506,11 @@ static bool is_to_stop(const struct spprof_sampler *sampler, struct sampled_thre
 /* Not to run where those run that are about to be stopped: they could not stop before they have got the CPU back. */
 static void keep_apart(const struct sampled_threads *threads)
 {
-    cpu_set_t used;
-    CPU_ZERO(&used);
+    struct cpus used = {0};
     for (size_t i = 0; i < threads->count; i++) {
         const struct sampled_thread *thread = threads->items[i];
-        if (thread->stops && thread->activity.cpu >= 0 && thread->activity.cpu < CPU_SETSIZE)
-            CPU_SET((unsigned)thread->activity.cpu, &used);
+        if (thread->stops)
+            cpus_add(&used, thread->activity.cpu);
     }
     scheduling_avoid(&used);
 }

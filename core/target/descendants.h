@@ -1,4 +1,4 @@
-/* The processes that a process has started. Linux only. */
+/* The processes that a process has started. live_linux/ finds them; another system's folder would. */
 #ifndef SPPROF_TARGET_DESCENDANTS_H
 #define SPPROF_TARGET_DESCENDANTS_H
 
@@ -7,7 +7,7 @@
 
 /*
  * Finds the processes that a process has started and that live, and those that these have started: parents before their children, as the
- * caller's /proc shows them. Gives how many there are, at most max.
+ * caller sees them. Gives how many there are, at most max.
  */
 size_t descendants_find(int64_t pid, int64_t *pids, size_t max);
 

@@ -18,7 +18,7 @@ struct file_user {
     gid_t group;
     gid_t *groups; /* supplementary, owned */
     size_t group_count;
-    uint64_t capabilities; /* effective ones, as in /proc/PID/status; those that override permissions count */
+    uint64_t capabilities; /* effective ones, as the system counts them; those that override permissions count */
 };
 
 void file_user_clear(struct file_user *user);

@@ -1,4 +1,4 @@
-/* What keeps a thread from running, and who holds it: the kernel's word, in /proc and in the files of cgroups. */
+/* Who keeps a thread of this machine from running: the kernel's word. live_linux/ answers; another system's folder would. */
 #ifndef SPPROF_TARGET_HELD_H
 #define SPPROF_TARGET_HELD_H
 
@@ -6,12 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "spprof/target.h"
-
-/* By the letter in /proc/PID/stat (proc(5)). A frozen thread is not told from one that waits. */
-enum spprof_held held_by_letter(char letter);
-
-/* Whether a cgroup of the process is frozen, of version 1 or 2; by gets "cgroup /name", the one that was told to be. */
+/* Whether the process is frozen with the group that it belongs to; by gets which: "cgroup /name", of version 1 or 2. */
 bool held_by_freezer(int64_t pid, char *by, size_t size);
 
 /* by gets who traces the thread: "gdb (process 77)". False where nobody does, or where it is this process. */

@@ -14,7 +14,7 @@
 
 #include "spprof/target.h"
 
-/* One range of the address space, as /proc/PID/maps or a core's notes give it. */
+/* One range of the address space, as the system or a core's notes give it. */
 struct address_mapping {
     uint64_t start, end;
     uint64_t offset; /* in the file */

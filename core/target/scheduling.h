@@ -1,30 +1,33 @@
 /*
- * The kernel's scheduler: a sampler that gets a CPU only when the target leaves one sees the target wait, and never run. That is so where
- * they share a CPU, as in a container of one.
+ * The scheduler of the machine that spprof runs on: a sampler that gets a CPU only when the target leaves one sees the target wait, and never run. That is so where
+ * they share a CPU, as in a container of one. live_linux/ does what can be done; another system's folder would.
  */
 #ifndef SPPROF_TARGET_SCHEDULING_H
 #define SPPROF_TARGET_SCHEDULING_H
 
-#include <sched.h>
 #include <stdbool.h>
+#include <stdint.h>
+
+enum { SCHEDULING_CPUS_MAX = 1024 };
+
+/* A set of CPUs by their numbers, one bit each. */
+struct cpus {
+    uint64_t bits[SCHEDULING_CPUS_MAX / 64];
+};
+
+/* A number that no CPU has is left out. */
+void cpus_add(struct cpus *cpus, int cpu);
 
 /*
- * From now on the calling thread takes short turns, and gets them soon (the slice of SCHED_OTHER, Linux 6.12 and later; others have no such
- * thing). Needs no privilege; does nothing where it is refused.
+ * From now on the calling thread takes short turns, and gets them soon. Needs no privilege; does nothing where it is refused, or where the system has
+ * no such thing.
  */
 void scheduling_take_short_turns(void);
 
+/* The calling thread's sleeps end when they are to, not up to 50 us later. */
+void scheduling_wake_exactly(void);
+
 /* Takes the calling thread to a CPU that is none of these, if it is on one of them and may use another. */
-void scheduling_avoid(const cpu_set_t *used);
-
-/*
- * The calling thread gets a CPU before all that share them in turns (SCHED_FIFO), also where a control group has used up its share: while
- * others stand still until it has done its work, whoever takes its place on the CPU takes theirs. False: that is not permitted, or it has a
- * policy of its own, which stays. The kernel permits it to root, and by RLIMIT_RTPRIO.
- */
-bool scheduling_go_first(void);
-
-/* After a scheduling_go_first that was true: as before. */
-void scheduling_go_in_turn(void);
+void scheduling_avoid(const struct cpus *used);
 
 #endif

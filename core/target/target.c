@@ -8,6 +8,13 @@
 #include "base/clock.h"
 #include "target/budget.h"
 
+const char *const spprof_held_names[SPPROF_HELD_KINDS] = {
+    [SPPROF_HELD_STOPPED] = "stopped",
+    [SPPROF_HELD_FROZEN] = "frozen",
+    [SPPROF_HELD_TRACED] = "traced",
+    [SPPROF_HELD_UNINTERRUPTIBLE] = "uninterruptible",
+};
+
 const char *target_read_reason(enum spprof_read_status status)
 {
     switch (status) {

@@ -35,7 +35,4 @@ struct spprof_error *target_regions(struct spprof_target *target, const struct s
 
 enum { TARGET_READ_MAX = 1 << 28 };
 
-/* PF_FORKNOEXEC, include/linux/sched.h: in the flags of /proc/PID/stat, and in those of a core's NT_PRPSINFO. */
-enum { FORKED_WITHOUT_EXEC = 0x40 };
-
 #endif

@@ -1,6 +1,5 @@
 #include "walk/candidates.h"
 
-#include <elf.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "target/budget.h"
+#include "target/elf/elf_memory.h"
 #include "target/target.h"
 #include "walk/not_python.h"
 
@@ -15,11 +15,9 @@ enum { SHAPES_MAX = 8 };
 
 static enum spprof_architecture architecture_of(struct spprof_target *target, const struct runtime *runtime)
 {
-    Elf64_Ehdr header;
-    if (runtime->module == NULL || target_try_read(target, runtime->module->start, &header, sizeof header) != SPPROF_READ_OK ||
-        memcmp(header.e_ident, ELFMAG, SELFMAG) != 0)
-        return target->architecture;
-    return header.e_machine == EM_X86_64 ? SPPROF_X86_64 : header.e_machine == EM_AARCH64 ? SPPROF_AARCH64 : target->architecture;
+    const struct elf_reader reader = elf_target_reader(target);
+    enum spprof_architecture told = runtime->module != NULL ? elf_architecture(&reader, runtime->module->start) : SPPROF_ARCHITECTURE_UNKNOWN;
+    return told != SPPROF_ARCHITECTURE_UNKNOWN ? told : target->architecture;
 }
 
 void pythons_free(struct pythons *pythons)

@@ -5,10 +5,12 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "sample/activity.h"
+#include "target/live_linux/turn.h"
 #include "target/scheduling.h"
 
 static cpu_set_t allowed_cpus(void)
@@ -22,14 +24,14 @@ static void test_leaves_a_cpu_that_is_used(void **state)
 {
     (void)state;
     enum { TIMES = 1000 };
-    cpu_set_t before = allowed_cpus(), used;
+    cpu_set_t before = allowed_cpus();
     bool left = false;
     if (CPU_COUNT(&before) < 2)
         skip();
     for (int i = 0; i < TIMES && !left; i++) { /* the kernel may bring it back at once */
         int here = sched_getcpu();
-        CPU_ZERO(&used);
-        CPU_SET((unsigned)here, &used);
+        struct cpus used = {0};
+        cpus_add(&used, here);
         scheduling_avoid(&used);
         left = sched_getcpu() != here;
         cpu_set_t after = allowed_cpus();
@@ -41,10 +43,12 @@ static void test_leaves_a_cpu_that_is_used(void **state)
 static void test_stays_where_there_is_no_other(void **state)
 {
     (void)state;
-    cpu_set_t before = allowed_cpus(), none, after;
-    CPU_ZERO(&none);
-    scheduling_avoid(&none);
-    scheduling_avoid(&before);
+    cpu_set_t before = allowed_cpus(), after;
+    struct cpus all = {0};
+    scheduling_avoid(&(struct cpus){0});
+    for (int cpu = -1; cpu <= CPU_SETSIZE; cpu++)
+        cpus_add(&all, cpu);
+    scheduling_avoid(&all);
     after = allowed_cpus();
     assert_true(CPU_EQUAL(&after, &before));
 }
@@ -62,12 +66,13 @@ static void test_first_in_line_for_a_while(void **state)
 {
     (void)state;
     int policy = sched_getscheduler(0), nice = getpriority(PRIO_PROCESS, 0);
+    struct turn before;
     scheduling_take_short_turns();
     for (int i = 0; i < 2; i++) {
-        if (!scheduling_go_first())
+        if (!turn_go_first(&before))
             skip(); /* which needs a privilege */
         assert_int_equal(sched_getscheduler(0), SCHED_FIFO);
-        scheduling_go_in_turn();
+        turn_take_again(&before);
         assert_int_equal(sched_getscheduler(0), policy);
         assert_int_equal(getpriority(PRIO_PROCESS, 0), nice);
     }

@@ -52,7 +52,7 @@ struct spprof_debugger_inferior {
     enum spprof_architecture architecture;
     unsigned pointer_size, long_size; /* 0: 8 */
     int64_t pid; /* of a core the dead one's */
-    bool local;  /* a process of this machine, whose /proc/PID is the inferior's: memory may be read past the debugger */
+    bool local;  /* a process of this machine, by the pid that it has for us, too: memory may be read past the debugger */
     bool running; /* some of its threads run while it is looked at: every stack is validated, and nothing is kept */
     int signal;  /* that a core died of; 0: none, or unknown */
     const char *executable; /* NULL: unknown */

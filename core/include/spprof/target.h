@@ -153,10 +153,10 @@ struct spprof_target {
     const struct spprof_target_ops *ops;
     enum spprof_target_kind kind;
     enum spprof_architecture architecture;
-    unsigned pointer_size; /* bytes; 8 for all Linux targets */
+    unsigned pointer_size; /* bytes */
     unsigned long_size;    /* bytes of C's long: 8, and 4 on Windows (LLP64) */
     int64_t pid;           /* of the process; in a core the dead one's; 0 unknown */
-    bool local;            /* a process of this machine: /proc/PID is its own */
+    bool local;            /* a process of this machine, by the pid that it has for spprof, too */
     bool began_by_exec;    /* not as a copy of its parent, as far as is known */
     char *executable;      /* path as the target knew it, raw bytes; NULL unknown */
     int signal;            /* a core's: the signal it died of; 0 for a live process or a gcore core */
@@ -169,7 +169,7 @@ struct spprof_target {
     uint64_t stopped_ns; /* how long the last stop lasted, from the first thread's interrupt to the last one's release */
 };
 
-/* Opens a live process by its PID in the caller's PID namespace. Linux only. Errors: NOT_FOUND, PERMISSION. Close with spprof_target_close. */
+/* Opens a live process by the PID that it has for the caller. Errors: NOT_FOUND, PERMISSION. Close with spprof_target_close. */
 struct spprof_error *spprof_process_open(int64_t pid, struct spprof_target **target);
 
 struct spprof_core_options {

@@ -7,6 +7,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "target/elf/elf_memory.h"
+#include "target/process_flags.h"
 #include "target/target.h"
 
 /* Where things are in the kernel's structures; include/linux/elfcore.h, elfcore-compat.h, asm-generic/siginfo.h. */

@@ -68,6 +68,25 @@ bool elf_object_place(struct elf_object *object, uint64_t start)
     return true;
 }
 
+static bool has_magic(const unsigned char *ident)
+{
+    return memcmp(ident, ELFMAG, SELFMAG) == 0;
+}
+
+enum spprof_architecture elf_architecture(const struct elf_reader *reader, uint64_t start)
+{
+    Elf64_Ehdr header;
+    if (!read_bytes(reader, start, &header, sizeof header) || !has_magic(header.e_ident))
+        return SPPROF_ARCHITECTURE_UNKNOWN;
+    return header.e_machine == EM_X86_64 ? SPPROF_X86_64 : header.e_machine == EM_AARCH64 ? SPPROF_AARCH64 : SPPROF_ARCHITECTURE_UNKNOWN;
+}
+
+bool elf_is_another_format(const struct elf_reader *reader, uint64_t start)
+{
+    unsigned char ident[SELFMAG];
+    return read_bytes(reader, start, ident, sizeof ident) && !has_magic(ident);
+}
+
 bool elf_object_read(const struct elf_reader *reader, uint64_t start, struct elf_object *object)
 {
     *object = (struct elf_object){0};

@@ -23,6 +23,12 @@ struct elf_reader {
 /* Reads the memory of a target. Borrows it. */
 struct elf_reader elf_target_reader(struct spprof_target *target);
 
+/* Whether an ELF header lies at the address, and for which machine; UNKNOWN: none lies there, it cannot be read, or it is for another one. */
+enum spprof_architecture elf_architecture(const struct elf_reader *reader, uint64_t start);
+
+/* Whether what lies at the address can be read, and is no ELF object. */
+bool elf_is_another_format(const struct elf_reader *reader, uint64_t start);
+
 /* The shape of one object. */
 struct elf_object {
     uint64_t start; /* address of its ELF header */

@@ -9,15 +9,9 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "target/live_linux/held_letter.h"
 
 enum { TEXT_MAX = 1 << 16 }; /* of a file of /proc that is looked at */
-
-const char *const spprof_held_names[SPPROF_HELD_KINDS] = {
-    [SPPROF_HELD_STOPPED] = "stopped",
-    [SPPROF_HELD_FROZEN] = "frozen",
-    [SPPROF_HELD_TRACED] = "traced",
-    [SPPROF_HELD_UNINTERRUPTIBLE] = "uninterruptible",
-};
 
 enum spprof_held held_by_letter(char letter)
 {

@@ -18,6 +18,7 @@
 #include "target/live_linux/process.h"
 #include "target/modules.h"
 #include "target/open_in_root.h"
+#include "target/process_flags.h"
 #include "target/target.h"
 
 enum { PROC_FILE_MAX = 1 << 28, OPEN_FLAGS = O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC };

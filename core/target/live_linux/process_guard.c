@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "target/scheduling.h"
+#include "target/live_linux/turn.h"
 
 enum {
     STACK_SIZE = 64 << 10,
@@ -31,6 +31,7 @@ struct process_guard {
     int alarm;             /* a timer's file, which wakes the watcher */
     int state;             /* /proc/PID/stat of spprof */
     bool is_first;         /* in line for a CPU */
+    struct turn turn;      /* as it was before */
     bool has_timer;
     timer_t timer; /* which kills */
     uint64_t signed_at;
@@ -87,7 +88,7 @@ static void set_alarm(struct process_guard *guard, long ns)
 static void go_in_turn(struct process_guard *guard)
 {
     if (guard->is_first)
-        scheduling_go_in_turn();
+        turn_take_again(&guard->turn);
     guard->is_first = false;
 }
 
@@ -121,7 +122,7 @@ void process_guard_begin(struct process_guard **made)
     guard->signed_at = clock_now();
     set_alarm(guard, LONG_NS);
     set_timer(guard, STUCK_S);
-    guard->is_first = scheduling_go_first();
+    guard->is_first = turn_go_first(&guard->turn);
 }
 
 void process_guard_is_alive(struct process_guard *guard)

@@ -10,6 +10,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 #include "target/held.h"
+#include "target/live_linux/held_letter.h"
 #include "target/live_linux/process.h"
 #include "target/system_call.h"
 #include "target/target.h"

@@ -1,52 +1,45 @@
 #include "target/scheduling.h"
 
+#include <sched.h>
 #include <stdint.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include <sys/prctl.h>
+
+#include "target/live_linux/turn.h"
 
 enum { SLICE_NS = 100000 }; /* the shortest there is: __setparam_fair, kernel/sched/syscalls.c of Linux 6.12 */
 
-/* struct sched_attr, the first version of it, for which Linux's header and glibc's get in each other's way: sched_setattr(2). */
-struct attributes {
-    uint32_t size, policy;
-    uint64_t flags;
-    int32_t nice;
-    uint32_t priority;
-    uint64_t runtime, deadline, period; /* ns */
-};
-
+/* The slice of SCHED_OTHER, Linux 6.12 and later. */
 void scheduling_take_short_turns(void)
 {
-    struct attributes attributes = {.size = sizeof attributes};
-    if (syscall(SYS_sched_getattr, 0, &attributes, sizeof attributes, 0) != 0 || attributes.policy != SCHED_OTHER)
-        return;
-    attributes.runtime = SLICE_NS;
-    syscall(SYS_sched_setattr, 0, &attributes, 0);
+    turn_shorten(SLICE_NS);
 }
 
-static _Thread_local struct attributes in_turn;
-
-bool scheduling_go_first(void)
+void scheduling_wake_exactly(void)
 {
-    struct attributes first = {.size = sizeof first, .policy = SCHED_FIFO, .priority = 1};
-    in_turn = (struct attributes){.size = sizeof in_turn};
-    return syscall(SYS_sched_getattr, 0, &in_turn, sizeof in_turn, 0) == 0 && in_turn.policy == SCHED_OTHER &&
-           syscall(SYS_sched_setattr, 0, &first, 0) == 0;
+    prctl(PR_SET_TIMERSLACK, 1UL);
 }
 
-void scheduling_go_in_turn(void)
+void cpus_add(struct cpus *cpus, int cpu)
 {
-    syscall(SYS_sched_setattr, 0, &in_turn, 0);
+    if (cpu >= 0 && cpu < SCHEDULING_CPUS_MAX)
+        cpus->bits[cpu / 64] |= UINT64_C(1) << cpu % 64;
 }
 
-void scheduling_avoid(const cpu_set_t *used)
+static bool has(const struct cpus *cpus, int cpu)
+{
+    return cpu >= 0 && cpu < SCHEDULING_CPUS_MAX && (cpus->bits[cpu / 64] >> cpu % 64 & 1) != 0;
+}
+
+void scheduling_avoid(const struct cpus *used)
 {
     cpu_set_t allowed, free;
     int here = sched_getcpu();
-    if (here < 0 || !CPU_ISSET((unsigned)here, used) || sched_getaffinity(0, sizeof allowed, &allowed) != 0)
+    if (!has(used, here) || sched_getaffinity(0, sizeof allowed, &allowed) != 0)
         return;
-    CPU_AND(&free, &allowed, used);
-    CPU_XOR(&free, &free, &allowed);
+    free = allowed;
+    for (int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+        if (has(used, cpu))
+            CPU_CLR((unsigned)cpu, &free);
     if (CPU_COUNT(&free) > 0 && sched_setaffinity(0, sizeof free, &free) == 0)
         sched_setaffinity(0, sizeof allowed, &allowed);
 }

@@ -4,10 +4,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "base/cleanup.h"
 #include "spprof/debugger.h"
+#include "spprof/host.h"
 
 enum { ADDRESS = 64, CONNECTIONS_MAX = 1 << 16 };
 
@@ -105,7 +106,7 @@ int spprof_emulator_open(int64_t tid)
 {
     char process[32];
     int64_t pid = tid > 0 ? process_of(tid) : 0;
-    int descriptor = pid > 0 ? (int)syscall(SYS_pidfd_open, (pid_t)pid, 0) : -1;
+    int descriptor = pid > 0 ? spprof_host_process_open(pid) : -1;
     snprintf(process, sizeof process, "%" PRId64, pid);
     if (descriptor >= 0 && is_qemu(process) && serves_us(process))
         return descriptor;
@@ -116,5 +117,5 @@ int spprof_emulator_open(int64_t tid)
 
 bool spprof_emulator_interrupt(int emulator)
 {
-    return syscall(SYS_pidfd_send_signal, emulator, SIGINT, NULL, 0) == 0;
+    return spprof_host_process_signal(emulator, SIGINT);
 }

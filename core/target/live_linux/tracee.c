@@ -1,4 +1,4 @@
-#include "tracee.h"
+#include "spprof/tracee.h"
 
 #include <dirent.h>
 #include <inttypes.h>
@@ -46,7 +46,7 @@ static bool takes(int64_t pid, int64_t tid, int signal)
     return read_tracee(pid, tid, &tracee) && !has(tracee.blocked, signal);
 }
 
-int64_t tracee_for_signal(int64_t pid, int signal)
+int64_t spprof_tracee_for_signal(int64_t pid, int signal)
 {
     char path[64];
     int64_t found = takes(pid, pid, signal) ? pid : 0;
@@ -62,35 +62,35 @@ int64_t tracee_for_signal(int64_t pid, int signal)
     return found;
 }
 
-bool tracee_signal(int64_t pid, int64_t tid, int signal)
+bool spprof_tracee_signal(int64_t pid, int64_t tid, int signal)
 {
     struct tracee tracee;
     return read_tracee(pid, tid, &tracee) && tracee.state != 't' && !has(tracee.pending, signal) &&
            syscall(SYS_tgkill, (pid_t)tracee.group, (pid_t)tid, signal) == 0;
 }
 
-bool tracee_awaits(int64_t pid, int64_t tid, int signal)
+bool spprof_tracee_awaits(int64_t pid, int64_t tid, int signal)
 {
     struct tracee tracee;
     return read_tracee(pid, tid, &tracee) && has(tracee.pending & ~tracee.blocked, signal);
 }
 
-bool tracee_siginfo(int64_t tid, siginfo_t *info)
+bool spprof_tracee_siginfo(int64_t tid, siginfo_t *info)
 {
     return ptrace(PTRACE_GETSIGINFO, (pid_t)tid, NULL, info) == 0;
 }
 
-void tracee_set_siginfo(int64_t tid, const siginfo_t *info)
+void spprof_tracee_set_siginfo(int64_t tid, const siginfo_t *info)
 {
     ptrace(PTRACE_SETSIGINFO, (pid_t)tid, NULL, info);
 }
 
-enum sender tracee_stopped_by(int64_t tid, int signal)
+enum spprof_sender spprof_tracee_stopped_by(int64_t tid, int signal)
 {
     siginfo_t info;
-    if (!tracee_siginfo(tid, &info) || info.si_signo != signal)
-        return SENDER_UNKNOWN;
+    if (!spprof_tracee_siginfo(tid, &info) || info.si_signo != signal)
+        return SPPROF_SENDER_UNKNOWN;
     if (info.si_code == SI_TKILL && info.si_pid == getpid())
-        return SENDER_HELPER;
-    return info.si_code == SI_KERNEL || (info.si_code == SI_USER && info.si_pid == getpid()) ? SENDER_TERMINAL : SENDER_OTHERS;
+        return SPPROF_SENDER_HELPER;
+    return info.si_code == SI_KERNEL || (info.si_code == SI_USER && info.si_pid == getpid()) ? SPPROF_SENDER_TERMINAL : SPPROF_SENDER_OTHERS;
 }
