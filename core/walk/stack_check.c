@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "walk/caller_check.h"
 #include "walk/entry_check.h"
 #include "walk/frame_check.h"
 #include "walk/instruction.h"
@@ -366,20 +367,27 @@ static enum copy_status check_data_stack(struct check *check, bool *restored)
     return COPY_READY;
 }
 
+static enum copy_status check_entries(struct check *check)
+{
+    bool agree;
+    if (!check->whole || check->reason[0] != '\0')
+        return COPY_READY;
+    STEP(entry_check(check->stack, check->reader, &agree));
+    if (!agree)
+        amiss(check, "the C stack holds more calls than the chain of frames, or other ones");
+    return COPY_READY;
+}
+
 static enum copy_status check_stack(struct check *check, bool *restored)
 {
     struct stack *stack = check->stack;
-    bool agree;
     check->kept = check->count = stack->frame_count;
     check->frames = stack->frames;
     check->whole = stack->truncated == NULL;
     STEP(check_data_stack(check, restored));
-    if (!check->whole || check->reason[0] != '\0' || *restored)
-        return COPY_READY;
-    STEP(entry_check(stack, check->reader, &agree));
-    if (!agree)
-        amiss(check, "the C stack holds more calls than the chain of frames, or other ones");
-    return COPY_READY;
+    if (!*restored)
+        STEP(check_entries(check));
+    return check->doubt[0] == '\0' ? caller_check(stack, check->reader, check->doubt, sizeof check->doubt) : COPY_READY;
 }
 
 /* Makes what was rejected the stack. */
