@@ -18,6 +18,7 @@ enum old_opcode {
     OLD_ROT_FOUR = 6,
     OLD_NOP = 9,
     OLD_RERAISE_3_9 = 48,
+    OLD_WITH_EXCEPT_START = 49,
     OLD_GET_ITER = 68,
     OLD_YIELD_FROM = 72,
     OLD_RETURN_VALUE = 83,

@@ -141,10 +141,25 @@ struct callable {
     uint64_t self;     /* of a bound method; 0: none */
 };
 
+/*
+ * Whether an object is as large as a PyMethodObject, which has two words behind im_self (Include/classobject.h): a functools.partial and others
+ * begin with a function, too.
+ */
+static enum copy_status is_method(struct reader *reader, uint64_t object, bool *is)
+{
+    const struct layout *layout = reader->layout;
+    uint64_t type, size;
+    STEP(peek(reader, object, LAYOUT(layout, object, type), &type));
+    STEP(peek(reader, type, LAYOUT(layout, type, basicsize), &size));
+    *is = size == (uint64_t)LAYOUT(layout, method, self) + 3 * WORD;
+    return COPY_READY;
+}
+
 static enum copy_status look_at_callable(struct reader *reader, uint64_t object, const struct code_entry *code, struct callable *callable)
 {
     const struct layout *layout = reader->layout;
     uint64_t of_object, function, of_function;
+    bool is;
     *callable = (struct callable){0, 0};
     STEP(peek(reader, object, LAYOUT(layout, function, code), &of_object));
     if (of_object == code->code->address)
@@ -154,6 +169,9 @@ static enum copy_status look_at_callable(struct reader *reader, uint64_t object,
     STEP(peek(reader, object, LAYOUT(layout, method, function), &function));
     STEP(peek(reader, function, LAYOUT(layout, function, code), &of_function));
     if (of_function != code->code->address)
+        return COPY_READY;
+    STEP(is_method(reader, object, &is));
+    if (!is)
         return COPY_READY;
     callable->function = function;
     return peek(reader, object, LAYOUT(layout, method, self), &callable->self);
@@ -184,6 +202,7 @@ static enum copy_status find_site(const struct check *check, const struct frame 
         *site = (struct site){top - count - (has_self ? 2 : 1), top - count - has_self, count + has_self};
         break;
     }
+    case OLD_WITH_EXCEPT_START: *site = (struct site){top - 7, 0, 0}; break; /* __exit__ or __aexit__, below two exceptions of three words */
     case OLD_CALL_FUNCTION_EX: *site = (struct site){top - 2 - (count & 1), 0, 0}; break;
     default: return COPY_READY;
     }
@@ -229,12 +248,14 @@ static enum copy_status is_other_callable(struct reader *reader, uint64_t object
 {
     const struct layout *layout = reader->layout;
     uint64_t function_type, type, inner, inner_type, call;
+    bool method;
     STEP(peek(reader, function, LAYOUT(layout, object, type), &function_type));
     STEP(peek(reader, object, LAYOUT(layout, object, type), &type));
     STEP(peek(reader, object, LAYOUT(layout, method, function), &inner));
     STEP(peek(reader, inner, LAYOUT(layout, object, type), &inner_type));
     STEP(peek(reader, type, LAYOUT(layout, type, str) - WORD, &call));
-    *is = type != function_type && inner_type != function_type && call != 0;
+    STEP(is_method(reader, object, &method));
+    *is = type != function_type && !(method && inner_type == function_type) && call != 0;
     return COPY_READY;
 }
 
@@ -285,6 +306,20 @@ static bool is_predicted(const struct frame *caller, int64_t offset, int64_t cal
 }
 
 /*
+ * Whether a frame makes the arguments of a call that is still to come: what lies on the stack already may be all of them by chance, and the
+ * instruction calls the same function by itself, as in a.__add__(b + c).
+ */
+static bool makes_arguments(const struct check *check, const struct frame *caller, int64_t offset, int64_t call, int64_t callable)
+{
+    if (offset < 0 || offset >= call)
+        return false;
+    for (int64_t at = offset; at < call; at = old_instruction_at(caller->shape.bytecode, at).next)
+        if (value_depth_at(&check->depth, at) <= callable)
+            return false;
+    return true;
+}
+
+/*
  * Whether the call that goes on is that of another instruction than the one that the frame says that it is at. A call that has come back has
  * put its result in the place of what was called, so that what lies there with all its arguments is being called.
  */
@@ -299,11 +334,19 @@ static enum copy_status calls_elsewhere(struct check *check, const struct frame 
     STEP(look_at_call(check, caller, offset, callee, function, &call));
     if (call == CALL_OF_C)
         return COPY_READY;
-    for (int64_t at = 0; at < (int64_t)caller->shape.bytecode.size && !*elsewhere;) {
+    bool other = false;
+    for (int64_t at = 0; at < (int64_t)caller->shape.bytecode.size; at = old_instruction_at(caller->shape.bytecode, at).next) {
+        struct site site;
+        bool calls;
         STEP(look_at_call(check, caller, at, callee, 0, &call));
-        *elsewhere = call == CALL_FITS && !is_predicted(caller, offset, at);
-        at = old_instruction_at(caller->shape.bytecode, at).next;
+        if (call != CALL_FITS)
+            continue;
+        STEP(find_site(check, caller, at, &site, &calls));
+        if (is_predicted(caller, offset, at) || makes_arguments(check, caller, offset, at, site.callable))
+            return COPY_READY;
+        other = true;
     }
+    *elsewhere = other;
     return COPY_READY;
 }
 

@@ -74,6 +74,14 @@ def test_every_frame_of_a_kernel_core(spprof, crash, interpreter, kind, where):
     assert report["target"]["pid"] == core.truth["pid"]
 
 
+def test_calls_that_a_value_stack_does_not_tell(spprof, launcher, interpreter):
+    target = launcher.start("callers.py")
+    truth = target.truth
+    os.kill(target.pid, signal.SIGABRT)
+    report = spprof.report(*arguments(interpreter), target.core(), codes=(0, 3) if interpreter.emulated else (0,))
+    assert differences(all_threads(report), truth) == []
+
+
 @pytest.mark.parametrize("kind, where", CRASHES)
 def test_the_thread_that_crashed(spprof, crash, interpreter, kind, where):
     core = crash(kind, where)
