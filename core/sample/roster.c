@@ -20,7 +20,6 @@ static void thread_free(struct sampled_thread *thread)
     capture_free(&thread->capture);
     activity_close(&thread->activity);
     free(thread->name.bytes);
-    free(thread->path);
     free(thread);
 }
 

@@ -3,16 +3,9 @@
 #define SPPROF_SAMPLE_ROSTER_H
 
 #include "sample/activity.h"
-#include "sample/capture.h"
+#include "sample/stack/capture.h"
 #include "sample/hash_index.h"
 #include "walk/candidates.h"
-
-/* A node of the profile on the path of a thread's last sample. */
-struct path_step {
-    const struct code_entry *code;
-    int64_t offset;
-    uint32_t node;
-};
 
 struct sampled_python;
 
@@ -39,8 +32,6 @@ struct sampled_thread {
     struct capture_outcome outcome;
     bool taken;              /* the outcome is to be counted */
     uint32_t profile_thread; /* SPPROF_NONE until its first sample is counted */
-    struct path_step *path;  /* of the last sample that was counted, oldest call first */
-    size_t path_count, path_capacity;
 };
 
 /* A word of the target that changes when a thread or an interpreter is added, or a thread begins. */

@@ -53,10 +53,8 @@ struct spprof_error *sampled_python_settle(struct sampled_python *python)
     call_sites_clear(context->sites);
     paths_clear(context->paths);
     copy_clear(context->mentions.copy);
-    for (size_t i = 0; i < python->roster.count; i++) {
+    for (size_t i = 0; i < python->roster.count; i++)
         capture_forget(&python->roster.threads[i]->capture);
-        python->roster.threads[i]->path_count = 0;
-    }
     code_table_free(context->codes);
     context->codes = NULL;
     return new_codes(python);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/cleanup.h"
+#include "sample/rules.h"
 #include "target/target.h"
 #include "walk/position.h"
 
@@ -10,7 +11,7 @@ enum { SAMPLES_MAX = 2048, FRAMES_MAX = 1 << 20, PLACES = 1 << 14, THREADS_MAX =
 
 struct spprof_error *tally_init(struct tally *tally, struct spprof_profile *profile, struct capture_context *context)
 {
-    *tally = (struct tally){.profile = profile, .context = context, .root = SPPROF_NONE, .places = calloc(PLACES, sizeof *tally->places)};
+    *tally = (struct tally){.profile = profile, .context = context, .round = 1, .root = SPPROF_NONE, .places = calloc(PLACES, sizeof *tally->places)};
     return tally->places == NULL ? spprof_error_no_memory() : NULL;
 }
 
@@ -34,19 +35,32 @@ static bool reserve(void *list, size_t size, size_t needed, size_t *capacity)
     return true;
 }
 
+/* So many of the oldest frames of a stack wait already, on one another. */
+static size_t waiting(const struct tally *tally, const struct capture *capture)
+{
+    size_t count = capture_depth(capture);
+    while (count > 0 && capture_frame(capture, count - 1)->pending.round != tally->round)
+        count--;
+    return count;
+}
+
 bool tally_add(struct tally *tally, struct sampled_thread *thread, const struct capture_outcome *outcome)
 {
     const struct capture *capture = &thread->capture;
-    size_t depth = capture_depth(capture);
+    size_t depth = capture_depth(capture), known = waiting(tally, capture);
     if (!reserve(&tally->samples, sizeof *tally->samples, tally->sample_count + 1, &tally->sample_capacity) ||
-        !reserve(&tally->frames, sizeof *tally->frames, tally->frame_count + depth, &tally->frame_capacity))
+        !reserve(&tally->frames, sizeof *tally->frames, tally->frame_count + depth - known, &tally->frame_capacity))
         return false;
-    struct tally_sample *sample = &tally->samples[tally->sample_count++];
-    *sample = (struct tally_sample){thread, tally->frame_count, depth, outcome->result, outcome->retried};
-    for (size_t i = 0; i < depth; i++) {
-        const struct captured_frame *frame = capture_frame(capture, i);
-        tally->frames[tally->frame_count++] = (struct tally_frame){frame->code, frame->offset, frame->incomplete};
+    size_t top = known > 0 ? capture_frame(capture, known - 1)->pending.at : TALLY_NONE;
+    for (size_t i = known; i < depth; i++) {
+        struct sampled_frame *frame = capture_frame(capture, i);
+        tally->frames[tally->frame_count] =
+            (struct tally_frame){.thread = thread, .caller = top, .code = frame->code, .offset = frame->offset, .incomplete = frame->incomplete};
+        top = tally->frame_count++;
+        frame->pending.round = tally->round;
+        frame->pending.at = top;
     }
+    tally->samples[tally->sample_count++] = (struct tally_sample){thread, top, outcome->result, outcome->retried};
     return true;
 }
 
@@ -115,49 +129,6 @@ static uint32_t place_of(struct tally *tally, const struct tally_frame *frame)
     return slot->place;
 }
 
-/* How many of the oldest frames the thread's last counted sample had, too: their nodes are known. */
-static size_t known_path(const struct sampled_thread *thread, const struct tally_frame *frames, size_t count)
-{
-    size_t known = 0;
-    while (known < count && known < thread->path_count && thread->path[known].code == frames[known].code &&
-           thread->path[known].offset == frames[known].offset)
-        known++;
-    return known;
-}
-
-/* The node that the thread's stacks begin on. */
-static uint32_t root_of(const struct tally *tally, const struct sampled_thread *thread)
-{
-    uint32_t root = tally->profile->threads[thread->profile_thread].root;
-    return tally->root == SPPROF_NONE ? root : spprof_profile_child(tally->profile, root, tally->root);
-}
-
-static uint32_t node_of(struct tally *tally, struct sampled_thread *thread, const struct tally_frame *frames, size_t count)
-{
-    if (!reserve(&thread->path, sizeof *thread->path, count, &thread->path_capacity))
-        return SPPROF_NONE;
-    size_t known = known_path(thread, frames, count);
-    uint32_t node = known > 0 ? thread->path[known - 1].node : root_of(tally, thread);
-    thread->path_count = known;
-    for (size_t i = known; i < count && node != SPPROF_NONE; i++) {
-        const struct tally_frame *frame = &frames[i];
-        uint32_t place = frame->incomplete ? SPPROF_NONE : place_of(tally, frame);
-        if (!frame->incomplete)
-            node = place == SPPROF_NONE ? SPPROF_NONE : spprof_profile_child(tally->profile, node, place);
-        if (node != SPPROF_NONE)
-            thread->path[thread->path_count++] = (struct path_step){frame->code, frame->offset, node};
-    }
-    return node;
-}
-
-static bool all_live(const struct tally_frame *frames, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (frames[i].code->retired)
-            return false;
-    return true;
-}
-
 /* A program that makes threads without end is told apart by its first ones; all others share one tree, so that memory has a bound. */
 static uint32_t profile_thread_of(struct tally *tally, struct sampled_thread *thread)
 {
@@ -173,31 +144,74 @@ static uint32_t profile_thread_of(struct tally *tally, struct sampled_thread *th
 static void find_thread(struct tally *tally, struct sampled_thread *thread)
 {
     uint32_t before = thread->profile_thread;
-    if (before != SPPROF_NONE && (thread->name.bytes == NULL || tally->profile->threads[before].name.bytes != NULL))
-        return;
-    thread->profile_thread = profile_thread_of(tally, thread);
-    if (thread->profile_thread != before)
-        thread->path_count = 0;
+    if (before == SPPROF_NONE || (thread->name.bytes != NULL && tally->profile->threads[before].name.bytes == NULL))
+        thread->profile_thread = profile_thread_of(tally, thread);
+}
+
+static bool is_dead(const struct tally *tally, const struct tally_sample *sample)
+{
+    return sample->top != TALLY_NONE && tally->frames[sample->top].dead;
+}
+
+/* Tells which frames, each with all its callers, are of samples that can be counted. */
+static void judge(struct tally *tally)
+{
+    for (size_t i = 0; i < tally->frame_count; i++) {
+        struct tally_frame *frame = &tally->frames[i];
+        frame->dead = frame->code->retired || (frame->caller != TALLY_NONE && tally->frames[frame->caller].dead);
+        frame->node = SPPROF_NONE;
+    }
+    for (size_t i = 0; i < tally->sample_count; i++)
+        if (tally->samples[i].top != TALLY_NONE && !is_dead(tally, &tally->samples[i]))
+            tally->frames[tally->samples[i].top].wanted = true;
+    for (size_t i = tally->frame_count; i-- > 0;)
+        if (tally->frames[i].wanted && tally->frames[i].caller != TALLY_NONE)
+            tally->frames[tally->frames[i].caller].wanted = true;
+}
+
+/* The node that a thread's stacks begin on. */
+static uint32_t root_of(const struct tally *tally, const struct sampled_thread *thread)
+{
+    if (thread->profile_thread == SPPROF_NONE)
+        return SPPROF_NONE;
+    uint32_t root = tally->profile->threads[thread->profile_thread].root;
+    return tally->root == SPPROF_NONE ? root : spprof_profile_child(tally->profile, root, tally->root);
+}
+
+static uint32_t node_of(struct tally *tally, const struct tally_frame *frame)
+{
+    uint32_t caller = frame->caller == TALLY_NONE ? root_of(tally, frame->thread) : tally->frames[frame->caller].node;
+    if (frame->incomplete || caller == SPPROF_NONE)
+        return caller;
+    uint32_t place = place_of(tally, frame);
+    return place == SPPROF_NONE ? SPPROF_NONE : spprof_profile_child(tally->profile, caller, place);
+}
+
+/* Puts threads and frames into the profile, each once. */
+static void add_to_profile(struct tally *tally)
+{
+    for (size_t i = 0; i < tally->sample_count; i++)
+        if (!is_dead(tally, &tally->samples[i]))
+            find_thread(tally, tally->samples[i].thread);
+    for (size_t i = 0; i < tally->frame_count; i++)
+        if (tally->frames[i].wanted)
+            tally->frames[i].node = node_of(tally, &tally->frames[i]);
 }
 
 static void count_sample(struct tally *tally, const struct tally_sample *sample)
 {
     struct spprof_profile *profile = tally->profile;
     struct spprof_sample_counts *counts = &profile->counts;
-    struct sampled_thread *thread = sample->thread;
-    const struct tally_frame *frames = &tally->frames[sample->first];
-    if (!all_live(frames, sample->count)) {
-        thread->path_count = 0;
+    if (is_dead(tally, sample)) {
         counts->dropped[SPPROF_DROP_CHANGED]++;
         return;
     }
-    find_thread(tally, thread);
-    uint32_t node = thread->profile_thread == SPPROF_NONE ? SPPROF_NONE : node_of(tally, thread, frames, sample->count);
+    uint32_t node = sample->top == TALLY_NONE ? root_of(tally, sample->thread) : tally->frames[sample->top].node;
     if (node == SPPROF_NONE) {
         counts->dropped[SPPROF_DROP_UNREADABLE]++;
         return;
     }
-    spprof_profile_count(profile, thread->profile_thread, node, 1);
+    spprof_profile_count(profile, sample->thread->profile_thread, node, 1);
     counts->captured++;
     counts->recovered += sample->result == CAPTURE_RECOVERED;
     counts->cut_to_caller += sample->result == CAPTURE_CUT;
@@ -206,12 +220,17 @@ static void count_sample(struct tally *tally, const struct tally_sample *sample)
 
 void tally_commit(struct tally *tally, bool still)
 {
-    bool checked = still || tally->frame_count == 0 || check_codes(tally);
+    bool checked = still || tally->frame_count == 0 || !RULE(CHECKS_CODES) || check_codes(tally);
+    if (checked) {
+        judge(tally);
+        add_to_profile(tally);
+    } else {
+        tally->profile->counts.dropped[SPPROF_DROP_UNREADABLE] += tally->sample_count;
+    }
     for (size_t i = 0; i < tally->sample_count && checked; i++)
         count_sample(tally, &tally->samples[i]);
-    if (!checked)
-        tally->profile->counts.dropped[SPPROF_DROP_UNREADABLE] += tally->sample_count;
     tally->sample_count = tally->frame_count = 0;
+    tally->round++;
 }
 
 void tally_forget(struct tally *tally)

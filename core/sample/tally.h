@@ -7,18 +7,26 @@
 
 #include "sample/roster.h"
 
-struct tally_frame {
-    struct code_entry *code;
-    int64_t offset;
-    bool incomplete;
-};
-
 struct tally_sample {
     struct sampled_thread *thread;
-    size_t first, count; /* of the frames; newest first */
+    size_t top; /* number of its newest frame; TALLY_NONE: it has none */
     enum capture_result result;
     bool retried;
 };
+
+/* A frame on its callers. Samples that have the same oldest frames share them, so that what has not changed is not copied again. */
+struct tally_frame {
+    struct sampled_thread *thread;
+    size_t caller; /* its number, which is smaller; TALLY_NONE: there is none */
+    struct code_entry *code;
+    int64_t offset;
+    bool incomplete;
+    bool dead;     /* its code object, or that of a caller, has died */
+    bool wanted;   /* a sample is to be counted that has it */
+    uint32_t node; /* of the profile, where that is so */
+};
+
+#define TALLY_NONE SIZE_MAX
 
 struct place_slot {
     const struct code_entry *code;
@@ -29,6 +37,7 @@ struct place_slot {
 struct tally {
     struct spprof_profile *profile;
     struct capture_context *context;
+    uint64_t round; /* of waiting and counting; sampled_frame.pending is of the one in which this was the same */
     struct tally_sample *samples;
     size_t sample_count, sample_capacity;
     struct tally_frame *frames;

@@ -197,6 +197,20 @@ enum copy_status copy_want(struct copy *copy, uint64_t address, size_t size, con
     return COPY_READY;
 }
 
+enum copy_status copy_look(const struct copy *copy, uint64_t address, size_t size, const uint8_t **data)
+{
+    if (size == 0 || size > TARGET_READ_MAX || address + size < address)
+        return COPY_FAILED;
+    struct entry *entry = find(copy, address, size);
+    if (entry == NULL || entry->status == SPPROF_READ_PENDING)
+        return COPY_PENDING;
+    entry->wanted = copy->round;
+    if (entry->status != SPPROF_READ_OK)
+        return COPY_FAILED;
+    *data = entry->data;
+    return COPY_READY;
+}
+
 enum spprof_read_status copy_failure(const struct copy *copy, uint64_t address)
 {
     const struct entry *entry = base_hash_table_item(&copy->by_address, address);

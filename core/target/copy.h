@@ -31,6 +31,12 @@ void copy_free(struct copy *copy); /* NULL is allowed */
  */
 enum copy_status copy_want(struct copy *copy, uint64_t address, size_t size, const uint8_t **data);
 
+/*
+ * The same of what is there, asking for nothing: PENDING where the range was not wanted, or not fetched. That it was of use is noted, as by
+ * copy_want, so that copy_reread keeps it.
+ */
+enum copy_status copy_look(const struct copy *copy, uint64_t address, size_t size, const uint8_t **data);
+
 /* Why the range at address failed. */
 enum spprof_read_status copy_failure(const struct copy *copy, uint64_t address);
 

@@ -118,9 +118,14 @@ static struct code_entry *new_entry(struct code_table *table, uint64_t address)
     return entry;
 }
 
+struct code_entry *code_table_find(const struct code_table *table, uint64_t address)
+{
+    return base_hash_table_item(&table->by_address, address);
+}
+
 struct code_entry *code_table_get(struct code_table *table, uint64_t address)
 {
-    struct code_entry *entry = base_hash_table_item(&table->by_address, address);
+    struct code_entry *entry = code_table_find(table, address);
     if (entry != NULL)
         return entry;
     if (!ARRAY_RESERVE(table->entries, table->capacity, table->count + 1) || !base_hash_table_reserve(&table->by_address))

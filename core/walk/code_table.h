@@ -37,6 +37,9 @@ void code_table_free(struct code_table *table); /* NULL is allowed */
 /* The entry of the code object at an address, made where there is none; NULL: out of memory. Owned by the table. */
 struct code_entry *code_table_get(struct code_table *table, uint64_t address);
 
+/* The same where there is one; NULL: there is none. */
+struct code_entry *code_table_find(const struct code_table *table, uint64_t address);
+
 /*
  * For a target that runs: forgets what stands at the entry's address, so that it is read anew when it is named again. The entry itself,
  * which frames may point to, lives as long as the table.

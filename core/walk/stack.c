@@ -111,9 +111,14 @@ static enum copy_status load_chunk(struct stack *stack, struct reader *reader)
     return status == COPY_PENDING ? status : COPY_READY;
 }
 
+static size_t link_slot(uint64_t address)
+{
+    return (size_t)((address * UINT64_C(0x9e3779b97f4a7c15)) >> 52);
+}
+
 static struct frame_link *link_of(const struct stack *stack, uint64_t address)
 {
-    return &stack->links[(address * UINT64_C(0x9e3779b97f4a7c15)) >> 52];
+    return &stack->links[link_slot(address)];
 }
 
 /*
@@ -461,9 +466,9 @@ static uint64_t remember_link(struct stack *stack, uint64_t code, uint64_t previ
     return previous;
 }
 
-const struct frame_link *stack_link(const struct stack *stack, uint64_t address)
+const struct frame_link *frame_link_find(const struct frame_link *links, uint64_t address)
 {
-    const struct frame_link *link = stack->links != NULL ? link_of(stack, address) : NULL;
+    const struct frame_link *link = links != NULL ? &links[link_slot(address)] : NULL;
     return link != NULL && link->address == address && link->code != 0 ? link : NULL;
 }
 

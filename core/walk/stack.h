@@ -122,8 +122,8 @@ size_t stack_frame_size(const struct layout *layout);
 /* Takes a frame apart, from these bytes. False: it has an owner that does not exist. */
 bool stack_decode_frame(const struct layout *layout, struct bytes data, struct raw_frame *frame, uint64_t *code, uint64_t *previous);
 
-/* What is remembered of a generator's frame, or a frame object; NULL: nothing. */
-const struct frame_link *stack_link(const struct stack *stack, uint64_t address);
+/* What is remembered of a generator's frame, or a frame object, in FRAME_LINKS links, or none (NULL); NULL: nothing. */
+const struct frame_link *frame_link_find(const struct frame_link *links, uint64_t address);
 
 /* The first part of a walk: the thread state, and the newest piece of the data stack. False: memory is to be fetched. */
 bool stack_enter(struct stack *stack, struct reader *reader);

@@ -7,7 +7,7 @@
 
 #include "frames.h"
 #include "functions.h"
-#include "sample/capture.h"
+#include "sample/stack/capture.h"
 #include "target/target.h"
 
 /*
@@ -348,12 +348,12 @@ static inline struct capture_outcome take_at_rest(struct running *running)
     return take(running);
 }
 
-static inline const char *name_of(const struct captured_frame *frame)
+static inline const char *name_of(const struct sampled_frame *frame)
 {
     return frame->code->code->name.bytes;
 }
 
-static inline bool is_frame_of(const struct running *running, const struct captured_frame *frame, const struct call *call)
+static inline bool is_frame_of(const struct running *running, const struct sampled_frame *frame, const struct call *call)
 {
     return strcmp(name_of(frame), function_names[call->function]) == 0 && frame->offset == running->unit_of_line[call->line] * 2;
 }

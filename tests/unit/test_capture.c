@@ -63,7 +63,7 @@ static bool are_callers(const struct running *running, const struct calls *calls
     return false;
 }
 
-static struct call call_of(const struct running *running, const struct captured_frame *frame)
+static struct call call_of(const struct running *running, const struct sampled_frame *frame)
 {
     struct call call = {FUNCTIONS, 0};
     for (enum function function = 0; function < FUNCTIONS; function++)
@@ -439,7 +439,7 @@ static void test_c_frame_before_that_is_none(void **state)
     for (size_t i = 0; i < sizeof before / sizeof *before; i++) {
         put_u64(memory, FIELD_AT(memory, frame, cframe, previous), before[i]);
         assert_whole(running);
-        assert_int_equal(running->capture.instant_caller, STACK_UNTOLD);
+        assert_int_equal(running->capture.instant.head_caller, STACK_UNTOLD);
         set_play(running, NULL, 0);
         assert_whole(running);
         assert_int_equal(running->batches, 1);

@@ -75,7 +75,7 @@ static void test_generator_that_the_caller_names(void **state)
     assert_int_equal(take(running).result, CAPTURE_RECOVERED);
     assert_int_equal(capture_depth(&running->capture), 2);
     assert_int_equal(running->capture.frames.count, 3);
-    struct frame_link *link = (struct frame_link *)(uintptr_t)stack_link(&running->capture.stack, generator);
+    struct frame_link *link = (struct frame_link *)(uintptr_t)reading_link(&running->capture.reader.reading, generator);
     link->previous = NOWHERE; /* another one that lay there was resumed by another: the caller's line names this one */
     assert_int_equal(take(running).result, CAPTURE_RECOVERED);
     assert_int_equal(running->capture.frames.count, 3);

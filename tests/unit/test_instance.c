@@ -1,7 +1,7 @@
 /* Which class an __init__ belongs to, and who calls it therefore. */
 #include "dicts.h"
 #include "functions.h"
-#include "sample/instance.h"
+#include "sample/evidence/instance.h"
 
 enum { FIRST_LINE = 1, MAKES = 10, ELSE = 11, INHERITS = 12, FRAME_SIZE = 1024 };
 
@@ -16,7 +16,7 @@ struct program {
 
 static struct code_entry *entry_of(struct program *program, uint64_t code)
 {
-    struct code_entry *entry = capture_code(&program->context, code);
+    struct code_entry *entry = context_code(&program->context, code);
     assert_non_null(entry);
     return entry;
 }
@@ -109,19 +109,23 @@ static void put_instance(struct program *program, uint64_t class)
 
 static bool prove_at(struct program *program, int64_t offset)
 {
-    const struct captured_frame caller = {.code = program->caller, .offset = offset};
-    const struct captured_frame init = {.code = program->init, .address = program->frame};
-    return instance_prove(&program->context, &caller, &init);
+    return instance_prove(&program->context, program->caller, offset, program->init, program->frame);
 }
 
 static bool is_allowed(struct program *program, int64_t offset)
 {
-    return call_sites_allow(program->context.sites, &program->context.mentions, program->caller, offset, program->init);
+    struct capture_context *context = &program->context;
+    if (call_sites_find(context->sites, program->caller, offset, program->init) == CALL_SITE_UNKNOWN)
+        call_sites_read_line(context->sites, &context->mentions, program->caller, offset, program->init);
+    return call_sites_find(context->sites, program->caller, offset, program->init) == CALL_SITE_CALLS;
 }
 
 static bool is_known(struct program *program)
 {
-    return call_sites_know(program->context.sites, &program->context.mentions, program->caller, program->init);
+    struct capture_context *context = &program->context;
+    if (call_sites_find_name(context->sites, program->caller, program->init) == CALL_SITE_UNKNOWN)
+        call_sites_read_names(context->sites, &context->mentions, program->caller, program->init);
+    return call_sites_find_name(context->sites, program->caller, program->init) == CALL_SITE_CALLS;
 }
 
 static void test_line_that_names_the_class(void **state)

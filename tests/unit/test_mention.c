@@ -1,7 +1,7 @@
 /* Whom a line of a function calls, read from its bytecode; and the call sites that are remembered. */
 #include "functions.h"
-#include "sample/call_sites.h"
-#include "sample/mention.h"
+#include "sample/evidence/call_sites.h"
+#include "sample/evidence/mention.h"
 
 enum { FIRST_LINE = 5, LINE_BEFORE = 10, LINE = 11, LINE_BEHIND = 12 };
 
@@ -32,6 +32,21 @@ static int teardown(void **state)
     *state = program->memory;
     free(program);
     return memory_teardown(state);
+}
+
+/* What the sampler asks: a question that nothing answers yet is answered by the bytecode. */
+static bool allows(struct program *program, const struct code_entry *caller, int64_t offset, const struct code_entry *callee)
+{
+    if (call_sites_find(program->sites, caller, offset, callee) == CALL_SITE_UNKNOWN)
+        call_sites_read_line(program->sites, &program->memory->reader, caller, offset, callee);
+    return call_sites_find(program->sites, caller, offset, callee) == CALL_SITE_CALLS;
+}
+
+static bool is_named(struct program *program, const struct code_entry *caller, const struct code_entry *callee)
+{
+    if (call_sites_find_name(program->sites, caller, callee) == CALL_SITE_UNKNOWN)
+        call_sites_read_names(program->sites, &program->memory->reader, caller, callee);
+    return call_sites_find_name(program->sites, caller, callee) == CALL_SITE_CALLS;
 }
 
 #define MENTION_TEST(test, index, label) {#test " " label, test, setup, teardown, (void *)(uintptr_t)&versions[index]}
@@ -215,8 +230,12 @@ static void test_kinds_of_instructions(void **state)
     for (size_t i = 0; i < sizeof each / sizeof *each; i++)
         for (size_t unit = starts[i]; unit < starts[i + 1]; unit++) {
             assert_int_equal(instruction_kind(reader, code, (int64_t)unit * 2), each[i].kind);
-            assert_int_equal(call_sites_kind(program->sites, reader, code, (int64_t)unit * 2), each[i].kind);
+            call_sites_read_kind(program->sites, reader, code, (int64_t)unit * 2);
+            enum instruction_kind kind = INSTRUCTION_OTHER;
+            assert_true(call_sites_find_kind(program->sites, code, (int64_t)unit * 2, &kind));
+            assert_int_equal(kind, each[i].kind);
         }
+    assert_false(call_sites_find_kind(program->sites, code, -2, &(enum instruction_kind){INSTRUCTION_OTHER}));
     assert_int_equal(instruction_kind(reader, code, -2), INSTRUCTION_OTHER);
     assert_int_equal(instruction_kind(reader, code, (int64_t)body.units * 2), INSTRUCTION_OTHER);
     assert_int_equal(instruction_kind(reader, code, INT64_MAX), INSTRUCTION_OTHER);
@@ -254,11 +273,10 @@ static void test_names_in_any_line(void **state)
     static const char *const names[] = {"first", "callee", "never loaded"};
     struct body body = one_load(program, LOAD_GLOBAL, 1);
     const struct code_entry *caller = caller_of(program, &body, names, 3);
-    struct reader *reader = &program->memory->reader;
     for (int again = 0; again < 2; again++) {
-        assert_true(call_sites_know(program->sites, reader, caller, callee_named(program, "callee")));
-        assert_false(call_sites_know(program->sites, reader, caller, callee_named(program, "never loaded")));
-        assert_false(call_sites_know(program->sites, reader, caller, callee_named(program, "stranger")));
+        assert_true(is_named(program, caller, callee_named(program, "callee")));
+        assert_false(is_named(program, caller, callee_named(program, "never loaded")));
+        assert_false(is_named(program, caller, callee_named(program, "stranger")));
     }
 }
 
@@ -465,18 +483,18 @@ static void test_call_sites_ask_once(void **state)
     for (int again = 0; again < 2; again++) {
         copy_clear(memory->reader.copy);
         forget_reads(memory);
-        assert_true(call_sites_allow(program->sites, &memory->reader, caller, 2, callee));
-        assert_false(call_sites_allow(program->sites, &memory->reader, caller, 2, another));
-        assert_false(call_sites_allow(program->sites, &memory->reader, caller, 0, callee));
+        assert_true(allows(program, caller, 2, callee));
+        assert_false(allows(program, caller, 2, another));
+        assert_false(allows(program, caller, 0, callee));
         assert_int_equal(memory->batches == 0, again);
     }
     call_sites_prove(program->sites, caller, 2, another);
-    assert_true(call_sites_allow(program->sites, &memory->reader, caller, 2, another));
-    assert_false(call_sites_allow(program->sites, &memory->reader, caller, 0, another));
-    assert_false(call_sites_allow(program->sites, &memory->reader, another, 2, caller));
+    assert_true(allows(program, caller, 2, another));
+    assert_false(allows(program, caller, 0, another));
+    assert_false(allows(program, another, 2, caller));
     call_sites_clear(program->sites);
-    assert_false(call_sites_allow(program->sites, &memory->reader, caller, 2, another));
-    assert_true(call_sites_allow(program->sites, &memory->reader, caller, 2, callee));
+    assert_false(allows(program, caller, 2, another));
+    assert_true(allows(program, caller, 2, callee));
 }
 
 /* However many there are, what is known stays true, and what is forgotten can be proven again. */
@@ -485,36 +503,36 @@ static void test_call_sites_by_witnesses(void **state)
 {
     struct program *program = *state;
     enum { OFTEN = 1000, RARELY = 20, OFFSET = 10, ASTRAY = 20 };
-    struct reader *reader = &program->memory->reader;
     const struct code_entry *caller = callee_named(program, "caller"), *callee = callee_named(program, "callee");
     assert_false(call_sites_witness(program->sites, caller, OFFSET, callee));
-    assert_false(call_sites_allow(program->sites, reader, caller, OFFSET, callee));
+    assert_false(allows(program, caller, OFFSET, callee));
     for (int i = 0; i < OFTEN; i++)
-        if (!call_sites_allow(program->sites, reader, caller, OFFSET, callee))
+        if (!allows(program, caller, OFFSET, callee))
             call_sites_witness(program->sites, caller, OFFSET, callee);
+        else
+            call_sites_count(program->sites, caller, OFFSET, callee);
     for (int i = 0; i < RARELY; i++)
         assert_false(call_sites_witness(program->sites, caller, ASTRAY, callee));
-    assert_true(call_sites_allow(program->sites, reader, caller, OFFSET, callee));
-    assert_false(call_sites_allow(program->sites, reader, caller, ASTRAY, callee));
-    assert_false(call_sites_allow(program->sites, reader, caller, OFFSET, callee_named(program, "another")));
+    assert_true(allows(program, caller, OFFSET, callee));
+    assert_false(allows(program, caller, ASTRAY, callee));
+    assert_false(allows(program, caller, OFFSET, callee_named(program, "another")));
 }
 
 static void test_very_many_call_sites(void **state)
 {
     struct program *program = *state;
     enum { COUNT = 3 * 1000 * 1000, SOME = 100 * 1000 };
-    struct reader *reader = &program->memory->reader;
     const struct code_entry *caller = callee_named(program, "caller"), *callee = callee_named(program, "callee");
     for (int64_t offset = 0; offset < SOME; offset++)
         call_sites_prove(program->sites, caller, offset, callee);
     for (int64_t offset = 0; offset < SOME; offset++)
-        assert_true(call_sites_allow(program->sites, reader, caller, offset, callee));
+        assert_true(allows(program, caller, offset, callee));
     for (int64_t offset = 0; offset < COUNT; offset++)
         call_sites_prove(program->sites, caller, offset, callee);
-    assert_true(call_sites_allow(program->sites, reader, caller, COUNT - 1, callee));
-    assert_false(call_sites_allow(program->sites, reader, caller, 0, callee)); /* forgotten: its line mentions no one */
+    assert_true(allows(program, caller, COUNT - 1, callee));
+    assert_false(allows(program, caller, 0, callee)); /* forgotten: its line mentions no one */
     call_sites_prove(program->sites, caller, 0, callee);
-    assert_true(call_sites_allow(program->sites, reader, caller, 0, callee));
+    assert_true(allows(program, caller, 0, callee));
 }
 
 int main(void)

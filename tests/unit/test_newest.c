@@ -343,7 +343,7 @@ static void test_generator_on_the_stack_of_its_caller(void **state)
         assert_int_equal(take_at_rest(running).result, CAPTURE_WHOLE);
         assert_int_equal(capture_depth(&running->capture), 2);
         if (!remembered)
-            memset(running->capture.links, 0, FRAME_LINKS * sizeof *running->capture.links);
+            memset(running->capture.reader.links, 0, FRAME_LINKS * sizeof *running->capture.reader.links);
         set_play(running, yield, 0);
         assert_int_equal(take(running).result, CAPTURE_RECOVERED);
         assert_int_equal(capture_depth(&running->capture), 2);

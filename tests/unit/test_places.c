@@ -7,7 +7,7 @@
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "sample/places.h"
+#include "sample/evidence/places.h"
 
 enum { MAIN, LOOP, FIRST, SECOND, TRAMPOLINE, CODES };
 enum { PLACE = 0x1000, PLACE_SIZE = 0x100 };
@@ -15,14 +15,14 @@ enum { PLACE = 0x1000, PLACE_SIZE = 0x100 };
 struct stacks {
     struct code_entry codes[CODES];
     struct places *places;
-    struct captured_frames frames, newest;
+    struct sampled_frames frames, newest;
     size_t standing;
 };
 
 static void push(struct stacks *stacks, size_t code, int64_t offset)
 {
-    struct captured_frame frame = {.code = &stacks->codes[code], .address = PLACE + stacks->frames.count * PLACE_SIZE, .offset = offset};
-    assert_true(captured_push(&stacks->frames, &frame));
+    struct sampled_frame frame = {.code = &stacks->codes[code], .address = PLACE + stacks->frames.count * PLACE_SIZE, .offset = offset};
+    assert_true(frames_push(&stacks->frames, &frame));
 }
 
 static void stand(struct stacks *stacks, size_t loop, int64_t main_at, int64_t loop_at)

@@ -19,7 +19,6 @@ static void tear_down_tally(struct counted *counted)
 {
     tally_free(&counted->tally);
     spprof_profile_free(counted->profile);
-    free(counted->thread.path);
 }
 
 static void take_and_add(struct running *running, struct counted *counted)
@@ -91,6 +90,7 @@ static void test_counted_at_a_standstill(void **state)
     stand_in_leaf(running);
     for (int i = 0; i < 3; i++)
         take_and_add(running, &counted);
+    assert_int_equal(counted.tally.frame_count, 3); /* what has not changed is not there again */
     set_play(running, NULL, 0);
     tally_commit(&counted.tally, true);
     assert_int_equal(running->batches, 0);

@@ -1,4 +1,4 @@
-#include "sample/paths.h"
+#include "sample/evidence/paths.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,8 @@
-#include "sample/call_sites.h"
+#include "sample/evidence/call_sites.h"
 
 #include <stdlib.h>
 
-#include "sample/mention.h"
+#include "sample/evidence/mention.h"
 
 enum {
     FIRST_SLOTS = 1 << 12,
@@ -116,21 +116,55 @@ static void count_witness(struct call_sites *sites, const struct site *site)
         most->witnesses = known.witnesses;
 }
 
-bool call_sites_allow(struct call_sites *sites, struct reader *reader, const struct code_entry *caller, int64_t offset,
-                      const struct code_entry *callee)
+static enum call_site known_of(const struct site *site)
+{
+    if (site->caller == NULL)
+        return CALL_SITE_UNKNOWN;
+    return site->fact != 0 ? CALL_SITE_CALLS : CALL_SITE_CALLS_NOT;
+}
+
+enum call_site call_sites_find(const struct call_sites *sites, const struct code_entry *caller, int64_t offset,
+                               const struct code_entry *callee)
+{
+    return known_of(find(sites, caller, offset, callee));
+}
+
+enum call_site call_sites_find_name(const struct call_sites *sites, const struct code_entry *caller, const struct code_entry *callee)
+{
+    return known_of(find(sites, caller, anywhere, callee));
+}
+
+bool call_sites_find_kind(const struct call_sites *sites, const struct code_entry *code, int64_t offset, enum instruction_kind *kind)
+{
+    const struct site *site = find(sites, code, offset, NULL);
+    if (site->caller != NULL)
+        *kind = (enum instruction_kind)site->fact;
+    return site->caller != NULL;
+}
+
+void call_sites_read_line(struct call_sites *sites, struct reader *reader, const struct code_entry *caller, int64_t offset,
+                          const struct code_entry *callee)
+{
+    remember(sites, caller, offset, callee, line_mentions(reader, caller, offset, callee));
+}
+
+void call_sites_read_names(struct call_sites *sites, struct reader *reader, const struct code_entry *caller, const struct code_entry *callee)
+{
+    remember(sites, caller, anywhere, callee, function_mentions(reader, caller, callee));
+}
+
+void call_sites_read_kind(struct call_sites *sites, struct reader *reader, const struct code_entry *code, int64_t offset)
+{
+    remember(sites, code, offset, NULL, instruction_kind(reader, code, offset));
+}
+
+void call_sites_count(struct call_sites *sites, const struct code_entry *caller, int64_t offset, const struct code_entry *callee)
 {
     struct site *site = find(sites, caller, offset, callee);
-    if (site->caller == NULL) {
-        bool allowed = line_mentions(reader, caller, offset, callee);
-        remember(sites, caller, offset, callee, allowed);
-        return allowed;
-    }
-    bool allowed = site->fact != 0;
-    if (allowed && site->witnesses > 0 && site->witnesses < UINT32_MAX) {
-        site->witnesses++;
-        count_witness(sites, site);
-    }
-    return allowed;
+    if (site->fact == 0 || site->witnesses == 0 || site->witnesses == UINT32_MAX)
+        return;
+    site->witnesses++;
+    count_witness(sites, site);
 }
 
 void call_sites_prove(struct call_sites *sites, const struct code_entry *caller, int64_t offset, const struct code_entry *callee)
@@ -149,7 +183,7 @@ bool call_sites_witness(struct call_sites *sites, const struct code_entry *calle
     return site->fact;
 }
 
-bool call_sites_may_learn(struct call_sites *sites, const struct code_entry *caller, int64_t offset, const struct code_entry *callee)
+bool call_sites_begin_lesson(struct call_sites *sites, const struct code_entry *caller, int64_t offset, const struct code_entry *callee)
 {
     struct site *site = found(sites, caller, offset, callee);
     if (site->fact != 0 || site->lessons == LESSONS_MAX)
@@ -167,24 +201,4 @@ bool call_sites_learn(struct call_sites *sites, struct reader *reader, const str
     if (mentioned)
         call_sites_prove(sites, caller, offset, callee);
     return mentioned;
-}
-
-bool call_sites_know(struct call_sites *sites, struct reader *reader, const struct code_entry *caller, const struct code_entry *callee)
-{
-    const struct site *site = find(sites, caller, anywhere, callee);
-    if (site->caller != NULL)
-        return site->fact != 0;
-    bool known = function_mentions(reader, caller, callee);
-    remember(sites, caller, anywhere, callee, known);
-    return known;
-}
-
-enum instruction_kind call_sites_kind(struct call_sites *sites, struct reader *reader, const struct code_entry *code, int64_t offset)
-{
-    const struct site *site = find(sites, code, offset, NULL);
-    if (site->caller != NULL)
-        return (enum instruction_kind)site->fact;
-    enum instruction_kind kind = instruction_kind(reader, code, offset);
-    remember(sites, code, offset, NULL, kind);
-    return kind;
 }

@@ -1,4 +1,4 @@
-#include "sample/places.h"
+#include "sample/evidence/places.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +20,7 @@ struct places {
         uint64_t callers; /* path of the frames below the caller */
         size_t standing;  /* how many those are */
         size_t count;
-        struct captured_frame newest[NEWEST_MAX];
+        struct sampled_frame newest[NEWEST_MAX];
     } places[1 << PLACE_BITS];
 };
 
@@ -45,17 +45,17 @@ static size_t slot_of(uint64_t address, uint64_t c_caller)
     return (size_t)((address + c_caller * 31) * UINT64_C(0x9e3779b97f4a7c15) >> (64 - PLACE_BITS));
 }
 
-static uint64_t path_up_to(const struct captured_frames *frames, size_t count)
+static uint64_t path_up_to(const struct sampled_frames *frames, size_t count)
 {
     return count > 0 ? frames->items[count - 1].path : 0;
 }
 
-void places_remember(struct places *places, bool told, const struct captured_frames *frames)
+void places_remember(struct places *places, bool told, const struct sampled_frames *frames)
 {
     size_t count = frames->count;
     if (places == NULL || count < 2)
         return;
-    const struct captured_frame *top = &frames->items[count - 1];
+    const struct sampled_frame *top = &frames->items[count - 1];
     if (top->incomplete || top->generator)
         return;
     size_t caller = count - 2;
@@ -79,11 +79,11 @@ static bool is_retired(const struct place *place)
     return false;
 }
 
-static bool stands(const struct place *place, const struct captured_frames *frames)
+static bool stands(const struct place *place, const struct sampled_frames *frames)
 {
     if (frames->count <= place->standing || path_up_to(frames, place->standing) != place->callers)
         return false;
-    const struct captured_frame *caller = &frames->items[place->standing];
+    const struct sampled_frame *caller = &frames->items[place->standing];
     return caller->address == place->newest[0].address && caller->code == place->newest[0].code;
 }
 
@@ -92,8 +92,8 @@ static bool is_fresh(const struct places *places, const struct place *place)
     return places->remembered - place->when < FRESH;
 }
 
-bool places_find(const struct places *places, uint64_t address, uint64_t c_caller, const struct captured_frames *frames,
-                 struct captured_frames *newest, size_t *standing)
+bool places_find(const struct places *places, uint64_t address, uint64_t c_caller, const struct sampled_frames *frames,
+                 struct sampled_frames *newest, size_t *standing)
 {
     const struct place *place = places != NULL ? &places->places[slot_of(address, c_caller)] : NULL;
     bool found = place != NULL && place->address == address && place->c_caller == c_caller;
@@ -102,7 +102,7 @@ bool places_find(const struct places *places, uint64_t address, uint64_t c_calle
     bool pushed = true;
     newest->count = 0;
     for (size_t i = 0; pushed && i < place->count; i++)
-        pushed = captured_push(newest, &place->newest[i]);
+        pushed = frames_push(newest, &place->newest[i]);
     if (!pushed)
         newest->count = 0;
     *standing = place->standing;

@@ -1,6 +1,6 @@
 /* Which stacks have stood: whom each caller, on top of its own callers, was seen to wait for, and on which instruction. */
-#ifndef SPPROF_SAMPLE_PATHS_H
-#define SPPROF_SAMPLE_PATHS_H
+#ifndef SPPROF_SAMPLE_EVIDENCE_PATHS_H
+#define SPPROF_SAMPLE_EVIDENCE_PATHS_H
 
 #include "walk/code_table.h"
 

@@ -1,4 +1,4 @@
-#include "sample/instance.h"
+#include "sample/evidence/instance.h"
 
 #include "object/dict.h"
 #include "object/type.h"
@@ -9,16 +9,17 @@ enum { LOOKS = 8, CLASS_NAME_MAX = 256 };
 static const char INIT[] = "__init__";
 
 /* The first local variable of a frame; 0: it has none at this moment. */
-static uint64_t first_local(struct spprof_target *target, const struct layout *layout, const struct captured_frame *frame)
+static uint64_t first_local(struct spprof_target *target, const struct layout *layout, const struct code_entry *init,
+                            uint64_t frame)
 {
     uint64_t code = 0, local = 0;
     struct spprof_range ranges[] = {
-        {.address = frame->address + (uint64_t)LAYOUT(layout, frame_object, code), .size = 8, .buffer = &code},
-        {.address = frame->address + (uint64_t)LAYOUT(layout, frame_object, localsplus), .size = 8, .buffer = &local},
+        {.address = frame + (uint64_t)LAYOUT(layout, frame_object, code), .size = 8, .buffer = &code},
+        {.address = frame + (uint64_t)LAYOUT(layout, frame_object, localsplus), .size = 8, .buffer = &local},
     };
     target_read_many(target, ranges, 2);
     bool read = ranges[0].status == SPPROF_READ_OK && ranges[1].status == SPPROF_READ_OK;
-    return read && code == frame->code->code->address ? local : 0;
+    return read && code == init->code->address ? local : 0;
 }
 
 /* The code object of a class's own __init__; 0: it has none that is a function. */
@@ -64,17 +65,17 @@ static enum copy_status read_class(struct reader *reader, uint64_t instance, uin
 }
 
 /* The name by which the class is called, most likely: tp_name, without a module. */
-static bool name_class(struct capture_context *context, const struct captured_frame *init, char name[CLASS_NAME_MAX])
+static bool name_class(struct capture_context *context, const struct code_entry *init, uint64_t frame, char name[CLASS_NAME_MAX])
 {
     struct reader *reader = &context->reader;
     uint64_t instance = 0;
     for (int i = 0; i < LOOKS && instance == 0; i++)
-        instance = first_local(copy_target(reader->copy), context->layout, init);
+        instance = first_local(copy_target(reader->copy), context->layout, init, frame);
     if (instance == 0)
         return false;
     enum copy_status status;
     do {
-        status = read_class(reader, instance, init->code->code->address, name);
+        status = read_class(reader, instance, init->code->address, name);
     } while (status == COPY_PENDING && copy_fetch(reader->copy));
     copy_clear(reader->copy);
     const char *dot = status == COPY_READY ? strrchr(name, '.') : NULL;
@@ -88,11 +89,12 @@ static bool is_init(const struct spprof_text *name)
     return name->size == sizeof INIT - 1 && memcmp(name->bytes, INIT, name->size) == 0;
 }
 
-bool instance_prove(struct capture_context *context, const struct captured_frame *caller, const struct captured_frame *init)
+bool instance_prove(struct capture_context *context, const struct code_entry *caller, int64_t offset, const struct code_entry *init,
+                    uint64_t frame)
 {
     char name[CLASS_NAME_MAX];
-    if (context->layout->rules->frames != FRAME_OBJECTS || !is_init(&init->code->code->name))
+    if (context->layout->rules->frames != FRAME_OBJECTS || !is_init(&init->code->name))
         return false;
-    return call_sites_may_learn(context->sites, caller->code, caller->offset, init->code) && name_class(context, init, name) &&
-           call_sites_learn(context->sites, &context->mentions, caller->code, caller->offset, init->code, name);
+    return call_sites_begin_lesson(context->sites, caller, offset, init) && name_class(context, init, frame, name) &&
+           call_sites_learn(context->sites, &context->mentions, caller, offset, init, name);
 }

@@ -1,14 +1,14 @@
-#include "sample/captured.h"
+#include "sample/stack/frames.h"
 
 #include <stdlib.h>
 
-#include "sample/paths.h"
+#include "sample/evidence/paths.h"
 #include "walk/frame_check.h"
 
-enum spprof_drop captured_take(const struct raw_frame *raw, const struct layout_rules *rules, struct captured_frame *frame)
+enum spprof_drop frame_take(const struct raw_frame *raw, const struct layout_rules *rules, struct sampled_frame *frame)
 {
     char reason[192];
-    *frame = (struct captured_frame){
+    *frame = (struct sampled_frame){
         .code = raw->code,
         .address = raw->address,
         .previous = raw->previous,
@@ -25,23 +25,32 @@ enum spprof_drop captured_take(const struct raw_frame *raw, const struct layout_
     return SPPROF_DROP_REASONS;
 }
 
-uint64_t captured_callers(const struct captured_frames *frames)
+uint64_t frames_path(const struct sampled_frames *frames, size_t count)
 {
-    return frames->count > 1 ? frames->items[frames->count - 2].path : 0;
+    return count > 0 ? frames->items[count - 1].path : 0;
 }
 
-bool captured_push(struct captured_frames *frames, const struct captured_frame *frame)
+const struct sampled_frame *frames_caller(const struct sampled_frames *frames, size_t count)
+{
+    while (count > 0 && code_is_trampoline(frames->items[count - 1].code))
+        count--;
+    return count > 0 ? &frames->items[count - 1] : NULL;
+}
+
+bool frames_push(struct sampled_frames *frames, const struct sampled_frame *frame)
 {
     if (frames->count == frames->capacity) {
         size_t larger = frames->capacity == 0 ? 64 : frames->capacity * 2;
-        struct captured_frame *grown = reallocarray(frames->items, larger, sizeof *grown);
+        struct sampled_frame *grown = reallocarray(frames->items, larger, sizeof *grown);
         if (grown == NULL)
             return false;
         frames->items = grown;
         frames->capacity = larger;
     }
-    struct captured_frame *top = &frames->items[frames->count++];
+    uint64_t callers = frames_path(frames, frames->count);
+    struct sampled_frame *top = &frames->items[frames->count++];
     *top = *frame;
-    top->path = path_of(frames->count > 1 ? top[-1].path : 0, frame->code, frame->offset);
+    top->path = path_of(callers, frame->code, frame->offset);
+    top->pending.round = 0;
     return true;
 }

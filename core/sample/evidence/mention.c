@@ -1,4 +1,4 @@
-#include "sample/mention.h"
+#include "sample/evidence/mention.h"
 
 #include <stdlib.h>
 

@@ -1,0 +1,136 @@
+#include "sample/stack/reading.h"
+
+#include <stdlib.h>
+
+#include "sample/rules.h"
+
+struct bytes reading_in_chunk(const struct reading *reading, uint64_t address, uint64_t size)
+{
+    bool there = reading->chunk != 0 && address >= reading->chunk;
+    if (!there || size > reading->bytes.size || address - reading->chunk > reading->bytes.size - size)
+        return bytes_none();
+    return (struct bytes){reading->bytes.at + (address - reading->chunk), size};
+}
+
+bool reading_is_in_chunk(const struct reading *reading, uint64_t address)
+{
+    return reading_in_chunk(reading, address, 1).at != NULL;
+}
+
+enum copy_status reading_piece(const struct reading *reading, uint64_t address, uint64_t size, struct bytes *bytes)
+{
+    *bytes = bytes_none();
+    if (reading->pieces == NULL || address == 0 || address % 8 != 0)
+        return COPY_FAILED;
+    const uint8_t *data;
+    enum copy_status status = copy_look(reading->pieces, address, (size_t)size, &data);
+    if (status == COPY_READY)
+        *bytes = (struct bytes){data, (size_t)size};
+    return status;
+}
+
+const struct frame_link *reading_link(const struct reading *reading, uint64_t address)
+{
+    return frame_link_find(reading->links, address);
+}
+
+enum frame_work frame_work(const struct layout *layout, struct bytes header)
+{
+    int32_t stacktop = LAYOUT(layout, frame, stacktop);
+    if (stacktop == LAYOUT_ABSENT || header.at == NULL || !RULE(HEIGHT))
+        return FRAME_UNTOLD;
+    return field_i32(header, stacktop) < 0 ? FRAME_RUNS : FRAME_WAITS;
+}
+
+struct spprof_error *stack_reader_init(struct stack_reader *reader, struct spprof_target *target, const struct layout *layout,
+                                       uint64_t thread_state)
+{
+    *reader = (struct stack_reader){.reader = {.layout = layout}};
+    stack_init(&reader->stack, thread_state);
+    reader->stack.reads_ahead = true;
+    reader->stack.memory = &reader->memory;
+    return copy_new(target, &reader->reader.copy);
+}
+
+void stack_reader_free(struct stack_reader *reader)
+{
+    if (reader->reader.copy != NULL)
+        reader_give_back(&reader->reader, 0);
+    copy_free(reader->reader.copy);
+    stack_free(&reader->stack);
+    stack_memory_free(&reader->memory);
+    free(reader->links);
+}
+
+void stack_reader_forget(struct stack_reader *reader)
+{
+    reader->stack.frame_count = 0;
+    reader->memory.count = reader->memory.next = 0;
+    reader->reading.frame_count = 0;
+}
+
+/* What there is by now. Whatever was fetched may have moved the pieces, but not the copy of the chunk. */
+static void show(struct stack_reader *reader, bool followed)
+{
+    const struct stack *stack = &reader->stack;
+    const struct stack_memory *memory = &reader->memory;
+    bool whole = followed && stack->truncated == NULL;
+    reader->reading = (struct reading){
+        .layout = reader->reader.layout,
+        .head = stack->head,
+        .head_caller = stack->head_caller,
+        .chunk = memory->fresh ? memory->chunk : 0,
+        .bytes = memory->fresh ? (struct bytes){memory->bytes, memory->size} : bytes_none(),
+        .steady = reader->reading.steady,
+        .followed = whole,
+        .frames = stack->frames,
+        .frame_count = whole ? stack->frame_count : 0,
+        .links = reader->links,
+        .pieces = reader->reader.copy,
+    };
+}
+
+bool stack_reader_begin(struct stack_reader *reader, bool still)
+{
+    struct stack *stack = &reader->stack;
+    bool at_once = true;
+    /* Threads that never run need no links; without memory there are none. */
+    if (!still && reader->links == NULL)
+        reader->links = calloc(FRAME_LINKS, sizeof *reader->links);
+    stack->speculative = !still;
+    stack->links = still ? NULL : reader->links;
+    copy_reread(reader->reader.copy, reader->reader.layout->rules->frames == FRAME_OBJECTS);
+    stack_restart(stack);
+    while (!stack_enter(stack, &reader->reader) && copy_fetch(reader->reader.copy))
+        at_once = false;
+    uint64_t same = reader->memory.fresh ? reader->memory.same : 0;
+    reader->reading.steady = same < reader->reading.steady ? same : reader->reading.steady;
+    show(reader, false);
+    return at_once;
+}
+
+bool stack_reader_follow(struct stack_reader *reader, struct code_table *codes)
+{
+    struct stack *stack = &reader->stack;
+    stack_step(stack, &reader->reader, codes);
+    bool at_once = stack->progress == STACK_DONE;
+    while (copy_fetch(reader->reader.copy))
+        stack_step(stack, &reader->reader, codes);
+    show(reader, true);
+    return at_once;
+}
+
+bool stack_reader_add(struct stack_reader *reader, uint64_t address, uint64_t size)
+{
+    const uint8_t *data;
+    enum copy_status status;
+    do {
+        status = copy_want(reader->reader.copy, address, (size_t)size, &data);
+    } while (status == COPY_PENDING && copy_fetch(reader->reader.copy));
+    return status == COPY_READY;
+}
+
+void stack_reader_settle(struct stack_reader *reader)
+{
+    reader->reading.steady = UINT64_MAX;
+}

@@ -1,0 +1,33 @@
+#include "sample/stack/supply.h"
+
+struct inquiry inquire(const struct stack_reader *reader, const struct capture_context *context)
+{
+    return (struct inquiry){
+        .reading = &reader->reading, .codes = context->codes, .sites = context->sites, .paths = context->paths, .layout = context->layout};
+}
+
+static void deny(struct inquiry *inquiry, uint64_t address)
+{
+    if (inquiry->denied_count < DENIED_MAX)
+        inquiry->denied[inquiry->denied_count++] = address;
+}
+
+void supply(struct inquiry *inquiry, struct stack_reader *reader, struct capture_context *context)
+{
+    struct lack lack = inquiry->lack;
+    inquiry->lack = (struct lack){.what = LACKS_NOTHING};
+    switch (lack.what) {
+    case LACKS_BYTES:
+        if (!stack_reader_add(reader, lack.address, lack.size))
+            deny(inquiry, lack.address);
+        return;
+    case LACKS_CODE:
+        if (context_code(context, lack.address) == NULL)
+            deny(inquiry, lack.address);
+        return;
+    case LACKS_KIND: call_sites_read_kind(context->sites, &context->mentions, lack.caller, lack.offset); return;
+    case LACKS_LINE: call_sites_read_line(context->sites, &context->mentions, lack.caller, lack.offset, lack.callee); return;
+    case LACKS_NAME: call_sites_read_names(context->sites, &context->mentions, lack.caller, lack.callee); return;
+    case LACKS_NOTHING: return;
+    }
+}
