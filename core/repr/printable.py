@@ -12,6 +12,7 @@ HERE = Path(__file__).resolve().parent
 FIND = HERE.parent.parent / "tests/pythons/find"
 PROBE = "import sys\nsys.stdout.write(''.join('01'[chr(c).isprintable()] for c in range(0x110000)))"
 OLDEST = 9
+VERSIONS = 11  # that an entry has bits for, beside the 21 of a code point
 
 
 def printable_by_minor():
@@ -27,9 +28,10 @@ def main():
     found = printable_by_minor()
     masks = [sum(1 << minor - OLDEST for minor in found if found[minor][point] == "1") for point in range(0x110000)]
     entries = [(point, mask) for point, mask in enumerate(masks) if point == 0 or mask != masks[point - 1]]
-    rows = ["0x%08x" % (point << 8 | mask) for point, mask in entries]
-    lines = ["/* Made by printable.py: code point << 8 | versions in which it and those up to the next entry are printable; bit 0 is 3.%d. */" % OLDEST,
-             "enum { PRINTABLE_OLDEST = %d, PRINTABLE_NEWEST = %d };" % (OLDEST, max(found)),
+    assert max(found) < OLDEST + VERSIONS, "the entries must grow"
+    rows = ["0x%08x" % (point << VERSIONS | mask) for point, mask in entries]
+    lines = ["/* Made by printable.py: code point << PRINTABLE_VERSIONS | versions in which it and those up to the next entry are printable; bit 0 is 3.%d. */" % OLDEST,
+             "enum { PRINTABLE_OLDEST = %d, PRINTABLE_NEWEST = %d, PRINTABLE_VERSIONS = %d };" % (OLDEST, max(found), VERSIONS),
              "/* clang-format off */", "static const uint32_t printable_table[] = {"]
     lines += ["    " + ", ".join(rows[i:i + 10]) + "," for i in range(0, len(rows), 10)]
     (HERE / "printable.inc").write_text("\n".join([*lines, "};", "/* clang-format on */", ""]))

@@ -19,7 +19,7 @@ static bool is_printable(uint32_t character, uint32_t minor)
         return false;
     while (high - low > 1) {
         size_t middle = (low + high) / 2;
-        if (printable_table[middle] >> 8 <= character)
+        if (printable_table[middle] >> PRINTABLE_VERSIONS <= character)
             low = middle;
         else
             high = middle;
