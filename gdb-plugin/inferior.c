@@ -7,6 +7,7 @@
 
 #include "c_stack.h"
 #include "gdb.h"
+#include "mappings.h"
 #include "run.h"
 #include "sections.h"
 
@@ -220,6 +221,7 @@ const struct spprof_debugger_ops inferior_target_ops = {
     .modules = list_modules,
     .find_symbol = find_symbol,
     .find_section = find_section,
+    .regions = mappings_list,
     .interrupted = is_interrupted,
 };
 

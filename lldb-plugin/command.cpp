@@ -18,7 +18,7 @@ bool wants_color(void *debugger)
     return static_cast<Debugger *>(debugger)->debugger.GetUseColor();
 }
 
-const struct spprof_debugger_ops target_ops = {lldb_read, lldb_threads, lldb_modules, lldb_find_symbol, lldb_find_section, interrupted};
+const struct spprof_debugger_ops target_ops = {lldb_read, lldb_threads, lldb_modules, lldb_find_symbol, lldb_find_section, lldb_regions, interrupted};
 const struct spprof_console_ops console_ops = {lldb_inferior, lldb_selected_thread, lldb_thread_label, wants_color, "lldb",
                                               lldb_native_frame, lldb_selected_frame, lldb_select_frame, lldb_run_begin, lldb_run, lldb_run_end};
 

@@ -59,6 +59,7 @@ bool lldb_read(void *debugger, uint64_t address, void *buffer, size_t size);
 /* modules.cpp */
 struct spprof_error *lldb_modules(void *debugger, void (*add)(void *context, const struct spprof_debugger_module *module), void *context);
 bool lldb_find_symbol(void *debugger, const struct spprof_debugger_module *module, const char *name, uint64_t *address);
+struct spprof_error *lldb_regions(void *debugger, void (*add)(void *context, const struct spprof_mapping *region), void *context);
 bool lldb_find_section(void *debugger, const struct spprof_debugger_module *module, const char *name, uint64_t *address, uint64_t *size);
 
 /* threads.cpp */

@@ -75,7 +75,7 @@ void add_module(Module &found, bool main, void (*add)(void *context, const struc
     add(context, &module);
 }
 
-/* The memory of a core. Where lldb knows of no writable piece at all (Mach-O cores) any may be. */
+/* The memory of a process or core. Where lldb knows of no writable piece at all (Mach-O cores) any may be. */
 std::vector<spprof_mapping> regions_of(Debugger &state)
 {
     std::vector<spprof_mapping> mappings;
@@ -133,6 +133,14 @@ struct spprof_error *lldb_modules(void *debugger, void (*add)(void *context, con
         add_module(found, found.module == main, add, context);
     if (state.is_core())
         add_regions(state, add, context);
+    return nullptr;
+}
+
+struct spprof_error *lldb_regions(void *debugger, void (*add)(void *context, const struct spprof_mapping *region), void *context)
+{
+    for (const spprof_mapping &mapping : regions_of(*static_cast<Debugger *>(debugger)))
+        if (mapping.readable)
+            add(context, &mapping);
     return nullptr;
 }
 

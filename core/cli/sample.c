@@ -160,6 +160,15 @@ static void tell_problems(const struct options *options, const struct spprof_pro
         message("%s", problems->texts[i]);
 }
 
+static void tell_written(const struct spprof_profile *profile, const char *path)
+{
+    uint64_t left_over = profile->counts.left_over;
+    message("%" PRIu64 " samples written to '%s'", profile->samples, path);
+    if (left_over > 0)
+        message("%" PRIu64 " thread state%s that no living thread runs %s left out; 'spprof bt' shows %s", left_over, left_over == 1 ? "" : "s",
+                left_over == 1 ? "was" : "were", left_over == 1 ? "it" : "them");
+}
+
 static enum exit_status write_profile(struct sampling *sampling, bool failed)
 {
     const struct options *options = sampling->options;
@@ -174,7 +183,7 @@ static enum exit_status write_profile(struct sampling *sampling, bool failed)
         error = profile_output_write(&sampling->output, profile, &streams);
         status = failed || profile->problems.count > 0 ? STATUS_PARTIAL : STATUS_DONE;
         if (error == NULL && profile_output_has_file(options) && !options->quiet)
-            message("%" PRIu64 " samples written to '%s'", profile->samples, options->output);
+            tell_written(profile, options->output);
         tell_problems(options, &profile->problems);
     }
     fflush(stdout);

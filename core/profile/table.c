@@ -297,6 +297,14 @@ static void write_held(const struct table *table)
     }
 }
 
+static void write_left_over(const struct table *table)
+{
+    uint64_t count = table->profile->counts.left_over;
+    if (count > 0)
+        fprintf(table->stream, "%10" PRIu64 "         %-14s thread state%s that no living thread runs, left out; 'spprof bt' shows %s\n", count, "left over",
+                plural(count), count == 1 ? "it" : "them");
+}
+
 /* Why there is nothing to show, where that is known. */
 static void write_no_samples(const struct table *table)
 {
@@ -321,6 +329,7 @@ static void write_counts(const struct table *table)
     write_count(table, "retried", counts->retried, looks, "of them: took more than one try");
     write_drops(table, looks);
     write_held(table);
+    write_left_over(table);
     char rate[80] = "";
     if (counts->duration_s > 0)
         snprintf(rate, sizeof rate, "%.1f a second of %.1f asked for", counts_delivered_hz(counts), counts->rate_hz);

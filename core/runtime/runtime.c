@@ -16,7 +16,8 @@ enum {
     PIECE = 1 << 16,       /* memory is searched in pieces of this size */
     OVERLAP = 1 << 10,     /* a runtime that begins at the end of one piece is found whole in the next */
     SEARCH_MAX = 1 << 28,  /* bytes of one mapping */
-    SEARCH_TOTAL = 1 << 30, /* bytes of one place */
+    SEARCH_TOTAL = 1 << 30, /* bytes of one place, */
+    SEARCH_REMOTE = 1 << 26, /* and of a process that is read through a debugger, some ten times as slowly */
     RUNTIMES_MAX = 64,
     PAGE = 4096,
     READ_COST = 1 << 10, /* so many bytes could be searched instead of one small read */
@@ -394,6 +395,7 @@ static struct spprof_error *search_regions(struct search *search, const struct s
 {
     const struct spprof_mapping *regions;
     size_t region_count;
+    uint64_t total = search->left;
     TRY(target_regions(search->target, &regions, &region_count));
     CLEANUP_FREE const struct spprof_mapping **wanted = calloc(region_count + 1, sizeof *wanted);
     if (wanted == NULL)
@@ -402,9 +404,11 @@ static struct spprof_error *search_regions(struct search *search, const struct s
     qsort(wanted, count, sizeof *wanted, by_size);
     for (size_t i = 0; i < count && search->left > 0; i++)
         TRY(search_range(search, wanted[i]->start, wanted[i]->end));
+    if (search->left == 0 && search->runtimes->count == 0)
+        search->target->budget.search_refused = true; /* no Python is found, and the error says why */
     if (search->left == 0 && (search->runtimes->count == 0 || search->further))
-        spprof_problems_add(&search->target->problems, "the memory that belongs to no file is too much to be searched for Python whole: only %d MiB "
-                            "of it were, the smallest pieces first", SEARCH_TOTAL >> 20);
+        spprof_problems_add(&search->target->problems, "the memory that belongs to no file is too much to be searched for Python whole: only %" PRIu64
+                            " MiB of it were, the smallest pieces first", total >> 20);
     return NULL;
 }
 
@@ -413,6 +417,8 @@ struct spprof_error *runtime_find(struct spprof_target *target, const struct run
 {
     const struct spprof_modules *modules;
     struct search search = {.target = target, .shapes = shapes, .shape_count = shape_count, .runtimes = runtimes, .left = SEARCH_TOTAL};
+    if (target->kind == SPPROF_TARGET_PROCESS && !target->local)
+        search.left = SEARCH_REMOTE;
     search.further = search.strict = further;
     TRY(target_modules(target, &modules));
     if (further && target->kind == SPPROF_TARGET_PROCESS && (place == RUNTIME_NAMED || place == RUNTIME_IN_FILE))

@@ -79,12 +79,26 @@ static uint64_t threads_seen(const struct spprof_sampler *sampler)
     return seen;
 }
 
+/* Where one has just come to be, it may be about to be released, and the list is read again. */
+static void count_left_over(struct spprof_sampler *sampler)
+{
+    uint64_t count = 0;
+    bool unsure = false;
+    for (size_t i = 0; i < sampler->python_count; i++) {
+        unsure = unsure || sampler->pythons[i].roster.unsure;
+        count += sampler->pythons[i].roster.left_over;
+    }
+    if (!unsure)
+        sampler->profile->counts.left_over = count;
+}
+
 /* A list that cannot be read is that of an interpreter which begins or ends: it is tried again. Errors: NO_MEMORY. */
 static struct spprof_error *refresh(struct spprof_sampler *sampler, struct sampled_python *python, bool still)
 {
     commit(sampler, still);
     spprof_error_free(roster_list(&python->roster));
     sampler->profile->counts.threads_seen = threads_seen(sampler);
+    count_left_over(sampler);
     return sampled_threads_gather(&sampler->threads, sampler->pythons, sampler->python_count);
 }
 

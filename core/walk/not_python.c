@@ -53,6 +53,51 @@ static const char *other_implementation(const struct spprof_modules *modules, co
     return NULL;
 }
 
+/* PyPy under another name: what its libpypy exports for programs that embed it (rpython/translator/c/src/entrypoint.c, pypy/goal/targetpypystandalone.py). */
+static bool is_pypy(struct spprof_target *target, const struct spprof_modules *modules)
+{
+    bool found = false;
+    for (size_t i = 0; target->ops->find_symbol != NULL && !found && i < modules->count; i++) {
+        uint64_t address;
+        struct spprof_error *error = target->ops->find_symbol(target, &modules->items[i], "pypy_main_startup", &address);
+        found = error == NULL;
+        spprof_error_free(error);
+    }
+    return found;
+}
+
+/*
+ * The file of a core that has a Python to which nothing was ever written: a page that was never touched is in no core. 3.9 keeps _PyRuntime where
+ * its file holds nothing (Python/pylifecycle.c). NULL: there is none.
+ */
+static const struct spprof_module *untouched_python(struct spprof_target *target, const struct spprof_modules *modules)
+{
+    bool found = false;
+    size_t i = 0;
+    for (; target->kind == SPPROF_TARGET_CORE && target->ops->find_symbol != NULL && i < modules->count; i++) {
+        uint64_t address, word;
+        struct spprof_error *error = target->ops->find_symbol(target, &modules->items[i], "_PyRuntime", &address);
+        found = error == NULL && target_try_read(target, address, &word, sizeof word) != SPPROF_READ_OK;
+        spprof_error_free(error);
+        if (found)
+            break;
+    }
+    return found ? &modules->items[i] : NULL;
+}
+
+/* What was not searched, of a process that is read through a debugger. */
+static const char *unsearched(struct spprof_target *target)
+{
+    const struct spprof_mapping *regions;
+    size_t count = 0;
+    struct spprof_error *error = target->kind == SPPROF_TARGET_PROCESS ? target_regions(target, &regions, &count) : NULL;
+    bool unknown = target->kind == SPPROF_TARGET_PROCESS && (error != NULL || count == 0);
+    spprof_error_free(error);
+    if (target->budget.search_refused)
+        return ". Not all of its memory was searched: the budget of searching is used up; --memory SIZE gives more";
+    return unknown ? ". Memory that belongs to no module was not searched: the debugger cannot tell where there is some" : "";
+}
+
 static bool is_python(int64_t pid, char **executable)
 {
     struct spprof_target *target;
@@ -83,7 +128,7 @@ static void describe_children(const struct spprof_target *target, char *text, si
     }
 }
 
-static struct spprof_error *no_python(const struct spprof_target *target, const struct spprof_modules *modules, const char *executable)
+static struct spprof_error *no_python(struct spprof_target *target, const struct spprof_modules *modules, const char *executable)
 {
     const char *kind = kind_of_program(executable);
     char children[LIST_SIZE];
@@ -105,7 +150,7 @@ static struct spprof_error *no_python(const struct spprof_target *target, const 
                             "no CPython interpreter was found in this %s: none of its %zu modules has the symbol _PyRuntime, and no memory "
                             "looks like it. Is %s really a Python program? spprof reads CPython 3.9 and later%s",
                             target->kind == SPPROF_TARGET_CORE ? "core" : "process", modules->count, executable,
-                            target->budget.search_refused ? ". Not all of its memory was searched: the budget of searching is used up; --memory SIZE gives more" : "");
+                            unsearched(target));
 }
 
 struct spprof_error *not_python(struct spprof_target *target)
@@ -116,6 +161,14 @@ struct spprof_error *not_python(struct spprof_target *target)
     const char *other = other_implementation(modules, executable);
     if (target->lacks != NULL)
         return spprof_error_new(SPPROF_ERROR_NOT_PYTHON, "no Python can be found: %s", target->lacks);
+    const struct spprof_module *untouched = untouched_python(target, modules);
+    if (untouched != NULL)
+        return spprof_error_new(SPPROF_ERROR_NOT_PYTHON,
+                                "the Python in %s has no interpreter: it was never started before the core was written, or the core was made without "
+                                "its memory (coredump_filter)",
+                                untouched->path);
+    if (other == NULL && is_pypy(target, modules))
+        other = "PyPy";
     if (other != NULL)
         return spprof_error_new(SPPROF_ERROR_NOT_PYTHON,
                                 "%s is %s, which is not CPython: its memory is laid out otherwise, and spprof reads CPython 3.9 and later. Its own "

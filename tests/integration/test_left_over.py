@@ -1,6 +1,7 @@
 """Thread states whose threads are gone: C code that forks, threads that end without releasing them, pthread_t's that are handed out again."""
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -87,6 +88,8 @@ def test_samples(spprof, left_over, stop, tmp_path):
     assert set(found) == {'Thread %s "%s"' % (tid, name) for tid, (name, _) in truth["living"].items()}
     for tid, (name, function) in truth["living"].items():
         assert any(function in line for line in found['Thread %s "%s"' % (tid, name)])
+    told = re.search(rb"(\d+) thread states? that no living thread runs (was|were) left out", done.stderr)
+    assert (int(told[1]) if told else 0) == len(truth["gone"]), describe(done)
 
 
 def test_doctor_reads_through_another_thread(spprof, parked):

@@ -42,6 +42,8 @@ struct spprof_debugger_ops {
     /* False: no such symbol, or section, in this module. */
     bool (*find_symbol)(void *debugger, const struct spprof_debugger_module *module, const char *name, uint64_t *address);
     bool (*find_section)(void *debugger, const struct spprof_debugger_module *module, const char *name, uint64_t *address, uint64_t *size);
+    /* Calls add for each range of a process's memory, in any order; for none where the debugger cannot tell. NULL is allowed. */
+    struct spprof_error *(*regions)(void *debugger, void (*add)(void *context, const struct spprof_mapping *region), void *context);
     /* Whether the user pressed Ctrl-C; asked often. */
     bool (*interrupted)(void *debugger);
 };

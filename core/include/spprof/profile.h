@@ -68,6 +68,7 @@ struct spprof_sample_counts {
     uint64_t held[SPPROF_HELD_KINDS]; /* looks at threads that something kept from running, by what that was */
     char held_by[96];                 /* who did it last: "gdb (process 77)"; "" not known */
     uint64_t threads_seen;
+    uint64_t left_over; /* thread states that no living thread runs, and that were left out: at the end */
     double capture_p50_us, capture_p99_us, capture_max_us; /* time of one look at one thread */
 };
 

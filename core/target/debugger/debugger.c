@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "target/debugger/debugger_modules.h"
 #include "target/debugger/debugger_pages.h"
@@ -26,6 +27,9 @@ struct debugger_target {
     bool trusts_files; /* of a core: the debugger has the executable that the core names, and fills in what the core leaves out */
     struct debugger_module_list list;
     struct spprof_modules modules; /* unused where direct serves them */
+    struct spprof_mapping *regions; /* likewise; sorted by start */
+    size_t region_count, region_capacity;
+    bool regions_known;
 };
 
 static struct debugger_target *debugger_of(struct spprof_target *target)
@@ -131,13 +135,39 @@ static struct spprof_error *debugger_modules(struct spprof_target *target, const
     return NULL;
 }
 
+static void add_region(void *context, const struct spprof_mapping *region)
+{
+    struct debugger_target *self = context;
+    if (region->start < region->end && ARRAY_RESERVE(self->regions, self->region_capacity, self->region_count + 1))
+        self->regions[self->region_count++] = *region;
+}
+
+static int by_start(const void *left, const void *right)
+{
+    const struct spprof_mapping *a = left, *b = right;
+    return (a->start > b->start) - (a->start < b->start);
+}
+
+/* Of a core a debugger tells the memory that it knows as modules. */
+static struct spprof_error *list_regions(struct debugger_target *self)
+{
+    if (self->regions_known || self->target.kind != SPPROF_TARGET_PROCESS || self->ops->regions == NULL)
+        return NULL;
+    self->regions_known = true;
+    TRY(self->ops->regions(self->debugger, add_region, self));
+    if (self->region_count > 0)
+        qsort(self->regions, self->region_count, sizeof *self->regions, by_start);
+    return NULL;
+}
+
 static struct spprof_error *debugger_regions(struct spprof_target *target, const struct spprof_mapping **regions, size_t *count)
 {
     struct debugger_target *self = debugger_of(target);
     if (self->direct != NULL)
         return target_regions(self->direct, regions, count);
-    *regions = NULL; /* a debugger tells the memory that it knows as modules */
-    *count = 0;
+    TRY(list_regions(self));
+    *regions = self->regions;
+    *count = self->region_count;
     return NULL;
 }
 
@@ -247,6 +277,7 @@ static void debugger_close(struct spprof_target *target)
     debugger_pages_clear(&self->pages);
     debugger_modules_list_free(&self->list);
     modules_free(&self->modules);
+    free(self->regions);
     free(self);
 }
 
