@@ -2,6 +2,7 @@
 
 #include <dwarf.h>
 #include <elfutils/libdw.h>
+#include <gelf.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,7 +28,16 @@ struct place {
     const char *path, *path_end; /* "ceval.gil" */
 };
 
+/* A section that names are in: [start, end). */
+struct section {
+    const char *start, *end;
+};
+
+enum { SECTIONS_MAX = 16 };
+
 struct search {
+    struct section sections[SECTIONS_MAX]; /* of the file, and of what dwz has moved out of it */
+    size_t section_count;
     struct place places[LAYOUT_FIELD_COUNT * MAX_ALTERNATIVES];
     size_t place_count;
     uint64_t type_names[256];       /* by the first letter, a bit for each length: most types are none of ours */
@@ -75,6 +85,45 @@ static void list_places(struct search *search)
     }
 }
 
+/* ".debug_info", ".debug_str", ".debug_line_str", ".debug_types"; ".zdebug_" where they are compressed in the older way. */
+static bool has_names(const char *section)
+{
+    static const char *const kinds[] = {"info", "str", "line_str", "types"};
+    const char *kind = strncmp(section, ".debug_", 7) == 0 ? section + 7 : strncmp(section, ".zdebug_", 8) == 0 ? section + 8 : "";
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(kind, kinds[i]) == 0)
+            return true;
+    return false;
+}
+
+static void list_sections(struct search *search, Dwarf *dwarf)
+{
+    Elf *elf = dwarf_getelf(dwarf);
+    size_t names;
+    if (elf_getshdrstrndx(elf, &names) != 0)
+        return;
+    for (Elf_Scn *section = elf_nextscn(elf, NULL); section != NULL; section = elf_nextscn(elf, section)) {
+        GElf_Shdr header;
+        const char *name = gelf_getshdr(section, &header) != NULL ? elf_strptr(elf, names, header.sh_name) : NULL;
+        const Elf_Data *data = name != NULL && has_names(name) ? elf_getdata(section, NULL) : NULL;
+        if (data != NULL && data->d_buf != NULL && search->section_count < SECTIONS_MAX)
+            search->sections[search->section_count++] = (struct section){data->d_buf, (const char *)data->d_buf + data->d_size};
+    }
+}
+
+/* The name of an entry; NULL: it has none. libdw does not see to it that a name in the entry itself, or one of DW_FORM_strx, ends in its section. */
+static const char *name_of(const struct search *search, Dwarf_Die *die)
+{
+    const char *name = dwarf_diename(die);
+    for (size_t i = 0; name != NULL && i < search->section_count; i++) {
+        const struct section *section = &search->sections[i];
+        bool is_inside = (uintptr_t)name >= (uintptr_t)section->start && (uintptr_t)name < (uintptr_t)section->end;
+        if (is_inside && memchr(name, '\0', (size_t)(section->end - name)) == NULL)
+            return NULL;
+    }
+    return name;
+}
+
 static bool refers_to(Dwarf_Die *die, unsigned name, Dwarf_Die *to)
 {
     Dwarf_Attribute attribute;
@@ -115,13 +164,13 @@ static bool member_offset(Dwarf_Die *member, int64_t *offset)
 }
 
 /* Finds a member by its name, also one of an anonymous structure or union inside. */
-static bool find_member(Dwarf_Die *structure, const char *name, size_t size, int depth, Dwarf_Die *found, int64_t *offset)
+static bool find_member(const struct search *search, Dwarf_Die *structure, const char *name, size_t size, int depth, Dwarf_Die *found, int64_t *offset)
 {
     Dwarf_Die member, inside;
     if (depth == 0 || dwarf_child(structure, &member) != 0)
         return false;
     do {
-        const char *member_name = dwarf_diename(&member);
+        const char *member_name = name_of(search, &member);
         int64_t here, there;
         if (dwarf_tag(&member) != DW_TAG_member || !member_offset(&member, &here))
             continue;
@@ -131,7 +180,7 @@ static bool find_member(Dwarf_Die *structure, const char *name, size_t size, int
             return true;
         }
         if (member_name == NULL && refers_to(&member, DW_AT_type, &inside) && find_structure(inside, &inside) &&
-            find_member(&inside, name, size, depth - 1, found, &there)) {
+            find_member(search, &inside, name, size, depth - 1, found, &there)) {
             *offset = here + there;
             return true;
         }
@@ -140,7 +189,7 @@ static bool find_member(Dwarf_Die *structure, const char *name, size_t size, int
 }
 
 /* Follows "ceval.gil" from a structure. */
-static bool follow(Dwarf_Die structure, const char *path, const char *end, int64_t *offset)
+static bool follow(const struct search *search, Dwarf_Die structure, const char *path, const char *end, int64_t *offset)
 {
     Dwarf_Die member, type;
     *offset = 0;
@@ -148,7 +197,7 @@ static bool follow(Dwarf_Die structure, const char *path, const char *end, int64
         int64_t here;
         const char *dot = memchr(path, '.', (size_t)(end - path));
         const char *name_end = dot != NULL ? dot : end;
-        if (!find_member(&structure, path, (size_t)(name_end - path), 4, &member, &here))
+        if (!find_member(search, &structure, path, (size_t)(name_end - path), 4, &member, &here))
             return false;
         *offset += here;
         if (dot == NULL)
@@ -171,7 +220,7 @@ static bool is_the_one(const struct search *search, Dwarf_Die structure, const c
         return true;
     for (const struct place *place = search->places; place < search->places + search->place_count; place++) {
         int64_t offset;
-        if (is_of_type(place, name, size, is_struct) && !place->is_size && follow(structure, place->path, place->path_end, &offset))
+        if (is_of_type(place, name, size, is_struct) && !place->is_size && follow(search, structure, place->path, place->path_end, &offset))
             return true;
     }
     return false;
@@ -182,7 +231,7 @@ static void fill(struct search *search, const struct place *place, Dwarf_Die *st
     int64_t value;
     if (place->is_size)
         value = dwarf_bytesize(structure);
-    else if (!follow(*structure, place->path, place->path_end, &value))
+    else if (!follow(search, *structure, place->path, place->path_end, &value))
         return;
     if (value < 0 || value >= MAX_OFFSET)
         return;
@@ -195,7 +244,7 @@ static void fill(struct search *search, const struct place *place, Dwarf_Die *st
 /* If the type is one that some places are in, fills those. */
 static void look_at_type(struct search *search, Dwarf_Die *type, bool is_struct)
 {
-    const char *name = dwarf_diename(type);
+    const char *name = name_of(search, type);
     size_t size = name != NULL ? strlen(name) : 0;
     if (size == 0 || !may_be_ours(search, name, size))
         return;
@@ -212,11 +261,11 @@ static void look_at_type(struct search *search, Dwarf_Die *type, bool is_struct)
 }
 
 /* Source files that between them know every structure, so that one need not look at all the others. */
-static bool is_preferred(Dwarf_Die *unit)
+static bool is_preferred(const struct search *search, Dwarf_Die *unit)
 {
     static const char *const files[] = {"pystate.c",   "ceval.c",        "frame.c",      "frameobject.c", "codeobject.c", "unicodeobject.c",
                                         "dictobject.c", "moduleobject.c", "longobject.c", "genobject.c",   "setobject.c",  "typeobject.c"};
-    const char *name = dwarf_diename(unit);
+    const char *name = name_of(search, unit);
     if (name == NULL)
         return false;
     const char *slash = strrchr(name, '/');
@@ -243,7 +292,7 @@ static void look_at_units(struct search *search, Dwarf *dwarf, bool preferred)
     Dwarf_CU *unit = NULL;
     Dwarf_Die root, type;
     while (dwarf_get_units(dwarf, unit, &unit, NULL, NULL, &root, NULL) == 0) {
-        if (is_preferred(&root) != preferred || dwarf_child(&root, &type) != 0)
+        if (is_preferred(search, &root) != preferred || dwarf_child(&root, &type) != 0)
             continue;
         do {
             int tag = dwarf_tag(&type);
@@ -265,6 +314,9 @@ struct spprof_error *dwarf_offsets_read(struct spprof_target *target, const stru
     CLEANUP(debug_file_close) struct debug_file file;
     TRY(debug_file_open(target, module, &file));
     *search = (struct search){.wanted = wanted, .offsets = offsets};
+    list_sections(search, file.dwarf);
+    if (file.alternate != NULL)
+        list_sections(search, file.alternate);
     list_places(search);
     look_at_units(search, file.dwarf, true);
     if (!is_complete(search))
