@@ -15,7 +15,7 @@
 enum { DEFAULT_SECONDS = 10 };
 #define LONGEST_PIECE_S 0.02
 
-struct sampling {
+struct console_sampling {
     struct spprof_console *console;
     struct spprof_sampler *sampler;
     struct spprof_error *error; /* of the work */
@@ -25,7 +25,7 @@ struct sampling {
 
 static void run_sampler(void *context)
 {
-    struct sampling *sampling = context;
+    struct console_sampling *sampling = context;
     scheduling_wake_exactly();
     sampling->error = spprof_sampler_run(sampling->sampler, &sampling->ended, NULL, NULL);
 }
@@ -33,7 +33,7 @@ static void run_sampler(void *context)
 /* In pieces, since it may be cancelled. */
 static void rest(void *context)
 {
-    struct sampling *sampling = context;
+    struct console_sampling *sampling = context;
     scheduling_wake_exactly();
     double end = base_clock_seconds() + sampling->rest_s;
     for (double left = sampling->rest_s; !sampling->ended && left > 0; left = end - base_clock_seconds()) {
@@ -44,12 +44,12 @@ static void rest(void *context)
 
 static void cancel(void *context)
 {
-    struct sampling *sampling = context;
+    struct console_sampling *sampling = context;
     sampling->ended = 1;
 }
 
 /* One run for the whole time; the sampler has a target of its own, which knows nothing of the debugger. */
-static struct spprof_error *sample_running(struct sampling *sampling, const struct spprof_sample_options *wanted, struct spprof_target **target,
+static struct spprof_error *sample_running(struct console_sampling *sampling, const struct spprof_sample_options *wanted, struct spprof_target **target,
                                            struct spprof_run *run)
 {
     const struct spprof_console *console = sampling->console;
@@ -62,7 +62,7 @@ static struct spprof_error *sample_running(struct sampling *sampling, const stru
 }
 
 /* A run for each look. */
-static struct spprof_error *sample_stopped(struct sampling *sampling, const struct spprof_sample_options *wanted, struct spprof_run *run)
+static struct spprof_error *sample_stopped(struct console_sampling *sampling, const struct spprof_sample_options *wanted, struct spprof_run *run)
 {
     struct spprof_console *console = sampling->console;
     TRY(spprof_sampler_new(console->target, wanted, &sampling->sampler));
@@ -102,7 +102,7 @@ static void tell_problems(FILE *stream, const struct spprof_problems *problems)
     }
 }
 
-static struct spprof_error *write_profile(struct sampling *sampling, const struct options *options, struct profile_output *output, FILE *stream)
+static struct spprof_error *write_profile(struct console_sampling *sampling, const struct options *options, struct profile_output *output, FILE *stream)
 {
     struct spprof_console *console = sampling->console;
     struct spprof_profile *profile;
@@ -119,7 +119,7 @@ static struct spprof_error *write_profile(struct sampling *sampling, const struc
     return error;
 }
 
-static struct spprof_error *sample(struct sampling *sampling, const struct options *options, FILE *stream)
+static struct spprof_error *sample(struct console_sampling *sampling, const struct options *options, FILE *stream)
 {
     struct spprof_console *console = sampling->console;
     struct spprof_sample_options wanted = options_sample(options);
@@ -162,7 +162,7 @@ static struct spprof_error *read_options(struct spprof_console *console, struct 
 struct spprof_error *console_sample(struct spprof_console *console, struct words *words, struct console_output *output)
 {
     struct options options = {.verb = FOR_SAMPLE};
-    struct sampling sampling = {.console = console};
+    struct console_sampling sampling = {.console = console};
     TRY(read_options(console, words, &options));
     if (options.help) {
         fputs("Options:\n", output->stream);

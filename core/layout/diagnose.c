@@ -39,7 +39,7 @@ static void compare(const char *source, const int32_t *offsets, const struct lay
         diagnosis_add(diagnosis, SPPROF_FINDING_FACT, source, "%d fields are as in the layout that is used, %d are not", agree, differ);
 }
 
-static void diagnose_debug_offsets(const struct sources *sources, const struct layout *layout, struct spprof_diagnosis *diagnosis)
+static void diagnose_debug_offsets(const struct layout_sources *sources, const struct layout *layout, struct spprof_diagnosis *diagnosis)
 {
     const struct debug_offsets *offsets = sources->debug_offsets;
     if (offsets == NULL)
@@ -66,7 +66,7 @@ static void diagnose_table(const struct built_in *table, bool exact, const struc
     compare("built-in table", offsets, layout, diagnosis);
 }
 
-static void diagnose_dwarf(struct sources *sources, const struct built_in *table, const struct layout *layout,
+static void diagnose_dwarf(struct layout_sources *sources, const struct built_in *table, const struct layout *layout,
                            struct spprof_diagnosis *diagnosis)
 {
     struct spprof_error *error = sources_read_dwarf(sources, table);
@@ -92,7 +92,7 @@ static void diagnose_probe(const struct probe_result *result, const char *name, 
                       result->failed == 1 ? "" : "s", result->failure);
 }
 
-static void diagnose_probes(const struct sources *sources, const struct layout *layout, struct spprof_diagnosis *diagnosis)
+static void diagnose_probes(const struct layout_sources *sources, const struct layout *layout, struct spprof_diagnosis *diagnosis)
 {
     struct probes probes;
     probes_make_patiently(sources->target, sources->runtime->address, layout, &probes);
@@ -100,7 +100,7 @@ static void diagnose_probes(const struct sources *sources, const struct layout *
         diagnose_probe(&probes.results[probe], probe_name(probe), diagnosis);
 }
 
-static void read_debug_offsets(struct sources *sources, struct debug_offsets *offsets, struct spprof_diagnosis *diagnosis)
+static void read_debug_offsets(struct layout_sources *sources, struct debug_offsets *offsets, struct spprof_diagnosis *diagnosis)
 {
     if (!sources->runtime->has_debug_offsets) {
         diagnosis_add(diagnosis, SPPROF_FINDING_MISSING, "debug offsets", "this runtime has none: Python has them from 3.13 on");
@@ -114,7 +114,7 @@ static void read_debug_offsets(struct sources *sources, struct debug_offsets *of
 }
 
 /* The table of what was found; where nothing was, of what the target says of itself. NULL: its version is not known. */
-static const struct built_in *choose_table(const struct sources *sources, const struct layout *layout, uint32_t *version, bool *exact)
+static const struct built_in *choose_table(const struct layout_sources *sources, const struct layout *layout, uint32_t *version, bool *exact)
 {
     const struct runtime *runtime = sources->runtime;
     bool free_threaded = runtime->free_threaded;
@@ -131,7 +131,7 @@ static const struct built_in *choose_table(const struct sources *sources, const 
 }
 
 /* The best that can be put together where no layout was found. */
-static void compose(struct sources *sources, uint32_t version, const struct built_in *table, struct layout *layout,
+static void compose(struct layout_sources *sources, uint32_t version, const struct built_in *table, struct layout *layout,
                     struct spprof_diagnosis *diagnosis)
 {
     struct refusal refusal;
@@ -145,7 +145,7 @@ static void compose(struct sources *sources, uint32_t version, const struct buil
 void layout_diagnose(struct spprof_target *target, const struct runtime *runtime, const struct layout *layout,
                      struct spprof_diagnosis *diagnosis)
 {
-    CLEANUP(sources_release) struct sources sources = {.target = target, .runtime = runtime};
+    CLEANUP(sources_release) struct layout_sources sources = {.target = target, .runtime = runtime};
     struct debug_offsets debug_offsets;
     struct layout composed;
     uint32_t version;

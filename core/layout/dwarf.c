@@ -19,7 +19,7 @@ static const char *const field_members[LAYOUT_FIELD_COUNT] = {
 };
 
 /* One alternative of one field, taken apart: "sizeof PyObject" and "struct _gil_runtime_state.locked". */
-struct place {
+struct alternative_place {
     enum layout_field field;
     int alternative; /* a lower one is preferred */
     bool is_size, is_struct;
@@ -35,10 +35,10 @@ struct section {
 
 enum { SECTIONS_MAX = 16 };
 
-struct search {
+struct dwarf_search {
     struct section sections[SECTIONS_MAX]; /* of the file, and of what dwz has moved out of it */
     size_t section_count;
-    struct place places[LAYOUT_FIELD_COUNT * MAX_ALTERNATIVES];
+    struct alternative_place places[LAYOUT_FIELD_COUNT * MAX_ALTERNATIVES];
     size_t place_count;
     uint64_t type_names[256];       /* by the first letter, a bit for each length: most types are none of ours */
     int chosen[LAYOUT_FIELD_COUNT]; /* the alternative that was found so far; MAX_ALTERNATIVES: none */
@@ -46,10 +46,10 @@ struct search {
     struct dwarf_offsets *offsets;
 };
 
-static struct place take_apart(enum layout_field field, int alternative, const char *text, const char *end)
+static struct alternative_place take_apart(enum layout_field field, int alternative, const char *text, const char *end)
 {
     static const char size_of[] = "sizeof ", structure[] = "struct ";
-    struct place place = {.field = field, .alternative = alternative, .path_end = end};
+    struct alternative_place place = {.field = field, .alternative = alternative, .path_end = end};
     if (strncmp(text, size_of, sizeof size_of - 1) == 0) {
         place.is_size = true;
         text += sizeof size_of - 1;
@@ -65,12 +65,12 @@ static struct place take_apart(enum layout_field field, int alternative, const c
     return place;
 }
 
-static bool may_be_ours(const struct search *search, const char *name, size_t size)
+static bool may_be_ours(const struct dwarf_search *search, const char *name, size_t size)
 {
     return search->type_names[(unsigned char)name[0]] >> size % 64 & 1;
 }
 
-static void list_places(struct search *search)
+static void list_places(struct dwarf_search *search)
 {
     for (enum layout_field field = 0; field < LAYOUT_FIELD_COUNT; field++) {
         const char *text = field_members[field], *end = text;
@@ -78,7 +78,7 @@ static void list_places(struct search *search)
         search->offsets->offset[field] = LAYOUT_ABSENT;
         for (int alternative = 0; alternative < MAX_ALTERNATIVES && *text != '\0'; alternative++, text = *end == '|' ? end + 1 : end) {
             end = strchrnul(text, '|');
-            struct place place = take_apart(field, alternative, text, end);
+            struct alternative_place place = take_apart(field, alternative, text, end);
             search->places[search->place_count++] = place;
             search->type_names[(unsigned char)place.type[0]] |= UINT64_C(1) << place.type_size % 64;
         }
@@ -96,7 +96,7 @@ static bool has_names(const char *section)
     return false;
 }
 
-static void list_sections(struct search *search, Dwarf *dwarf)
+static void list_sections(struct dwarf_search *search, Dwarf *dwarf)
 {
     Elf *elf = dwarf_getelf(dwarf);
     size_t names;
@@ -112,7 +112,7 @@ static void list_sections(struct search *search, Dwarf *dwarf)
 }
 
 /* The name of an entry; NULL: it has none. libdw does not see to it that a name in the entry itself, or one of DW_FORM_strx, ends in its section. */
-static const char *name_of(const struct search *search, Dwarf_Die *die)
+static const char *name_of(const struct dwarf_search *search, Dwarf_Die *die)
 {
     const char *name = dwarf_diename(die);
     for (size_t i = 0; name != NULL && i < search->section_count; i++) {
@@ -164,7 +164,7 @@ static bool member_offset(Dwarf_Die *member, int64_t *offset)
 }
 
 /* Finds a member by its name, also one of an anonymous structure or union inside. */
-static bool find_member(const struct search *search, Dwarf_Die *structure, const char *name, size_t size, int depth, Dwarf_Die *found, int64_t *offset)
+static bool find_member(const struct dwarf_search *search, Dwarf_Die *structure, const char *name, size_t size, int depth, Dwarf_Die *found, int64_t *offset)
 {
     Dwarf_Die member, inside;
     if (depth == 0 || dwarf_child(structure, &member) != 0)
@@ -189,7 +189,7 @@ static bool find_member(const struct search *search, Dwarf_Die *structure, const
 }
 
 /* Follows "ceval.gil" from a structure. */
-static bool follow(const struct search *search, Dwarf_Die structure, const char *path, const char *end, int64_t *offset)
+static bool follow(const struct dwarf_search *search, Dwarf_Die structure, const char *path, const char *end, int64_t *offset)
 {
     Dwarf_Die member, type;
     *offset = 0;
@@ -208,17 +208,17 @@ static bool follow(const struct search *search, Dwarf_Die structure, const char 
     }
 }
 
-static bool is_of_type(const struct place *place, const char *name, size_t size, bool is_struct)
+static bool is_of_type(const struct alternative_place *place, const char *name, size_t size, bool is_struct)
 {
     return place->is_struct == is_struct && place->type_size == size && memcmp(place->type, name, size) == 0;
 }
 
 /* A name without CPython's prefix may be another structure's too, as the `block` of Python/pyarena.c: then it has none of the members. */
-static bool is_the_one(const struct search *search, Dwarf_Die structure, const char *name, size_t size, bool is_struct)
+static bool is_the_one(const struct dwarf_search *search, Dwarf_Die structure, const char *name, size_t size, bool is_struct)
 {
     if (strncmp(name, "Py", 2) == 0 || name[0] == '_')
         return true;
-    for (const struct place *place = search->places; place < search->places + search->place_count; place++) {
+    for (const struct alternative_place *place = search->places; place < search->places + search->place_count; place++) {
         int64_t offset;
         if (is_of_type(place, name, size, is_struct) && !place->is_size && follow(search, structure, place->path, place->path_end, &offset))
             return true;
@@ -226,7 +226,7 @@ static bool is_the_one(const struct search *search, Dwarf_Die structure, const c
     return false;
 }
 
-static void fill(struct search *search, const struct place *place, Dwarf_Die *structure)
+static void fill(struct dwarf_search *search, const struct alternative_place *place, Dwarf_Die *structure)
 {
     int64_t value;
     if (place->is_size)
@@ -242,7 +242,7 @@ static void fill(struct search *search, const struct place *place, Dwarf_Die *st
 }
 
 /* If the type is one that some places are in, fills those. */
-static void look_at_type(struct search *search, Dwarf_Die *type, bool is_struct)
+static void look_at_type(struct dwarf_search *search, Dwarf_Die *type, bool is_struct)
 {
     const char *name = name_of(search, type);
     size_t size = name != NULL ? strlen(name) : 0;
@@ -250,7 +250,7 @@ static void look_at_type(struct search *search, Dwarf_Die *type, bool is_struct)
         return;
     Dwarf_Die structure;
     bool resolved = false;
-    for (const struct place *place = search->places; place < search->places + search->place_count; place++) {
+    for (const struct alternative_place *place = search->places; place < search->places + search->place_count; place++) {
         if (!is_of_type(place, name, size, is_struct) || search->chosen[place->field] <= place->alternative)
             continue;
         if (!resolved && (!find_structure(*type, &structure) || !is_the_one(search, structure, name, size, is_struct)))
@@ -261,7 +261,7 @@ static void look_at_type(struct search *search, Dwarf_Die *type, bool is_struct)
 }
 
 /* Source files that between them know every structure, so that one need not look at all the others. */
-static bool is_preferred(const struct search *search, Dwarf_Die *unit)
+static bool is_preferred(const struct dwarf_search *search, Dwarf_Die *unit)
 {
     static const char *const files[] = {"pystate.c",   "ceval.c",        "frame.c",      "frameobject.c", "codeobject.c", "unicodeobject.c",
                                         "dictobject.c", "moduleobject.c", "longobject.c", "genobject.c",   "setobject.c",  "typeobject.c"};
@@ -277,7 +277,7 @@ static bool is_preferred(const struct search *search, Dwarf_Die *unit)
     return false;
 }
 
-static bool is_complete(const struct search *search)
+static bool is_complete(const struct dwarf_search *search)
 {
     for (enum layout_field field = 0; field < LAYOUT_FIELD_COUNT; field++) {
         bool wanted = search->wanted == NULL || search->wanted[field] != LAYOUT_ABSENT;
@@ -287,7 +287,7 @@ static bool is_complete(const struct search *search)
     return true;
 }
 
-static void look_at_units(struct search *search, Dwarf *dwarf, bool preferred)
+static void look_at_units(struct dwarf_search *search, Dwarf *dwarf, bool preferred)
 {
     Dwarf_CU *unit = NULL;
     Dwarf_Die root, type;
@@ -308,12 +308,12 @@ struct spprof_error *dwarf_offsets_read(struct spprof_target *target, const stru
                                         struct dwarf_offsets *offsets)
 {
     *offsets = (struct dwarf_offsets){0};
-    CLEANUP_FREE struct search *search = malloc(sizeof *search);
+    CLEANUP_FREE struct dwarf_search *search = malloc(sizeof *search);
     if (search == NULL)
         return spprof_error_no_memory();
     CLEANUP(debug_file_close) struct debug_file file;
     TRY(debug_file_open(target, module, &file));
-    *search = (struct search){.wanted = wanted, .offsets = offsets};
+    *search = (struct dwarf_search){.wanted = wanted, .offsets = offsets};
     list_sections(search, file.dwarf);
     if (file.alternate != NULL)
         list_sections(search, file.alternate);

@@ -82,7 +82,7 @@ static uint64_t find_code_type(struct spprof_target *target, const struct runtim
     return address;
 }
 
-static void make_trial(const struct sources *sources, uint32_t version, const struct built_in *table, struct trial *trial)
+static void make_trial(const struct layout_sources *sources, uint32_t version, const struct built_in *table, struct trial *trial)
 {
     *trial = (struct trial){0};
     if (!sources_compose(sources, version, table, &trial->layout, &trial->refusal))
@@ -195,7 +195,7 @@ static void tell_doubt(struct spprof_target *target, const struct trial *trial)
 }
 
 /* Reads the debug information if there is any. That there is none is nothing to tell here: the doctor does. */
-static bool try_dwarf(struct sources *sources, const struct built_in *table)
+static bool try_dwarf(struct layout_sources *sources, const struct built_in *table)
 {
     spprof_error_free(sources_read_dwarf(sources, table));
     return sources->dwarf != NULL;
@@ -211,7 +211,7 @@ static bool is_candidate(const struct built_in *table, const struct runtime *run
 }
 
 /* The probes have told the patch level and the build, which may have a table of their own. */
-static void refine(const struct sources *sources, struct trial *trial)
+static void refine(const struct layout_sources *sources, struct trial *trial)
 {
     bool exact;
     const struct probes *probes = &trial->probes;
@@ -237,7 +237,7 @@ static bool passes(const struct trial *trial, enum bar bar, bool known)
  * Tries one table after the other and takes the first of those whose probes weigh most. *refusal is what was found wrong with the first of
  * all, which is the best guess.
  */
-static bool find_among(const struct sources *sources, bool fitting, enum bar bar, struct trial *best, struct trial *refusal, bool *refused)
+static bool find_among(const struct layout_sources *sources, bool fitting, enum bar bar, struct trial *best, struct trial *refusal, bool *refused)
 {
     size_t count;
     int most = -1;
@@ -264,14 +264,14 @@ static bool find_among(const struct sources *sources, bool fitting, enum bar bar
     return most >= 0;
 }
 
-static bool find_in_turn(const struct sources *sources, enum bar bar, struct trial *best, struct trial *refusal)
+static bool find_in_turn(const struct layout_sources *sources, enum bar bar, struct trial *best, struct trial *refusal)
 {
     bool refused = false;
     return find_among(sources, true, bar, best, refusal, &refused) || find_among(sources, false, bar, best, refusal, &refused);
 }
 
 /* Compares the debug information with what is known of the version that was found. */
-static void compare_dwarf(struct sources *sources, const struct layout *layout)
+static void compare_dwarf(struct layout_sources *sources, const struct layout *layout)
 {
     bool exact;
     int32_t known[LAYOUT_FIELD_COUNT];
@@ -285,7 +285,7 @@ static void compare_dwarf(struct sources *sources, const struct layout *layout)
                           layout);
 }
 
-static struct spprof_error *find_by_tables(struct sources *sources, struct layout *layout)
+static struct spprof_error *find_by_tables(struct layout_sources *sources, struct layout *layout)
 {
     struct trial best, refusal = {0};
     bool found = find_in_turn(sources, PROVEN, &best, &refusal);
@@ -311,7 +311,7 @@ struct witnesses {
     bool has_dwarf;
 };
 
-static struct witnesses ask_witnesses(const struct sources *sources, const struct built_in *table, bool exact)
+static struct witnesses ask_witnesses(const struct layout_sources *sources, const struct built_in *table, bool exact)
 {
     int32_t known[LAYOUT_FIELD_COUNT];
     struct witnesses witnesses = {.has_dwarf = sources->dwarf != NULL};
@@ -338,7 +338,7 @@ static int count_passed(const struct probes *probes)
 }
 
 /* Whether the debug offsets, which the process can write to, are to be believed more than what contradicts them. */
-static bool believe_offsets(const struct sources *sources, const struct built_in *table, const struct witnesses *witnesses,
+static bool believe_offsets(const struct layout_sources *sources, const struct built_in *table, const struct witnesses *witnesses,
                             const struct trial *told, const struct trial *other)
 {
     int32_t known[LAYOUT_FIELD_COUNT];
@@ -354,7 +354,7 @@ static bool believe_offsets(const struct sources *sources, const struct built_in
 }
 
 /* Puts the layout together without the debug offsets. */
-static bool try_without_offsets(struct sources *sources, const struct built_in *table, struct trial *other)
+static bool try_without_offsets(struct layout_sources *sources, const struct built_in *table, struct trial *other)
 {
     const struct debug_offsets *offsets = sources->debug_offsets;
     struct trial refusal = {0};
@@ -381,7 +381,7 @@ static void tell_witnesses(struct spprof_target *target, const struct witnesses 
 }
 
 /* The table is the one of the version. What the debug offsets say is believed where nothing contradicts it. */
-static struct spprof_error *find_by_debug_offsets(struct sources *sources, const struct built_in *table, bool exact, struct layout *layout)
+static struct spprof_error *find_by_debug_offsets(struct layout_sources *sources, const struct built_in *table, bool exact, struct layout *layout)
 {
     struct trial told, other;
     make_trial(sources, sources->version, table, &told);
@@ -411,7 +411,7 @@ static bool has_tables(struct spprof_target *target, const struct runtime *runti
 }
 
 /* Reads the debug offsets, and the debug information too where the table does not quite fit. */
-static struct spprof_error *read_debug_offsets(struct sources *sources, struct debug_offsets *offsets, const struct built_in **table, bool *exact)
+static struct spprof_error *read_debug_offsets(struct layout_sources *sources, struct debug_offsets *offsets, const struct built_in **table, bool *exact)
 {
     bool newer;
     TRY(debug_offsets_read(sources->target, sources->runtime->address, offsets));
@@ -452,7 +452,7 @@ static void tell_missing_offsets(struct spprof_target *target, const struct runt
 }
 
 /* By the debug offsets, where they make sense. */
-static struct spprof_error *find_by_best(struct sources *sources, struct layout *layout)
+static struct spprof_error *find_by_best(struct layout_sources *sources, struct layout *layout)
 {
     struct debug_offsets debug_offsets;
     const struct built_in *table;
@@ -482,7 +482,7 @@ struct spprof_error *layout_find(struct spprof_target *target, const struct runt
         spprof_version_text(runtime->version, text, sizeof text);
         return spprof_error_new(SPPROF_ERROR_UNSUPPORTED, "Python %s is too old: spprof reads 3.9 and later.", text);
     }
-    CLEANUP(sources_release) struct sources sources = {.target = target, .runtime = runtime};
+    CLEANUP(sources_release) struct layout_sources sources = {.target = target, .runtime = runtime};
     size_t told = target->problems.count;
     struct spprof_error *error = find_by_best(&sources, layout);
     if (error != NULL)

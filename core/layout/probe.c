@@ -45,7 +45,7 @@ static bool has_passed(const struct prober *prober)
 }
 
 /* A field to read: probes read many at once, since a read of a live process or through a debugger costs far more than its bytes. */
-struct piece {
+struct probed_field {
     uint64_t address;
     int32_t offset;
     void *buffer;
@@ -58,7 +58,7 @@ struct piece {
 enum { MAX_PIECES = 8 };
 
 /* False: concluded. What lies at an address that was never mapped shows that the address was wrong. */
-static bool read_pieces(struct prober *prober, const struct piece *pieces, size_t count)
+static bool read_pieces(struct prober *prober, const struct probed_field *pieces, size_t count)
 {
     struct spprof_range ranges[MAX_PIECES];
     for (size_t i = 0; i < count; i++) {
@@ -78,7 +78,7 @@ static bool read_pieces(struct prober *prober, const struct piece *pieces, size_
 
 static bool read_pointer(struct prober *prober, uint64_t address, int32_t offset, uint64_t *value, const char *what)
 {
-    const struct piece piece[] = {POINTER(address, offset, value, what)};
+    const struct probed_field piece[] = {POINTER(address, offset, value, what)};
     return READ(prober, piece);
 }
 
@@ -92,7 +92,7 @@ static bool probe_interpreter(struct prober *prober, uint64_t runtime, uint64_t 
 {
     const char *what = "PyInterpreterState.runtime";
     uint64_t back;
-    const struct piece pieces[] = {
+    const struct probed_field pieces[] = {
         POINTER(interpreter, OFFSET(prober, interpreter, next), next, "PyInterpreterState.next"),
         POINTER(interpreter, OFFSET(prober, interpreter, runtime), &back, what),
     };
@@ -146,7 +146,7 @@ static void probe_each_thread(struct prober *prober, thread_probe *look_at)
     uint64_t interpreter = prober->interpreter;
     for (int i = 0; i < MAX_INTERPRETERS && interpreter != 0; i++) {
         uint64_t thread, next_interpreter, previous = 0, next;
-        const struct piece pieces[] = {
+        const struct probed_field pieces[] = {
             POINTER(interpreter, OFFSET(prober, interpreter, threads_head), &thread, "PyInterpreterState.threads.head"),
             POINTER(interpreter, OFFSET(prober, interpreter, next), &next_interpreter, "PyInterpreterState.next"),
         };
@@ -166,7 +166,7 @@ static void probe_each_thread(struct prober *prober, thread_probe *look_at)
 static bool probe_thread(struct prober *prober, uint64_t interpreter, uint64_t previous, uint64_t thread, uint64_t *next)
 {
     uint64_t owner, before, back;
-    const struct piece pieces[] = {
+    const struct probed_field pieces[] = {
         POINTER(thread, OFFSET(prober, thread_state, interp), &owner, "PyThreadState.interp"),
         POINTER(thread, OFFSET(prober, thread_state, prev), &before, "PyThreadState.prev"),
         POINTER(thread, OFFSET(prober, thread_state, next), next, "PyThreadState.next"),
@@ -200,7 +200,7 @@ static bool check_code(struct prober *prober, uint64_t code)
     char text[sizeof "code"];
     if (!read_pointer(prober, code, OFFSET(prober, object, type), &type, "the type of the code object"))
         return false;
-    const struct piece pieces[] = {
+    const struct probed_field pieces[] = {
         POINTER(type, OFFSET(prober, object, type), &meta, "the type of the code object's type"),
         POINTER(type, OFFSET(prober, type, name), &name, "tp_name of the code object's type"),
         POINTER(type, OFFSET(prober, type, basicsize), &basic_size, "tp_basicsize of the code object's type"),
@@ -243,7 +243,7 @@ static bool leads_to_root(struct prober *prober, uint64_t thread, uint64_t cfram
 static bool newest_by_cframe(struct prober *prober, uint64_t thread, uint64_t cframe, uint64_t frames[NEWEST_FRAMES])
 {
     uint64_t before;
-    const struct piece pieces[] = {
+    const struct probed_field pieces[] = {
         POINTER(cframe, OFFSET(prober, cframe, current_frame), &frames[0], "_PyCFrame.current_frame"),
         POINTER(cframe, OFFSET(prober, cframe, previous), &before, "_PyCFrame.previous"),
     };
@@ -261,7 +261,7 @@ static bool newest_by_cframe(struct prober *prober, uint64_t thread, uint64_t cf
 static bool newest_frames(struct prober *prober, uint64_t thread, uint64_t frames[NEWEST_FRAMES], uint64_t *next)
 {
     bool indirect = prober->layout->rules->has_cframe;
-    const struct piece pieces[] = {
+    const struct probed_field pieces[] = {
         POINTER(thread, indirect ? OFFSET(prober, thread_state, cframe) : OFFSET(prober, thread_state, current_frame), &frames[0],
                 "PyThreadState.current_frame"),
         POINTER(thread, OFFSET(prober, thread_state, next), next, "PyThreadState.next"),
@@ -273,7 +273,7 @@ static bool newest_frames(struct prober *prober, uint64_t thread, uint64_t frame
 
 static bool read_frame_object(struct prober *prober, uint64_t frame, uint64_t *code, uint64_t *previous)
 {
-    const struct piece pieces[] = {
+    const struct probed_field pieces[] = {
         POINTER(frame, OFFSET(prober, frame_object, code), code, "PyFrameObject.f_code"),
         POINTER(frame, OFFSET(prober, frame_object, back), previous, "PyFrameObject.f_back"),
     };
@@ -287,7 +287,7 @@ static bool read_frame(struct prober *prober, uint64_t frame, uint64_t *code, ui
     if (rules->frames == FRAME_OBJECTS)
         return read_frame_object(prober, frame, code, previous);
     uint8_t owner;
-    const struct piece pieces[] = {
+    const struct probed_field pieces[] = {
         {frame, OFFSET(prober, frame, owner), &owner, sizeof owner, "_PyInterpreterFrame.owner"},
         POINTER(frame, OFFSET(prober, frame, executable), code, "_PyInterpreterFrame.f_executable"),
         POINTER(frame, OFFSET(prober, frame, previous), previous, "_PyInterpreterFrame.previous"),
@@ -368,7 +368,7 @@ struct entries {
 static bool find_entries_log2(struct prober *prober, uint64_t keys, struct entries *entries)
 {
     uint8_t log2_index_bytes, kind;
-    const struct piece pieces[] = {
+    const struct probed_field pieces[] = {
         {keys, OFFSET(prober, dict_keys, log2_index_bytes), &log2_index_bytes, 1, "dk_log2_index_bytes"},
         {keys, OFFSET(prober, dict_keys, kind), &kind, 1, "dk_kind"},
         POINTER(keys, OFFSET(prober, dict_keys, nentries), &entries->count, "dk_nentries"),
@@ -387,7 +387,7 @@ static bool find_entries_log2(struct prober *prober, uint64_t keys, struct entri
 static bool find_entries_lookup(struct prober *prober, uint64_t keys, struct entries *entries)
 {
     uint64_t slots;
-    const struct piece pieces[] = {
+    const struct probed_field pieces[] = {
         POINTER(keys, OFFSET(prober, dict_keys, size), &slots, "dk_size"),
         POINTER(keys, OFFSET(prober, dict_keys, nentries), &entries->count, "dk_nentries"),
     };
@@ -404,7 +404,7 @@ static bool find_entries_lookup(struct prober *prober, uint64_t keys, struct ent
 static bool find_entries(struct prober *prober, uint64_t dict, struct entries *entries)
 {
     uint64_t keys, used;
-    const struct piece pieces[] = {
+    const struct probed_field pieces[] = {
         POINTER(dict, OFFSET(prober, dict, keys), &keys, "ma_keys of sys.__dict__"),
         POINTER(dict, OFFSET(prober, dict, used), &used, "ma_used of sys.__dict__"),
     };
@@ -454,7 +454,7 @@ static bool look_up(struct prober *prober, const struct entries *entries, struct
     size_t key_size = (size_t)OFFSET(prober, unicode, ascii_size) + LONGEST_KEY;
     for (uint64_t first = 0; first < entries->count; first += BATCH) {
         size_t count = entries->count - first < BATCH ? (size_t)(entries->count - first) : BATCH;
-        const struct piece piece[] = {{entries->address + first * entries->size, 0, bytes, count * entries->size, "sys.__dict__"}};
+        const struct probed_field piece[] = {{entries->address + first * entries->size, 0, bytes, count * entries->size, "sys.__dict__"}};
         if (!READ(prober, piece))
             return false;
         for (size_t i = 0; i < count; i++) {
@@ -477,7 +477,7 @@ static bool read_small_int(struct prober *prober, uint64_t object, uint32_t *val
 {
     bool tagged = OFFSET(prober, integer, tag) != LAYOUT_ABSENT;
     uint64_t size;
-    const struct piece pieces[] = {
+    const struct probed_field pieces[] = {
         POINTER(object, tagged ? OFFSET(prober, integer, tag) : OFFSET(prober, variable_object, ob_size), &size, "sys.hexversion"),
         {object, OFFSET(prober, integer, digits), value, sizeof *value, "sys.hexversion"},
     };

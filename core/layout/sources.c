@@ -6,14 +6,14 @@
 #include "base/cleanup.h"
 #include "layout/bounds.h"
 
-void sources_release(struct sources *sources)
+void sources_release(struct layout_sources *sources)
 {
     if (sources->dwarf != NULL)
         dwarf_offsets_free(sources->dwarf);
     free(sources->dwarf);
 }
 
-static int32_t debug_offset(const struct sources *sources, enum layout_field field)
+static int32_t debug_offset(const struct layout_sources *sources, enum layout_field field)
 {
     return sources->debug_offsets != NULL ? sources->debug_offsets->offset[field] : LAYOUT_ABSENT;
 }
@@ -35,7 +35,7 @@ static enum layout_field group_start(enum layout_field field)
  * A table's offset where the debug offsets show that the structure is not quite the table's (a patched build, a version newer than the
  * table): a field keeps its distance from the nearest field before it that the debug offsets know.
  */
-static int32_t table_offset(const struct sources *sources, const struct built_in *table, enum layout_field field)
+static int32_t table_offset(const struct layout_sources *sources, const struct built_in *table, enum layout_field field)
 {
     int32_t here = built_in_offset(table, field), before = -1, moved = 0;
     if (here == LAYOUT_ABSENT || sources->debug_offsets == NULL)
@@ -50,7 +50,7 @@ static int32_t table_offset(const struct sources *sources, const struct built_in
     return here + moved; /* not below 0: moved is at least -there, and there <= here */
 }
 
-bool sources_doubt(const struct sources *sources, const struct built_in *table)
+bool sources_doubt(const struct layout_sources *sources, const struct built_in *table)
 {
     for (enum layout_field field = 0; field < LAYOUT_FIELD_COUNT; field++) {
         if (debug_offset(sources, field) == LAYOUT_ABSENT && table_offset(sources, table, field) != built_in_offset(table, field))
@@ -59,7 +59,7 @@ bool sources_doubt(const struct sources *sources, const struct built_in *table)
     return false;
 }
 
-struct spprof_error *sources_read_dwarf(struct sources *sources, const struct built_in *table)
+struct spprof_error *sources_read_dwarf(struct layout_sources *sources, const struct built_in *table)
 {
     if (sources->dwarf != NULL)
         return NULL;
@@ -82,7 +82,7 @@ struct choice {
     enum spprof_layout_source source;
 };
 
-static struct choice choose_field(const struct sources *sources, const struct built_in *table, enum layout_field field)
+static struct choice choose_field(const struct layout_sources *sources, const struct built_in *table, enum layout_field field)
 {
     struct choice debug = {debug_offset(sources, field), SPPROF_LAYOUT_DEBUG_OFFSETS};
     struct choice dwarf = {sources->dwarf != NULL ? sources->dwarf->offset[field] : LAYOUT_ABSENT, SPPROF_LAYOUT_DWARF};
@@ -95,7 +95,7 @@ static struct choice choose_field(const struct sources *sources, const struct bu
     return (struct choice){table_offset(sources, table, field), SPPROF_LAYOUT_BUILT_IN};
 }
 
-bool sources_compose(const struct sources *sources, uint32_t version, const struct built_in *table, struct layout *layout,
+bool sources_compose(const struct layout_sources *sources, uint32_t version, const struct built_in *table, struct layout *layout,
                      struct refusal *refusal)
 {
     bool newer;

@@ -8,7 +8,7 @@
 #include "layout/layout.h"
 
 /* Everything that is known of one interpreter's layout before it is put together. */
-struct sources {
+struct layout_sources {
     struct spprof_target *target;
     const struct runtime *runtime;
     const struct debug_offsets *debug_offsets; /* NULL: none */
@@ -17,16 +17,16 @@ struct sources {
     uint32_t version;   /* PY_VERSION_HEX, where there are debug offsets */
 };
 
-void sources_release(struct sources *sources);
+void sources_release(struct layout_sources *sources);
 
 /*
  * Reads the debug information where it has not been read yet: the fields that the table has, all where table is NULL.
  * Errors as dwarf_offsets_read; NOT_FOUND where the module is not known.
  */
-struct spprof_error *sources_read_dwarf(struct sources *sources, const struct built_in *table);
+struct spprof_error *sources_read_dwarf(struct layout_sources *sources, const struct built_in *table);
 
 /* Whether some field is known from the table only, and stands behind a place where the debug offsets contradict the table. */
-bool sources_doubt(const struct sources *sources, const struct built_in *table);
+bool sources_doubt(const struct layout_sources *sources, const struct built_in *table);
 
 /* Why a layout must not be used. */
 struct refusal {
@@ -37,7 +37,7 @@ struct refusal {
  * Puts the layout of one version together from the best source of each field; the table stands in for what no other knows. False: it
  * cannot be (bounds.h), and must not be used.
  */
-bool sources_compose(const struct sources *sources, uint32_t version, const struct built_in *table, struct layout *layout,
+bool sources_compose(const struct layout_sources *sources, uint32_t version, const struct built_in *table, struct layout *layout,
                      struct refusal *refusal);
 
 /* Where two sources differ: in how many fields, and what each says of the first of them. */

@@ -9,12 +9,12 @@
 /* PyMemberDef {name, type, offset, flags, doc}: Include/descrobject.h of 3.12, structmember.h before. */
 enum { MEMBER_NAME = 0, MEMBER_TYPE = 8, MEMBER_OFFSET = 16, MEMBER_SIZE = 40, MEMBER_OBJECT = 6, MEMBER_OBJECT_EX = 16 };
 
-struct slot {
+struct slot_value {
     char name[TYPE_NAME_MAX];
     uint64_t value; /* 0: it is not set, or no object */
 };
 
-static enum copy_status read_slot(struct writer *writer, uint64_t object, const struct type_info *type, uint64_t index, struct slot *slot)
+static enum copy_status read_slot(struct writer *writer, uint64_t object, const struct type_info *type, uint64_t index, struct slot_value *slot)
 {
     struct bytes data;
     slot->value = 0;
@@ -60,7 +60,7 @@ static enum copy_status load_slots(struct writer *writer, uint64_t object, const
     enum copy_status all = COPY_READY;
     for (size_t i = 0; i < count; i++) {
         for (uint64_t j = 0; j < chain[i]->slots.count; j++) {
-            struct slot slot;
+            struct slot_value slot;
             enum copy_status status = read_slot(writer, object, chain[i], j, &slot);
             if (status == COPY_FAILED)
                 return status;
@@ -80,7 +80,7 @@ static enum copy_status find_slot(struct writer *writer, uint64_t object, const 
     STEP(load_slots(writer, object, chain, count));
     for (size_t i = count; i-- > 0 && *value == 0;) {
         for (uint64_t j = 0; j < chain[i]->slots.count && *value == 0; j++) {
-            struct slot slot;
+            struct slot_value slot;
             STEP(read_slot(writer, object, chain[i], j, &slot));
             if (strcmp(slot.name, name) == 0)
                 *value = slot.value;
@@ -156,7 +156,7 @@ static enum copy_status put_slots(struct writer *writer, uint64_t object, const 
     STEP(load_slots(writer, object, chain, count));
     for (size_t i = 0; i < count; i++) {
         for (uint64_t j = 0; j < chain[i]->slots.count; j++) {
-            struct slot slot;
+            struct slot_value slot;
             STEP(read_slot(writer, object, chain[i], j, &slot));
             if (slot.value == 0 || strcmp(slot.name, "__dict__") == 0 || strcmp(slot.name, "__weakref__") == 0)
                 continue;

@@ -141,7 +141,7 @@ static struct spprof_error *look_up(struct spprof_target *target, const struct s
     return add(runtimes, &runtime);
 }
 
-struct search {
+struct runtime_search {
     struct spprof_target *target;
     const struct spprof_module *module;
     const struct runtime_shape *shapes;
@@ -158,7 +158,7 @@ static bool is_pointer(uint64_t value)
 }
 
 /* Whether the pointer at this offset leads to an interpreter that leads back to the runtime. */
-static bool leads_back(const struct search *search, uint64_t address, const uint8_t *bytes, int32_t offset, int32_t interpreter_runtime)
+static bool leads_back(const struct runtime_search *search, uint64_t address, const uint8_t *bytes, int32_t offset, int32_t interpreter_runtime)
 {
     uint64_t interpreter, back;
     memcpy(&interpreter, bytes + offset, sizeof interpreter);
@@ -169,7 +169,7 @@ static bool leads_back(const struct search *search, uint64_t address, const uint
     return back == address;
 }
 
-static bool points_back(const struct search *search, uint64_t address, const uint8_t *bytes, size_t available, const struct runtime_shape *shape)
+static bool points_back(const struct runtime_search *search, uint64_t address, const uint8_t *bytes, size_t available, const struct runtime_shape *shape)
 {
     bool fits = shape->interpreters_head >= 0 && shape->interpreters_main >= 0 && (size_t)shape->interpreters_head + 8 <= available &&
                 (size_t)shape->interpreters_main + 8 <= available;
@@ -179,7 +179,7 @@ static bool points_back(const struct search *search, uint64_t address, const uin
 
 bool runtime_is_alive(struct spprof_target *target, const struct runtime *runtime, const struct runtime_shape *shapes, size_t shape_count)
 {
-    const struct search search = {.target = target};
+    const struct runtime_search search = {.target = target};
     uint8_t bytes[OVERLAP];
     if (runtime->has_debug_offsets)
         return true;
@@ -205,7 +205,7 @@ static bool is_list_of_interpreters(const uint8_t *bytes, size_t available, cons
     return is_pointer(words[0]) && is_pointer(words[1]) && is_pointer(words[2]) && words[3] > 0 && words[3] <= INT32_MAX;
 }
 
-static struct spprof_error *test_place(const struct search *search, uint64_t address, const uint8_t *bytes, size_t available)
+static struct spprof_error *test_place(const struct runtime_search *search, uint64_t address, const uint8_t *bytes, size_t available)
 {
     struct runtime runtime = {.address = address, .module = search->module, .how = "search of writable memory"};
     if (memcmp(bytes, cookie, sizeof cookie) == 0)
@@ -243,7 +243,7 @@ static bool is_zero(const uint8_t *bytes, size_t size)
     return size == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, size - 1) == 0);
 }
 
-static struct spprof_error *search_range(struct search *search, uint64_t start, uint64_t end)
+static struct spprof_error *search_range(struct runtime_search *search, uint64_t start, uint64_t end)
 {
     CLEANUP_FREE uint8_t *piece = malloc(PIECE);
     if (piece == NULL)
@@ -267,7 +267,7 @@ static struct spprof_error *search_range(struct search *search, uint64_t start, 
     return NULL;
 }
 
-static struct spprof_error *search_module(struct search *search, const struct spprof_module *module)
+static struct spprof_error *search_module(struct runtime_search *search, const struct spprof_module *module)
 {
     search->module = module;
     for (size_t i = 0; i < module->mapping_count; i++)
@@ -308,7 +308,7 @@ static bool may_hold_python(const struct spprof_module *module)
 }
 
 /* Searches where no name has led to a runtime. */
-static struct spprof_error *search_all(struct search *search, const struct spprof_modules *modules, enum modules_wanted wanted)
+static struct spprof_error *search_all(struct runtime_search *search, const struct spprof_modules *modules, enum modules_wanted wanted)
 {
     for (size_t i = 0; i < modules->count; i++) {
         const struct spprof_module *module = &modules->items[i];
@@ -374,7 +374,7 @@ static size_t end_of_run(const struct spprof_modules *modules, const struct sppr
 }
 
 /* Where a Python is known already, only what lies beside code: heaps are large, and have none. */
-static size_t choose_regions(const struct search *search, const struct spprof_modules *modules, const struct spprof_mapping *regions,
+static size_t choose_regions(const struct runtime_search *search, const struct spprof_modules *modules, const struct spprof_mapping *regions,
                              size_t region_count, const struct spprof_mapping **wanted)
 {
     size_t count = 0;
@@ -391,7 +391,7 @@ static size_t choose_regions(const struct search *search, const struct spprof_mo
 }
 
 /* Small pieces first: a library's data are some hundred kB, a heap may be anything. */
-static struct spprof_error *search_regions(struct search *search, const struct spprof_modules *modules)
+static struct spprof_error *search_regions(struct runtime_search *search, const struct spprof_modules *modules)
 {
     const struct spprof_mapping *regions;
     size_t region_count;
@@ -416,7 +416,7 @@ struct spprof_error *runtime_find(struct spprof_target *target, const struct run
                                   enum runtime_place place, bool further, struct runtimes *runtimes)
 {
     const struct spprof_modules *modules;
-    struct search search = {.target = target, .shapes = shapes, .shape_count = shape_count, .runtimes = runtimes, .left = SEARCH_TOTAL};
+    struct runtime_search search = {.target = target, .shapes = shapes, .shape_count = shape_count, .runtimes = runtimes, .left = SEARCH_TOTAL};
     if (target->kind == SPPROF_TARGET_PROCESS && !target->local)
         search.left = SEARCH_REMOTE;
     search.further = search.strict = further;

@@ -24,7 +24,7 @@ struct frame {
     struct bytes data; /* all of it, with its slots */
 };
 
-struct check {
+struct caller_check {
     struct reader *reader;
     const struct code_entry *depth_of;
     struct value_depth depth;
@@ -81,7 +81,7 @@ static int64_t values_start(const struct reader *reader, const struct shape *sha
     return LAYOUT(reader->layout, frame_object, localsplus) + (int64_t)(shape->locals + shape->cells + shape->frees) * WORD;
 }
 
-static enum copy_status read_frame(struct check *check, struct raw_frame *raw, struct frame *frame)
+static enum copy_status read_frame(struct caller_check *check, struct raw_frame *raw, struct frame *frame)
 {
     frame->raw = raw;
     STEP(read_shape(check->reader, raw->code, &frame->shape));
@@ -90,26 +90,26 @@ static enum copy_status read_frame(struct check *check, struct raw_frame *raw, s
 }
 
 /* f_valuestack stands behind f_locals: Include/cpython/frameobject.h of 3.9 and 3.10. */
-static bool fits_code(const struct check *check, const struct frame *frame)
+static bool fits_code(const struct caller_check *check, const struct frame *frame)
 {
     uint64_t start = field_u64(frame->data, LAYOUT(check->reader->layout, frame_object, locals) + WORD);
     return start == frame->raw->address + (uint64_t)values_start(check->reader, &frame->shape);
 }
 
 /* f_trace stands before f_stackdepth in 3.10, and behind f_stacktop in 3.9. */
-static bool is_traced(const struct check *check, const struct frame *frame)
+static bool is_traced(const struct caller_check *check, const struct frame *frame)
 {
     int32_t depth = LAYOUT(check->reader->layout, frame_object, stackdepth), top = LAYOUT(check->reader->layout, frame_object, stacktop);
     return field_u64(frame->data, depth != LAYOUT_ABSENT ? depth - WORD : top + WORD) != 0;
 }
 
-static int64_t offset_of(const struct check *check, const struct frame *frame)
+static int64_t offset_of(const struct caller_check *check, const struct frame *frame)
 {
     bool by_units = check->reader->layout->rules->position == POSITION_LASTI_UNITS;
     return (int64_t)frame->raw->instruction * (by_units ? CODE_UNIT : 1);
 }
 
-static void find_depth(struct check *check, const struct shape *shape)
+static void find_depth(struct caller_check *check, const struct shape *shape)
 {
     if (check->depth_of == shape->code)
         return;
@@ -118,7 +118,7 @@ static void find_depth(struct check *check, const struct shape *shape)
     (void)value_depth_find(&check->depth, shape->bytecode, check->reader->layout->rules->position == POSITION_LASTI_UNITS);
 }
 
-static uint64_t value_at(const struct check *check, const struct frame *frame, int64_t index)
+static uint64_t value_at(const struct caller_check *check, const struct frame *frame, int64_t index)
 {
     bool exists = index >= 0 && (uint64_t)index < frame->shape.values;
     return exists ? field_u64(frame->data, values_start(check->reader, &frame->shape) + index * WORD) : 0;
@@ -178,12 +178,12 @@ static enum copy_status look_at_callable(struct reader *reader, uint64_t object,
 }
 
 /* Where on the value stack a call has what it calls, and the arguments that it passes by position. */
-struct site {
+struct caller_site {
     int64_t callable, arguments, count;
 };
 
 /* False: the instruction is no call, or it is not known how deep the stack is there. Python/ceval.c has the order. */
-static enum copy_status find_site(const struct check *check, const struct frame *frame, int64_t offset, struct site *site, bool *calls)
+static enum copy_status find_site(const struct caller_check *check, const struct frame *frame, int64_t offset, struct caller_site *site, bool *calls)
 {
     struct old_instruction instruction = old_instruction_at(frame->shape.bytecode, offset);
     int64_t top = value_depth_at(&check->depth, offset), count = instruction.argument;
@@ -192,18 +192,18 @@ static enum copy_status find_site(const struct check *check, const struct frame 
     if (top == VALUE_DEPTH_UNKNOWN)
         return COPY_READY;
     switch (instruction.opcode) {
-    case OLD_CALL_FUNCTION: *site = (struct site){top - count - 1, top - count, count}; break;
+    case OLD_CALL_FUNCTION: *site = (struct caller_site){top - count - 1, top - count, count}; break;
     case OLD_CALL_FUNCTION_KW:
         STEP(peek(check->reader, value_at(check, frame, top - 1), LAYOUT(check->reader->layout, variable_object, ob_size), &names));
-        *site = (struct site){top - count - 2, top - count - 1, (uint64_t)count >= names ? count - (int64_t)names : 0};
+        *site = (struct caller_site){top - count - 2, top - count - 1, (uint64_t)count >= names ? count - (int64_t)names : 0};
         break;
     case OLD_CALL_METHOD: { /* NULL and a callable, or a method and self */
         bool has_self = value_at(check, frame, top - count - 2) != 0;
-        *site = (struct site){top - count - (has_self ? 2 : 1), top - count - has_self, count + has_self};
+        *site = (struct caller_site){top - count - (has_self ? 2 : 1), top - count - has_self, count + has_self};
         break;
     }
-    case OLD_WITH_EXCEPT_START: *site = (struct site){top - 7, 0, 0}; break; /* __exit__ or __aexit__, below two exceptions of three words */
-    case OLD_CALL_FUNCTION_EX: *site = (struct site){top - 2 - (count & 1), 0, 0}; break;
+    case OLD_WITH_EXCEPT_START: *site = (struct caller_site){top - 7, 0, 0}; break; /* __exit__ or __aexit__, below two exceptions of three words */
+    case OLD_CALL_FUNCTION_EX: *site = (struct caller_site){top - 2 - (count & 1), 0, 0}; break;
     default: return COPY_READY;
     }
     *calls = site->callable >= 0 && (uint64_t)site->callable < frame->shape.values;
@@ -227,7 +227,7 @@ static uint64_t replaced_arguments(struct bytes bytecode)
  * Whether the arguments of a call are still those of the frame. What was made a cell is elsewhere, and what a debugger has looked at
  * (f_locals) it may have replaced (PyFrame_LocalsToFast, Objects/frameobject.c).
  */
-static bool arguments_fit(const struct check *check, const struct frame *caller, const struct site *site, uint64_t self, const struct frame *callee)
+static bool arguments_fit(const struct caller_check *check, const struct frame *caller, const struct caller_site *site, uint64_t self, const struct frame *callee)
 {
     const struct layout *layout = check->reader->layout;
     int64_t shift = self != 0, count = site->count + shift;
@@ -260,10 +260,10 @@ static enum copy_status is_other_callable(struct reader *reader, uint64_t object
 }
 
 /* function: one of the callee's code, which tells what functions are; 0: not known, then CALL_OF_C is never given. */
-static enum copy_status look_at_call(struct check *check, const struct frame *caller, int64_t offset, const struct frame *callee,
+static enum copy_status look_at_call(struct caller_check *check, const struct frame *caller, int64_t offset, const struct frame *callee,
                                      uint64_t function, enum call *call)
 {
-    struct site site;
+    struct caller_site site;
     struct callable callable;
     bool calls = false, other = false;
     *call = CALL_NONE;
@@ -284,7 +284,7 @@ static enum copy_status look_at_call(struct check *check, const struct frame *ca
 }
 
 /* Any function of the callee's code on the caller's value stack, or one that a method on it is bound to; 0: there is none. */
-static enum copy_status find_function(struct check *check, const struct frame *caller, const struct frame *callee, uint64_t *function)
+static enum copy_status find_function(struct caller_check *check, const struct frame *caller, const struct frame *callee, uint64_t *function)
 {
     enum copy_status all = COPY_READY;
     *function = 0;
@@ -309,7 +309,7 @@ static bool is_predicted(const struct frame *caller, int64_t offset, int64_t cal
  * Whether a frame makes the arguments of a call that is still to come: what lies on the stack already may be all of them by chance, and the
  * instruction calls the same function by itself, as in a.__add__(b + c).
  */
-static bool makes_arguments(const struct check *check, const struct frame *caller, int64_t offset, int64_t call, int64_t callable)
+static bool makes_arguments(const struct caller_check *check, const struct frame *caller, int64_t offset, int64_t call, int64_t callable)
 {
     if (offset < 0 || offset >= call)
         return false;
@@ -323,7 +323,7 @@ static bool makes_arguments(const struct check *check, const struct frame *calle
  * Whether the call that goes on is that of another instruction than the one that the frame says that it is at. A call that has come back has
  * put its result in the place of what was called, so that what lies there with all its arguments is being called.
  */
-static enum copy_status calls_elsewhere(struct check *check, const struct frame *caller, int64_t offset, const struct frame *callee, bool *elsewhere)
+static enum copy_status calls_elsewhere(struct caller_check *check, const struct frame *caller, int64_t offset, const struct frame *callee, bool *elsewhere)
 {
     enum call call;
     uint64_t function;
@@ -336,7 +336,7 @@ static enum copy_status calls_elsewhere(struct check *check, const struct frame 
         return COPY_READY;
     bool other = false;
     for (int64_t at = 0; at < (int64_t)caller->shape.bytecode.size; at = old_instruction_at(caller->shape.bytecode, at).next) {
-        struct site site;
+        struct caller_site site;
         bool calls;
         STEP(look_at_call(check, caller, at, callee, 0, &call));
         if (call != CALL_FITS)
@@ -355,7 +355,7 @@ static enum copy_status calls_elsewhere(struct check *check, const struct frame 
  * raises an exception, and so does what throw() and close() give to a generator where it waits: then what is on the stack is freed, and
  * with it finalizers run. A trace function runs before any instruction.
  */
-static bool is_inert(const struct check *check, const struct frame *frame, int64_t offset)
+static bool is_inert(const struct caller_check *check, const struct frame *frame, int64_t offset)
 {
     struct old_instruction instruction = old_instruction_at(frame->shape.bytecode, offset);
     if (offset < 0 || !stack_effect_is_inert(instruction.opcode) || is_traced(check, frame))
@@ -366,25 +366,25 @@ static bool is_inert(const struct check *check, const struct frame *frame, int64
 }
 
 /* The first words count. */
-static void tell(struct check *check, const struct frame *frame, const char *words)
+static void tell(struct caller_check *check, const struct frame *frame, const char *words)
 {
     if (check->words[0] == '\0')
         snprintf(check->words, check->size, "frame at 0x%" PRIx64 " %s", frame->raw->address, words);
 }
 
-static void misplace(struct check *check, const struct frame *frame)
+static void misplace(struct caller_check *check, const struct frame *frame)
 {
     frame->raw->misplaced = true;
     tell(check, frame, "says that it is where the frame above it cannot have been called");
 }
 
 /* A generator's frame is not called, but gone on with: by whatever instruction. */
-static bool is_generator(const struct check *check, const struct frame *frame)
+static bool is_generator(const struct caller_check *check, const struct frame *frame)
 {
     return field_u64(frame->data, LAYOUT(check->reader->layout, frame_object, generator)) != 0;
 }
 
-static enum copy_status check_link(struct check *check, const struct frame *caller, const struct frame *callee)
+static enum copy_status check_link(struct caller_check *check, const struct frame *caller, const struct frame *callee)
 {
     int64_t offset = offset_of(check, caller);
     enum call call;
@@ -408,7 +408,7 @@ static enum copy_status check_link(struct check *check, const struct frame *call
 }
 
 /* Every frame is asked for before one is waited for: a stack may be deep. */
-static enum copy_status check_frames(struct check *check, struct stack *stack)
+static enum copy_status check_frames(struct caller_check *check, struct stack *stack)
 {
     enum copy_status all = COPY_READY;
     struct frame frame, callee;
@@ -431,7 +431,7 @@ static enum copy_status check_frames(struct check *check, struct stack *stack)
 
 enum copy_status caller_check(struct stack *stack, struct reader *reader, char *words, size_t size)
 {
-    struct check check = {.reader = reader, .words = words, .size = size};
+    struct caller_check check = {.reader = reader, .words = words, .size = size};
     words[0] = '\0';
     if (reader->layout->rules->frames != FRAME_OBJECTS || copy_target(reader->copy)->kind != SPPROF_TARGET_CORE)
         return COPY_READY;

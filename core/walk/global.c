@@ -8,7 +8,7 @@
 #include "repr/value.h"
 #include "walk/session.h"
 
-struct search {
+struct name_search {
     struct reader reader;
     struct values *values;
     uint64_t frame;
@@ -26,7 +26,7 @@ static bool is_ascii(const char *text)
 }
 
 /* An object that is no str, or cannot be read, is not the name. */
-static enum copy_status has_name(struct search *search, uint64_t key, bool *equal)
+static enum copy_status has_name(struct name_search *search, uint64_t key, bool *equal)
 {
     struct spprof_text text = {0};
     *equal = false;
@@ -40,7 +40,7 @@ static enum copy_status has_name(struct search *search, uint64_t key, bool *equa
 }
 
 /* Goes through all keys even when one waits for memory, so that all are asked for in one batch. */
-static enum copy_status find_in(struct search *search, const struct dict_view *view, uint64_t *object)
+static enum copy_status find_in(struct name_search *search, const struct dict_view *view, uint64_t *object)
 {
     enum copy_status all = COPY_READY;
     *object = 0;
@@ -61,7 +61,7 @@ static enum copy_status find_in(struct search *search, const struct dict_view *v
     return all;
 }
 
-static enum copy_status find_globals(struct search *search, uint64_t *globals)
+static enum copy_status find_globals(struct name_search *search, uint64_t *globals)
 {
     const struct layout *layout = search->reader.layout;
     bool objects = layout->rules->frames == FRAME_OBJECTS;
@@ -72,7 +72,7 @@ static enum copy_status find_globals(struct search *search, uint64_t *globals)
 }
 
 /* The globals name their built-ins: the module in __main__, its dict elsewhere. */
-static enum copy_status open_builtins(struct search *search, uint64_t globals, struct dict_view *view, bool *has)
+static enum copy_status open_builtins(struct name_search *search, uint64_t globals, struct dict_view *view, bool *has)
 {
     uint64_t builtins, type, flags;
     *has = false;
@@ -86,7 +86,7 @@ static enum copy_status open_builtins(struct search *search, uint64_t globals, s
     return dict_open(&search->reader, builtins, "__builtins__", view);
 }
 
-static enum copy_status step(struct search *search)
+static enum copy_status step(struct name_search *search)
 {
     struct dict_view view;
     uint64_t globals, object;
@@ -107,7 +107,7 @@ static enum copy_status step(struct search *search)
     return COPY_READY;
 }
 
-static struct spprof_error *run(struct search *search)
+static struct spprof_error *run(struct name_search *search)
 {
     enum { IDLE_MAX = 4 }; /* passes that read nothing */
     enum copy_status status = step(search);
@@ -133,7 +133,7 @@ static const struct layout *layout_of(const struct spprof_session *session, uint
 struct spprof_error *global_find(struct spprof_session *session, uint64_t runtime, uint64_t frame, const char *name,
                                  const struct spprof_value_limits *limits, enum name_scope *scope, struct spprof_text *value)
 {
-    struct search search = {.frame = frame, .name = name, .value = value};
+    struct name_search search = {.frame = frame, .name = name, .value = value};
     *value = (struct spprof_text){0};
     struct spprof_error *error = copy_new(session->target, &search.reader.copy);
     search.reader.layout = layout_of(session, runtime);

@@ -25,7 +25,7 @@ enum {
     INTEGER_SHIFT = 2, /* of a tagged int: Py_TAGGED_SHIFT, Include/internal/pycore_stackref.h */
 };
 
-struct slot {
+struct variable_slot {
     struct spprof_text name;
     enum spprof_variable_kind kind;
     uint32_t index; /* in localsplus */
@@ -36,7 +36,7 @@ struct slot {
 struct code_slots {
     uint64_t code;
     enum copy_status status;
-    struct slot *slots; /* in the order in which they are shown */
+    struct variable_slot *slots; /* in the order in which they are shown */
     size_t count;
     size_t places; /* of localsplus */
     bool in_dict;
@@ -169,13 +169,13 @@ static enum copy_status read_names(struct reader *reader, uint64_t tuple, struct
     if (count == 0)
         return COPY_READY;
     STEP(reader_struct(reader, tuple, header + (size_t)count * 8, "the names of variables", &data));
-    struct slot *grown = reader_grow(reader, slots->slots, slots->count, slots->count + (size_t)count, sizeof *grown);
+    struct variable_slot *grown = reader_grow(reader, slots->slots, slots->count, slots->count + (size_t)count, sizeof *grown);
     if (grown == NULL)
         return COPY_FAILED;
     slots->slots = grown;
     enum copy_status all = COPY_READY;
     for (uint64_t i = 0; i < count; i++) {
-        struct slot slot = {.kind = SPPROF_VARIABLE_LOCAL, .index = (uint32_t)slots->count};
+        struct variable_slot slot = {.kind = SPPROF_VARIABLE_LOCAL, .index = (uint32_t)slots->count};
         enum copy_status status = string_read(reader, field_u64(data, (int32_t)(header + i * 8)), "the name of a variable", &slot.name);
         if (status == COPY_FAILED)
             return status;
@@ -254,7 +254,7 @@ static void order_arguments(struct code_slots *slots, const struct signature *si
         slots->slots[next + args].kind = SPPROF_VARIABLE_KEYWORDS;
     if (!args)
         return;
-    struct slot variadic = slots->slots[next];
+    struct variable_slot variadic = slots->slots[next];
     variadic.kind = SPPROF_VARIABLE_ARGUMENTS;
     memmove(slots->slots + positional + 1, slots->slots + positional, only * sizeof *slots->slots);
     slots->slots[positional] = variadic;
@@ -332,7 +332,7 @@ static void settle(struct reader *reader, enum copy_status status, struct item *
     set_value(item, words);
 }
 
-static void write_slot(struct locals *locals, struct reader *reader, uint64_t reference, const struct slot *slot, struct item *item)
+static void write_slot(struct locals *locals, struct reader *reader, uint64_t reference, const struct variable_slot *slot, struct item *item)
 {
     const struct layout_rules *rules = reader->layout->rules;
     char number[32];

@@ -25,13 +25,13 @@ static int open_by_kernel(int root, const char *path, int flags)
 }
 
 /* A path that is being resolved: what is known to hold no link, and what is still to be looked at. Neither begins with a slash. */
-struct walk {
+struct path_walk {
     char resolved[PATH_MAX];
     char rest[PATH_MAX];
 };
 
 /* Takes the next component off the rest; false at the end. */
-static bool next_component(struct walk *walk, char component[NAME_MAX + 1])
+static bool next_component(struct path_walk *walk, char component[NAME_MAX + 1])
 {
     const char *start = walk->rest + strspn(walk->rest, "/");
     size_t size = strcspn(start, "/");
@@ -60,7 +60,7 @@ static bool put_before(char rest[PATH_MAX], const char *target)
 }
 
 /* Goes into one component, or to where it points if it is a link. */
-static bool step(int root, struct walk *walk, const char *component, unsigned *links)
+static bool step(int root, struct path_walk *walk, const char *component, unsigned *links)
 {
     size_t known = strlen(walk->resolved);
     char target[PATH_MAX];
@@ -80,7 +80,7 @@ static bool step(int root, struct walk *walk, const char *component, unsigned *l
 
 static int open_by_steps(int root, const char *path, int flags)
 {
-    struct walk walk = {.resolved = ""};
+    struct path_walk walk = {.resolved = ""};
     char component[NAME_MAX + 1];
     unsigned links = 0;
     if (strlen(path) >= sizeof walk.rest) {

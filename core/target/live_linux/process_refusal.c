@@ -12,7 +12,7 @@
 
 enum { CAPABILITY_SYS_PTRACE = 19, UID_NAME = 5, STATUS_SIZE = 8192 };
 
-struct refusal {
+struct refused_process {
     int64_t pid;
     int64_t user;  /* that the process runs as; -1 unknown */
     int64_t owner; /* of its files in /proc: root where it is not dumpable, proc(5) */
@@ -49,7 +49,7 @@ static char ptrace_scope(void)
 }
 
 /* What is so, and what to do; a static text or one in the buffer. */
-static const char *explain(const struct refusal *refusal, char *buffer, size_t size)
+static const char *explain(const struct refused_process *refusal, char *buffer, size_t size)
 {
     char scope = ptrace_scope();
     if (scope == '3')
@@ -81,7 +81,7 @@ struct spprof_error *process_refused(const struct process *process)
 {
     struct stat status;
     char buffer[256];
-    const struct refusal refusal = {
+    const struct refused_process refusal = {
         .pid = process->target.pid,
         .user = effective_user(process),
         .owner = fstatat(process->directory, "mem", &status, 0) == 0 ? (int64_t)status.st_uid : -1,
