@@ -11,7 +11,7 @@ import time
 import pytest
 
 from harness import Launcher, wait_for
-from left_over import assert_true, skip_where_python_dies
+from left_over import assert_true, skip_where_python_dies, started
 from profiles import folded
 from session import ALL, gdbserver, select, shown_places, thread_named, true_places
 from stacks import all_threads, differences
@@ -51,7 +51,7 @@ def test_attached(gdb, launcher):
 @pytest.fixture
 def left_over(launcher):
     """left_over(mode): what the program tells; it is ended behind the test, since some of its threads compute."""
-    yield lambda mode: launcher.parked("left_over.py", *mode.split()).truth
+    yield lambda mode: started(launcher.parked, mode).truth
     launcher.end("left_over.py")
 
 

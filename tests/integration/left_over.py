@@ -1,11 +1,15 @@
 """What is true of the program left_over.py: which of its thread states have a thread."""
+from pathlib import Path
+
 import pytest
 
+from harness import wait_for
 from stacks import all_threads
 
 FORKS = ["fork main", "fork worker", "fork busy", "fork born", "fork dead"]
 ENDS = ["empty", "frames", "native"]
 MAIN_ENDS = ["main"]
+PAUSES = {"34", "73"}  # the system calls of pause(): x86-64, and aarch64, which has ppoll only
 
 
 def skip_where_python_dies(interpreter, mode):
@@ -14,10 +18,20 @@ def skip_where_python_dies(interpreter, mode):
         pytest.skip("this Python does not survive it")
 
 
+def started(start, mode):
+    """The program once all of it sleeps but what computes: start is the launcher's way to have it."""
+    target = start("left_over.py", *mode.split())
+    truth = target.truth
+    sleepers = [tid for tid, (_, function) in truth["living"].items() if function != "computes"]
+    paths = [Path("/proc/%d/task/%s/syscall" % (truth["pid"], tid)) for tid in sleepers]
+    wait_for(lambda: all(path.read_text().split()[0] in PAUSES for path in paths), "the program to sleep")
+    return target
+
+
 def own_function(thread):
-    """Where it is in the program; it may just be about to return from telling that."""
+    """Where it is in the program; what computes may just be about to return from telling that."""
     own = [frame["function"] for frame in thread["frames"] if frame["file"].endswith("left_over.py")]
-    return next((function for function in own if function not in ("tell", "lives")), None)
+    return next((function for function in own if function not in ("tell", "lives", "sleeps")), None)
 
 
 def assert_true(report, mode, truth):

@@ -10,24 +10,19 @@ from pathlib import Path
 import pytest
 
 from harness import describe, wait_for
-from left_over import ENDS, FORKS, MAIN_ENDS, assert_true, skip_where_python_dies
+from left_over import ENDS, FORKS, MAIN_ENDS, assert_true, skip_where_python_dies, started
 
 pytestmark = pytest.mark.native
 
-@pytest.fixture(scope="module", autouse=True)
-def end_programs(launcher):
-    yield
-    launcher.end("left_over.py")
-
-
-@pytest.fixture(params=FORKS + ENDS + MAIN_ENDS)
-def left_over(request, interpreter, parked):
-    """The program, which is the child where it has forked, and its truth."""
+@pytest.fixture(scope="module", params=FORKS + ENDS + MAIN_ENDS)
+def left_over(request, interpreter, launcher):
+    """The program, which is the child where it has forked, and its truth. It computes: it is ended behind the tests that read it."""
     skip_where_python_dies(interpreter, request.param)
-    truth = parked("left_over.py", *request.param.split()).truth
+    truth = started(launcher.parked, request.param).truth
     if request.param in ENDS and not truth["reused"]:
         pytest.skip("this C library did not hand a pthread_t out again")
-    return request.param, truth
+    yield request.param, truth
+    launcher.end("left_over.py")
 
 
 @pytest.mark.parametrize("options", [[], ["--no-stop"]], ids=["stopped", "running"])
@@ -63,7 +58,7 @@ def kernel_core(target):
 @pytest.mark.parametrize("mode", ["fork worker", "fork born", *ENDS, *MAIN_ENDS])
 def test_in_a_core(spprof, interpreter, start, mode):
     skip_where_python_dies(interpreter, mode)
-    target = start("left_over.py", *mode.split())
+    target = started(start, mode)
     sysroot = ["--sysroot", interpreter.root] if interpreter.root else []
     assert_true(spprof.report(*sysroot, kernel_core(target)), mode, target.truth)
 
@@ -77,6 +72,7 @@ def roots_of_samples(path):
     return roots
 
 
+@pytest.mark.heavy
 @pytest.mark.parametrize("stop", [[], ["--stop"]], ids=["running", "stopped"])
 def test_samples(spprof, left_over, stop, tmp_path):
     """Samples go to the threads that live, under their own ids."""
@@ -92,14 +88,16 @@ def test_samples(spprof, left_over, stop, tmp_path):
     assert (int(told[1]) if told else 0) == len(truth["gone"]), describe(done)
 
 
-def test_doctor_reads_through_another_thread(spprof, parked):
+def test_doctor_reads_through_another_thread(spprof, launcher):
     """Nothing is missing in what it says of a process whose main thread has ended, but what differs from process to process."""
-    said = [spprof.run("doctor", parked("left_over.py", *mode.split()).truth["pid"]) for mode in ("main", "empty")]
+    said = [spprof.run("doctor", started(launcher.parked, mode).truth["pid"]) for mode in ("main", "empty")]
+    launcher.end("left_over.py")
     assert [done.returncode for done in said] == [0, 0], describe(said[0])
     first_words = [[line.split("  ")[0] for line in done.stdout.decode().splitlines()] for done in said]
     assert first_words[0] == first_words[1]
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("options", [[], ["--idle"], ["--stop"], ["--stop", "--idle"]], ids=" ".join)
 def test_main_thread_ends_while_it_is_sampled(spprof, start, options, tmp_path):
     """Nobody waits for it to stop, which it never would, while the others stand still; and it gets no samples from then on."""

@@ -4,7 +4,7 @@ import signal
 
 import pytest
 
-from left_over import assert_true, skip_where_python_dies
+from left_over import assert_true, skip_where_python_dies, started
 from stubs import connect, free_port, start_stub
 from stacks import all_threads, differences
 
@@ -95,7 +95,7 @@ def test_a_process(lldb, launcher, interpreter):
 def test_left_over_states(lldb, launcher, interpreter, mode):
     """The thread that lldb has selected has its own stack, whatever other threads have had its pthread_t."""
     skip_where_python_dies(interpreter, mode)
-    target = launcher.start("left_over.py", *mode.split())
+    target = started(launcher.start, mode)
     truth = target.truth
     lldb.attach(truth["pid"])
     assert_true(lldb.report(), mode, truth)
