@@ -20,6 +20,7 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "matrix: runs once for each interpreter")
     config.addinivalue_line("markers", "native: cannot work under qemu-user, or takes minutes there")
     config.addinivalue_line("markers", "heavy: takes seconds; runs on one interpreter of each kind")
+    config.addinivalue_line("markers", "system: shows what the kernel and files do, whatever the version is; runs on three interpreters")
 
 
 def interpreters(config):

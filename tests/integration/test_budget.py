@@ -8,7 +8,7 @@ import pytest
 
 from stacks import all_threads
 
-pytestmark = pytest.mark.native
+pytestmark = [pytest.mark.native, pytest.mark.system]
 
 TABLE, FUNCTIONS = 8 << 20, 60
 

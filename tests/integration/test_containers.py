@@ -13,7 +13,7 @@ from conftest import interpreters
 from harness import PROGRAMS, wait_for
 from stacks import all_threads, differences, expected_threads, reported_threads
 
-pytestmark = pytest.mark.native
+pytestmark = [pytest.mark.native, pytest.mark.system]
 
 
 def host_pid(target):

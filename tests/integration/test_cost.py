@@ -9,7 +9,7 @@ import pytest
 
 from stacks import all_threads
 
-pytestmark = pytest.mark.native
+pytestmark = [pytest.mark.native, pytest.mark.system]
 
 READS = "process_vm_readv,read,pread64,readv,preadv,preadv2"
 

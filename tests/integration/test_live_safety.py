@@ -14,7 +14,7 @@ import pytest
 from harness import wait_for
 from stacks import all_threads, differences, expected_threads, reported_threads
 
-pytestmark = pytest.mark.native
+pytestmark = [pytest.mark.native, pytest.mark.system]
 
 
 def beats(target):

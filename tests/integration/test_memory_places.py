@@ -64,7 +64,7 @@ def test_a_core_without_the_pages_of_files_and_without_the_files(spprof, bare_co
     assert differences(all_threads(report), truth) == []
 
 
-@pytest.mark.heavy
+@pytest.mark.system
 @pytest.mark.parametrize("core_filter", WITHOUT_FILES)
 def test_a_core_of_gdb_without_the_pages_of_files(spprof, start, core_filter):
     if not shutil.which("gcore"):

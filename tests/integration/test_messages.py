@@ -185,7 +185,7 @@ def test_a_host_whose_python_does_not_run(spprof, interpreter, launcher, start, 
 
 
 @pytest.mark.native
-@pytest.mark.heavy
+@pytest.mark.system
 def test_more_than_a_thousand_threads_are_sampled_apart(spprof, launcher, tmp_path):
     target = launcher.start("many.py", 1100, 3)
     try:

@@ -21,14 +21,15 @@ class Kind:
 
 
 # Groups: heavy       what takes seconds, on one of each way to walk: frame objects, C frames, no GIL, tagged references
+#         system      what the kernel and files do, whatever the version is: static, shared, no GIL
 #         sanitized   with AddressSanitizer
 #         emulated    under qemu-user: the oldest and the newest of aarch64; gdb and lldb read all of them
 #         debuggers   by those newer than the system's
 KINDS = (
-    Kind("3.9", suite="bullseye", groups="heavy sanitized debuggers"),
+    Kind("3.9", suite="bullseye", groups="heavy system sanitized debuggers"),
     Kind("3.10"),
     Kind("3.11", suite_arm64="bookworm", groups="heavy emulated"),
-    Kind("3.12", groups="heavy sanitized"),
+    Kind("3.12", groups="heavy system sanitized"),
     Kind("3.13", suite="sid", suite_arm64="sid"),
     Kind("3.14", suite="sid", suite_arm64="sid", groups="heavy debuggers"),
     Kind("3.15", suite="sid", suite_arm64="sid", groups="heavy sanitized emulated"),
@@ -37,7 +38,7 @@ KINDS = (
     Kind("3.14d", suite="sid"),
     Kind("3.15d", suite="sid"),
     Kind("3.14t", required=False),
-    Kind("3.15t", required=False, groups="heavy debuggers"),
+    Kind("3.15t", required=False, groups="heavy system debuggers"),
     Kind("3.16", required=False),
 )
 
