@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness import Spprof
+from recorded import one_of, unpack
 
 NOBODY = 65534
 MACHINES = {"s390": (2, 2, 22, "s390"), "ppc64": (2, 2, 21, "power|ppc"), "riscv": (2, 1, 243, "risc"), "i386": (1, 1, 3, "386|32-bit|x86")}
@@ -147,11 +148,7 @@ def test_core_of_another_machine(spprof, file, machine):
 @pytest.mark.parametrize("machine", [22, 21])
 def test_real_core_of_another_machine(spprof, tmp_path, machine):
     """The same with a whole core whose machine was changed."""
-    from test_recorded_cores import FOLDER, NAMES
-    if "3.9" not in NAMES:
-        pytest.skip("no recorded core 3.9")
-    path = tmp_path / "core"
-    subprocess.run(["zstd", "-q", "-d", FOLDER / "3.9.core.zst", "-o", path], check=True)
+    path = unpack(one_of("3.9"), tmp_path)
     with open(path, "r+b") as core:
         core.seek(18)
         core.write(struct.pack("<H", machine))

@@ -1,6 +1,7 @@
-"""Cores that interpreters of every version left elsewhere, each with what that interpreter said of itself.
+"""Recorded cores of every version, each with what that interpreter said of itself: tests/cores/cores.py says where they come from.
 
-SPPROF_CORES names their folder. They hold no file-backed pages, and no executable lies beside them.
+They hold no file-backed pages, and no executable is looked for on this machine. What they say is compared for all of them; they are damaged
+where they are the first of their kind.
 """
 import json
 import mmap
@@ -14,12 +15,12 @@ from pathlib import Path
 
 import pytest
 
-from recorded import FOLDER, NAMES, plain, truth_of, unpack
+from recorded import KINDS, NAMES, NO_FILES, PATHS, chosen, core_of, one_of, plain, said_of, truth_of, unpack
 from stacks import all_threads, thread_of
 
 LIMIT = 30  # seconds that no core may take, however it is damaged
 
-pytestmark = pytest.mark.skipif(not NAMES, reason="no recorded cores in %s; SPPROF_CORES names their folder" % FOLDER)
+pytestmark = pytest.mark.skipif(not NAMES, reason="no recorded cores: tests/cores/record makes them")
 
 
 @pytest.fixture(scope="module")
@@ -100,7 +101,7 @@ def damaged(unpacked):
 def test_every_frame(spprof, name):
     """Peers' faults 7 (no executable beside the core) and 12 (variants of the debug offsets)."""
     truth = truth_of(name)
-    report = spprof.report(FOLDER / (name + ".core.zst"), codes=(0, 3))
+    report = spprof.report(*core_of(name), codes=(0, 3))
     assert truth.keys() <= {thread["tid"] for thread in all_threads(report)}
     for thread in all_threads(report):
         wanted = truth.get(thread["tid"])
@@ -114,19 +115,18 @@ def test_every_frame(spprof, name):
 @pytest.mark.parametrize("name", NAMES)
 def test_locals_change_no_frame(spprof, name):
     """Printed in both forms: every variable is read and written by the build under test."""
-    core = FOLDER / (name + ".core.zst")
-    truth, report = truth_of(name), spprof.report("--locals", core, codes=(0, 3))
+    truth, report = truth_of(name), spprof.report("--locals", *core_of(name), codes=(0, 3))
     threads = {thread["tid"]: thread["frames"] for thread in all_threads(report)}
     assert {tid: [plain(frame) for frame in threads[tid]] for tid in truth} == {tid: thread["frames"] for tid, thread in truth.items()}
     assert any(frame["locals"] for frames in threads.values() for frame in frames)
-    done = spprof.run("bt", "--locals", core)
+    done = spprof.run("bt", "--locals", *core_of(name))
     assert done.returncode in (0, 3) and b" = " in done.stdout, done.stderr
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_what_is_said_of_the_target(spprof, name):
-    said = json.loads(FOLDER.joinpath(name + ".json").read_text())
-    report = spprof.report(FOLDER / (name + ".core.zst"), codes=(0, 3))
+    said = said_of(name)
+    report = spprof.report(*core_of(name), codes=(0, 3))
     target, runtime = report["target"], report["runtime"]
     assert (target["kind"], target["pid"]) == ("core", said["pid"])
     assert target["architecture"] == ("aarch64" if "aarch64" in name else "x86_64")
@@ -139,7 +139,7 @@ def test_what_is_said_of_the_target(spprof, name):
 @pytest.mark.parametrize("name", NAMES)
 def test_owners(spprof, name):
     """The recorded truth does not name the owners; its programs do: two functions are generators or coroutines."""
-    report = spprof.report(FOLDER / (name + ".core.zst"), codes=(0, 3))
+    report = spprof.report(*core_of(name), codes=(0, 3))
     has_owners = name.split("-")[0] not in ("3.9", "3.10")
     for thread in all_threads(report):
         for frame in thread["frames"]:
@@ -155,11 +155,11 @@ def test_compressed_cores(spprof, unpacked, tmp_path, compressor):
     """A compressed core, told by its content and not by its name, gives what the plain one gives."""
     if not shutil.which(compressor):
         pytest.skip("%s is not installed" % compressor)
-    core = unpacked("3.12")
+    core = unpacked(one_of("3.12"))
     packed = tmp_path / "core"
     with open(packed, "wb") as out:
         subprocess.run([*COMPRESSORS[compressor], core], stdout=out, check=True)
-    assert all_threads(spprof.report(packed, codes=(0, 3))) == all_threads(spprof.report(core, codes=(0, 3)))
+    assert all_threads(spprof.report(*NO_FILES, packed, codes=(0, 3))) == all_threads(spprof.report(*NO_FILES, core, codes=(0, 3)))
 
 
 def is_in_order(frames, truth):
@@ -173,7 +173,7 @@ def check_damaged(spprof, core, truth, zeros=False):
 
     A stack that ends early says so, but where zeros stand for what is missing: they may look like the end of a chain.
     """
-    done = spprof.run("bt", "--json", core, timeout=LIMIT)
+    done = spprof.run("bt", "--json", *NO_FILES, core, timeout=LIMIT)
     assert done.returncode in (0, 1, 3), done.stderr.decode()
     if done.returncode == 1:
         assert done.stdout == b"" and done.stderr != b""
@@ -196,7 +196,7 @@ def strip(frame):
     return frame["function"], frame["file"], frame["line"]
 
 
-@pytest.mark.parametrize("name", ["3.9", "3.11", "3.13-debian", "3.14t", "3.15-debian", "3.14-aarch64"])
+@pytest.mark.parametrize("name", chosen("3.9", "3.11", "3.13-debian", "3.14t", "3.15-debian", "3.14-aarch64"))
 def test_truncated_cores(spprof, damaged, name):
     """Peers' fault 7: a core of any length prints what it holds, and never a frame that did not stand."""
     core, truth = damaged(name), truth_of(name)
@@ -206,7 +206,7 @@ def test_truncated_cores(spprof, damaged, name):
         core.truncate(length)
         wholes.append(check_damaged(spprof, core.path, truth))
         if wholes[-1]:
-            assert spprof.run("bt", core.path).returncode == 3
+            assert spprof.run("bt", *NO_FILES, core.path).returncode == 3
     # The last page is one of the main thread's stack, which Python's frames do not need.
     assert wholes[:2] == [len(truth), len(truth)]
 
@@ -215,15 +215,15 @@ def test_truncated_cores(spprof, damaged, name):
 def test_truncated_compressed_cores(spprof, unpacked, tmp_path, packed):
     if not shutil.which(packed):
         pytest.skip("%s is not installed" % packed)
-    truth = truth_of("3.12")
-    data = subprocess.run([*COMPRESSORS[packed], unpacked("3.12")], stdout=subprocess.PIPE, check=True).stdout
+    truth = truth_of(one_of("3.12"))
+    data = subprocess.run([*COMPRESSORS[packed], unpacked(one_of("3.12"))], stdout=subprocess.PIPE, check=True).stdout
     for part in (1, 500, 900, 999):
         cut = tmp_path / "core"
         cut.write_bytes(data[:len(data) * part // 1000])
         check_damaged(spprof, cut, truth)
 
 
-@pytest.mark.parametrize("name", ["3.10", "3.12", "3.13t", "3.14d-debian", "3.15t"])
+@pytest.mark.parametrize("name", chosen("3.10", "3.12", "3.13t", "3.14d-debian", "3.15t"))
 def test_cores_with_pages_of_zeros(spprof, damaged, name):
     """Peers' fault 7: pages that were not written. One lost thread costs no other (fault 10)."""
     core, truth, source = damaged(name), truth_of(name), random.Random(name)
@@ -237,7 +237,7 @@ def test_cores_with_pages_of_zeros(spprof, damaged, name):
     assert max(wholes) > 0
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", KINDS)
 def test_one_bad_object_costs_no_other_thread(spprof, damaged, name):
     """Peers' fault 10: of one thread a function's name is destroyed, which is told; all other threads are whole."""
     core, truth = damaged(name), truth_of(name)
@@ -245,7 +245,7 @@ def test_one_bad_object_costs_no_other_thread(spprof, damaged, name):
     for place in core.find(victim.encode("utf-16-le")):
         core.change(place - 40, b"\xff" * 40)  # length and state of the str
     assert core.saved
-    report = spprof.report(core.path, codes=(3,))
+    report = spprof.report(*NO_FILES, core.path, codes=(3,))
     for tid, wanted in truth.items():
         frames = [plain(frame) for frame in thread_of(report, tid)["frames"]]
         if wanted["name"] == "worker " + victim:
@@ -264,7 +264,7 @@ def changed_word(source, core, pages):
     return place, struct.pack("<Q", value)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", KINDS)
 def test_cores_with_words_changed(spprof, damaged, name):
     """Peers' fault 7: whatever a core says, reading it ends, in time, with an exit code of its own."""
     core, source = damaged(name), random.Random(name)
@@ -272,7 +272,7 @@ def test_cores_with_words_changed(spprof, damaged, name):
     for words in (10, 100, 1000, 3000, 10000, 30000):
         for _ in range(words):
             core.change(*changed_word(source, core, pages))
-        check_readable(spprof.run("bt", "--json", core.path, timeout=LIMIT))
+        check_readable(spprof.run("bt", "--json", *NO_FILES, core.path, timeout=LIMIT))
         core.restore()
 
 
@@ -282,7 +282,7 @@ def check_readable(done):
         json.loads(done.stdout.decode("utf-8"))
 
 
-@pytest.mark.parametrize("name", ["3.11", "3.14t"])
+@pytest.mark.parametrize("name", chosen("3.11", "3.14t"))
 def test_cores_with_headers_changed(spprof, damaged, name):
     """Peers' fault 7: sizes and offsets in headers and notes are believed only as far as the file reaches."""
     core, source = damaged(name), random.Random(name)
@@ -290,13 +290,13 @@ def test_cores_with_headers_changed(spprof, damaged, name):
     for _ in range(60):
         for _ in range(source.choice((1, 5, 50))):
             core.change(source.randrange(16, end), bytes([source.choice((0, 1, 0x7f, 0x80, 0xff, source.randrange(256)))]))
-        check_readable(spprof.run("bt", "--json", core.path, timeout=LIMIT))
+        check_readable(spprof.run("bt", "--json", *NO_FILES, core.path, timeout=LIMIT))
         core.restore()
 
 
 def test_sizes_are_those_in_the_file(spprof, damaged):
     """Peers' fault 7: a core whose segments claim more memory than the file holds of them reads as before (p_filesz, not p_memsz)."""
-    core, truth = damaged("3.12"), truth_of("3.12")
+    core, truth = damaged(one_of("3.12")), truth_of(one_of("3.12"))
     for header, _, length in list(core.segments()):
         core.change(header + 40, struct.pack("<Q", length + (1 << 46)))
     assert check_damaged(spprof, core.path, truth) == len(truth)
@@ -310,12 +310,12 @@ def without_sources(report):
 def test_no_file_of_this_machine_stands_in_for_another(spprof, tmp_path):
     """A file at the path of the core's executable is used only if it is that very file."""
     wrong = tmp_path / "sysroot"
-    for name in ("3.13-debian", "3.11-debian12"):
-        report = spprof.report(FOLDER / (name + ".core.zst"), codes=(0, 3))
+    for name in chosen("3.13-debian", "3.11-debian12"):
+        report = spprof.report(*core_of(name), codes=(0, 3))
         path = wrong / report["target"]["executable"].lstrip("/")
         path.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy("/bin/true", path)
-        again = spprof.report("--sysroot", wrong, FOLDER / (name + ".core.zst"), codes=(0, 3))
+        again = spprof.report("--sysroot", wrong, PATHS[name], codes=(0, 3))
         assert without_sources(again) == without_sources(report)
 
 
@@ -326,7 +326,7 @@ def test_thread_ids_of_this_machine_do_not_matter(spprof):
     namespace = ["unshare", "--fork", "--kill-child", "--pid", "--mount-proc"]
     if subprocess.run([*namespace, "sh", "-c", script, "sh", "true"], capture_output=True).returncode != 0:
         pytest.skip("this user may not make a PID namespace and choose its numbers")
-    core = FOLDER / (NAMES[0] + ".core.zst")
+    core = PATHS[NAMES[0]]
     alone = spprof.report(core, codes=(0, 3))
     assert spprof.report(core, codes=(0, 3), before=[*namespace, "sh", "-c", script, "sh"]) == alone
     assert thread_of(alone, tid)["os_name"] != "sleep"
@@ -336,6 +336,6 @@ def test_thread_ids_of_this_machine_do_not_matter(spprof):
 def test_one_thread_of_a_core(spprof, tid_of):
     name = NAMES[-1]
     tid = next(tid for tid, thread in truth_of(name).items() if thread["name"] == tid_of)
-    report = spprof.report("--thread", tid, FOLDER / (name + ".core.zst"), codes=(0, 3))
+    report = spprof.report("--thread", tid, *core_of(name), codes=(0, 3))
     assert [thread["tid"] for thread in all_threads(report)] == [tid]
     assert len(thread_of(report, tid)["frames"]) == len(truth_of(name)[tid]["frames"])

@@ -1,16 +1,17 @@
-"""A sample of the sweep over recorded cores (SPPROF_CORES names their folder): run.py SWEEP [EVERY]
+"""A sample of the sweep over a recorded core of each kind (tests/cores/cores.py says where they come from): run.py SWEEP [EVERY]
 
 What cannot be proven is bounded: an instruction that is another one of the same function; in 3.9 and 3.10, whose frames lie apart, another code
 object of the same shape; in 3.9, whose C stack is not looked at, a caller left out; a generator left out.
 A link that leads to a later thread state loses those between, which is told.
 """
-import os
 import re
 import subprocess
 import sys
 from pathlib import Path
 
-FOLDER = Path(os.environ.get("SPPROF_CORES") or Path(__file__).resolve().parents[3] / "shared/cores")
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "cores"))
+from cores import found, of_each_kind
+
 EMULATED = 5  # a core without a list of files is searched for Python each time
 SILENT = {"3.9": 0.03}  # share of the changes
 SILENT_ELSEWHERE = 0.01
@@ -31,9 +32,10 @@ def sweep(program, core, every):
 
 def main():
     program, every = sys.argv[1], int(sys.argv[2]) if len(sys.argv) > 2 else 150
-    cores = sorted(FOLDER.glob("*.core.zst"))
+    paths = found()
+    cores = [paths[name] for name in of_each_kind(paths)]
     if not cores:
-        print("no recorded cores in %s; SPPROF_CORES names their folder" % FOLDER)
+        print("no recorded cores: tests/cores/record makes them")
     sys.exit(not all([sweep(program, core, every) for core in cores]))
 
 
