@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 import pytest
 
+from chromium import DEADLINE
 from described import NO_FRAME, Described, many_boxes, one_deep_stack, ordinary, shown
 from firefox_profiler import DEPTH, FirefoxProfiler
 from npm import fetched
@@ -121,7 +122,7 @@ def load_into_speedscope(chromium, speedscope, path, folder):
     script.write_text(f"speedscope.loadFileFromBase64({json.dumps(name)}, {json.dumps(content)})")
     chromium.open("about:blank")
     chromium.open((speedscope / "index.html").as_uri() + "#localProfilePath=" + quote(str(script).lstrip("/"), safe=""))
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + DEADLINE
     while chromium.evaluate("document.title") == "speedscope" and time.monotonic() < deadline:
         chromium.settle()
     chromium.key("2")  # "Left Heavy": its boxes are on a canvas, but the title tells what was loaded
