@@ -612,11 +612,38 @@ struct spprof_error *spprof_sampler_run(struct spprof_sampler *sampler, volatile
     return NULL;
 }
 
+/* How many Pythons run in the process now, by a look that knows nothing of those before; 0: that cannot be told any more. */
+static size_t count_pythons(int64_t pid)
+{
+    struct spprof_target *target = NULL;
+    struct spprof_session *session = NULL;
+    struct spprof_error *error = spprof_process_open(pid, &target);
+    if (error == NULL)
+        error = spprof_session_open(target, &session);
+    size_t count = session != NULL ? session->pythons.count : 0;
+    spprof_session_close(session);
+    spprof_target_close(target);
+    spprof_error_free(error);
+    return count;
+}
+
+/* A Python that begins while another is sampled is not found then. */
+static void tell_new_pythons(struct spprof_sampler *sampler)
+{
+    bool lives = sampler->target != NULL && sampler->target->local && !sampler->over;
+    size_t count = lives ? count_pythons(sampler->target->pid) : 0;
+    if (count > sampler->python_count)
+        spprof_problems_add(&sampler->profile->problems, "%zu more Python%s been started in the process while it was sampled, and %s not in the profile: "
+                            "sample it again", count - sampler->python_count, count - sampler->python_count == 1 ? " has" : "s have",
+                            count - sampler->python_count == 1 ? "is" : "are");
+}
+
 struct spprof_error *spprof_sampler_finish(struct spprof_sampler *sampler, struct spprof_profile **profile)
 {
     struct spprof_sample_counts *counts = &sampler->profile->counts;
     if (sampler->target != NULL)
         commit(sampler, true);
+    tell_new_pythons(sampler);
     if (sampler->target != NULL)
         TRY(budget_tell(&sampler->target->budget, &sampler->profile->problems));
     counts->duration_s = sampler->ended == 0 ? 0 : (double)(sampler->ended - sampler->began) / 1e9;

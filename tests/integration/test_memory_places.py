@@ -1,8 +1,10 @@
 """Where a Python may lie besides the file that has its name: memory of no file, cores without their files' pages, beside another Python."""
 import collections
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -228,3 +230,20 @@ def test_a_thread_of_two_pythons_is_sampled_once(spprof, hosting, tmp_path):
         threads[stack[0]] += count
     assert len(threads) == len(target.truth["threads"]) + 1 and max(threads.values()) <= stats["ticks"]
     assert all(stack[1].startswith("Python ") and len(stack) > 2 for stack in stacks), stacks
+
+
+def reads_threads_of(sampler, pid):
+    """Whether it has begun: it asks the kernel of each thread."""
+    folder = Path("/proc/%d/fd" % sampler.pid)
+    return any(os.readlink(path).startswith("/proc/%d/task/" % pid) for path in folder.iterdir() if path.is_symlink())
+
+
+def test_a_python_that_starts_while_another_is_sampled_is_told_of(spprof, hosting, tmp_path):
+    target = hosting("late", LATE=str(tmp_path / "late"))
+    sampler = subprocess.Popen([spprof.path, "sample", "--idle", "-d", "600", "-o", tmp_path / "o.folded", str(target.pid)], stderr=subprocess.PIPE)
+    wait_for(lambda: reads_threads_of(sampler, target.pid), "the sampler")
+    (tmp_path / "late").touch()
+    report_of_both(spprof, target.pid)
+    sampler.send_signal(signal.SIGINT)
+    _, said = sampler.communicate(timeout=60)
+    assert sampler.returncode == 3 and b"1 more Python has been started in the process while it was sampled" in said, said

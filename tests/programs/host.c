@@ -1,7 +1,7 @@
 /*
- * host LIBPYTHON run|work|main|load ARGUMENTS...: a program that has a Python of its own, of which it exports nothing, and runs it with the
+ * host LIBPYTHON run|work|late|main|load ARGUMENTS...: a program that has a Python of its own, of which it exports nothing, and runs it with the
  * arguments as its command line. A plug-in's Python is loaded before; it runs in a thread, where it sleeps or computes, is started by the main
- * thread and runs nothing, or is never started. With moved.c preloaded its library is moved to where that says.
+ * thread and runs nothing, or is never started. late: it sleeps, but is not started before the file LATE exists. With moved.c preloaded its library is moved to where that says.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 int Py_BytesMain(int count, char **arguments);
 
@@ -21,6 +22,7 @@ static const char computes[] = "def innermost_of_plug_in():\n"
                                "        pass\n"
                                "innermost_of_plug_in()\n";
 static const char *code = sleeps;
+static const char *late;
 
 static void *symbol_of(void *library, const char *name)
 {
@@ -45,6 +47,8 @@ static void *run_plug_in(void *library)
     int (*run)(const char *, void *);
     void *symbol = symbol_of(library, "PyRun_SimpleStringFlags");
     memcpy(&run, &symbol, sizeof run);
+    while (late != NULL && access(late, F_OK) != 0)
+        usleep(10000);
     start(library);
     run(code, NULL);
     return NULL;
@@ -70,6 +74,8 @@ int main(int argc, char **argv)
     move();
     if (strcmp(argv[2], "work") == 0)
         code = computes;
+    if (strcmp(argv[2], "late") == 0)
+        late = getenv("LATE");
     if (strcmp(argv[2], "main") == 0)
         start(library);
     else if (strcmp(argv[2], "load") != 0)
