@@ -220,10 +220,41 @@ static enum copy_status add_thread(struct interpreter *interpreter, struct reade
     return tsearch(thread, &interpreter->seen, by_address) != NULL ? COPY_READY : reader_no_memory(reader);
 }
 
+/*
+ * What a link leads over is found from its other end: the thread states there name the one before, up to the last that is listed. In a process
+ * a thread state may just come or go.
+ */
+static enum copy_status find_skipped(struct interpreter *interpreter, struct reader *reader)
+{
+    const struct layout *layout = reader->layout;
+    const size_t count = interpreter->thread_count;
+    uint64_t newest = count > 0 ? interpreter->threads[count - 1]->address : 0, at = interpreter->next_thread;
+    if (copy_target(reader->copy)->kind != SPPROF_TARGET_CORE)
+        return COPY_READY;
+    for (size_t steps = 0; steps < THREADS_MAX; steps++) {
+        struct bytes data;
+        enum copy_status status = reader_struct(reader, at, stack_thread_state_size(layout), "thread state", &data);
+        if (status == COPY_PENDING)
+            return status;
+        if (status == COPY_FAILED || field_u64(data, LAYOUT(layout, thread_state, interp)) != interpreter->address)
+            return COPY_READY;
+        uint64_t newer = field_u64(data, LAYOUT(layout, thread_state, prev));
+        if (newer == newest && at != interpreter->next_thread)
+            add_doubt(interpreter, "the list does not lead to every thread state");
+        if (newer == newest)
+            interpreter->next_thread = at;
+        if (newer == newest || newer == 0 || newer == interpreter->next_thread || is_listed(interpreter, newer))
+            return COPY_READY;
+        at = newer;
+    }
+    return COPY_READY;
+}
+
 static enum copy_status list_threads(struct interpreter *interpreter, struct reader *reader)
 {
     while (interpreter->next_thread != 0) {
         struct bytes data;
+        STEP(find_skipped(interpreter, reader));
         STEP(reader_struct(reader, interpreter->next_thread, stack_thread_state_size(reader->layout), "thread state", &data));
         STEP(add_thread(interpreter, reader, data));
         interpreter->next_thread = field_u64(data, LAYOUT(reader->layout, thread_state, next));
