@@ -1,8 +1,9 @@
-"""What the sampling benchmark looks at: churn.py THREADS DEPTH spin|churn|methods|callbacks|deep|gen SECONDS WORK. Writes the work done in each
+"""What the sampling benchmark looks at: churn.py THREADS DEPTH MODE SECONDS WORK. Writes the work done in each
 second to WORK, and to WORK.head the address of the word that names the main thread's newest frame.
 
 spin stands still below DEPTH frames; churn calls a function that calls another; methods makes objects and calls their methods; callbacks
-lets C code call functions; deep recurses and comes back; gen goes through nested generators.
+lets C code call functions; operators calls methods that no line names; traced calls functions under a profile function; root calls functions
+in the oldest frame; deep recurses and comes back; gen goes through nested generators.
 """
 import sys
 import threading
@@ -95,6 +96,24 @@ def callbacks(i):
         work[i] = done
 
 
+def operators(i):
+    done, number = 0, Sum()
+    while time.monotonic() < end:
+        for _ in range(300):
+            number = number + done
+            done += 1
+        work[i] = done
+
+
+def tracer(frame, event, argument):
+    return tracer
+
+
+def traced(i):
+    sys.setprofile(tracer)
+    churn(i)
+
+
 def deep(i):
     done = 0
     while time.monotonic() < end:
@@ -144,10 +163,16 @@ def report(path):
             before, at = total, now
 
 
-below = depth if mode in ("spin", "churn", "methods", "callbacks") else 5
+below = depth if mode not in ("deep", "gen") else 5
 with open(sys.argv[5] + ".head", "w") as out:
     out.write(str(head()))
 threading.Thread(target=report, args=(sys.argv[5],), daemon=True).start()
 for number in range(1, threads):
     threading.Thread(target=down, args=(below, number), daemon=True).start()
-down(below, 0)
+if mode == "root":
+    while time.monotonic() < end:
+        for _ in range(300):
+            outer(work[0])
+        work[0] += 300
+else:
+    down(below, 0)

@@ -239,6 +239,35 @@ static void test_many_pairs_are_proven(void **state)
     assert_int_equal(running->batches, 1);
 }
 
+static void come_and_go(struct running *running, const struct spprof_range *range)
+{
+    if (range != NULL)
+        return;
+    if (running->calls.depth == 3)
+        return_to_caller(running);
+    else
+        call(running, SILENT, HIDDEN);
+}
+
+/* It never stands long enough for a proof, but is copied in one piece again and again. */
+static void test_pair_that_is_seen_often(void **state)
+{
+    struct running *running = *state;
+    enum { SAMPLES = 400 };
+    size_t cut = 0, with_callee = 0;
+    call(running, MENTIONS_A, MIDDLE);
+    assert_whole(running);
+    for (int i = 0; i < SAMPLES; i++) {
+        set_play(running, come_and_go, 0);
+        struct capture_outcome outcome = take(running);
+        assert_true(outcome.result == CAPTURE_DROPPED || stood(running, outcome.result != CAPTURE_CUT));
+        cut += i >= SAMPLES / 2 && outcome.result == CAPTURE_CUT;
+        with_callee += i >= SAMPLES / 2 && capture_depth(&running->capture) == 3;
+    }
+    assert_int_equal(cut, 0);
+    assert_true(with_callee > SAMPLES / 8);
+}
+
 /* A proof that is broken by one reading out of many. */
 static void break_once(struct running *running, const struct spprof_range *range)
 {
@@ -320,6 +349,17 @@ static void test_heads_without_a_caller(void **state)
     }
     assert_dropped(running, SPPROF_DROP_CHANGED);
     assert_int_equal(running->capture.root, frame_at(running, 0));
+}
+
+/* Where the stack has gone on in another chunk, and no chain leads there, nobody knows what stands on a frame of an older one. */
+static void test_older_chunk_without_a_chain(void **state)
+{
+    struct running *running = *state;
+    stand_in_leaf(running);
+    uint64_t newer = make_chunk(&running->program, running->chunk, DEPTH_MAX + 1);
+    set_chunk(&running->program, newer, frame_in_chunk(newer, 1));
+    put_u64(running->memory, running->head_address, NOWHERE);
+    assert_cut_to(running, 3);
 }
 
 static void test_dropped_for_bad_pointer(void **state)
@@ -600,10 +640,12 @@ int main(void)
         EACH(test_doubt_below_the_newest),
         EACH(test_pair_that_stands_long),
         EACH(test_many_pairs_are_proven),
+        SINCE_3_11(test_pair_that_is_seen_often),
         EACH(test_broken_proof),
         OBJECTS(test_root_that_never_stands),
         EACH(test_root_that_has_changed),
         SINCE_3_11(test_heads_without_a_caller),
+        SINCE_3_11(test_older_chunk_without_a_chain),
         EACH(test_dropped_for_bad_pointer),
         EACH(test_dropped_for_no_code),
         EACH(test_dropped_for_bad_instruction),

@@ -98,7 +98,7 @@ static struct reconstruction put_together(struct capture *capture, struct captur
     struct inquiry inquiry = inquire(&capture->reader, context);
     do {
         supply(&inquiry, &capture->reader, context);
-        reconstruct(&made, &inquiry, &capture->frames, capture->root);
+        reconstruct(&made, &inquiry, &capture->frames);
     } while (made.end == STACK_LACKS);
     if (made.kept < capture->learnt)
         capture->learnt = made.kept;

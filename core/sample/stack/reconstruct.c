@@ -318,36 +318,8 @@ static bool add(struct reconstruction *made, struct step *step, struct sampled_f
     return true;
 }
 
-/* Where not even the oldest frame is as it was: it may have run on. */
-static bool find_root(struct step *step, const struct sampled_frame *root, struct sampled_frame *frame)
-{
-    struct raw_frame raw;
-    uint64_t code;
-    struct bytes data = ask_header(step->inquiry, root);
-    if (!decode(step->layout, data, root->address, &raw, &code) || code != root->code->code->address || raw.previous != root->previous)
-        return false;
-    raw.code = root->code;
-    raw.chunk = root->chunk;
-    bool found = frame_take(&raw, step->layout->rules, frame) == SPPROF_DROP_REASONS;
-    set_entry(frame, NULL, &raw);
-    return found;
-}
-
-/* Keeps what stands without the chain, which has broken off. */
-static void keep_standing(struct reconstruction *made, struct step *step, struct sampled_frames *frames, uint64_t root)
-{
-    struct sampled_frame oldest;
-    made->kept = RULE(KEEPS_STANDING) ? standing_frames(step->inquiry, frames) : 0;
-    bool found = made->kept == 0 && frames->items[0].address == root && RULE(KEEPS_ROOT) && find_root(step, &frames->items[0], &oldest);
-    if (step->inquiry->lack.what != LACKS_NOTHING)
-        return;
-    frames->count = made->kept;
-    if (found)
-        frames_push(frames, &oldest);
-}
-
 /* Leaves what is known to stand. Frames that were found in this very reading, by its chunk alone, stand too. */
-static void begin(struct reconstruction *made, struct step *step, struct sampled_frames *frames, uint64_t root)
+static void begin(struct reconstruction *made, struct step *step, struct sampled_frames *frames)
 {
     const struct reading *reading = step->inquiry->reading;
     bool old = step->layout->rules->frames == FRAME_OBJECTS;
@@ -358,15 +330,14 @@ static void begin(struct reconstruction *made, struct step *step, struct sampled
         made->begun = untouched > 0;
         return;
     }
-    if (made->by == BY_CHAIN) {
-        frames->count = made->kept = standing_in_chain(reading, frames);
-        made->chain_left = reading->frame_count - frames->count;
-    } else if (!old && frames->count > 0) {
-        keep_standing(made, step, frames, root);
-    } else {
-        frames->count = made->kept = 0;
-    }
-    made->begun = step->inquiry->lack.what == LACKS_NOTHING;
+    size_t kept = made->by == BY_CHAIN ? standing_in_chain(reading, frames) : 0;
+    if (made->by == BY_BYTES && !old && RULE(KEEPS_STANDING))
+        kept = standing_frames(step->inquiry, frames);
+    if (step->inquiry->lack.what != LACKS_NOTHING)
+        return;
+    frames->count = made->kept = kept;
+    made->chain_left = made->by == BY_CHAIN ? reading->frame_count - kept : 0;
+    made->begun = true;
 }
 
 /*
@@ -417,12 +388,12 @@ static bool climb(struct reconstruction *made, struct inquiry *inquiry, struct s
     return more && frames->count < STACK_FRAMES_MAX;
 }
 
-void reconstruct(struct reconstruction *made, struct inquiry *inquiry, struct sampled_frames *frames, uint64_t root)
+void reconstruct(struct reconstruction *made, struct inquiry *inquiry, struct sampled_frames *frames)
 {
     struct step step = {.made = made, .inquiry = inquiry, .layout = inquiry->layout, .frames = frames};
     made->end = STACK_NOTHING;
     if (!made->begun)
-        begin(made, &step, frames, root);
+        begin(made, &step, frames);
     if (made->begun && (made->by == BY_CHAIN || frames->count > 0))
         while (climb(made, inquiry, frames))
             continue;

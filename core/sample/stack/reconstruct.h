@@ -42,9 +42,9 @@ struct reconstruction {
 };
 
 /*
- * Puts the frames of a reading into frames, in place of those that no longer stand; root: address of the oldest frame, where that is known.
+ * Puts the frames of a reading into frames, in place of those that no longer stand.
  * BY_CHUNK: anything but WHOLE says no more than that the chunk alone does not tell. *made begins as {.by = …}.
  */
-void reconstruct(struct reconstruction *made, struct inquiry *inquiry, struct sampled_frames *frames, uint64_t root);
+void reconstruct(struct reconstruction *made, struct inquiry *inquiry, struct sampled_frames *frames);
 
 #endif
