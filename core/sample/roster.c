@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "sample/clock.h"
 #include "target/target.h"
@@ -12,7 +13,7 @@
 
 void roster_init(struct roster *roster, struct spprof_target *target, const struct chosen *chosen)
 {
-    *roster = (struct roster){.target = target, .chosen = chosen, .seed = hash_seed()};
+    *roster = (struct roster){.target = target, .chosen = chosen};
 }
 
 static void thread_free(struct sampled_thread *thread)
@@ -29,8 +30,8 @@ void roster_free(struct roster *roster)
         thread_free(roster->threads[i]);
     free(roster->threads);
     free(roster->watched);
-    hash_index_free(&roster->by_address);
-    *roster = (struct roster){.target = roster->target, .chosen = roster->chosen, .seed = roster->seed};
+    base_hash_table_free(&roster->by_address);
+    *roster = (struct roster){.target = roster->target, .chosen = roster->chosen};
 }
 
 enum roster_state roster_check(const struct roster *roster)
@@ -52,18 +53,12 @@ enum roster_state roster_check(const struct roster *roster)
     return roster->watched_count > 0 && !roster->unsure ? ROSTER_CURRENT : ROSTER_CHANGED;
 }
 
-static uint32_t hash_of(const struct roster *roster, uint64_t number)
-{
-    return hash_fold(hash_integer(roster->seed, number));
-}
-
 static struct sampled_thread *find(const struct roster *roster, const struct thread_state *state)
 {
-    uint32_t hash = hash_of(roster, state->address);
-    uint64_t cursor = hash;
-    for (const struct hash_slot *slot; (slot = hash_index_next(&roster->by_address, hash, &cursor)) != NULL;) {
-        struct sampled_thread *thread = roster->threads[slot->number];
-        if (thread->address == state->address && thread->unique_id == state->unique_id && thread->thread_id == state->thread_id)
+    size_t cursor = 0;
+    for (const struct hash_entry *entry; (entry = base_hash_table_next(&roster->by_address, state->address, &cursor)) != NULL;) {
+        struct sampled_thread *thread = entry->item;
+        if (thread->unique_id == state->unique_id && thread->thread_id == state->thread_id)
             return thread;
     }
     return NULL;
@@ -72,23 +67,11 @@ static struct sampled_thread *find(const struct roster *roster, const struct thr
 /* A thread that has two states of its own in one interpreter looks like one that never begins. */
 enum { BIRTH_NS = 1000 * 1000 * 1000 };
 
-static bool grow(struct roster *roster)
-{
-    if (roster->count < roster->capacity)
-        return true;
-    size_t larger = roster->capacity == 0 ? 32 : roster->capacity * 2;
-    struct sampled_thread **grown = reallocarray(roster->threads, larger, sizeof *grown);
-    if (grown == NULL)
-        return false;
-    roster->threads = grown;
-    roster->capacity = larger;
-    return true;
-}
-
 static struct spprof_error *add(struct roster *roster, const struct thread_state *state, struct sampled_thread **added)
 {
     struct sampled_thread *thread = calloc(1, sizeof *thread);
-    if (thread == NULL || !grow(roster) || !hash_index_reserve(&roster->by_address)) {
+    if (thread == NULL || !ARRAY_RESERVE(roster->threads, roster->capacity, roster->count + 1) ||
+        !base_hash_table_reserve(&roster->by_address)) {
         free(thread);
         return spprof_error_no_memory();
     }
@@ -98,7 +81,7 @@ static struct spprof_error *add(struct roster *roster, const struct thread_state
         thread_free(thread);
         return error;
     }
-    hash_index_add(&roster->by_address, hash_of(roster, state->address), (uint32_t)roster->count);
+    base_hash_table_add(&roster->by_address, state->address)->item = thread;
     thread->address = state->address;
     thread->unique_id = state->unique_id;
     thread->thread_id = state->thread_id;
@@ -125,36 +108,29 @@ static void describe(const struct roster *roster, struct sampled_thread *thread,
         activity_open(&thread->activity, roster->target->pid, native->tid);
 }
 
-static struct spprof_error *drop_ended(struct roster *roster)
+static void drop_ended(struct roster *roster)
 {
     size_t kept = 0;
-    hash_index_free(&roster->by_address);
     for (size_t i = 0; i < roster->count; i++) {
-        if (roster->threads[i]->listed)
-            roster->threads[kept++] = roster->threads[i];
-        else
-            thread_free(roster->threads[i]);
+        struct sampled_thread *thread = roster->threads[i];
+        if (thread->listed) {
+            roster->threads[kept++] = thread;
+            continue;
+        }
+        base_hash_table_remove(&roster->by_address, thread->address, thread);
+        thread_free(thread);
     }
     roster->count = kept;
-    for (size_t i = 0; i < kept; i++) {
-        if (!hash_index_reserve(&roster->by_address))
-            return spprof_error_no_memory();
-        hash_index_add(&roster->by_address, hash_of(roster, roster->threads[i]->address), (uint32_t)i);
-    }
-    return NULL;
 }
 
 /* Whether an older thread of the interpreter has the identifier of this one; it is added to those that are known. */
-static bool is_taken(const struct roster *roster, const struct interpreter *interpreter, size_t number, struct hash_index *known)
+static bool is_taken(const struct interpreter *interpreter, size_t number, struct hash_table *known)
 {
     uint64_t id = interpreter->threads[number]->thread_id;
-    uint32_t hash = hash_of(roster, id);
-    uint64_t cursor = hash;
-    for (const struct hash_slot *slot; (slot = hash_index_next(known, hash, &cursor)) != NULL;)
-        if (interpreter->threads[slot->number]->thread_id == id)
-            return true;
-    if (hash_index_reserve(known))
-        hash_index_add(known, hash, (uint32_t)number);
+    if (base_hash_table_item(known, id) != NULL)
+        return true;
+    if (base_hash_table_reserve(known))
+        base_hash_table_add(known, id)->item = interpreter->threads[number];
     return false;
 }
 
@@ -163,7 +139,7 @@ static bool is_taken(const struct roster *roster, const struct interpreter *inte
  * one of the thread that has made it (new_threadstate, Python/pystate.c), which is older.
  */
 static struct spprof_error *take_thread(struct roster *roster, const struct thread_list *list, const struct interpreter *interpreter,
-                                        size_t number, struct hash_index *known)
+                                        size_t number, struct hash_table *known)
 {
     const struct thread_state *state = interpreter->threads[number];
     struct sampled_thread *thread = find(roster, state);
@@ -172,7 +148,7 @@ static struct spprof_error *take_thread(struct roster *roster, const struct thre
     thread->listed = true;
     thread->interpreter = interpreter->address;
     thread->main = interpreter->is_main && state->thread_id == list->main_thread;
-    bool taken = is_taken(roster, interpreter, number, known);
+    bool taken = is_taken(interpreter, number, known);
     if (state->owner.life == THREAD_FURTHER)
         thread->born_by = UINT64_MAX;
     else if (state->owner.life == THREAD_LIVES || (!taken && state->thread_id != 0))
@@ -182,7 +158,7 @@ static struct spprof_error *take_thread(struct roster *roster, const struct thre
 }
 
 static struct spprof_error *take_interpreter(struct roster *roster, const struct thread_list *list, const struct interpreter *interpreter,
-                                             struct hash_index *known)
+                                             struct hash_table *known)
 {
     for (size_t i = interpreter->thread_count; i-- > 0;)
         if (interpreter->threads[i]->owner.life != THREAD_LEFT_OVER)
@@ -205,12 +181,13 @@ static struct spprof_error *take_threads(struct roster *roster, const struct thr
     for (size_t i = 0; i < roster->count; i++)
         roster->threads[i]->listed = false;
     for (size_t i = 0; i < list->count; i++) {
-        struct hash_index known = {.slots = NULL};
+        struct hash_table known = {.entries = NULL};
         struct spprof_error *error = take_interpreter(roster, list, list->interpreters[i], &known);
-        hash_index_free(&known);
+        base_hash_table_free(&known);
         TRY(error);
     }
-    return drop_ended(roster);
+    drop_ended(roster);
+    return NULL;
 }
 
 /*

@@ -2,9 +2,9 @@
 #ifndef SPPROF_SAMPLE_ROSTER_H
 #define SPPROF_SAMPLE_ROSTER_H
 
+#include "base/hash_table.h"
 #include "sample/activity.h"
 #include "sample/stack/capture.h"
-#include "sample/hash_index.h"
 #include "walk/candidates.h"
 
 struct sampled_python;
@@ -44,8 +44,7 @@ struct roster {
     const struct chosen *chosen;
     struct sampled_thread **threads;
     size_t count, capacity;
-    struct hash_index by_address; /* of threads */
-    uint64_t seed;
+    struct hash_table by_address; /* struct sampled_thread, of their thread state */
     struct watched *watched;
     size_t watched_count;
     uint64_t listed_at; /* ns */

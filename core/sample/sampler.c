@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/array.h"
 #include "base/cleanup.h"
@@ -351,10 +350,8 @@ static struct spprof_error *describe(struct spprof_sampler *sampler)
 {
     struct spprof_profile *profile = sampler->profile;
     const struct pythons *pythons = &sampler->session->pythons;
-    struct timespec time;
-    clock_gettime(CLOCK_REALTIME, &time);
     if (profile->started_at == 0)
-        profile->started_at = (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
+        profile->started_at = (int64_t)base_clock_read(CLOCK_REALTIME);
     profile->pid = sampler->target->pid;
     take_problems(profile, &sampler->target->problems);
     if (!ARRAY_RESIZE(profile->others, pythons->count - 1))
@@ -547,13 +544,8 @@ static size_t choose(struct spprof_sampler *sampler, bool *all)
 static struct spprof_error *look_at_stopped(struct spprof_sampler *sampler)
 {
     struct spprof_target *target = sampler->target;
-    if (sampler->threads.count > sampler->stopping_capacity) {
-        int64_t *larger = reallocarray(sampler->stopping, sampler->threads.count, sizeof *larger);
-        if (larger == NULL)
-            return spprof_error_no_memory();
-        sampler->stopping = larger;
-        sampler->stopping_capacity = sampler->threads.count;
-    }
+    if (!ARRAY_RESERVE(sampler->stopping, sampler->stopping_capacity, sampler->threads.count))
+        return spprof_error_no_memory();
     keep_apart(&sampler->threads); /* which takes its time: by what was known at the look before */
     bool all = false;
     size_t count = choose(sampler, &all);

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "base/cleanup.h"
 #include "sample/rules.h"
 #include "target/target.h"
@@ -22,19 +23,6 @@ void tally_free(struct tally *tally)
     free(tally->places);
 }
 
-static bool reserve(void *list, size_t size, size_t needed, size_t *capacity)
-{
-    void **items = list;
-    if (needed <= *capacity)
-        return true;
-    void *grown = reallocarray(*items, needed * 2, size);
-    if (grown == NULL)
-        return false;
-    *items = grown;
-    *capacity = needed * 2;
-    return true;
-}
-
 /* So many of the oldest frames of a stack wait already, on one another. */
 static size_t waiting(const struct tally *tally, const struct capture *capture)
 {
@@ -48,8 +36,8 @@ bool tally_add(struct tally *tally, struct sampled_thread *thread, const struct 
 {
     const struct capture *capture = &thread->capture;
     size_t depth = capture_depth(capture), known = waiting(tally, capture);
-    if (!reserve(&tally->samples, sizeof *tally->samples, tally->sample_count + 1, &tally->sample_capacity) ||
-        !reserve(&tally->frames, sizeof *tally->frames, tally->frame_count + depth - known, &tally->frame_capacity))
+    if (!ARRAY_RESERVE(tally->samples, tally->sample_capacity, tally->sample_count + 1) ||
+        !ARRAY_RESERVE(tally->frames, tally->frame_capacity, tally->frame_count + depth - known))
         return false;
     size_t top = known > 0 ? capture_frame(capture, known - 1)->pending.at : TALLY_NONE;
     for (size_t i = known; i < depth; i++) {

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/array.h"
 #include "sample/evidence/paths.h"
 #include "walk/frame_check.h"
 
@@ -39,14 +40,8 @@ const struct sampled_frame *frames_caller(const struct sampled_frames *frames, s
 
 bool frames_push(struct sampled_frames *frames, const struct sampled_frame *frame)
 {
-    if (frames->count == frames->capacity) {
-        size_t larger = frames->capacity == 0 ? 64 : frames->capacity * 2;
-        struct sampled_frame *grown = reallocarray(frames->items, larger, sizeof *grown);
-        if (grown == NULL)
-            return false;
-        frames->items = grown;
-        frames->capacity = larger;
-    }
+    if (!ARRAY_RESERVE(frames->items, frames->capacity, frames->count + 1))
+        return false;
     uint64_t callers = frames_path(frames, frames->count);
     struct sampled_frame *top = &frames->items[frames->count++];
     *top = *frame;
