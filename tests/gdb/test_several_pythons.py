@@ -3,7 +3,7 @@ import pytest
 
 from session import ALL, gdbserver
 from stacks import all_threads, differences
-from test_memory_places import check_both, host, hosting, mover, moved, plug_in, report_of_both
+from test_memory_places import check_both, host, hosting, mover, moved_bare, plug_in, report_of_both
 
 pytestmark = [pytest.mark.matrix, pytest.mark.native]
 
@@ -34,7 +34,8 @@ def test_all_are_sampled(gdb, target, tmp_path):
     assert {line.split()[0] for line in text.splitlines()} == {"Python"}
 
 
-def test_memory_of_no_file_behind_gdbserver(gdb, moved):
-    with gdbserver(moved.pid) as connect:
-        report, = gdb.run(ALL, before=[connect])
-    assert differences(all_threads(report.json), moved.truth) == []
+def test_memory_of_no_file_behind_gdbserver(gdb, moved_bare):
+    """Where gdb knows no file of it, it knows its memory."""
+    with gdbserver(moved_bare.pid) as connect:
+        report, = gdb.run(ALL, before=["set sysroot /nowhere", "set auto-solib-add off", connect])
+    assert differences(all_threads(report.json), moved_bare.truth) == []

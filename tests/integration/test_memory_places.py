@@ -26,14 +26,24 @@ def mover(launcher):
     return launcher.interpreter.inside(path)
 
 
-@pytest.fixture
-def moved(start, mover, interpreter):
-    """A parked program whose interpreter lies in no file."""
+def start_moved(start, mover, interpreter, **environment):
     name = "libpython" if interpreter.shared else Path(interpreter.executable).name
-    target = start("functions.py", LD_PRELOAD=mover, MOVED=name)
+    target = start("functions.py", LD_PRELOAD=mover, MOVED=name, **environment)
     maps = Path("/proc/%d/maps" % target.pid).read_text()
     assert not re.search(r"/%s[^/\n]*$" % re.escape(name), maps, re.MULTILINE), maps
     return target
+
+
+@pytest.fixture
+def moved(start, mover, interpreter):
+    """A parked program whose interpreter lies in no file."""
+    return start_moved(start, mover, interpreter)
+
+
+@pytest.fixture
+def moved_bare(start, mover, interpreter):
+    """The same, and not even its memory looks like that of a file."""
+    return start_moved(start, mover, interpreter, MOVED_BARE="1")
 
 
 def test_an_interpreter_in_anonymous_memory(spprof, moved):

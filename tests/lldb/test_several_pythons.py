@@ -3,7 +3,7 @@ import pytest
 
 from stacks import all_threads, differences
 from stubs import connect, start_stub
-from test_memory_places import check_both, host, hosting, mover, moved, plug_in, report_of_both
+from test_memory_places import check_both, host, hosting, mover, moved_bare, plug_in, report_of_both
 
 pytestmark = [pytest.mark.matrix, pytest.mark.native]
 
@@ -49,6 +49,6 @@ def test_all_are_sampled(lldb, target, tmp_path):
     assert {line.split()[0] for line in text.splitlines()} == {"Python"}
 
 
-def test_memory_of_no_file_behind_lldb_server(lldb, moved, behind_server):
-    behind_server(moved.pid)
-    assert differences(all_threads(lldb.report()), moved.truth) == []
+def test_memory_of_no_file_behind_lldb_server(lldb, moved_bare, behind_server):
+    behind_server(moved_bare.pid)
+    assert differences(all_threads(lldb.report()), moved_bare.truth) == []
