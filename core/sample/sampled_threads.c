@@ -56,7 +56,8 @@ struct spprof_error *sampled_threads_gather(struct sampled_threads *threads, str
             threads->items[threads->count++] = thread;
         }
     }
-    qsort(threads->items, threads->count, sizeof *threads->items, by_thread);
+    if (threads->count > 0)
+        qsort(threads->items, threads->count, sizeof *threads->items, by_thread);
     join(threads);
     return NULL;
 }
