@@ -1,5 +1,6 @@
 /* Samples of a made-up program that runs while it is read. */
 #include "running.h"
+#include "sample/stack/reconstruct.h"
 
 /* Where nothing is known of the thread yet, no caller can stand for what is lost. */
 static void assert_dropped(struct running *running, enum spprof_drop reason)
@@ -564,6 +565,59 @@ static void test_code_that_has_died(void **state)
         assert_false(capture_frame(&running->capture, i)->code->retired);
 }
 
+/* A reading that was kept, and what was known then. */
+struct kept {
+    struct reading reading;
+    uint8_t *bytes;
+    struct raw_frame *frames;
+};
+
+static void keep_reading(struct running *running, struct kept *kept)
+{
+    const struct reading *reading = &running->capture.reader.reading;
+    *kept = (struct kept){*reading, calloc(1, reading->bytes.size + 1), calloc(reading->frame_count + 1, sizeof *kept->frames)};
+    assert_non_null(kept->bytes);
+    assert_non_null(kept->frames);
+    for (size_t i = 0; i < reading->bytes.size; i++)
+        kept->bytes[i] = reading->bytes.at[i];
+    for (size_t i = 0; i < reading->frame_count; i++)
+        kept->frames[i] = reading->frames[i];
+    kept->reading.bytes.at = kept->bytes;
+    kept->reading.frames = kept->frames;
+    kept->reading.pieces = NULL;
+}
+
+/* What is made of a kept reading depends on nothing but that and what is known: the program has long gone on, and nobody asks it. */
+static void test_reading_that_was_kept(void **state)
+{
+    struct running *running = *state;
+    struct capture_context *context = &running->context;
+    struct sampled_frames frames[2] = {{.count = 0}, {.count = 0}};
+    struct kept kept;
+    stand_in_leaf(running);
+    stack_reader_begin(&running->capture.reader, false);
+    stack_reader_follow(&running->capture.reader, context->codes);
+    keep_reading(running, &kept);
+    return_to_caller(running);
+    call(running, MENTIONS_B, OTHER);
+    set_play(running, NULL, 0);
+    for (int again = 0; again < 2; again++) {
+        struct inquiry inquiry = {&kept.reading, context->codes, context->sites, context->paths, context->layout, .denied_count = DENIED_MAX};
+        struct reconstruction made = {.by = BY_CHAIN};
+        reconstruct(&made, &inquiry, &frames[again]);
+        assert_int_equal(made.end, STACK_WHOLE);
+        assert_int_equal(frames[again].count, 3);
+        assert_true(is_frame_of(running, &frames[again].items[2], &(struct call){LEAF, FIRST_LINE}));
+    }
+    assert_int_equal(running->batches, 0);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(frames[0].items[i].path, frames[1].items[i].path);
+    free(frames[0].items);
+    free(frames[1].items);
+    free(kept.bytes);
+    free(kept.frames);
+}
+
 static uint64_t next_random(struct running *running)
 {
     uint64_t value = running->random += UINT64_C(0x9e3779b97f4a7c15);
@@ -659,6 +713,7 @@ int main(void)
         SINCE_3_12(test_frame_that_lies_elsewhere),
         EACH(test_code_that_dies_while_it_is_read),
         EACH(test_code_that_has_died),
+        EACH(test_reading_that_was_kept),
         EACH(test_program_that_runs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
