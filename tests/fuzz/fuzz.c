@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "check.h"
 #include "sampling.h"
+#include "sweep/judge.h"
 #include "spprof/report.h"
 #include "spprof/session.h"
 
@@ -51,6 +52,28 @@ static uint32_t runtime_position(const struct recording *recording, uint64_t *st
     while (recording->hot[i].address + recording->hot[i].size <= symbol->address)
         position += recording->hot[i++].size;
     return (uint32_t)(position + symbol->address - recording->hot[i].address + below(state, 128) * 8);
+}
+
+enum { FRAME_WORDS = 6 }; /* of a _PyInterpreterFrame that are judged: the first ones */
+
+/* A word of a frame that the snapshot of the unchanged memory has. False: there is none. */
+static bool frame_position(const struct recording *recording, uint64_t *state, uint32_t *position)
+{
+    const struct spprof_snapshot *snapshot = recording->unchanged;
+    if (snapshot == NULL || snapshot->interpreter_count == 0 || snapshot->interpreters[0].thread_count == 0)
+        return false;
+    const struct spprof_thread *thread = &snapshot->interpreters[0].threads[below(state, snapshot->interpreters[0].thread_count)];
+    if (thread->frame_count == 0)
+        return false;
+    uint64_t address = thread->frames[below(state, thread->frame_count)].address + below(state, FRAME_WORDS) * 8, before = 0;
+    for (size_t i = 0; i < recording->hot_count; before += recording->hot[i++].size) {
+        const struct hot_range *hot = &recording->hot[i];
+        if (address >= hot->address && address < hot->address + hot->size) {
+            *position = (uint32_t)(before + address - hot->address);
+            return true;
+        }
+    }
+    return false;
 }
 
 /* A small struct is as likely as a long table. */
@@ -99,7 +122,10 @@ static uint64_t any_word(const struct recording *recording, uint64_t *state, uin
 
 static struct patch make_patch(const struct recording *recording, uint64_t *state)
 {
-    struct patch patch = {.position = any_position(recording, state), .size = 7};
+    uint32_t position = any_position(recording, state);
+    if (below(state, 4) == 0)
+        (void)frame_position(recording, state, &position);
+    struct patch patch = {.position = position, .size = 7};
     if (below(state, 4) == 0) {
         patch.size = 0;
         patch.bytes[0] = (uint8_t)(below(state, 2) ? 1u << below(state, 8) : below(state, 256));
@@ -259,7 +285,43 @@ static void check_unchanged(const struct spprof_snapshot *snapshot)
     }
 }
 
-static void look(const struct recording *recording, struct spprof_target *target, bool changed)
+/* The frame of a snapshot that all bytes of a patch lie in, by what is read of it; 0: none. Gives the thread's address. */
+static uint64_t thread_hit(const struct spprof_snapshot *snapshot, size_t frame_size, uint64_t start, uint64_t end)
+{
+    for (size_t i = 0; i < snapshot->interpreter_count; i++)
+        for (size_t j = 0; j < snapshot->interpreters[i].thread_count; j++) {
+            const struct spprof_thread *thread = &snapshot->interpreters[i].threads[j];
+            for (size_t k = 0; k < thread->frame_count; k++)
+                if (start >= thread->frames[k].address && end <= thread->frames[k].address + frame_size)
+                    return thread->address;
+        }
+    return 0;
+}
+
+/*
+ * One word of one frame was changed: no other thread may change, and where frames are lost that must be told. Not so of several patches, each of
+ * which may hide what the other would have contradicted; of a word that several objects share, as a code object; of a line or column,
+ * as another instruction of the same function may be as true; of 3.9 and 3.10 (their frames' links are contradicted in part, see tests/sweep).
+ */
+static void judge(const struct recording *recording, const struct spprof_snapshot *snapshot, const struct patch *patch)
+{
+    enum { OLDEST_JUDGED = 0x030b0000 };
+    uint64_t start = address_of(recording, patch->position), end = start + (patch->size & 7u) + 1;
+    const struct spprof_snapshot *before = recording->unchanged;
+    if (start / 8 != (end - 1) / 8 || before->python.version < OLDEST_JUDGED)
+        return;
+    uint64_t hit = thread_hit(before, FRAME_WORDS * sizeof(uint64_t), start, end);
+    if (hit == 0)
+        return;
+    struct witness *witness = witness_new(before);
+    struct verdict verdict = witness_judge(witness, snapshot, 0);
+    witness_free(witness);
+    REQUIRE(verdict.changed <= 1 && (verdict.changed == 0 || verdict.thread == hit));
+    REQUIRE(verdict.told || verdict.worst <= CHANGE_POSITION);
+}
+
+/* Where nothing was changed the snapshot is kept. */
+static void look(struct recording *recording, struct spprof_target *target, bool changed, const struct patch *only)
 {
     struct spprof_session *session;
     struct spprof_snapshot *snapshot;
@@ -270,8 +332,13 @@ static void look(const struct recording *recording, struct spprof_target *target
             check_snapshot(recording, snapshot);
             if (!changed)
                 check_unchanged(snapshot);
+            if (only != NULL)
+                judge(recording, snapshot, only);
             print(snapshot);
-            spprof_snapshot_free(snapshot);
+            if (changed || recording->unchanged != NULL)
+                spprof_snapshot_free(snapshot);
+            else
+                recording->unchanged = snapshot;
         }
         spprof_session_close(session);
     }
@@ -281,17 +348,28 @@ static void look(const struct recording *recording, struct spprof_target *target
     spprof_error_free(error);
 }
 
-void fuzz_run(struct recording *recording, const uint8_t *input, size_t size)
+static void look_at_changed(struct recording *recording, const uint8_t *input, size_t size)
 {
     struct spprof_target *target;
+    struct patch only;
+    bool is_only = size >= sizeof only && size < 2 * sizeof only;
+    if (is_only)
+        memcpy(&only, input, sizeof only);
     fuzz_apply(recording, input, size);
-    alarm(SECONDS_MAX);
     REQUIRE(spprof_image_open(&recording->image, &target) == NULL);
-    look(recording, target, size > 0);
+    look(recording, target, size > 0, is_only ? &only : NULL);
     if (size > 0 && input[0] % 8 == 0) /* the doctor is slow, and reads the same things */
         diagnose(target);
     spprof_target_close(target);
     fuzz_apply(recording, input, size);
+}
+
+void fuzz_run(struct recording *recording, const uint8_t *input, size_t size)
+{
+    alarm(SECONDS_MAX);
+    if (recording->unchanged == NULL)
+        look_at_changed(recording, NULL, 0);
+    look_at_changed(recording, input, size);
     sample_running(recording, input, size);
     alarm(0);
 }

@@ -7,6 +7,7 @@
 #define TESTS_FUZZ_RECORDING_H
 
 #include "spprof/image.h"
+#include "spprof/snapshot.h"
 
 struct hot_range {
     uint64_t address, size;
@@ -17,6 +18,7 @@ struct recording {
     struct spprof_image_range *ranges; /* of image, sorted by address */
     struct hot_range *hot;             /* sorted by address, none overlaps */
     size_t hot_count;
+    struct spprof_snapshot *unchanged; /* by fuzz_run: what it gets of the memory as it is recorded; NULL: not taken yet */
 };
 
 /* Takes a snapshot of the target, which must stand still, samples it, and writes down what that reads. */
