@@ -22,11 +22,11 @@ static inline void cleanup_close(const int *fd)
 #define CLEANUP(function) __attribute__((cleanup(function)))
 
 /* Returns the error of a call that failed, for functions that return errors themselves. */
-#define TRY(call)                                                                                                                          \
-    do {                                                                                                                                   \
-        struct spprof_error *try_error = (call);                                                                                           \
-        if (try_error != NULL)                                                                                                             \
-            return try_error;                                                                                                              \
+#define TRY(call)                                                                                                                                    \
+    do {                                                                                                                                             \
+        struct spprof_error *try_error = (call);                                                                                                     \
+        if (try_error != NULL)                                                                                                                       \
+            return try_error;                                                                                                                        \
     } while (0)
 
 #endif

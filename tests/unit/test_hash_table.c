@@ -132,7 +132,7 @@ static void test_hash_of_bytes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_finds_what_was_added), cmocka_unit_test(test_removes),         cmocka_unit_test(test_is_empty_when_cleared),
+        cmocka_unit_test(test_finds_what_was_added),   cmocka_unit_test(test_removes),         cmocka_unit_test(test_is_empty_when_cleared),
         cmocka_unit_test(test_says_what_it_will_take), cmocka_unit_test(test_keys_are_spread), cmocka_unit_test(test_hash_of_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
