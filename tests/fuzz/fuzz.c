@@ -54,7 +54,8 @@ static uint32_t runtime_position(const struct recording *recording, uint64_t *st
     return (uint32_t)(position + symbol->address - recording->hot[i].address + below(state, 128) * 8);
 }
 
-enum { FRAME_WORDS = 6 }; /* of a _PyInterpreterFrame that are judged: the first ones */
+/* The words of a _PyInterpreterFrame that are judged: the first ones, without its instruction and owner, which another may replace unseen. */
+enum { FRAME_WORDS = 6 };
 
 /* A word of a frame that the snapshot of the unchanged memory has. False: there is none. */
 static bool frame_position(const struct recording *recording, uint64_t *state, uint32_t *position)
