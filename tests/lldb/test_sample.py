@@ -63,6 +63,12 @@ def handling(lldb):
     return lldb.output("process handle SIGURG")
 
 
+def is_as_before_or_owed(lldb, before):
+    """Where a look's own signal is still under way, lldb keeps it from the program until that has gone on, and the plugin says so."""
+    now = handling(lldb)
+    return now == before or re.search(r"SIGURG +false +false +false", now)
+
+
 def selected(lldb):
     return re.search(r"^\* thread #(\d+)", lldb.output("thread list"), re.MULTILINE)[1]
 
@@ -122,12 +128,13 @@ def test_an_early_end(lldb, target, way, how, told):
     assert success and re.match("Sampling ended early: %s\n" % told, text), (text, error)
     check_table(text)
     if how != "exit":
-        assert re.search("stop reason = (breakpoint 1.1|signal SIGSEGV)", lldb.output("thread info")) and handling(lldb) == before
-        assert selected(lldb) == "1"
-        check_unharmed(target)
+        assert re.search("stop reason = (breakpoint 1.1|signal SIGSEGV)", lldb.output("thread info"))
+        assert is_as_before_or_owed(lldb, before)
+        assert selected(lldb) == "1" and caught(target) == []
     if how == "break":
         lldb.output("breakpoint delete 1")
         check_table(lldb.output("spprof sample 2 " + way))
+        assert handling(lldb) == before
         check_unharmed(target)
 
 
