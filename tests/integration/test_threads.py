@@ -106,14 +106,22 @@ def test_who_has_the_gil_and_who_waits_for_it(spprof, held, kind):
     target, holder, waiters, parker = held(kind)
     assert differences(all_threads(spprof.report(target.pid)), target.truth) == []
 
-    def waiting():
-        """Who waits. A waiter wakes up every 5 ms to ask the holder for the GIL, so that one look may miss it."""
+    def reported():
         gil = {thread["tid"]: thread["gil"] for thread in all_threads(spprof.report(target.pid))}
         assert (gil[holder], gil[parker]) == ("held", "none")
         return [tid for tid in gil if gil[tid] == "waiting"]
-    wait_for(lambda: sorted(waiting()) == sorted(waiters), "the report of three waiters", timeout=30)
-    wait_for(lambda: sorted(int(tid) for tid in re.findall(r"^Thread (\d+) .*waiting for the GIL", spprof.text(target.pid), re.MULTILINE))
-             == sorted(waiters), "the text of three waiters", timeout=30)
+
+    def printed():
+        return [int(tid) for tid in re.findall(r"^Thread (\d+) .*waiting for the GIL", spprof.text(target.pid), re.MULTILINE)]
+
+    def all_are_told(look):
+        """A waiter wakes up every 5 ms to ask the holder for the GIL, so that one look may miss it."""
+        told.update(look())
+        assert told <= set(waiters)
+        return told == set(waiters)
+    for look in (reported, printed):
+        told = set()
+        wait_for(lambda: all_are_told(look), "%s to have told three waiters" % look.__name__)
 
 
 @pytest.mark.native
