@@ -1,6 +1,7 @@
 #include <inttypes.h>
 
 #include "object/dict.h"
+#include "object/frame_object.h"
 #include "object/string.h"
 #include "repr/writer.h"
 
@@ -174,11 +175,10 @@ enum copy_status repr_code(struct writer *writer, uint64_t object, const struct 
 enum copy_status repr_frame(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
-    uint64_t frame = object, code = 0, name, file;
+    uint64_t frame, code = 0, name, file;
     int32_t line = 0;
     (void)type;
-    if (layout->rules->frames == FRAME_INTERPRETER)
-        STEP(read_field(writer, object, LAYOUT(layout, frame_object, frame), "its frame", &frame));
+    STEP(frame_of_object(writer->reader, object, "its frame", &frame));
     if (writer->place != NULL)
         STEP(writer->place(writer->place_context, writer->reader, frame, &code, &line));
     if (code == 0) {
@@ -195,33 +195,42 @@ enum copy_status repr_frame(struct writer *writer, uint64_t object, const struct
     return COPY_READY;
 }
 
-/* The frame of a generator that has one left, and in which state it is. */
+/* As a byte tells it, of the generator or of its frame. */
+static enum copy_status read_state(struct writer *writer, uint64_t address, enum generator_state *state)
+{
+    struct bytes data;
+    STEP(reader_bytes(writer->reader, address, 1, "its state", &data));
+    int index = (int8_t)field_u8(data, 0) + GENERATOR_STATE_LOWEST;
+    if (index >= 0 && index < GENERATOR_STATES)
+        *state = (enum generator_state)writer->reader->layout->rules->generator_states[index];
+    return COPY_READY;
+}
+
+/* 3.9 has no state: a frame that does not run has not begun, or stands at an instruction. */
+static enum copy_status infer_state(struct writer *writer, uint64_t object, uint64_t frame, enum generator_state *state)
+{
+    const struct layout *layout = writer->reader->layout;
+    struct bytes data;
+    STEP(reader_bytes(writer->reader, object + (uint64_t)LAYOUT(layout, generator, running), 1, "its state", &data));
+    bool running = field_u8(data, 0) != 0;
+    STEP(reader_bytes(writer->reader, frame + (uint64_t)LAYOUT(layout, frame_object, lasti), 4, "its frame", &data));
+    *state = running ? GENERATOR_RUNNING : field_i32(data, 0) < 0 ? GENERATOR_CREATED : GENERATOR_SUSPENDED;
+    return COPY_READY;
+}
+
+/* The frame of a generator that has one left, and in which state it is: until 3.10 it points to its frame, which has the state. */
 static enum copy_status generator_state(struct writer *writer, uint64_t object, uint64_t *frame, enum generator_state *state)
 {
     const struct layout *layout = writer->reader->layout;
-    const struct layout_rules *rules = layout->rules;
-    struct bytes data;
+    int32_t own = LAYOUT(layout, generator, frame_state), of_frame = LAYOUT(layout, frame_object, state);
     *frame = object + (uint64_t)LAYOUT(layout, generator, frame);
     *state = GENERATOR_FINISHED;
-    if (rules->frames == FRAME_INTERPRETER) {
-        STEP(reader_bytes(writer->reader, object + (uint64_t)LAYOUT(layout, generator, frame_state), 1, "its state", &data));
-    } else {
-        STEP(read_field(writer, object, LAYOUT(layout, generator, frame), "its frame", frame));
-        if (*frame == 0)
-            return COPY_READY;
-        int32_t offset = LAYOUT(layout, frame_object, state);
-        if (offset == LAYOUT_ABSENT) { /* 3.9 */
-            STEP(reader_bytes(writer->reader, object + (uint64_t)LAYOUT(layout, generator, running), 1, "its state", &data));
-            bool running = field_u8(data, 0) != 0;
-            STEP(reader_bytes(writer->reader, *frame + (uint64_t)LAYOUT(layout, frame_object, lasti), 4, "its frame", &data));
-            *state = running ? GENERATOR_RUNNING : field_i32(data, 0) < 0 ? GENERATOR_CREATED : GENERATOR_SUSPENDED;
-            return COPY_READY;
-        }
-        STEP(reader_bytes(writer->reader, *frame + (uint64_t)offset, 1, "its state", &data));
-    }
-    int index = (int8_t)field_u8(data, 0) + GENERATOR_STATE_LOWEST;
-    *state = index >= 0 && index < GENERATOR_STATES ? (enum generator_state)rules->generator_states[index] : GENERATOR_FINISHED;
-    return COPY_READY;
+    if (own != LAYOUT_ABSENT)
+        return read_state(writer, object + (uint64_t)own, state);
+    STEP(read_field(writer, object, LAYOUT(layout, generator, frame), "its frame", frame));
+    if (*frame == 0)
+        return COPY_READY;
+    return of_frame != LAYOUT_ABSENT ? read_state(writer, *frame + (uint64_t)of_frame, state) : infer_state(writer, object, *frame, state);
 }
 
 /* gen_repr and its kin, Objects/genobject.c, and where it stands. */

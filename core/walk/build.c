@@ -10,6 +10,7 @@
 #include "target/budget.h"
 #include "walk/crash.h"
 #include "walk/frame_check.h"
+#include "walk/frame_operations.h"
 #include "walk/position.h"
 
 enum {
@@ -51,7 +52,7 @@ static struct position cached_position(struct context *context, const struct cod
 
 static enum spprof_owner public_owner(const struct context *context, enum frame_owner owner)
 {
-    if (context->layout->rules->frames == FRAME_OBJECTS)
+    if (!frames_of(context->layout->rules)->tells_owner)
         return SPPROF_OWNER_UNKNOWN;
     switch (owner) {
     case FRAME_OWNER_THREAD: return SPPROF_OWNER_THREAD;
@@ -115,9 +116,9 @@ static struct spprof_error *build_frames(struct context *context, const struct s
         const struct raw_frame *raw = &stack->frames[i];
         int64_t offset;
         bool sound = frame_instruction(raw, rules, &offset, reason, sizeof reason);
-        if (!sound && i < stack->trial_count) { /* the frames so far were never the newest ones: see stack.h */
+        if (!sound && i < stack->trial.count) { /* the frames so far were never the newest ones: see c_frame_trial.h */
             thread->frame_count = 0;
-            i = stack->trial_count - 1;
+            i = stack->trial.count - 1;
             continue;
         }
         if (!sound) {
@@ -296,8 +297,8 @@ static struct spprof_error *build_thread(struct context *context, const struct i
         return NULL;
     }
     result->thread_count++;
-    if (state->stack.doubt != NULL)
-        spprof_problems_add(&context->snapshot->problems, "the stack of thread %" PRId64 " may be wrong: %s", thread->tid, state->stack.doubt);
+    if (state->stack.verdict.doubt != NULL)
+        spprof_problems_add(&context->snapshot->problems, "the stack of thread %" PRId64 " may be wrong: %s", thread->tid, state->stack.verdict.doubt);
     return describe_thread(context, interpreter, state, thread);
 }
 
@@ -308,7 +309,7 @@ static size_t sound_frames(const struct context *context, const struct thread_st
     const struct stack *stack = &state->stack;
     size_t count = 0;
     bool foreign = state->owner.left_over != SPPROF_LEFT_OVER_FORK && stack->frame_count > 0 && stack->frames[0].chunk == 0;
-    if (rules->frames == FRAME_OBJECTS)
+    if (frames_of(rules)->on_heap)
         return stack->frame_count;
     if (rules->has_cframe) /* which names the newest frame, on the C stack */
         return state->owner.stack_taken || foreign ? 0 : stack->frame_count;

@@ -6,42 +6,54 @@
 struct c_chain {
     const struct stack *stack;
     struct reader *reader;
-    uint64_t at, newest, before; /* a C frame, and what it says; newest 0 in 3.10 */
+    struct c_frame at; /* address 0: there is none */
 };
-
-static enum copy_status read_c_frame(struct c_chain *chain, uint64_t address)
-{
-    const struct layout *layout = chain->reader->layout;
-    int32_t newest = LAYOUT(layout, cframe, current_frame);
-    chain->at = address;
-    if (newest != LAYOUT_ABSENT)
-        STEP(reader_pointer(chain->reader, address + (uint64_t)newest, "C frame", &chain->newest));
-    return reader_pointer(chain->reader, address + (uint64_t)LAYOUT(layout, cframe, previous), "C frame", &chain->before);
-}
 
 static enum copy_status begin(struct c_chain *chain)
 {
-    uint64_t address;
-    STEP(reader_pointer(chain->reader, chain->stack->thread_state + (uint64_t)LAYOUT(chain->reader->layout, thread_state, cframe), "C frame", &address));
-    return cframe_is_root(chain->stack->thread_state, address) ? COPY_READY : read_c_frame(chain, address);
+    uint64_t address, thread_state = chain->stack->thread_state;
+    STEP(c_frame_current(chain->reader, thread_state, &address));
+    return cframe_is_root(thread_state, address) ? COPY_READY : c_frame_read(chain->reader, address, &chain->at);
 }
 
 static bool has_next(const struct c_chain *chain)
 {
-    return chain->at != 0 && chain->before != 0 && !cframe_is_root(chain->stack->thread_state, chain->before);
+    const struct c_frame *at = &chain->at;
+    return at->address != 0 && at->before != 0 && !cframe_is_root(chain->stack->thread_state, at->before);
 }
 
-/* 3.10: there are as many as frames that run; one more while a frame is entered or left. */
-static enum copy_status check_by_count(struct c_chain *chain, bool *agree)
+static enum copy_status follow(struct c_chain *chain)
 {
-    const struct stack *stack = chain->stack;
-    size_t running = 0, count;
-    STEP(begin(chain));
+    return c_frame_read(chain->reader, chain->at.before, &chain->at);
+}
+
+static size_t count_running(const struct stack *stack)
+{
+    size_t running = 0;
     for (size_t i = 0; i < stack->frame_count; i++)
         running += !stack->frames[i].delegates;
-    for (count = chain->at != 0; has_next(chain) && count <= running; count++)
-        STEP(read_c_frame(chain, chain->before));
-    *agree = count == running;
+    return running;
+}
+
+/*
+ * 3.10: there are as many as frames that run; one more while a frame is entered or left. Each of a deep stack may wait for memory of its own, so
+ * that the chain is followed further from where it was left.
+ */
+static enum copy_status check_by_count(struct stack *stack, struct reader *reader, bool *agree)
+{
+    struct stack_verdict *verdict = &stack->verdict;
+    struct c_chain chain = {.stack = stack, .reader = reader, .at = verdict->c_frame};
+    if (verdict->c_frames == 0) {
+        STEP(begin(&chain));
+        verdict->c_frame = chain.at;
+        verdict->c_frames = chain.at.address != 0;
+    }
+    while (has_next(&chain) && verdict->c_frames <= stack->frame_count) {
+        STEP(follow(&chain));
+        verdict->c_frame = chain.at;
+        verdict->c_frames++;
+    }
+    *agree = verdict->c_frames == count_running(stack);
     return COPY_READY;
 }
 
@@ -67,14 +79,14 @@ static enum copy_status check_by_name(struct c_chain *chain, bool *agree)
         return COPY_READY;
     STEP(begin(chain));
     if (has_next(chain) && frames[0].address != stack->head && layout->rules->entry == ENTRY_BY_SHIM) /* a shim stands as the newest frame */
-        STEP(read_c_frame(chain, chain->before));
+        STEP(follow(chain));
     for (size_t i = 0; i + 1 < stack->frame_count && *agree; i++) {
         if (!is_entered(stack, layout, i))
             continue;
         struct c_chain next = *chain;
         if (has_next(chain))
-            STEP(read_c_frame(&next, chain->before));
-        if (has_next(chain) && next.newest == frames[i + 1].address)
+            STEP(follow(&next));
+        if (has_next(chain) && next.at.newest == frames[i + 1].address)
             *chain = next;
         else
             *agree = frames[i].owner == FRAME_OWNER_GENERATOR;
@@ -83,13 +95,13 @@ static enum copy_status check_by_name(struct c_chain *chain, bool *agree)
     return COPY_READY;
 }
 
-enum copy_status entry_check(const struct stack *stack, struct reader *reader, bool *agree)
+enum copy_status entry_check_step(struct stack *stack, struct reader *reader, bool *agree)
 {
     struct c_chain chain = {.stack = stack, .reader = reader};
     *agree = true;
     if (reader->layout->rules->entry == ENTRY_BY_COUNT)
-        return check_by_count(&chain, agree);
-    if (reader->layout->rules->has_cframe && stack->rejected.reason == NULL)
+        return check_by_count(stack, reader, agree);
+    if (reader->layout->rules->has_cframe && stack->trial.rejected.reason == NULL)
         return check_by_name(&chain, agree);
     return COPY_READY;
 }

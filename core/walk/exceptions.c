@@ -6,6 +6,7 @@
 
 #include "base/hash_table.h"
 #include "object/dict.h"
+#include "object/frame_object.h"
 #include "walk/frame_at.h"
 #include "walk/position.h"
 
@@ -184,10 +185,9 @@ static enum copy_status list_traces(struct reader *reader, struct raised *raised
 
 static enum copy_status locate(struct reader *reader, struct code_table *codes, struct trace *trace)
 {
-    uint64_t frame = trace->frame;
+    uint64_t frame;
     struct raw_frame raw;
-    if (reader->layout->rules->frames == FRAME_INTERPRETER)
-        STEP(reader_pointer(reader, frame + (uint64_t)LAYOUT(reader->layout, frame_object, frame), "a frame", &frame));
+    STEP(frame_of_object(reader, trace->frame, "a frame", &frame));
     STEP(frame_at(reader, codes, frame, &raw));
     trace->code = raw.code;
     return raw.code->status == COPY_FAILED ? reader_fail(reader, "%s", raw.code->reason) : raw.code->status;

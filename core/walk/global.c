@@ -6,6 +6,7 @@
 #include "object/dict.h"
 #include "object/string.h"
 #include "repr/value.h"
+#include "walk/frame_operations.h"
 #include "walk/session.h"
 
 struct name_search {
@@ -63,12 +64,8 @@ static enum copy_status find_in(struct name_search *search, const struct dict_vi
 
 static enum copy_status find_globals(struct name_search *search, uint64_t *globals)
 {
-    const struct layout *layout = search->reader.layout;
-    bool objects = layout->rules->frames == FRAME_OBJECTS;
-    int32_t offset = objects ? LAYOUT(layout, frame_object, globals) : LAYOUT(layout, frame, globals);
-    STEP(reader_pointer(&search->reader, search->frame + (uint64_t)offset, "the globals of the frame", globals));
-    *globals &= ~layout->rules->reference_tag_mask;
-    return COPY_READY;
+    enum layout_field field = frames_of(search->reader.layout->rules)->globals;
+    return frame_reference(&search->reader, search->frame, field, "the globals of the frame", globals);
 }
 
 /* The globals name their built-ins: the module in __main__, its dict elsewhere. */

@@ -11,6 +11,7 @@
 #include "target/target.h"
 #include "walk/frame_at.h"
 #include "walk/frame_check.h"
+#include "walk/frame_operations.h"
 
 enum {
     NAMES_MAX = 1 << 16,
@@ -273,7 +274,7 @@ static enum copy_status read_slots(struct reader *reader, struct code_slots *slo
         .flags = field_u32(header, LAYOUT(layout, code, flags)),
     };
     slots->in_dict = (signature.flags & FLAG_OPTIMIZED) == 0;
-    if (layout->rules->frames == FRAME_OBJECTS)
+    if (LAYOUT(layout, code, localsplusnames) == LAYOUT_ABSENT)
         STEP(read_old_slots(reader, header, slots));
     else
         STEP(read_new_slots(reader, header, slots));
@@ -374,14 +375,11 @@ static enum copy_status list_slots(struct reader *reader, struct frame_locals *f
 static enum copy_status find_dict(struct reader *reader, const struct frame_locals *frame, uint64_t *dict)
 {
     const struct layout *layout = reader->layout;
-    bool objects = layout->rules->frames == FRAME_OBJECTS;
-    uint64_t mask = layout->rules->reference_tag_mask, globals, type, flags;
-    int32_t locals_offset = objects ? LAYOUT(layout, frame_object, locals) : LAYOUT(layout, frame, locals);
-    int32_t globals_offset = objects ? LAYOUT(layout, frame_object, globals) : LAYOUT(layout, frame, globals);
-    STEP(reader_pointer(reader, frame->raw->address + (uint64_t)locals_offset, "the locals of a frame", dict));
-    STEP(reader_pointer(reader, frame->raw->address + (uint64_t)globals_offset, "the globals of a frame", &globals));
-    *dict &= ~mask;
-    if (*dict == (globals & ~mask))
+    const struct frame_operations *frames = frames_of(layout->rules);
+    uint64_t globals, type, flags;
+    STEP(frame_reference(reader, frame->raw->address, frames->locals, "the locals of a frame", dict));
+    STEP(frame_reference(reader, frame->raw->address, frames->globals, "the globals of a frame", &globals));
+    if (*dict == globals)
         *dict = 0;
     if (*dict == 0)
         return COPY_READY;
@@ -428,7 +426,7 @@ static enum copy_status frame_bytes(struct reader *reader, const struct raw_fram
 {
     enum { PAGE = 4096 };
     size_t in_page = (size_t)(raw->address % PAGE);
-    bool on_stack = reader->layout->rules->frames == FRAME_INTERPRETER && raw->owner == FRAME_OWNER_THREAD;
+    bool on_stack = !frames_of(reader->layout->rules)->on_heap && raw->owner == FRAME_OWNER_THREAD;
     if (on_stack && in_page % 8 == 0 && in_page + size <= PAGE) {
         enum copy_status status = reader_bytes(reader, raw->address - in_page, PAGE, "the variables of a frame", data);
         if (status == COPY_READY)
@@ -443,9 +441,9 @@ static enum copy_status frame_bytes(struct reader *reader, const struct raw_fram
 static enum copy_status read_frame(struct reader *reader, const struct frame_locals *frame, size_t places, struct bytes *variables)
 {
     const struct layout *layout = reader->layout;
-    bool objects = layout->rules->frames == FRAME_OBJECTS;
-    int32_t code = objects ? LAYOUT(layout, frame_object, code) : LAYOUT(layout, frame, executable);
-    size_t header = (size_t)(objects ? LAYOUT(layout, frame_object, localsplus) : LAYOUT(layout, frame, localsplus));
+    const struct frame_operations *frames = frames_of(layout->rules);
+    int32_t code = layout->offset[frames->code];
+    size_t header = (size_t)layout->offset[frames->variables];
     STEP(frame_bytes(reader, frame->raw, header + places * 8, variables));
     if ((field_u64(*variables, code) & ~layout->rules->reference_tag_mask) != frame->raw->code->code->address)
         return reader_fail(reader, "the frame at 0x%" PRIx64 " has changed", frame->raw->address);

@@ -312,6 +312,16 @@ static bool codes_are_settled(const struct raw_frame *frames, size_t count)
     return true;
 }
 
+/* A deep stack may be asked very often. */
+static bool has_codes(struct stack *stack)
+{
+    const struct c_frame_trial *trial = &stack->trial;
+    struct stack_verdict *verdict = &stack->verdict;
+    if (!verdict->has_codes)
+        verdict->has_codes = codes_are_settled(stack->frames, stack->frame_count) && codes_are_settled(trial->rejected.frames, trial->rejected.count);
+    return verdict->has_codes;
+}
+
 /* Whether the thread state and the newest piece of the data stack say the same of it: then it is this thread's. */
 static enum copy_status enter_data_stack(struct check *check, bool *agree)
 {
@@ -320,9 +330,9 @@ static enum copy_status enter_data_stack(struct check *check, bool *agree)
     struct bytes data;
     STEP(reader_struct(check->reader, stack->thread_state, stack_thread_state_size(layout), "thread state", &data));
     uint64_t chunk = field_u64(data, LAYOUT(layout, thread_state, datastack_chunk));
-    STEP(enter_piece(check, chunk, stack->top));
+    STEP(enter_piece(check, chunk, stack->data_stack.top));
     STEP(reader_struct(check->reader, chunk, (size_t)LAYOUT(layout, stack_chunk, data), "data stack", &data));
-    *agree = chunk + field_u64(data, LAYOUT(layout, stack_chunk, size)) == stack->limit && stack->top <= stack->limit;
+    *agree = chunk + field_u64(data, LAYOUT(layout, stack_chunk, size)) == stack->data_stack.limit && stack->data_stack.top <= stack->data_stack.limit;
     if (!*agree && check->doubt[0] == '\0')
         snprintf(check->doubt, sizeof check->doubt, "the thread state and its data stack at 0x%" PRIx64 " contradict each other", chunk);
     return COPY_READY;
@@ -336,18 +346,18 @@ static enum copy_status weigh_rejected(struct check *check, bool *restored)
 {
     struct stack *stack = check->stack;
     const bool is_empty = check->above == GAP_NONE;
-    if (check->above == GAP_RESTING || check->above == GAP_UNBEGUN || (is_empty && stack->rejected.popped))
+    if (check->above == GAP_RESTING || check->above == GAP_UNBEGUN || (is_empty && stack->trial.rejected.popped))
         return COPY_READY;
     struct check again = {.stack = stack, .reader = check->reader, .codes = check->codes};
     bool agree;
-    again.frames = stack->rejected.frames;
-    again.count = stack->rejected.count;
+    again.frames = stack->trial.rejected.frames;
+    again.count = stack->trial.rejected.count;
     STEP(enter_data_stack(&again, &agree));
     STEP(check_frames(&again));
     *restored = !is_empty && again.kept > 0 && again.above != GAP_LOST && again.above != GAP_UNKNOWN;
     if (*restored)
         *check = again;
-    amiss(check, stack->rejected.reason);
+    amiss(check, stack->trial.rejected.reason);
     return COPY_READY;
 }
 
@@ -355,12 +365,12 @@ static enum copy_status check_data_stack(struct check *check, bool *restored)
 {
     const struct stack *stack = check->stack;
     bool agree;
-    if (LAYOUT(check->reader->layout, thread_state, datastack_chunk) == LAYOUT_ABSENT || (stack->frame_count == 0 && stack->top == 0))
+    if (LAYOUT(check->reader->layout, thread_state, datastack_chunk) == LAYOUT_ABSENT || (stack->frame_count == 0 && stack->data_stack.top == 0))
         return COPY_READY;
     STEP(enter_data_stack(check, &agree));
     check->kept = 0;
     STEP(check_frames(check));
-    if (stack->rejected.reason != NULL)
+    if (stack->trial.rejected.reason != NULL)
         STEP(weigh_rejected(check, restored));
     if (check->kept == 0 && !agree)
         check->kept = check->count;
@@ -372,7 +382,7 @@ static enum copy_status check_entries(struct check *check)
     bool agree;
     if (!check->whole || check->reason[0] != '\0')
         return COPY_READY;
-    STEP(entry_check(check->stack, check->reader, &agree));
+    STEP(entry_check_step(check->stack, check->reader, &agree));
     if (!agree)
         amiss(check, "the C stack holds more calls than the chain of frames, or other ones");
     return COPY_READY;
@@ -394,10 +404,10 @@ static enum copy_status check_stack(struct check *check, bool *restored)
 static void restore(struct stack *stack)
 {
     free(stack->frames);
-    stack->frames = stack->rejected.frames;
-    stack->frame_count = stack->frame_capacity = stack->rejected.count;
-    stack->rejected.frames = NULL;
-    stack->entering = false;
+    stack->frames = stack->trial.rejected.frames;
+    stack->frame_count = stack->frame_capacity = stack->trial.rejected.count;
+    stack->trial.rejected.frames = NULL;
+    stack->trial.entering = false;
 }
 
 static char *words(const char *text)
@@ -407,22 +417,21 @@ static char *words(const char *text)
 
 static void settle(struct stack *stack, const struct check *check)
 {
-    stack->checked = true;
-    stack->trial_count = 0; /* it was weighed here */
+    stack->verdict.is_settled = true;
+    stack->trial.count = 0; /* it was weighed here */
     if (check->kept < stack->frame_count)
         stack->frame_count = check->kept;
     if (stack->truncated == NULL)
         stack->truncated = words(check->reason);
-    stack->doubt = words(check->doubt);
-    stack->contradicts_itself = check->reason[0] != '\0' || check->doubt[0] != '\0';
+    stack->verdict.doubt = words(check->doubt);
+    stack->verdict.contradicts_itself = check->reason[0] != '\0' || check->doubt[0] != '\0';
 }
 
 void stack_check_step(struct stack *stack, struct reader *reader, struct code_table *codes)
 {
     struct check check = {.stack = stack, .reader = reader, .codes = codes};
     bool restored = false;
-    if (stack->checked || stack->progress != STACK_DONE || !codes_are_settled(stack->frames, stack->frame_count) ||
-        !codes_are_settled(stack->rejected.frames, stack->rejected.count))
+    if (stack->verdict.is_settled || stack->progress != STACK_DONE || !has_codes(stack))
         return;
     enum copy_status status = check_stack(&check, &restored);
     if (status == COPY_PENDING)

@@ -1,6 +1,7 @@
 #include "walk/stack_memory.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/array.h"
 
@@ -19,18 +20,17 @@ static size_t first_in_chunk(const struct raw_frame *frames, size_t count, uint6
     return count;
 }
 
-void stack_memory_take(struct stack_memory *memory, struct stack *stack)
+void stack_memory_take(struct stack_memory *memory, struct raw_frame **frames, size_t *capacity, size_t count)
 {
-    struct raw_frame *frames = memory->frames;
-    size_t capacity = memory->frame_capacity;
+    struct raw_frame *spare = memory->frames;
+    size_t spare_capacity = memory->frame_capacity;
     memory->fresh = false;
-    bool whole = stack->progress == STACK_DONE && stack->truncated == NULL;
-    memory->frames = stack->frames;
-    memory->frame_capacity = stack->frame_capacity;
-    memory->count = whole ? stack->frame_count : 0;
+    memory->frames = *frames;
+    memory->frame_capacity = *capacity;
+    memory->count = count;
     memory->next = first_in_chunk(memory->frames, memory->count, memory->chunk);
-    stack->frames = frames;
-    stack->frame_capacity = capacity;
+    *frames = spare;
+    *capacity = spare_capacity;
 }
 
 static uint64_t common(const uint8_t *a, const uint8_t *b, size_t size)
@@ -44,10 +44,11 @@ static uint64_t common(const uint8_t *a, const uint8_t *b, size_t size)
     return at;
 }
 
-void stack_memory_compare(struct stack_memory *memory, const struct stack *stack, size_t size)
+void stack_memory_compare(struct stack_memory *memory, const struct data_stack *data_stack)
 {
+    const size_t size = (size_t)data_stack->used;
     memory->same = 0;
-    if (stack->chunk == 0 || stack->chunk_data == NULL) {
+    if (data_stack->chunk == 0 || data_stack->data == NULL) {
         memory->chunk = 0;
         return;
     }
@@ -55,19 +56,18 @@ void stack_memory_compare(struct stack_memory *memory, const struct stack *stack
         memory->chunk = 0;
         return;
     }
-    if (stack->chunk == memory->chunk)
-        memory->same = common(memory->bytes, stack->chunk_data, size < memory->size ? size : memory->size);
+    if (data_stack->chunk == memory->chunk)
+        memory->same = common(memory->bytes, data_stack->data, size < memory->size ? size : memory->size);
     else
         memory->count = memory->next = 0;
-    memcpy(memory->bytes + memory->same, stack->chunk_data + memory->same, size - memory->same);
-    memory->chunk = stack->chunk;
+    memcpy(memory->bytes + memory->same, data_stack->data + memory->same, size - memory->same);
+    memory->chunk = data_stack->chunk;
     memory->size = size;
     memory->fresh = true;
 }
 
-const struct raw_frame *stack_memory_find(struct stack_memory *memory, const struct stack *stack, size_t size, size_t *count)
+const struct raw_frame *stack_memory_find(struct stack_memory *memory, uint64_t cursor, size_t size, size_t *count)
 {
-    uint64_t cursor = stack->cursor;
     *count = 0;
     if (cursor < memory->chunk || cursor - memory->chunk + size > memory->same)
         return NULL;

@@ -5,7 +5,8 @@
 #ifndef SPPROF_WALK_STACK_MEMORY_H
 #define SPPROF_WALK_STACK_MEMORY_H
 
-#include "walk/stack.h"
+#include "walk/data_stack.h"
+#include "walk/frame.h"
 
 struct stack_memory {
     uint64_t chunk;
@@ -20,13 +21,13 @@ struct stack_memory {
 
 void stack_memory_free(struct stack_memory *memory); /* its contents */
 
-/* Takes over the frames of a walk that has ended well; the stack gets another array for its next ones. */
-void stack_memory_take(struct stack_memory *memory, struct stack *stack);
+/* Takes over the frames of a walk, count of which are a whole stack; *frames becomes another array, for the next ones. */
+void stack_memory_take(struct stack_memory *memory, struct raw_frame **frames, size_t *capacity, size_t count);
 
-/* Compares the stack's newest chunk, size bytes of which are at hand, with what it was. */
-void stack_memory_compare(struct stack_memory *memory, const struct stack *stack, size_t size);
+/* Compares the newest chunk, which is at hand, with what it was. */
+void stack_memory_compare(struct stack_memory *memory, const struct data_stack *data_stack);
 
-/* The known frames from the stack's cursor on to the oldest; *count is 0 where they must be walked. A frame's header has size bytes. */
-const struct raw_frame *stack_memory_find(struct stack_memory *memory, const struct stack *stack, size_t size, size_t *count);
+/* The known frames from one at an address on to the oldest; *count is 0 where they must be walked. A frame's header has size bytes. */
+const struct raw_frame *stack_memory_find(struct stack_memory *memory, uint64_t cursor, size_t size, size_t *count);
 
 #endif

@@ -72,8 +72,8 @@ bool walk_met_entering(const struct walk *walk)
     bool met = false;
     for (size_t i = 0; i < walk->list.count; i++)
         for (size_t j = 0; j < walk->list.interpreters[i]->thread_count; j++)
-            met = met || walk->list.interpreters[i]->threads[j]->stack.entering ||
-                  walk->list.interpreters[i]->threads[j]->stack.contradicts_itself;
+            met = met || walk->list.interpreters[i]->threads[j]->stack.trial.entering ||
+                  walk->list.interpreters[i]->threads[j]->stack.verdict.contradicts_itself;
     return met;
 }
 

@@ -25,7 +25,7 @@ void walk_free(struct walk *walk); /* NULL is allowed */
 /* Walks until everything is settled. What the copy holds already is not read again. */
 void walk_run(struct walk *walk);
 
-/* Whether a thread was met in a moment in which nothing tells its newest frame, or its stack contradicts itself: stack.entering. */
+/* Whether a thread was met in a moment in which nothing tells its newest frame, or its stack contradicts itself: c_frame_trial.entering. */
 bool walk_met_entering(const struct walk *walk);
 
 /* Finds the entry of every frame, where walk_run has not. What the copy holds already is not read again. */

@@ -54,7 +54,7 @@ static void walk(struct program *program)
     do
         entries_step(&program->stack, &memory->reader);
     while (copy_fetch(memory->reader.copy));
-    assert_int_equal(program->stack.entries, ENTRIES_SETTLED);
+    assert_int_equal(program->stack.entries.progress, ENTRIES_SETTLED);
 }
 
 static void assert_entries(struct program *program, const uint64_t *entries, size_t count)

@@ -69,6 +69,9 @@ static void test_tables_and_rules_agree(void **state)
                          rules->has_cframe);
         assert_int_equal(LAYOUT(&layout, frame, owner) != LAYOUT_ABSENT, rules->frames == FRAME_INTERPRETER);
         assert_int_equal(LAYOUT(&layout, frame_object, lasti) != LAYOUT_ABSENT, rules->frames == FRAME_OBJECTS);
+        assert_int_equal(LAYOUT(&layout, frame_object, frame) != LAYOUT_ABSENT, rules->frames == FRAME_INTERPRETER);
+        assert_int_equal(LAYOUT(&layout, generator, frame_state) != LAYOUT_ABSENT, rules->frames == FRAME_INTERPRETER);
+        assert_int_equal(LAYOUT(&layout, code, localsplusnames) != LAYOUT_ABSENT, rules->frames == FRAME_INTERPRETER);
         assert_int_equal(LAYOUT(&layout, runtime, gil) != LAYOUT_ABSENT, rules->gil == GIL_IN_RUNTIME);
         assert_int_equal(LAYOUT(&layout, interpreter, gil) != LAYOUT_ABSENT, rules->gil == GIL_BEHIND_INTERPRETER);
         assert_int_equal(LAYOUT(&layout, dict_keys, lookup) != LAYOUT_ABSENT, rules->dict_keys == DICT_KEYS_LOOKUP);

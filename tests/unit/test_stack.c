@@ -275,12 +275,12 @@ static void test_entering_the_interpreter(void **state)
     set_newest(program, popped);
     walk(program);
     assert_int_equal(program->stack.frame_count, 1);
-    assert_false(program->stack.entering);
+    assert_false(program->stack.trial.entering);
     uint64_t cframe = place(memory, 64);
     put_u64(memory, FIELD_AT(memory, cframe, cframe, current_frame), popped);
     put_u64(memory, FIELD_AT(memory, program->thread, thread_state, cframe), cframe);
     assert_truncated(program, 0, "entering");
-    assert_true(program->stack.entering);
+    assert_true(program->stack.trial.entering);
     put_u64(memory, FIELD_AT(memory, cframe, cframe, previous), cframe - 64);
     assert_truncated(program, 0, "entering");
     /* As the first frame of its thread is entered, or so it seems. */

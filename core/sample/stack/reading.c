@@ -47,7 +47,6 @@ struct spprof_error *stack_reader_init(struct stack_reader *reader, struct sppro
 {
     *reader = (struct stack_reader){.reader = {.layout = layout}};
     stack_init(&reader->stack, thread_state);
-    reader->stack.reads_ahead = true;
     reader->stack.memory = &reader->memory;
     return copy_new(target, &reader->reader.copy);
 }
@@ -97,8 +96,8 @@ bool stack_reader_begin(struct stack_reader *reader, bool still)
     /* Threads that never run need no links; without memory there are none. */
     if (!still && reader->links == NULL)
         reader->links = calloc(FRAME_LINKS, sizeof *reader->links);
-    stack->speculative = !still;
-    stack->links = still ? NULL : reader->links;
+    stack->mode = still ? STACK_STILL : STACK_RUNNING;
+    stack->guess.links = still ? NULL : reader->links;
     copy_reread(reader->reader.copy, reader->reader.layout->rules->frames == FRAME_OBJECTS);
     stack_restart(stack);
     while (!stack_enter(stack, &reader->reader) && copy_fetch(reader->reader.copy))
