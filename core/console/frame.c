@@ -8,7 +8,7 @@
 #include "options/number.h"
 #include "output/escape.h"
 #include "report/source.h"
-#include "walk/global.h"
+#include "snapshot/global.h"
 
 enum { LIST_LINES = 10, LIST_BEFORE = 5, LIST_MAX = 10000, SUMMARY_VARIABLES = 10, SUMMARY_COLUMNS = 40 };
 

@@ -241,7 +241,7 @@ static void write_frame(struct json_writer *json, struct sources *sources, const
 
 static void write_exception(struct json_writer *json, struct sources *sources, const char *key, const struct spprof_exception *exception);
 
-/* The chain of exceptions is short: walk/exceptions.c cuts it. */
+/* The chain of exceptions is short: snapshot/exceptions.c cuts it. */
 static void write_exception_parts(struct json_writer *json, struct sources *sources, const struct spprof_exception *exception)
 {
     json_begin(json, '{');

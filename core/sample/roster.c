@@ -6,10 +6,10 @@
 #include "base/cleanup.h"
 #include "sample/clock.h"
 #include "target/target.h"
-#include "walk/kernel_threads.h"
-#include "walk/thread_list.h"
-#include "walk/thread_names.h"
-#include "walk/thread_owners.h"
+#include "snapshot/kernel_threads.h"
+#include "frames/thread_list.h"
+#include "snapshot/thread_names.h"
+#include "snapshot/thread_owners.h"
 
 void roster_init(struct roster *roster, struct spprof_target *target, const struct chosen *chosen)
 {

@@ -5,7 +5,7 @@
 #include "base/hash_table.h"
 #include "sample/activity.h"
 #include "sample/stack/capture.h"
-#include "walk/candidates.h"
+#include "snapshot/candidates.h"
 
 struct sampled_python;
 

@@ -11,7 +11,7 @@
 #include "target/budget.h"
 #include "target/scheduling.h"
 #include "target/target.h"
-#include "walk/session.h"
+#include "snapshot/session.h"
 
 enum {
     MS = 1000000, /* ns */

@@ -6,7 +6,7 @@
 #include "base/cleanup.h"
 #include "sample/rules.h"
 #include "target/target.h"
-#include "walk/position.h"
+#include "frames/position.h"
 
 enum { SAMPLES_MAX = 2048, FRAMES_MAX = 1 << 20, PLACES = 1 << 14, THREADS_MAX = 1 << 16, MENTIONS_MAX = 1 << 25 /* bytes */ };
 

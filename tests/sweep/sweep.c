@@ -15,8 +15,8 @@
 #include "layout/layout.h"
 #include "overlay.h"
 #include "spprof/session.h"
-#include "walk/session.h"
-#include "walk/stack.h"
+#include "snapshot/session.h"
+#include "frames/stack.h"
 
 enum { VALUES_MAX = 16 };
 

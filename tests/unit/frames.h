@@ -3,7 +3,7 @@
 #define TESTS_UNIT_FRAMES_H
 
 #include "memory.h"
-#include "walk/stack.h"
+#include "frames/stack.h"
 
 enum { UNITS = 10, FRAME_ROOM = 128, CHUNK_HEAD = 24 };
 

@@ -4,7 +4,7 @@
 #include "object/intern.h"
 #include "target/budget.h"
 #include "target/target.h"
-#include "walk/crowd.h"
+#include "frames/crowd.h"
 
 static const char *told(const struct spprof_budget *budget)
 {

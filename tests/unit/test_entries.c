@@ -1,6 +1,6 @@
 /* What tells which C frame runs a Python frame: shims, the _PyCFrame of 3.11, the CFrame of 3.10; generators that run nowhere. */
 #include "memory.h"
-#include "walk/entries.h"
+#include "frames/entries.h"
 
 enum { FRAMES = 8, ROOM = 512, OWNER_THREAD = 0, OWNER_SHIM = 3 };
 

@@ -1,6 +1,6 @@
 /* What the kernel's side says of threads: which there are, and in what they wait. */
 #include "memory.h"
-#include "walk/kernel_threads.h"
+#include "snapshot/kernel_threads.h"
 
 static void test_found_by_id(void **state)
 {

@@ -7,7 +7,7 @@
 
 #include "memory.h"
 #include "spprof/snapshot.h"
-#include "walk/position.h"
+#include "frames/position.h"
 
 enum { NONE = SPPROF_NO_POSITION, TABLE_MAX = 1 << 16 };
 

@@ -2,7 +2,7 @@
 #include <time.h>
 
 #include "frames.h"
-#include "walk/frame_check.h"
+#include "frames/frame_check.h"
 
 #define STACK_TEST(test, index, label) {#test " " label, test, program_setup, program_teardown, (void *)(uintptr_t)&versions[index]}
 #define OBJECTS(test) VERSIONS_BEFORE_3_11(STACK_TEST, test)

@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "walk/stack.h"
-#include "walk/stack_memory.h"
+#include "frames/stack.h"
+#include "frames/stack_memory.h"
 
 enum { CHUNK = 0x10000, SIZE = 4096, FRAME = 80, HEADER = 72, FRAMES = 10 };
 

@@ -1,6 +1,6 @@
 /* Interpreters and their threads, whole and damaged. */
 #include "interpreters.h"
-#include "walk/thread_list.h"
+#include "frames/thread_list.h"
 
 struct process {
     struct memory *memory;

@@ -1,6 +1,6 @@
 /* Which thread state is whose: by kernel ids, descriptors, and what threads keep in their own storage; and which are left over. */
 #include "memory.h"
-#include "walk/thread_owners.h"
+#include "snapshot/thread_owners.h"
 
 enum { THREADS = 5, FIRST_TID = 4711, DESCRIPTOR = 2304, TID_OFFSET = 720, STORAGE_OFFSET = 800, STATE = 0x5000, DEAD_TID = 4000 };
 

@@ -5,7 +5,7 @@
 #ifndef SPPROF_SAMPLE_EVIDENCE_CALL_SITES_H
 #define SPPROF_SAMPLE_EVIDENCE_CALL_SITES_H
 
-#include "walk/code_table.h"
+#include "frames/code_table.h"
 
 struct call_sites;
 

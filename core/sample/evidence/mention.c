@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "object/string.h"
-#include "walk/position.h"
+#include "frames/position.h"
 
 enum {
     NAMES_MAX = 1 << 14,

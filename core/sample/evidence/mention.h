@@ -5,7 +5,7 @@
 #ifndef SPPROF_SAMPLE_EVIDENCE_MENTION_H
 #define SPPROF_SAMPLE_EVIDENCE_MENTION_H
 
-#include "walk/code_table.h"
+#include "frames/code_table.h"
 
 /*
  * Whether the line of the instruction at a byte offset loads, as a global, an attribute or a method, the name of the callee, or that of the

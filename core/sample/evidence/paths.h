@@ -2,7 +2,7 @@
 #ifndef SPPROF_SAMPLE_EVIDENCE_PATHS_H
 #define SPPROF_SAMPLE_EVIDENCE_PATHS_H
 
-#include "walk/code_table.h"
+#include "frames/code_table.h"
 
 struct paths;
 

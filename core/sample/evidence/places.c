@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "walk/frame_check.h"
+#include "frames/frame_check.h"
 
 enum {
     PLACE_BITS = 8,

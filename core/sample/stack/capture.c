@@ -7,7 +7,7 @@
 #include "sample/stack/reconstruct.h"
 #include "sample/stack/standing.h"
 #include "sample/stack/supply.h"
-#include "walk/frame_check.h"
+#include "frames/frame_check.h"
 
 enum {
     TRIES = 4,

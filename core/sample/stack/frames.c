@@ -4,7 +4,7 @@
 
 #include "base/array.h"
 #include "sample/evidence/paths.h"
-#include "walk/frame_check.h"
+#include "frames/frame_check.h"
 
 enum spprof_drop frame_take(const struct raw_frame *raw, const struct layout_rules *rules, struct sampled_frame *frame)
 {

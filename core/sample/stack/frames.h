@@ -3,7 +3,7 @@
 #define SPPROF_SAMPLE_STACK_FRAMES_H
 
 #include "spprof/profile.h"
-#include "walk/stack.h"
+#include "frames/stack.h"
 
 struct sampled_frame {
     struct code_entry *code;

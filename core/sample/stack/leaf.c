@@ -1,7 +1,7 @@
 #include "sample/stack/leaf.h"
 
 #include "sample/rules.h"
-#include "walk/frame_check.h"
+#include "frames/frame_check.h"
 
 enum {
     STANDING_MAX = 512,

@@ -9,7 +9,7 @@
 #define SPPROF_SAMPLE_STACK_READING_H
 
 #include "sample/stack/frames.h"
-#include "walk/stack_memory.h"
+#include "frames/stack_memory.h"
 
 struct reading {
     const struct layout *layout;

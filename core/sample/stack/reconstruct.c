@@ -2,7 +2,7 @@
 
 #include "sample/rules.h"
 #include "sample/stack/standing.h"
-#include "walk/frame_check.h"
+#include "frames/frame_check.h"
 
 /* One look for the frame that comes next. */
 struct step {

@@ -5,7 +5,7 @@
 #include "base/cleanup.h"
 #include "spprof/snapshot.h"
 #include "targets/target.h"
-#include "walk/position.h"
+#include "frames/position.h"
 
 enum { STYLES = 3 };
 

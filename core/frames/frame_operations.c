@@ -1,0 +1,18 @@
+#include "frames/frame_operations.h"
+
+const struct frame_operations *frames_of(const struct layout_rules *rules)
+{
+    static const struct frame_operations *const operations[] = {
+        [FRAME_OBJECTS] = &frame_objects,
+        [FRAME_INTERPRETER] = &interpreter_frames,
+    };
+    return operations[rules->frames];
+}
+
+enum copy_status frame_reference(struct reader *reader, uint64_t frame, enum layout_field field, const char *what, uint64_t *object)
+{
+    const struct layout *layout = reader->layout;
+    STEP(reader_pointer(reader, frame + (uint64_t)layout->offset[field], what, object));
+    *object &= ~layout->rules->reference_tag_mask;
+    return COPY_READY;
+}

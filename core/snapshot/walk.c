@@ -1,0 +1,151 @@
+#include "snapshot/walk.h"
+
+#include <stdlib.h>
+
+#include "base/cleanup.h"
+#include "object/string.h"
+#include "target/target.h"
+#include "frames/entries.h"
+#include "frames/stack_check.h"
+
+struct spprof_error *walk_new(struct copy *copy, const struct layout *layout, uint64_t runtime, struct walk **result)
+{
+    struct walk *walk = calloc(1, sizeof *walk);
+    if (walk == NULL)
+        return spprof_error_no_memory();
+    walk->reader = (struct reader){.copy = copy, .layout = layout};
+    thread_list_init(&walk->list, runtime);
+    struct spprof_error *error = code_table_new(&walk->codes);
+    if (error != NULL) {
+        walk_free(walk);
+        return error;
+    }
+    code_table_draw_from(walk->codes, &copy_target(copy)->budget);
+    *result = walk;
+    return NULL;
+}
+
+void walk_free(struct walk *walk)
+{
+    if (walk == NULL)
+        return;
+    thread_list_free(&walk->list);
+    crowd_free(&walk->crowd);
+    exceptions_free(walk->exceptions);
+    locals_free(walk->locals);
+    code_table_free(walk->codes);
+    reader_give_back(&walk->reader, 0);
+    free(walk);
+}
+
+static void step_stacks(struct walk *walk)
+{
+    for (size_t i = 0; i < walk->list.count; i++) {
+        for (size_t j = 0; j < walk->list.interpreters[i]->thread_count; j++) {
+            struct stack *stack = &walk->list.interpreters[i]->threads[j]->stack;
+            stack->crowd = &walk->crowd;
+            if (stack->progress != STACK_DONE)
+                stack_step(stack, &walk->reader, walk->codes);
+        }
+    }
+}
+
+static void check_stacks(struct walk *walk)
+{
+    for (size_t i = 0; i < walk->list.count; i++)
+        for (size_t j = 0; j < walk->list.interpreters[i]->thread_count; j++)
+            stack_check_step(&walk->list.interpreters[i]->threads[j]->stack, &walk->reader, walk->codes);
+}
+
+void walk_run(struct walk *walk)
+{
+    do {
+        thread_list_step(&walk->list, &walk->reader);
+        step_stacks(walk);
+        code_table_step(walk->codes, &walk->reader);
+        check_stacks(walk); /* needs code objects that are settled */
+    } while (copy_fetch(walk->reader.copy));
+}
+
+bool walk_met_entering(const struct walk *walk)
+{
+    bool met = false;
+    for (size_t i = 0; i < walk->list.count; i++)
+        for (size_t j = 0; j < walk->list.interpreters[i]->thread_count; j++)
+            met = met || walk->list.interpreters[i]->threads[j]->stack.trial.entering ||
+                  walk->list.interpreters[i]->threads[j]->stack.verdict.contradicts_itself;
+    return met;
+}
+
+void walk_entries(struct walk *walk)
+{
+    do {
+        for (size_t i = 0; i < walk->list.count; i++)
+            for (size_t j = 0; j < walk->list.interpreters[i]->thread_count; j++)
+                entries_step(&walk->list.interpreters[i]->threads[j]->stack, &walk->reader);
+    } while (copy_fetch(walk->reader.copy));
+}
+
+/*
+ * The dict of the sys module, in a core whose main thread has left the program's own code: it was about to report an exception. Where the
+ * program still runs, sys.last_exc is of an earlier time (an interactive session). 0: none; true when that is known.
+ */
+static bool find_sys(struct walk *walk, const struct interpreter *interpreter, const struct thread_state *thread, uint64_t *sys)
+{
+    const struct stack *stack = &thread->stack;
+    bool in_module = false;
+    *sys = 0;
+    if (copy_target(walk->reader.copy)->kind != SPPROF_TARGET_CORE || !interpreter->is_main || thread->thread_id != walk->list.main_thread)
+        return true;
+    if (stack->frame_count > 0) {
+        const struct code_entry *oldest = stack->frames[stack->frame_count - 1].code;
+        enum copy_status status = oldest->status == COPY_READY ? string_equals(&walk->reader, oldest->name, "<module>", &in_module) : oldest->status;
+        if (status != COPY_READY || in_module)
+            return status != COPY_PENDING;
+    }
+    uint64_t place = interpreter->address + (uint64_t)LAYOUT(walk->reader.layout, interpreter, sysdict);
+    return reader_pointer(&walk->reader, place, "the sys module's dict", sys) != COPY_PENDING;
+}
+
+static bool step_values(struct walk *walk, bool locals, uint64_t only_thread)
+{
+    bool settled = true;
+    for (size_t i = 0; i < walk->list.count; i++) {
+        for (size_t j = 0; j < walk->list.interpreters[i]->thread_count; j++) {
+            const struct thread_state *thread = walk->list.interpreters[i]->threads[j];
+            const struct stack *stack = &thread->stack;
+            uint64_t sys;
+            if (only_thread != 0 && stack->thread_state != only_thread)
+                continue;
+            bool exception = find_sys(walk, walk->list.interpreters[i], thread, &sys) &&
+                             exceptions_step(walk->exceptions, &walk->reader, stack->thread_state, sys);
+            bool frames = !locals || locals_step(walk->locals, &walk->reader, stack);
+            settled = settled && exception && frames;
+        }
+    }
+    return settled;
+}
+
+struct spprof_error *walk_values(struct walk *walk, const struct spprof_value_limits *limits, bool locals, uint64_t only_thread)
+{
+    enum { IDLE_MAX = 4 }; /* passes that read nothing: one settles what the next needs, as code objects */
+    TRY(locals_new(limits, walk->codes, &walk->locals));
+    TRY(exceptions_new(locals_values(walk->locals), walk->codes, &walk->exceptions));
+    for (int idle = 0; idle < IDLE_MAX && !step_values(walk, locals, only_thread); idle++) {
+        code_table_step(walk->codes, &walk->reader);
+        if (copy_fetch(walk->reader.copy))
+            idle = -1;
+    }
+    return NULL;
+}
+
+const struct thread_state *walk_find_thread(const struct walk *walk, uint64_t address, const struct interpreter **interpreter)
+{
+    for (size_t i = 0; i < walk->list.count; i++) {
+        *interpreter = walk->list.interpreters[i];
+        for (size_t j = 0; j < (*interpreter)->thread_count; j++)
+            if ((*interpreter)->threads[j]->address == address)
+                return (*interpreter)->threads[j];
+    }
+    return NULL;
+}
