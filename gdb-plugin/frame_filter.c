@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "bare_text.h"
-#include "both_stacks.h"
+#include "mixed_stack.h"
 #include "frame_lines.h"
 #include "gdb.h"
 #include "inferior.h"
@@ -71,7 +71,7 @@ static PyObject *get_priority(PyObject *self, void *unused)
 /* `bt` must go on whatever happens here: the plain frames are shown then. */
 static void tell_failure(struct spprof_error *error)
 {
-    char *message = both_stacks_escaped(error->message, strlen(error->message)), *text;
+    char *message = mixed_stack_escaped(error->message, strlen(error->message)), *text;
     if (message != NULL && asprintf(&text, "spprof: bt shows C frames only: %s\n", message) >= 0) {
         if (!show_text(text, strlen(text)))
             gdb_forget_error();
@@ -83,16 +83,16 @@ static void tell_failure(struct spprof_error *error)
 
 static PyObject *filter_frames(PyObject *self, PyObject *items)
 {
-    struct both_stacks *stacks;
+    struct mixed_stack *stacks;
     (void)self;
     inferior_begin();
-    struct spprof_error *error = both_stacks_read(console, &stacks);
+    struct spprof_error *error = mixed_stack_read(console, &stacks);
     PyObject *lines = frame_lines_new(items, stacks, console);
     if (error != NULL && !gdb_interrupted())
         tell_failure(error);
     else
         spprof_error_free(error);
-    both_stacks_release(stacks);
+    mixed_stack_release(stacks);
     if (gdb_interrupted()) {
         Py_XDECREF(lines);
         PyErr_SetNone(PyExc_KeyboardInterrupt);

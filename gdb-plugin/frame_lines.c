@@ -14,7 +14,7 @@
 struct lines {
     PyObject_HEAD
     PyObject *items;
-    struct both_stacks *stacks; /* NULL: no Python frames are put in place of C frames */
+    struct mixed_stack *stacks; /* NULL: no Python frames are put in place of C frames */
     struct spprof_console *console;
     bool dap;
     PyObject *c_frame;  /* the last that was met */
@@ -31,7 +31,7 @@ struct lines {
  */
 struct line {
     PyObject_HEAD
-    struct both_stacks *stacks;
+    struct mixed_stack *stacks;
     const struct python_frame *frame;
     struct spprof_console *console;
     PyObject *c_frame;
@@ -101,7 +101,7 @@ static PyObject *new_object(PyObject *type)
 
 static bool add_variable(PyObject *variables, const struct spprof_variable *from)
 {
-    char *name = both_stacks_escaped(from->name.bytes, from->name.size), *value = both_stacks_escaped(from->value.bytes, from->value.size);
+    char *name = mixed_stack_escaped(from->name.bytes, from->name.size), *value = mixed_stack_escaped(from->value.bytes, from->value.size);
     OWNED object = name != NULL && value != NULL ? new_object(variable_type) : NULL;
     if (object != NULL) {
         OWNED text = showable(name);
@@ -174,7 +174,7 @@ static PyObject *line_locals(PyObject *self, PyObject *unused)
  */
 static bool is_numbered(const struct line *line)
 {
-    struct both_stacks *stacks = line->stacks;
+    struct mixed_stack *stacks = line->stacks;
     if (line->level == APART)
         return false;
     if (line->child || line->dap) /* gdb indents children itself */
@@ -264,17 +264,17 @@ static PyObject *line_elided(PyObject *self, PyObject *unused)
 
 static void line_free(PyObject *self)
 {
-    both_stacks_release(((struct line *)self)->stacks);
+    mixed_stack_release(((struct line *)self)->stacks);
     Py_XDECREF(((struct line *)self)->c_frame);
     free_object(self);
 }
 
-static struct line *make_line(struct both_stacks *stacks, struct spprof_console *console, PyObject *c_frame, size_t index, size_t level)
+static struct line *make_line(struct mixed_stack *stacks, struct spprof_console *console, PyObject *c_frame, size_t index, size_t level)
 {
     struct line *line = (struct line *)new_object(line_type);
     if (line == NULL)
         return NULL;
-    line->stacks = both_stacks_keep(stacks);
+    line->stacks = mixed_stack_keep(stacks);
     line->frame = &stacks->python_frames[index];
     line->console = console;
     line->c_frame = c_frame;
@@ -303,7 +303,7 @@ static PyObject *new_line(const struct lines *lines, size_t index, size_t level)
 static bool find_run(struct lines *lines, PyObject *frame, struct spprof_native_run *run)
 {
     lines->level = c_stack_level(frame);
-    if (lines->stacks == NULL || !both_stacks_run(lines->stacks, lines->level, run))
+    if (lines->stacks == NULL || !mixed_stack_run(lines->stacks, lines->level, run))
         return false;
     int equal = PyObject_RichCompareBool(c_stack_frame(&lines->stacks->c_stack, lines->level), frame, Py_EQ);
     if (equal < 0)
@@ -386,7 +386,7 @@ static PyObject *next_apart(struct lines *lines)
         return NULL;
     if (!lines->told) {
         lines->told = true;
-        lines->apart = both_stacks_apart(lines->stacks, &lines->apart_count);
+        lines->apart = mixed_stack_apart(lines->stacks, &lines->apart_count);
         tell_apart(lines);
         if (gdb_speaks_mi() && !lines->dap)
             lines->next_apart = lines->apart_count;
@@ -455,7 +455,7 @@ static void lines_free(PyObject *self)
     Py_XDECREF(lines->c_frame);
     Py_XDECREF(lines->last);
     free(lines->apart);
-    both_stacks_release(lines->stacks);
+    mixed_stack_release(lines->stacks);
     free_object(self);
 }
 
@@ -513,7 +513,7 @@ bool frame_lines_init(void)
            make_type(&lines_type, "spprof.Frames", sizeof(struct lines), lines_slots);
 }
 
-PyObject *frame_lines_new(PyObject *items, struct both_stacks *stacks, struct spprof_console *console)
+PyObject *frame_lines_new(PyObject *items, struct mixed_stack *stacks, struct spprof_console *console)
 {
     PyObject *iterator = PyObject_GetIter(items);
     PyObject *self = iterator != NULL ? new_object(lines_type) : NULL;
@@ -523,7 +523,7 @@ PyObject *frame_lines_new(PyObject *items, struct both_stacks *stacks, struct sp
     }
     struct lines *lines = (struct lines *)self;
     lines->items = iterator;
-    lines->stacks = stacks != NULL ? both_stacks_keep(stacks) : NULL;
+    lines->stacks = stacks != NULL ? mixed_stack_keep(stacks) : NULL;
     lines->console = console;
     return self;
 }

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "both_stacks.h"
+#include "mixed_stack.h"
 
 /* Makes the types; false with an exception set. May be called again. */
 bool frame_lines_init(void);
@@ -14,6 +14,6 @@ bool frame_lines_init(void);
  * to another is left out; what could not be paired follows behind. C frames without a name are named as gdb names them. Keeps the stacks; NULL:
  * no Python frames are shown. console is asked for values, when gdb wants them.
  */
-PyObject *frame_lines_new(PyObject *items, struct both_stacks *stacks, struct spprof_console *console);
+PyObject *frame_lines_new(PyObject *items, struct mixed_stack *stacks, struct spprof_console *console);
 
 #endif

@@ -6,17 +6,17 @@
  * What the C frame before names as its newest frame has called the C code that runs this one. Where another one has taken its place it may
  * lead anywhere.
  */
-static enum copy_status find_caller(struct reader *reader, uint64_t thread_state, const struct c_frame *current, uint64_t *caller)
+static enum read_cache_status find_caller(struct reader *reader, uint64_t thread_state, const struct c_frame *current, uint64_t *caller)
 {
     enum { C_STACK_MAX = 1 << 26 };
     struct c_frame before;
     *caller = cframe_is_root(thread_state, current->before) ? 0 : STACK_UNTOLD;
     if (*caller == 0 || current->before <= current->address || current->before - current->address > C_STACK_MAX)
-        return COPY_READY;
-    enum copy_status status = c_frame_read(reader, current->before, &before);
-    if (status == COPY_READY)
+        return READ_CACHE_READY;
+    enum read_cache_status status = c_frame_read(reader, current->before, &before);
+    if (status == READ_CACHE_READY)
         *caller = before.newest;
-    return status == COPY_PENDING ? status : COPY_READY;
+    return status == READ_CACHE_PENDING ? status : READ_CACHE_READY;
 }
 
 static bool is_shim(const struct c_frame *current, const struct layout *layout, const struct data_stack *data_stack)
@@ -46,7 +46,7 @@ static void see_through_shim(struct c_frame_guess *guess, const struct c_frame *
     guess->caller = STACK_UNTOLD; /* whoever called the C code that runs the caller */
 }
 
-enum copy_status c_frame_guess_newest(struct c_frame_guess *guess, struct reader *reader, uint64_t thread_state, const struct c_frame *current,
+enum read_cache_status c_frame_guess_newest(struct c_frame_guess *guess, struct reader *reader, uint64_t thread_state, const struct c_frame *current,
                                       const struct data_stack *data_stack)
 {
     STEP(find_caller(reader, thread_state, current, &guess->caller));
@@ -55,7 +55,7 @@ enum copy_status c_frame_guess_newest(struct c_frame_guess *guess, struct reader
         guess->address = current->address;
     if (guess->address == 0)
         see_through_shim(guess, current);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 void c_frame_guess_remember(struct c_frame_guess *guess, uint64_t entered_with, uint64_t caller)

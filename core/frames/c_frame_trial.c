@@ -14,33 +14,33 @@ void c_frame_trial_free(struct c_frame_trial *trial)
 }
 
 /* Whether what a C frame says counts: layout/cframe.h. */
-static enum copy_status check_chain(struct reader *reader, uint64_t thread_state, uint64_t address, bool *sound)
+static enum read_cache_status check_chain(struct reader *reader, uint64_t thread_state, uint64_t address, bool *sound)
 {
     struct cframe_chain chain = cframe_chain_of(thread_state, address);
     enum cframe_progress progress = CFRAME_MORE;
     while (progress == CFRAME_MORE) {
         struct c_frame c_frame;
-        enum copy_status status = c_frame_read(reader, chain.at, &c_frame);
-        if (status == COPY_PENDING || (status == COPY_FAILED && reader_is_short(reader)))
+        enum read_cache_status status = c_frame_read(reader, chain.at, &c_frame);
+        if (status == READ_CACHE_PENDING || (status == READ_CACHE_FAILED && reader_is_short(reader)))
             return status;
-        progress = status == COPY_READY ? cframe_chain_step(&chain, c_frame.before) : CFRAME_BROKEN;
+        progress = status == READ_CACHE_READY ? cframe_chain_step(&chain, c_frame.before) : CFRAME_BROKEN;
     }
     *sound = progress == CFRAME_SOUND;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-enum copy_status c_frame_trial_begin(struct c_frame_trial *trial, struct reader *reader, uint64_t thread_state, const struct c_frame *current)
+enum read_cache_status c_frame_trial_begin(struct c_frame_trial *trial, struct reader *reader, uint64_t thread_state, const struct c_frame *current)
 {
     bool sound;
     struct c_frame before;
     STEP(check_chain(reader, thread_state, current->address, &sound));
     trial->entering = !sound;
     if (!sound || current->before == 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(c_frame_read(reader, current->before, &before));
     trial->before = before.newest;
     trial->is_on = true;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 bool c_frame_trial_goes_on(struct c_frame_trial *trial, const struct raw_frame *frame, bool popped)

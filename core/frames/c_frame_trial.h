@@ -33,7 +33,7 @@ extern const char C_FRAME_ENTERING[];
 void c_frame_trial_free(struct c_frame_trial *trial); /* its contents */
 
 /* Puts what a thread's current C frame names on trial. With trial->entering it names none. */
-enum copy_status c_frame_trial_begin(struct c_frame_trial *trial, struct reader *reader, uint64_t thread_state, const struct c_frame *current);
+enum read_cache_status c_frame_trial_begin(struct c_frame_trial *trial, struct reader *reader, uint64_t thread_state, const struct c_frame *current);
 
 /* A frame has been read, which had been popped from the data stack, or not. False: what is on trial cannot be. */
 bool c_frame_trial_goes_on(struct c_frame_trial *trial, const struct raw_frame *frame, bool popped);

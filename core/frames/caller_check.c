@@ -40,7 +40,7 @@ enum call {
     CALL_OF_C,            /* something that is no function: it may call whatever it likes */
 };
 
-static enum copy_status tuple_size(struct reader *reader, uint64_t tuple, uint64_t *size)
+static enum read_cache_status tuple_size(struct reader *reader, uint64_t tuple, uint64_t *size)
 {
     return reader_pointer(reader, tuple + (uint64_t)LAYOUT(reader->layout, variable_object, ob_size), "tuple", size);
 }
@@ -54,7 +54,7 @@ static bool is_sane(const struct shape *shape)
     return shape->arguments <= shape->locals;
 }
 
-static enum copy_status read_shape(struct reader *reader, const struct code_entry *code, struct shape *shape)
+static enum read_cache_status read_shape(struct reader *reader, const struct code_entry *code, struct shape *shape)
 {
     const struct layout *layout = reader->layout;
     struct bytes header;
@@ -64,7 +64,7 @@ static enum copy_status read_shape(struct reader *reader, const struct code_entr
     shape->values = field_u32(header, LAYOUT(layout, code, stacksize));
     shape->arguments = field_u32(header, LAYOUT(layout, code, argcount));
     shape->cell_arguments = field_u64(header, LAYOUT(layout, code, cell2arg)) != 0;
-    enum copy_status parts[] = {
+    enum read_cache_status parts[] = {
         tuple_size(reader, field_u64(header, LAYOUT(layout, code, cellvars)), &shape->cells),
         tuple_size(reader, field_u64(header, LAYOUT(layout, code, freevars)), &shape->frees),
         bytes_read(reader, field_u64(header, LAYOUT(layout, code, bytecode_object)), "co_code", BYTECODE_MAX, &shape->bytecode.at,
@@ -72,7 +72,7 @@ static enum copy_status read_shape(struct reader *reader, const struct code_entr
     };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         STEP(parts[i]);
-    return is_sane(shape) ? COPY_READY : reader_fail(reader, "the code object has more variables than any function");
+    return is_sane(shape) ? READ_CACHE_READY : reader_fail(reader, "the code object has more variables than any function");
 }
 
 /* Where a frame's value stack begins, in bytes from its start: frame_alloc, Objects/frameobject.c. */
@@ -81,7 +81,7 @@ static int64_t values_start(const struct reader *reader, const struct shape *sha
     return LAYOUT(reader->layout, frame_object, localsplus) + (int64_t)(shape->locals + shape->cells + shape->frees) * WORD;
 }
 
-static enum copy_status read_frame(struct caller_check *check, struct raw_frame *raw, struct frame *frame)
+static enum read_cache_status read_frame(struct caller_check *check, struct raw_frame *raw, struct frame *frame)
 {
     frame->raw = raw;
     STEP(read_shape(check->reader, raw->code, &frame->shape));
@@ -125,15 +125,15 @@ static uint64_t value_at(const struct caller_check *check, const struct frame *f
 }
 
 /* A word of an object; 0 where there is none. PENDING is the only status but READY. */
-static enum copy_status peek(struct reader *reader, uint64_t object, int32_t offset, uint64_t *word)
+static enum read_cache_status peek(struct reader *reader, uint64_t object, int32_t offset, uint64_t *word)
 {
     *word = 0;
     if (object == 0 || object % WORD != 0 || offset < 0)
-        return COPY_READY;
-    enum copy_status status = reader_pointer(reader, object + (uint64_t)offset, "object", word);
-    if (status == COPY_FAILED)
+        return READ_CACHE_READY;
+    enum read_cache_status status = reader_pointer(reader, object + (uint64_t)offset, "object", word);
+    if (status == READ_CACHE_FAILED)
         *word = 0;
-    return status == COPY_PENDING ? status : COPY_READY;
+    return status == READ_CACHE_PENDING ? status : READ_CACHE_READY;
 }
 
 struct callable {
@@ -145,17 +145,17 @@ struct callable {
  * Whether an object is as large as a PyMethodObject, which has two words behind im_self (Include/classobject.h): a functools.partial and others
  * begin with a function, too.
  */
-static enum copy_status is_method(struct reader *reader, uint64_t object, bool *is)
+static enum read_cache_status is_method(struct reader *reader, uint64_t object, bool *is)
 {
     const struct layout *layout = reader->layout;
     uint64_t type, size;
     STEP(peek(reader, object, LAYOUT(layout, object, type), &type));
     STEP(peek(reader, type, LAYOUT(layout, type, basicsize), &size));
     *is = size == (uint64_t)LAYOUT(layout, method, self) + 3 * WORD;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-static enum copy_status look_at_callable(struct reader *reader, uint64_t object, const struct code_entry *code, struct callable *callable)
+static enum read_cache_status look_at_callable(struct reader *reader, uint64_t object, const struct code_entry *code, struct callable *callable)
 {
     const struct layout *layout = reader->layout;
     uint64_t of_object, function, of_function;
@@ -165,14 +165,14 @@ static enum copy_status look_at_callable(struct reader *reader, uint64_t object,
     if (of_object == code->code->address)
         callable->function = object;
     if (callable->function != 0 || object == 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(peek(reader, object, LAYOUT(layout, method, function), &function));
     STEP(peek(reader, function, LAYOUT(layout, function, code), &of_function));
     if (of_function != code->code->address)
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(is_method(reader, object, &is));
     if (!is)
-        return COPY_READY;
+        return READ_CACHE_READY;
     callable->function = function;
     return peek(reader, object, LAYOUT(layout, method, self), &callable->self);
 }
@@ -183,14 +183,14 @@ struct caller_site {
 };
 
 /* False: the instruction is no call, or it is not known how deep the stack is there. Python/ceval.c has the order. */
-static enum copy_status find_site(const struct caller_check *check, const struct frame *frame, int64_t offset, struct caller_site *site, bool *calls)
+static enum read_cache_status find_site(const struct caller_check *check, const struct frame *frame, int64_t offset, struct caller_site *site, bool *calls)
 {
     struct old_instruction instruction = old_instruction_at(frame->shape.bytecode, offset);
     int64_t top = value_depth_at(&check->depth, offset), count = instruction.argument;
     uint64_t names = 0;
     *calls = false;
     if (top == VALUE_DEPTH_UNKNOWN)
-        return COPY_READY;
+        return READ_CACHE_READY;
     switch (instruction.opcode) {
     case OLD_CALL_FUNCTION: *site = (struct caller_site){top - count - 1, top - count, count}; break;
     case OLD_CALL_FUNCTION_KW:
@@ -204,10 +204,10 @@ static enum copy_status find_site(const struct caller_check *check, const struct
     }
     case OLD_WITH_EXCEPT_START: *site = (struct caller_site){top - 7, 0, 0}; break; /* __exit__ or __aexit__, below two exceptions of three words */
     case OLD_CALL_FUNCTION_EX: *site = (struct caller_site){top - 2 - (count & 1), 0, 0}; break;
-    default: return COPY_READY;
+    default: return READ_CACHE_READY;
     }
     *calls = site->callable >= 0 && (uint64_t)site->callable < frame->shape.values;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* Marks the arguments that the function itself may replace. */
@@ -244,7 +244,7 @@ static bool arguments_fit(const struct caller_check *check, const struct frame *
 }
 
 /* Whether an object is neither of the type of this function nor a method of one, and can be called. tp_call stands before tp_str. */
-static enum copy_status is_other_callable(struct reader *reader, uint64_t object, uint64_t function, bool *is)
+static enum read_cache_status is_other_callable(struct reader *reader, uint64_t object, uint64_t function, bool *is)
 {
     const struct layout *layout = reader->layout;
     uint64_t function_type, type, inner, inner_type, call;
@@ -256,11 +256,11 @@ static enum copy_status is_other_callable(struct reader *reader, uint64_t object
     STEP(peek(reader, type, LAYOUT(layout, type, str) - WORD, &call));
     STEP(is_method(reader, object, &method));
     *is = type != function_type && !(method && inner_type == function_type) && call != 0;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* function: one of the callee's code, which tells what functions are; 0: not known, then CALL_OF_C is never given. */
-static enum copy_status look_at_call(struct caller_check *check, const struct frame *caller, int64_t offset, const struct frame *callee,
+static enum read_cache_status look_at_call(struct caller_check *check, const struct frame *caller, int64_t offset, const struct frame *callee,
                                      uint64_t function, enum call *call)
 {
     struct caller_site site;
@@ -269,33 +269,33 @@ static enum copy_status look_at_call(struct caller_check *check, const struct fr
     *call = CALL_NONE;
     STEP(find_site(check, caller, offset, &site, &calls));
     if (!calls)
-        return COPY_READY;
+        return READ_CACHE_READY;
     uint64_t object = value_at(check, caller, site.callable);
     STEP(look_at_callable(check->reader, object, callee->shape.code, &callable));
     if (callable.function != 0) {
         *call = arguments_fit(check, caller, &site, callable.self, callee) ? CALL_FITS : CALL_OTHER_ARGUMENTS;
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     if (function != 0)
         STEP(is_other_callable(check->reader, object, function, &other));
     if (other)
         *call = CALL_OF_C;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* Any function of the callee's code on the caller's value stack, or one that a method on it is bound to; 0: there is none. */
-static enum copy_status find_function(struct caller_check *check, const struct frame *caller, const struct frame *callee, uint64_t *function)
+static enum read_cache_status find_function(struct caller_check *check, const struct frame *caller, const struct frame *callee, uint64_t *function)
 {
-    enum copy_status all = COPY_READY;
+    enum read_cache_status all = READ_CACHE_READY;
     *function = 0;
     for (uint64_t i = 0; i < caller->shape.values && *function == 0; i++) {
         struct callable callable;
-        if (look_at_callable(check->reader, value_at(check, caller, (int64_t)i), callee->shape.code, &callable) == COPY_PENDING)
-            all = COPY_PENDING;
+        if (look_at_callable(check->reader, value_at(check, caller, (int64_t)i), callee->shape.code, &callable) == READ_CACHE_PENDING)
+            all = READ_CACHE_PENDING;
         else
             *function = callable.function;
     }
-    return *function != 0 ? COPY_READY : all;
+    return *function != 0 ? READ_CACHE_READY : all;
 }
 
 /* Compilers without computed goto leave f_lasti at the instruction before where the next one was predicted: PREDICT, Python/ceval.c. */
@@ -323,17 +323,17 @@ static bool makes_arguments(const struct caller_check *check, const struct frame
  * Whether the call that goes on is that of another instruction than the one that the frame says that it is at. A call that has come back has
  * put its result in the place of what was called, so that what lies there with all its arguments is being called.
  */
-static enum copy_status calls_elsewhere(struct caller_check *check, const struct frame *caller, int64_t offset, const struct frame *callee, bool *elsewhere)
+static enum read_cache_status calls_elsewhere(struct caller_check *check, const struct frame *caller, int64_t offset, const struct frame *callee, bool *elsewhere)
 {
     enum call call;
     uint64_t function;
     *elsewhere = false;
     STEP(find_function(check, caller, callee, &function));
     if (function == 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(look_at_call(check, caller, offset, callee, function, &call));
     if (call == CALL_OF_C)
-        return COPY_READY;
+        return READ_CACHE_READY;
     bool other = false;
     for (int64_t at = 0; at < (int64_t)caller->shape.bytecode.size; at = old_instruction_at(caller->shape.bytecode, at).next) {
         struct caller_site site;
@@ -343,11 +343,11 @@ static enum copy_status calls_elsewhere(struct caller_check *check, const struct
             continue;
         STEP(find_site(check, caller, at, &site, &calls));
         if (is_predicted(caller, offset, at) || makes_arguments(check, caller, offset, at, site.callable))
-            return COPY_READY;
+            return READ_CACHE_READY;
         other = true;
     }
     *elsewhere = other;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /*
@@ -384,58 +384,58 @@ static bool is_generator(const struct caller_check *check, const struct frame *f
     return field_u64(frame->data, LAYOUT(check->reader->layout, frame_object, generator)) != 0;
 }
 
-static enum copy_status check_link(struct caller_check *check, const struct frame *caller, const struct frame *callee)
+static enum read_cache_status check_link(struct caller_check *check, const struct frame *caller, const struct frame *callee)
 {
     int64_t offset = offset_of(check, caller);
     enum call call;
     bool elsewhere;
     if (caller->raw->delegates || callee->raw->delegates)
-        return COPY_READY;
+        return READ_CACHE_READY;
     find_depth(check, &caller->shape);
     if (is_inert(check, caller, offset))
         misplace(check, caller);
     if (is_generator(check, callee))
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(look_at_call(check, caller, offset, callee, 0, &call));
     if (call == CALL_OTHER_ARGUMENTS)
         tell(check, callee, "was called with other arguments than the frame below it passes");
     if (call != CALL_NONE)
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(calls_elsewhere(check, caller, offset, callee, &elsewhere));
     if (elsewhere)
         misplace(check, caller);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* Every frame is asked for before one is waited for: a stack may be deep. */
-static enum copy_status check_frames(struct caller_check *check, struct stack *stack)
+static enum read_cache_status check_frames(struct caller_check *check, struct stack *stack)
 {
-    enum copy_status all = COPY_READY;
+    enum read_cache_status all = READ_CACHE_READY;
     struct frame frame, callee;
     bool has_callee = false;
     for (size_t i = 0; i < stack->frame_count; i++) {
-        if (stack->frames[i].code->status != COPY_READY)
+        if (stack->frames[i].code->status != READ_CACHE_READY)
             return all;
-        enum copy_status status = read_frame(check, &stack->frames[i], &frame);
-        if (status == COPY_READY && !fits_code(check, &frame))
+        enum read_cache_status status = read_frame(check, &stack->frames[i], &frame);
+        if (status == READ_CACHE_READY && !fits_code(check, &frame))
             tell(check, &frame, "does not fit its code object");
-        if (status == COPY_READY && has_callee && check_link(check, &frame, &callee) == COPY_PENDING)
-            all = COPY_PENDING;
-        if (status == COPY_PENDING)
-            all = COPY_PENDING;
-        has_callee = status == COPY_READY;
+        if (status == READ_CACHE_READY && has_callee && check_link(check, &frame, &callee) == READ_CACHE_PENDING)
+            all = READ_CACHE_PENDING;
+        if (status == READ_CACHE_PENDING)
+            all = READ_CACHE_PENDING;
+        has_callee = status == READ_CACHE_READY;
         callee = frame;
     }
     return all;
 }
 
-enum copy_status caller_check(struct stack *stack, struct reader *reader, char *words, size_t size)
+enum read_cache_status caller_check(struct stack *stack, struct reader *reader, char *words, size_t size)
 {
     struct caller_check check = {.reader = reader, .words = words, .size = size};
     words[0] = '\0';
-    if (reader->layout->rules->frames != FRAME_OBJECTS || copy_target(reader->copy)->kind != SPPROF_TARGET_CORE)
-        return COPY_READY;
-    enum copy_status status = check_frames(&check, stack);
+    if (reader->layout->rules->frames != FRAME_OBJECTS || read_cache_target(reader->cache)->kind != SPPROF_TARGET_CORE)
+        return READ_CACHE_READY;
+    enum read_cache_status status = check_frames(&check, stack);
     value_depth_free(&check.depth);
     return status;
 }

@@ -114,7 +114,7 @@ static struct code_entry *new_entry(struct code_table *table, uint64_t address)
         return NULL;
     }
     entry->code->address = address;
-    entry->status = COPY_PENDING;
+    entry->status = READ_CACHE_PENDING;
     return entry;
 }
 
@@ -158,27 +158,27 @@ bool code_entry_matches(const struct code_entry *entry, const struct layout *lay
 }
 
 /* The type's name lies in read-only memory, which a core may lack; its size is in memory that cores have. */
-static enum copy_status check_code_type(struct code_table *table, struct reader *reader, uint64_t type)
+static enum read_cache_status check_code_type(struct code_table *table, struct reader *reader, uint64_t type)
 {
     const struct layout *layout = reader->layout;
     struct bytes data;
     if (type == table->code_type || (type == layout->code_type && type != 0))
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(reader_struct(reader, type, (size_t)LAYOUT(layout, type, basicsize) + 8, "the type of a code object", &data));
     uint64_t name = field_u64(data, LAYOUT(layout, type, name));
     uint64_t basicsize = field_u64(data, LAYOUT(layout, type, basicsize));
-    enum copy_status status = reader_bytes(reader, name, sizeof "code", "the name of a type", &data);
-    if (status == COPY_PENDING)
+    enum read_cache_status status = reader_bytes(reader, name, sizeof "code", "the name of a type", &data);
+    if (status == READ_CACHE_PENDING)
         return status;
-    bool right = status == COPY_READY ? memcmp(data.at, "code", sizeof "code") == 0 : basicsize == code_basicsize(layout);
+    bool right = status == READ_CACHE_READY ? memcmp(data.at, "code", sizeof "code") == 0 : basicsize == code_basicsize(layout);
     if (!right)
         return reader_fail(reader, "what should be a code object has another type");
     table->code_type = type;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* 3.11 and later: the bytecode ends the object, ob_size counts its units. Before: a bytes object (co_code). */
-static enum copy_status find_bytecode(struct code_entry *entry, struct reader *reader, struct bytes header)
+static enum read_cache_status find_bytecode(struct code_entry *entry, struct reader *reader, struct bytes header)
 {
     const struct layout *layout = reader->layout;
     if (LAYOUT(layout, code, bytecode) == LAYOUT_ABSENT)
@@ -194,25 +194,25 @@ static enum copy_status find_bytecode(struct code_entry *entry, struct reader *r
     else /* 3.11: _PyEvalFramePushAndInit, Python/ceval.c */
         entry->frame_bytes = (uint64_t)LAYOUT(layout, frame, localsplus) +
                              8 * ((uint64_t)field_u32(header, LAYOUT(layout, code, nlocalsplus)) + field_u32(header, LAYOUT(layout, code, stacksize)));
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* _PyCodeArray {size, entries[]}: Include/cpython/code.h, 3.14. */
-static enum copy_status read_thread_bytecode(struct code_table *table, struct code_entry *entry, struct reader *reader, struct bytes header)
+static enum read_cache_status read_thread_bytecode(struct code_table *table, struct code_entry *entry, struct reader *reader, struct bytes header)
 {
     const struct layout *layout = reader->layout;
     struct bytes data;
     if (!layout->rules->has_thread_local_bytecode || entry->thread_bytecode != NULL)
-        return COPY_READY;
+        return READ_CACHE_READY;
     uint64_t array = field_u64(header, LAYOUT(layout, code, tlbc));
     if (array == 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     uint64_t count;
     STEP(reader_pointer(reader, array + (uint64_t)LAYOUT(layout, code_array, size), "co_tlbc", &count));
     if (count > THREAD_BYTECODE_MAX)
         return reader_fail(reader, "co_tlbc at 0x%" PRIx64 " claims %" PRIu64 " entries", array, count);
     if (count == 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(reader_struct(reader, array + (uint64_t)LAYOUT(layout, code_array, entries), (size_t)count * 8, "co_tlbc", &data));
     uint64_t *starts = take(table, count * sizeof *starts) ? malloc((size_t)count * sizeof *starts) : NULL;
     if (starts == NULL)
@@ -220,10 +220,10 @@ static enum copy_status read_thread_bytecode(struct code_table *table, struct co
     memcpy(starts, data.at, (size_t)count * sizeof *starts);
     entry->thread_bytecode = starts;
     entry->thread_bytecode_count = (size_t)count;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-static enum copy_status read_header(struct code_table *table, struct code_entry *entry, struct reader *reader)
+static enum read_cache_status read_header(struct code_table *table, struct code_entry *entry, struct reader *reader)
 {
     const struct layout *layout = reader->layout;
     struct bytes header;
@@ -242,24 +242,24 @@ static enum copy_status read_header(struct code_table *table, struct code_entry 
 static const char name_words[] = "co_name", qualified_name_words[] = "co_qualname", file_words[] = "co_filename", table_words[] = "the line table";
 
 /* Asks for every part before it waits for one, so that all come in one batch. A name that cannot be read costs only that name. */
-static enum copy_status gather(struct code_table *table, struct code_entry *entry, struct reader *reader)
+static enum read_cache_status gather(struct code_table *table, struct code_entry *entry, struct reader *reader)
 {
     const uint8_t *data;
     size_t size;
-    enum copy_status header = read_header(table, entry, reader);
-    if (header == COPY_FAILED || entry->name == 0)
+    enum read_cache_status header = read_header(table, entry, reader);
+    if (header == READ_CACHE_FAILED || entry->name == 0)
         return header;
-    enum copy_status parts[] = {
+    enum read_cache_status parts[] = {
         header,
         string_load(reader, entry->name, name_words),
         string_load(reader, entry->file, file_words),
         bytes_read(reader, entry->line_table, table_words, LINE_TABLE_MAX, &data, &size),
-        entry->qualified_name != 0 ? string_load(reader, entry->qualified_name, qualified_name_words) : COPY_READY,
+        entry->qualified_name != 0 ? string_load(reader, entry->qualified_name, qualified_name_words) : READ_CACHE_READY,
     };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-        if (parts[i] == COPY_PENDING)
-            return COPY_PENDING;
-    return COPY_READY;
+        if (parts[i] == READ_CACHE_PENDING)
+            return READ_CACHE_PENDING;
+    return READ_CACHE_READY;
 }
 
 /* The first range that ends behind an address. */
@@ -326,7 +326,7 @@ void code_table_retire(struct code_table *table, struct code_entry *entry)
     if (!base_hash_table_remove(&table->by_address, entry->code->address, entry))
         return;
     entry->retired = true;
-    table->deaths += entry->status == COPY_READY;
+    table->deaths += entry->status == READ_CACHE_READY;
     remove_ranges(table, entry);
 }
 
@@ -340,14 +340,14 @@ void code_table_step(struct code_table *table, struct reader *reader)
     bool settled = true;
     for (size_t i = table->first_pending; i < table->count; i++) {
         struct code_entry *entry = table->entries[i];
-        if (entry->status == COPY_PENDING) {
+        if (entry->status == READ_CACHE_PENDING) {
             entry->status = gather(table, entry, reader);
-            if (entry->status == COPY_READY)
+            if (entry->status == READ_CACHE_READY)
                 add_ranges(table, entry);
-            if (entry->status == COPY_FAILED)
+            if (entry->status == READ_CACHE_FAILED)
                 snprintf(entry->reason, sizeof entry->reason, "%s", reader->reason);
         }
-        settled = settled && entry->status != COPY_PENDING;
+        settled = settled && entry->status != READ_CACHE_PENDING;
         if (settled)
             table->first_pending = i + 1;
     }
@@ -355,7 +355,7 @@ void code_table_step(struct code_table *table, struct reader *reader)
 
 static void note_missing(struct code_entry *entry, const struct reader *reader)
 {
-    const struct spprof_budget *budget = &copy_target(reader->copy)->budget;
+    const struct spprof_budget *budget = &read_cache_target(reader->cache)->budget;
     entry->left_out = entry->left_out || budget->memory_refused || budget->out_of_memory;
     snprintf(entry->missing, sizeof entry->missing, "%s", reader->reason);
 }
@@ -363,7 +363,7 @@ static void note_missing(struct code_entry *entry, const struct reader *reader)
 /* The text that stands for all equal ones; NULL: no memory. */
 static const char *share(struct code_table *table, struct code_entry *entry, struct reader *reader, const void *bytes, size_t size)
 {
-    const char *shared = budget_search(&copy_target(reader->copy)->budget, size) ? intern_bytes(table->texts, bytes, size) : NULL;
+    const char *shared = budget_search(&read_cache_target(reader->cache)->budget, size) ? intern_bytes(table->texts, bytes, size) : NULL;
     entry->left_out = entry->left_out || shared == NULL;
     return shared;
 }
@@ -375,7 +375,7 @@ static void decode_text(struct code_table *table, struct code_entry *entry, stru
     uint64_t before = reader->taken;
     if (text->bytes != NULL || object == 0)
         return;
-    if (string_read(reader, object, what, &own) != COPY_READY) {
+    if (string_read(reader, object, what, &own) != READ_CACHE_READY) {
         note_missing(entry, reader);
         return;
     }
@@ -390,7 +390,7 @@ static void decode_line_table(struct code_table *table, struct code_entry *entry
 {
     const uint8_t *data;
     size_t size;
-    if (bytes_read(reader, entry->line_table, table_words, LINE_TABLE_MAX, &data, &size) != COPY_READY) {
+    if (bytes_read(reader, entry->line_table, table_words, LINE_TABLE_MAX, &data, &size) != READ_CACHE_READY) {
         note_missing(entry, reader);
         return;
     }
@@ -404,13 +404,13 @@ void code_table_decode(struct code_table *table, struct reader *reader)
     for (size_t i = table->first_undecoded; i < table->count; i++) {
         struct code_entry *entry = table->entries[i];
         struct spprof_code *code = entry->code;
-        if (entry->status == COPY_READY && code->line_table == NULL) {
+        if (entry->status == READ_CACHE_READY && code->line_table == NULL) {
             decode_text(table, entry, reader, entry->name, name_words, &code->name);
             decode_text(table, entry, reader, entry->qualified_name, qualified_name_words, &code->qualified_name);
             decode_text(table, entry, reader, entry->file, file_words, &code->file);
             decode_line_table(table, entry, reader);
         }
-        settled = settled && (entry->status == COPY_FAILED || code->line_table != NULL);
+        settled = settled && (entry->status == READ_CACHE_FAILED || code->line_table != NULL);
         if (settled)
             table->first_undecoded = i + 1;
     }
@@ -420,7 +420,7 @@ struct position code_position(const struct code_entry *entry, struct reader *rea
 {
     enum { OUT = SPPROF_POSITION_LEFT_OUT };
     const struct spprof_code *code = entry->code;
-    bool is_there = code->line_table != NULL ? budget_search(&copy_target(reader->copy)->budget, code->line_table_size) : !entry->left_out;
+    bool is_there = code->line_table != NULL ? budget_search(&read_cache_target(reader->cache)->budget, code->line_table_size) : !entry->left_out;
     if (!is_there)
         return (struct position){OUT, OUT, OUT, OUT};
     return position_find(reader->layout->rules->line_table, code->line_table, code->line_table_size, code->first_line, offset);

@@ -12,7 +12,7 @@ enum { CODE_UNIT = 2 };
 struct code_entry {
     struct spprof_code *code;
     uint64_t name, qualified_name, file, line_table; /* addresses of the objects; qualified_name 0 before 3.11 */
-    enum copy_status status; /* PENDING until all its memory is there; FAILED: reason says why this is no code object */
+    enum read_cache_status status; /* PENDING until all its memory is there; FAILED: reason says why this is no code object */
     uint64_t bytecode;       /* address of the first instruction; 0 where the version tells positions by number (3.9, 3.10) */
     uint64_t bytecode_size;  /* bytes */
     int32_t first_traceable; /* code units; a frame before it is incomplete (3.11 and later) */

@@ -25,18 +25,18 @@ void data_stack_begin(struct data_stack *data_stack, uint64_t chunk, uint64_t to
     enter_chunk(data_stack, chunk, top);
 }
 
-enum copy_status data_stack_load(struct data_stack *data_stack, struct reader *reader)
+enum read_cache_status data_stack_load(struct data_stack *data_stack, struct reader *reader)
 {
     if (data_stack->chunk == 0 || data_stack->data != NULL)
-        return COPY_READY;
+        return READ_CACHE_READY;
     struct bytes data = bytes_none();
-    enum copy_status status = reader_struct(reader, data_stack->chunk, (size_t)data_stack->used, "data stack", &data);
+    enum read_cache_status status = reader_struct(reader, data_stack->chunk, (size_t)data_stack->used, "data stack", &data);
     data_stack->data = data.at;
-    if (status == COPY_READY)
+    if (status == READ_CACHE_READY)
         data_stack->older = field_u64(data, LAYOUT(reader->layout, stack_chunk, previous));
-    if (status == COPY_FAILED)
+    if (status == READ_CACHE_FAILED)
         data_stack->chunk = data_stack->used = 0;
-    return status == COPY_PENDING ? status : COPY_READY;
+    return status == READ_CACHE_PENDING ? status : READ_CACHE_READY;
 }
 
 bool data_stack_holds(const struct data_stack *data_stack, uint64_t address, size_t size)
@@ -51,27 +51,27 @@ bool data_stack_has_popped(const struct data_stack *data_stack, uint64_t frame)
 }
 
 /* Moves on to the next older chunk where a frame is in it. */
-static enum copy_status follow_chunks(struct data_stack *data_stack, struct reader *reader, uint64_t frame)
+static enum read_cache_status follow_chunks(struct data_stack *data_stack, struct reader *reader, uint64_t frame)
 {
     const struct layout *layout = reader->layout;
     struct bytes data;
     uint64_t older = data_stack->older;
     if (older == 0 || frame < older || frame - older >= CHUNK_MAX)
-        return COPY_READY;
+        return READ_CACHE_READY;
     size_t header = (size_t)LAYOUT(layout, stack_chunk, data);
-    enum copy_status status = reader_struct(reader, older, header, "data stack", &data);
-    if (status != COPY_READY)
-        return status == COPY_PENDING ? status : COPY_READY;
+    enum read_cache_status status = reader_struct(reader, older, header, "data stack", &data);
+    if (status != READ_CACHE_READY)
+        return status == READ_CACHE_PENDING ? status : READ_CACHE_READY;
     uint64_t size = field_u64(data, LAYOUT(layout, stack_chunk, size));
     uint64_t top = field_u64(data, LAYOUT(layout, stack_chunk, top));
     if (size > CHUNK_MAX || frame - older >= size)
-        return COPY_READY;
+        return READ_CACHE_READY;
     uint64_t used = top <= size / 8 ? header + top * 8 : size;
     enter_chunk(data_stack, older, older + (used <= size ? used : size));
     return data_stack_load(data_stack, reader);
 }
 
-enum copy_status data_stack_frame(struct data_stack *data_stack, struct reader *reader, uint64_t frame, size_t size, struct bytes *data)
+enum read_cache_status data_stack_frame(struct data_stack *data_stack, struct reader *reader, uint64_t frame, size_t size, struct bytes *data)
 {
     if (frame % 8 != 0)
         return reader_fail(reader, "frame at 0x%" PRIx64 " is not aligned", frame);
@@ -83,7 +83,7 @@ enum copy_status data_stack_frame(struct data_stack *data_stack, struct reader *
     if (frame >= data_stack->lowest)
         return reader_fail(reader, "frame at 0x%" PRIx64 " lies above the frame that it called", frame);
     *data = (struct bytes){data_stack->data + (frame - data_stack->chunk), size};
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 void data_stack_pass(struct data_stack *data_stack, uint64_t frame)

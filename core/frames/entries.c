@@ -12,7 +12,7 @@ static bool is_root(const struct stack *stack, const struct layout *layout)
 }
 
 /* Each one but those that are idle runs a frame, which bounds their number. */
-static enum copy_status read_chain(struct stack *stack, struct reader *reader)
+static enum read_cache_status read_chain(struct stack *stack, struct reader *reader)
 {
     struct stack_entries *entries = &stack->entries;
     if (entries->progress == ENTRIES_NEW)
@@ -28,7 +28,7 @@ static enum copy_status read_chain(struct stack *stack, struct reader *reader)
         entries->chain[entries->count++] = c_frame;
         entries->next = c_frame.before;
     }
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* A delegating generator goes with its caller, in whose C frame all that happens. */
@@ -69,12 +69,12 @@ void entries_step(struct stack *stack, struct reader *reader)
     if (stack->entries.progress == ENTRIES_SETTLED || stack->progress != STACK_DONE)
         return;
     bool chained = (style == ENTRY_BY_COUNT || style == ENTRY_BY_CFRAME) && stack->frame_count > 0;
-    enum copy_status status = chained ? read_chain(stack, reader) : COPY_FAILED;
-    if (status == COPY_PENDING)
+    enum read_cache_status status = chained ? read_chain(stack, reader) : READ_CACHE_FAILED;
+    if (status == READ_CACHE_PENDING)
         return;
     stack->entries.progress = ENTRIES_SETTLED;
-    if (status == COPY_READY && style == ENTRY_BY_COUNT)
+    if (status == READ_CACHE_READY && style == ENTRY_BY_COUNT)
         enter_by_count(stack);
-    else if (status == COPY_READY)
+    else if (status == READ_CACHE_READY)
         enter_by_name(stack);
 }

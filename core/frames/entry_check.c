@@ -9,11 +9,11 @@ struct c_chain {
     struct c_frame at; /* address 0: there is none */
 };
 
-static enum copy_status begin(struct c_chain *chain)
+static enum read_cache_status begin(struct c_chain *chain)
 {
     uint64_t address, thread_state = chain->stack->thread_state;
     STEP(c_frame_current(chain->reader, thread_state, &address));
-    return cframe_is_root(thread_state, address) ? COPY_READY : c_frame_read(chain->reader, address, &chain->at);
+    return cframe_is_root(thread_state, address) ? READ_CACHE_READY : c_frame_read(chain->reader, address, &chain->at);
 }
 
 static bool has_next(const struct c_chain *chain)
@@ -22,7 +22,7 @@ static bool has_next(const struct c_chain *chain)
     return at->address != 0 && at->before != 0 && !cframe_is_root(chain->stack->thread_state, at->before);
 }
 
-static enum copy_status follow(struct c_chain *chain)
+static enum read_cache_status follow(struct c_chain *chain)
 {
     return c_frame_read(chain->reader, chain->at.before, &chain->at);
 }
@@ -39,7 +39,7 @@ static size_t count_running(const struct stack *stack)
  * 3.10: there are as many as frames that run; one more while a frame is entered or left. Each of a deep stack may wait for memory of its own, so
  * that the chain is followed further from where it was left.
  */
-static enum copy_status check_by_count(struct stack *stack, struct reader *reader, bool *agree)
+static enum read_cache_status check_by_count(struct stack *stack, struct reader *reader, bool *agree)
 {
     struct stack_verdict *verdict = &stack->verdict;
     struct c_chain chain = {.stack = stack, .reader = reader, .at = verdict->c_frame};
@@ -54,7 +54,7 @@ static enum copy_status check_by_count(struct stack *stack, struct reader *reade
         verdict->c_frames++;
     }
     *agree = verdict->c_frames == count_running(stack);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* Whether the interpreter was entered from C with this frame. */
@@ -69,14 +69,14 @@ static bool is_entered(const struct stack *stack, const struct layout *layout, s
  * Each names the frame that called what the newer one was entered with. A generator that only hands throw() or close() on (_gen_throw,
  * Objects/genobject.c) says in 3.11 that it was entered, and has none of its own.
  */
-static enum copy_status check_by_name(struct c_chain *chain, bool *agree)
+static enum read_cache_status check_by_name(struct c_chain *chain, bool *agree)
 {
     const struct stack *stack = chain->stack;
     const struct layout *layout = chain->reader->layout;
     const struct raw_frame *frames = stack->frames;
     *agree = true;
     if (stack->frame_count == 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(begin(chain));
     if (has_next(chain) && frames[0].address != stack->head && layout->rules->entry == ENTRY_BY_SHIM) /* a shim stands as the newest frame */
         STEP(follow(chain));
@@ -92,10 +92,10 @@ static enum copy_status check_by_name(struct c_chain *chain, bool *agree)
             *agree = frames[i].owner == FRAME_OWNER_GENERATOR;
     }
     *agree = *agree && !has_next(chain);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-enum copy_status entry_check_step(struct stack *stack, struct reader *reader, bool *agree)
+enum read_cache_status entry_check_step(struct stack *stack, struct reader *reader, bool *agree)
 {
     struct c_chain chain = {.stack = stack, .reader = reader};
     *agree = true;
@@ -103,5 +103,5 @@ enum copy_status entry_check_step(struct stack *stack, struct reader *reader, bo
         return check_by_count(stack, reader, agree);
     if (reader->layout->rules->has_cframe && stack->trial.rejected.reason == NULL)
         return check_by_name(&chain, agree);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }

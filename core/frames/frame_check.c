@@ -8,7 +8,7 @@
 bool frame_instruction(const struct raw_frame *frame, const struct layout_rules *rules, int64_t *offset, char *reason, size_t size)
 {
     const struct code_entry *entry = frame->code;
-    if (entry->status != COPY_READY) {
+    if (entry->status != READ_CACHE_READY) {
         snprintf(reason, size, "frame at 0x%" PRIx64 ": %s", frame->address, entry->reason);
         return false;
     }

@@ -9,10 +9,10 @@ const struct frame_operations *frames_of(const struct layout_rules *rules)
     return operations[rules->frames];
 }
 
-enum copy_status frame_reference(struct reader *reader, uint64_t frame, enum layout_field field, const char *what, uint64_t *object)
+enum read_cache_status frame_reference(struct reader *reader, uint64_t frame, enum layout_field field, const char *what, uint64_t *object)
 {
     const struct layout *layout = reader->layout;
     STEP(reader_pointer(reader, frame + (uint64_t)layout->offset[field], what, object));
     *object &= ~layout->rules->reference_tag_mask;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }

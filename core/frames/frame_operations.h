@@ -36,7 +36,7 @@ struct frame_operations {
 const struct frame_operations *frames_of(const struct layout_rules *rules);
 
 /* What a frame refers to in one of these fields: the address of an object, 0 none. what names it in the reason. */
-enum copy_status frame_reference(struct reader *reader, uint64_t frame, enum layout_field field, const char *what, uint64_t *object);
+enum read_cache_status frame_reference(struct reader *reader, uint64_t frame, enum layout_field field, const char *what, uint64_t *object);
 
 extern const struct frame_operations frame_objects, interpreter_frames;
 

@@ -5,7 +5,7 @@
 enum { BYTECODE_MAX = 1 << 20 };
 
 /* 3.11 and later: behind the code object, or where the thread has its own; before: a bytes object. */
-static enum copy_status read_bytecode(struct reader *reader, const struct raw_frame *frame, int64_t offset, struct bytes *bytecode)
+static enum read_cache_status read_bytecode(struct reader *reader, const struct raw_frame *frame, int64_t offset, struct bytes *bytecode)
 {
     const struct code_entry *code = frame->code;
     uint64_t object;
@@ -17,7 +17,7 @@ static enum copy_status read_bytecode(struct reader *reader, const struct raw_fr
     return bytes_read(reader, object, "co_code", BYTECODE_MAX, &bytecode->at, &bytecode->size);
 }
 
-enum copy_status instruction_at(struct reader *reader, const struct raw_frame *frame, int64_t offset, struct instruction *instruction)
+enum read_cache_status instruction_at(struct reader *reader, const struct raw_frame *frame, int64_t offset, struct instruction *instruction)
 {
     const struct layout_bytecode *rules = reader->layout->rules->bytecode;
     struct bytes bytecode;
@@ -32,5 +32,5 @@ enum copy_status instruction_at(struct reader *reader, const struct raw_frame *f
         instruction->known = instruction->known && instruction->kind != INSTRUCTION_HIDDEN;
         instruction->end += CODE_UNIT * (1 + rules->caches[opcode]);
     }
-    return offset >= instruction->start && offset < instruction->end ? COPY_READY : reader_fail(reader, "the bytecode ends before an instruction");
+    return offset >= instruction->start && offset < instruction->end ? READ_CACHE_READY : reader_fail(reader, "the bytecode ends before an instruction");
 }

@@ -80,12 +80,12 @@ static void finish(struct stack *stack, const char *reason)
 }
 
 /* The newest frame as 3.11 and 3.12 tell it, whose thread state names a C frame that names it. None: head is 0. */
-static enum copy_status ask_c_frame(struct stack *stack, struct reader *reader, uint64_t address)
+static enum read_cache_status ask_c_frame(struct stack *stack, struct reader *reader, uint64_t address)
 {
     struct c_frame current;
     stack->head = 0;
     if (address == 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(c_frame_read(reader, address, &current));
     if (stack->mode == STACK_RUNNING) {
         STEP(c_frame_guess_newest(&stack->guess, reader, stack->thread_state, &current, &stack->data_stack));
@@ -95,11 +95,11 @@ static enum copy_status ask_c_frame(struct stack *stack, struct reader *reader, 
         STEP(c_frame_trial_begin(&stack->trial, reader, stack->thread_state, &current));
         stack->head = stack->trial.entering ? 0 : current.newest;
     }
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* Of a target that runs the newest frame's address must be older than the data stack that holds it. */
-static enum copy_status enter(struct stack *stack, struct reader *reader)
+static enum read_cache_status enter(struct stack *stack, struct reader *reader)
 {
     const struct layout *layout = reader->layout;
     const bool by_c_frame = layout->rules->has_cframe, runs = stack->mode == STACK_RUNNING;
@@ -115,13 +115,13 @@ static enum copy_status enter(struct stack *stack, struct reader *reader)
                          field_u64(data, LAYOUT(layout, thread_state, datastack_limit)));
     if (by_c_frame && runs)
         STEP(ask_c_frame(stack, reader, named));
-    enum copy_status loaded = data_stack_load(&stack->data_stack, reader);
+    enum read_cache_status loaded = data_stack_load(&stack->data_stack, reader);
     if (by_c_frame && !runs)
         STEP(ask_c_frame(stack, reader, named));
     STEP(loaded);
     stack->cursor = stack->head;
     stack->progress = STACK_ENTERED;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* Where what a C frame named was on trial: it was not the newest frame, and the walk begins again with that of the C frame before. */
@@ -176,7 +176,7 @@ static void advance(struct stack *stack, uint64_t caller)
         finish(stack, "more frames than any stack has; the rest is left out");
 }
 
-static enum copy_status read_frame(struct stack *stack, struct reader *reader, struct raw_frame *frame, uint64_t *code)
+static enum read_cache_status read_frame(struct stack *stack, struct reader *reader, struct raw_frame *frame, uint64_t *code)
 {
     struct bytes data;
     *frame = (struct raw_frame){.address = stack->cursor};
@@ -185,7 +185,7 @@ static enum copy_status read_frame(struct stack *stack, struct reader *reader, s
         return reader_fail(reader, "frame at 0x%" PRIx64 " has an owner that does not exist (%u)", stack->cursor,
                            field_u8(data, LAYOUT(reader->layout, frame, owner)));
     frame->chunk = data_stack_holds(&stack->data_stack, stack->cursor, 1) ? stack->data_stack.chunk : 0;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* A return takes the code object out of the frame (3.14 and later), and leaves the instruction until the next call. */
@@ -196,7 +196,7 @@ static struct code_entry *recover_code(struct stack *stack, const struct raw_fra
     return code_table_by_instruction(codes, frame->instruction);
 }
 
-static enum copy_status take_frame(struct stack *stack, struct reader *reader, struct code_table *codes, struct raw_frame *frame, uint64_t code)
+static enum read_cache_status take_frame(struct stack *stack, struct reader *reader, struct code_table *codes, struct raw_frame *frame, uint64_t code)
 {
     const bool is_code = code != 0 && code % 8 == 0;
     frame->code = is_code ? code_table_get(codes, code) : recover_code(stack, frame, codes);
@@ -208,7 +208,7 @@ static enum copy_status take_frame(struct stack *stack, struct reader *reader, s
         return reader_no_memory(reader);
     bool forgets = frames_of(reader->layout->rules)->forgets_caller(frame);
     advance(stack, forgets ? frame_link_caller(stack->guess.links, frame->address, code, frame->previous) : frame->previous);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* The interpreter's own frames, shims between C and Python, are never shown: one lies in the C frame that runs every frame since the last. */
@@ -224,23 +224,23 @@ static void pass_shim(struct stack *stack, const struct layout *layout, const st
     advance(stack, shim->previous);
 }
 
-static enum copy_status walk_frame(struct stack *stack, struct reader *reader, struct code_table *codes)
+static enum read_cache_status walk_frame(struct stack *stack, struct reader *reader, struct code_table *codes)
 {
     struct raw_frame frame;
     uint64_t code;
     STEP(read_frame(stack, reader, &frame, &code));
     if (!c_frame_trial_goes_on(&stack->trial, &frame, data_stack_has_popped(&stack->data_stack, frame.address))) {
         reject(stack, "the frame where the interpreter was entered was called by another one than the C stack says");
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     if (stack->steps % TIME_KEPT_EVERY == 0)
-        target_keep_time(copy_target(reader->copy));
+        target_keep_time(read_cache_target(reader->cache));
     if (stack->crowd != NULL && crowd_pass(stack->crowd, reader, stack->cursor))
         return reader_fail(reader, "frame at 0x%" PRIx64 " belongs to several other stacks already", stack->cursor);
     if (frame.owner != FRAME_OWNER_INTERPRETER)
         return take_frame(stack, reader, codes, &frame, code);
     pass_shim(stack, reader->layout, &frame);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* Ends the walk at a frame from which on the stack is what the walk before has found. */
@@ -264,35 +264,35 @@ bool stack_enter(struct stack *stack, struct reader *reader)
     stack->data_stack.data = NULL; /* what was fetched since may have moved it */
     if (stack->progress != STACK_NEW)
         return true;
-    enum copy_status status = enter(stack, reader);
-    if (status == COPY_FAILED) {
+    enum read_cache_status status = enter(stack, reader);
+    if (status == READ_CACHE_FAILED) {
         stack->fault = STACK_UNREADABLE;
         finish(stack, reader->reason);
     }
-    if (status == COPY_READY && stack->memory != NULL)
+    if (status == READ_CACHE_READY && stack->memory != NULL)
         stack_memory_compare(stack->memory, &stack->data_stack);
-    return status != COPY_PENDING;
+    return status != READ_CACHE_PENDING;
 }
 
-static enum copy_status walk_on(struct stack *stack, struct reader *reader, struct code_table *codes)
+static enum read_cache_status walk_on(struct stack *stack, struct reader *reader, struct code_table *codes)
 {
     if (stack->cursor == 0 && !(reject(stack, C_FRAME_ENTERING) && stack->cursor != 0)) {
         finish(stack, stack->trial.entering ? C_FRAME_ENTERING : NULL);
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     if (stack->memory != NULL && recall(stack, reader))
-        return COPY_READY;
-    enum copy_status status = walk_frame(stack, reader, codes);
-    if (status == COPY_FAILED && !reader_is_short(reader) && reject(stack, reader->reason))
-        return COPY_READY;
+        return READ_CACHE_READY;
+    enum read_cache_status status = walk_frame(stack, reader, codes);
+    if (status == READ_CACHE_FAILED && !reader_is_short(reader) && reject(stack, reader->reason))
+        return READ_CACHE_READY;
     return status;
 }
 
 void stack_step(struct stack *stack, struct reader *reader, struct code_table *codes)
 {
-    enum copy_status status = stack_enter(stack, reader) ? COPY_READY : COPY_PENDING;
-    while (status == COPY_READY && stack->progress == STACK_ENTERED)
+    enum read_cache_status status = stack_enter(stack, reader) ? READ_CACHE_READY : READ_CACHE_PENDING;
+    while (status == READ_CACHE_READY && stack->progress == STACK_ENTERED)
         status = walk_on(stack, reader, codes);
-    if (status == COPY_FAILED)
+    if (status == READ_CACHE_FAILED)
         finish(stack, reader->reason);
 }

@@ -43,7 +43,7 @@ struct check {
     char doubt[192];  /* "" nothing contradicts itself */
 };
 
-static enum copy_status enter_piece(struct check *check, uint64_t chunk, uint64_t end)
+static enum read_cache_status enter_piece(struct check *check, uint64_t chunk, uint64_t end)
 {
     const struct layout *layout = check->reader->layout;
     const int32_t header = LAYOUT(layout, stack_chunk, data);
@@ -58,7 +58,7 @@ static enum copy_status enter_piece(struct check *check, uint64_t chunk, uint64_
     if (end < start || end - chunk > PIECE_MAX || end % 8 != 0)
         return reader_fail(check->reader, "the data stack at 0x%" PRIx64 " has no sane end", chunk);
     check->piece = (struct piece){start, end, older, newest};
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 static bool is_in_piece(const struct check *check, uint64_t address)
@@ -67,7 +67,7 @@ static bool is_in_piece(const struct check *check, uint64_t address)
 }
 
 /* A frame that lies on the data stack, in the chain or not. */
-static enum copy_status read_frame(struct check *check, uint64_t address, struct raw_frame *frame)
+static enum read_cache_status read_frame(struct check *check, uint64_t address, struct raw_frame *frame)
 {
     struct bytes data;
     uint64_t code, previous;
@@ -79,13 +79,13 @@ static enum copy_status read_frame(struct check *check, uint64_t address, struct
     frame->code = code_table_get(check->codes, code);
     if (frame->code == NULL)
         return reader_fail(check->reader, "out of memory");
-    if (frame->code->status == COPY_PENDING)
+    if (frame->code->status == READ_CACHE_PENDING)
         code_table_step(check->codes, check->reader);
     return frame->code->status;
 }
 
 /* Whether a frame runs, in which another one was called: it has begun, and is not at an instruction that leaves it. */
-static enum copy_status look_at_rest(struct check *check, const struct raw_frame *frame, enum gap *gap)
+static enum read_cache_status look_at_rest(struct check *check, const struct raw_frame *frame, enum gap *gap)
 {
     const struct layout_rules *rules = check->reader->layout->rules;
     struct instruction instruction;
@@ -93,42 +93,42 @@ static enum copy_status look_at_rest(struct check *check, const struct raw_frame
     int64_t offset;
     *gap = GAP_UNKNOWN;
     if (!frame_instruction(frame, rules, &offset, reason, sizeof reason))
-        return COPY_READY;
+        return READ_CACHE_READY;
     *gap = code_is_trampoline(frame->code) ? GAP_RESTING : GAP_UNBEGUN;
     if (offset < (int64_t)frame->code->first_traceable * CODE_UNIT || offset < 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(instruction_at(check->reader, frame, offset, &instruction));
     *gap = instruction.known && instruction.kind != INSTRUCTION_LEAVES ? GAP_LOST : GAP_RESTING;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* Frames that lie one upon the other from an address on to another. */
-static enum copy_status look_into_gap(struct check *check, uint64_t from, uint64_t to, enum gap *result)
+static enum read_cache_status look_into_gap(struct check *check, uint64_t from, uint64_t to, enum gap *result)
 {
     *result = GAP_NONE;
     for (int tiles = 0; from < to; tiles++) {
         struct raw_frame frame;
         enum gap gap = GAP_UNKNOWN;
-        enum copy_status status = tiles < TILES_MAX ? read_frame(check, from, &frame) : COPY_FAILED;
-        if (status == COPY_READY)
+        enum read_cache_status status = tiles < TILES_MAX ? read_frame(check, from, &frame) : READ_CACHE_FAILED;
+        if (status == READ_CACHE_READY)
             status = look_at_rest(check, &frame, &gap);
-        if (status == COPY_PENDING)
+        if (status == READ_CACHE_PENDING)
             return status;
-        if (status == COPY_FAILED || frame.code->frame_bytes == 0 || frame.code->frame_bytes > to - from)
+        if (status == READ_CACHE_FAILED || frame.code->frame_bytes == 0 || frame.code->frame_bytes > to - from)
             gap = GAP_UNKNOWN;
         bool fills = tiles == 0 && frame.code != NULL && frame.code->frame_bytes == to - from;
         if (gap == GAP_LOST && fills && check->reader->layout->rules->position == POSITION_INSTR_PTR) {
             *result = GAP_ONE;
-            return COPY_READY;
+            return READ_CACHE_READY;
         }
         if (gap == GAP_UNKNOWN || gap == GAP_LOST) {
             *result = *result == GAP_LOST ? GAP_LOST : gap;
-            return COPY_READY;
+            return READ_CACHE_READY;
         }
         *result = tiles == 0 ? gap : GAP_RESTING;
         from += frame.code->frame_bytes;
     }
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 static const char left_out[] = "the data stack holds frames that the chain of frames leaves out", left[] = "the chain of frames leaves the thread's data stack";
@@ -151,24 +151,24 @@ static void doubt(struct check *check, const struct raw_frame *frame, const char
  * frame there may have returned, and be about to be cleared (_PyEval_FrameClearAndPop, Python/ceval.c of 3.13 and later: it is out of the
  * chain by then, and RETURN_VALUE has not stored where it is). In a process that goes on this is met again and again; in a core it is told.
  */
-static enum copy_status check_gap(struct check *check, uint64_t from)
+static enum read_cache_status check_gap(struct check *check, uint64_t from)
 {
     enum gap gap;
     if (from > check->piece.end)
         doubt(check, &check->frames[0], "or another one does not fit on the data stack");
     STEP(look_into_gap(check, from, check->piece.end, &gap));
     if (gap == GAP_ONE)
-        gap = check->piece.newest && copy_target(check->reader->copy)->kind == SPPROF_TARGET_PROCESS ? GAP_RESTING : GAP_LOST;
+        gap = check->piece.newest && read_cache_target(check->reader->cache)->kind == SPPROF_TARGET_PROCESS ? GAP_RESTING : GAP_LOST;
     if (gap == GAP_LOST || (gap == GAP_UNKNOWN && !check->piece.newest))
         amiss(check, left_out);
     if (check->piece.newest)
         check->above = gap;
     check->piece.newest = false;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* Goes back to the piece that a frame lies in; what lies on the bottom of a newer one must have been met. */
-static enum copy_status find_piece(struct check *check, const struct raw_frame *frame, bool *found)
+static enum read_cache_status find_piece(struct check *check, const struct raw_frame *frame, bool *found)
 {
     struct check ahead = *check;
     while (!is_in_piece(&ahead, frame->address) && ahead.piece.older != 0) {
@@ -178,24 +178,24 @@ static enum copy_status find_piece(struct check *check, const struct raw_frame *
     *found = is_in_piece(&ahead, frame->address);
     if (*found)
         *check = ahead;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-static enum copy_status check_frame(struct check *check, size_t index, bool *found)
+static enum read_cache_status check_frame(struct check *check, size_t index, bool *found)
 {
     const struct raw_frame *frame = &check->frames[index];
     *found = true;
     if (frame->owner != FRAME_OWNER_THREAD && !is_in_piece(check, frame->address))
-        return COPY_READY;
+        return READ_CACHE_READY;
     if (frame->owner != FRAME_OWNER_THREAD)
         doubt(check, frame, "lies on the data stack, and says that it is a generator's");
     STEP(find_piece(check, frame, found));
     if (!*found)
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(check_gap(check, frame->address + frame->code->frame_bytes));
     check->piece.end = frame->address;
     check->kept = index + 1;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* Whether a frame of Python was called, or resumed, without C code between: it says that its caller is the next one. */
@@ -206,7 +206,7 @@ static bool is_inlined(const struct check *check, size_t index)
 }
 
 /* What a frame's value stack holds, so many words below its end; READY with 0 where that cannot be told. */
-static enum copy_status peek(struct check *check, const struct raw_frame *frame, uint64_t depth, uint64_t *word)
+static enum read_cache_status peek(struct check *check, const struct raw_frame *frame, uint64_t depth, uint64_t *word)
 {
     const struct layout *layout = check->reader->layout;
     const uint64_t size = stack_frame_size(layout);
@@ -216,10 +216,10 @@ static enum copy_status peek(struct check *check, const struct raw_frame *frame,
     STEP(reader_struct(check->reader, frame->address, (size_t)size, "frame", &data));
     uint64_t end = height != LAYOUT_ABSENT ? size + (uint64_t)field_i32(data, height) * 8 : field_u64(data, pointer) - frame->address;
     if (end < size + depth * 8 || end > frame->code->frame_bytes || end % 8 != 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(reader_pointer(check->reader, frame->address + end - depth * 8, "value stack", word));
     *word &= ~layout->rules->reference_tag_mask;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /*
@@ -227,25 +227,25 @@ static enum copy_status peek(struct check *check, const struct raw_frame *frame,
  * a generator has it on its value stack, unless C code hands throw() or close() on to the one that it waits for (_gen_throw,
  * Objects/genobject.c), which runs in a C frame of its own.
  */
-static enum copy_status check_call(struct check *check, size_t index, const struct instruction *instruction, int64_t offset, bool *possible)
+static enum read_cache_status check_call(struct check *check, size_t index, const struct instruction *instruction, int64_t offset, bool *possible)
 {
     const struct layout_rules *rules = check->reader->layout->rules;
     const struct raw_frame *callee = &check->frames[index], *caller = callee + 1;
     *possible = true;
     if (code_is_trampoline(caller->code))
-        return COPY_READY;
+        return READ_CACHE_READY;
     if (callee->owner == FRAME_OWNER_THREAD) {
         bool calls = instruction->kind == INSTRUCTION_CALLS || instruction->kind == INSTRUCTION_MAY_CALL;
         *possible = calls && (rules->position != POSITION_PREV_INSTR || offset == instruction->end - CODE_UNIT);
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     if (rules->generator_depth == 0 || !check->runs)
-        return COPY_READY;
+        return READ_CACHE_READY;
     uint64_t generator;
     STEP(peek(check, caller, rules->generator_depth, &generator));
     *possible = instruction->kind == INSTRUCTION_RESUMES &&
                 generator + (uint64_t)LAYOUT(check->reader->layout, generator, frame) == callee->address;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* 3.11 and 3.12 name the last unit of the cache of an instruction that calls, or that a call has come back to. */
@@ -256,27 +256,27 @@ static bool is_at_instruction(const struct check *check, const struct instructio
 }
 
 /* Whether a frame can be where it says, and what runs above it can have come from there. */
-static enum copy_status check_position(struct check *check, size_t index, int64_t offset)
+static enum read_cache_status check_position(struct check *check, size_t index, int64_t offset)
 {
     struct instruction instruction;
     bool possible = true;
-    enum copy_status status = offset < 0 ? COPY_FAILED : instruction_at(check->reader, &check->frames[index], offset, &instruction);
-    if (status != COPY_READY || !instruction.known)
-        return status == COPY_PENDING ? status : COPY_READY;
+    enum read_cache_status status = offset < 0 ? READ_CACHE_FAILED : instruction_at(check->reader, &check->frames[index], offset, &instruction);
+    if (status != READ_CACHE_READY || !instruction.known)
+        return status == READ_CACHE_PENDING ? status : READ_CACHE_READY;
     if (!is_at_instruction(check, &instruction, offset)) {
         check->frames[index].misplaced = true;
         doubt(check, &check->frames[index], "says that it is between two instructions");
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     if (index > 0 && is_inlined(check, index - 1))
         STEP(check_call(check, index - 1, &instruction, offset, &possible));
     if (!possible)
         doubt(check, &check->frames[index], "says that it is where the frame above it cannot have been called");
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* Whoever shows the frames ends at one that is none, in words of its own. */
-static enum copy_status check_frames(struct check *check)
+static enum read_cache_status check_frames(struct check *check)
 {
     const struct layout_rules *rules = check->reader->layout->rules;
     char reason[192];
@@ -285,29 +285,29 @@ static enum copy_status check_frames(struct check *check)
     for (size_t i = 0; i < check->count; i++) {
         if (!frame_instruction(&check->frames[i], rules, &offset, reason, sizeof reason)) {
             check->kept = check->count;
-            return COPY_READY;
+            return READ_CACHE_READY;
         }
         STEP(check_frame(check, i, &found));
         if (!found) {
             amiss(check, left);
-            return COPY_READY;
+            return READ_CACHE_READY;
         }
         STEP(check_position(check, i, offset));
         check->runs = check->frames[i].owner == FRAME_OWNER_THREAD || (i > 0 && is_inlined(check, i - 1) && check->runs);
     }
     check->kept = check->count;
     if (!check->whole)
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(check_gap(check, check->piece.start));
     if (check->piece.older != 0)
         amiss(check, left_out);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 static bool codes_are_settled(const struct raw_frame *frames, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (frames[i].code->status == COPY_PENDING)
+        if (frames[i].code->status == READ_CACHE_PENDING)
             return false;
     return true;
 }
@@ -323,7 +323,7 @@ static bool has_codes(struct stack *stack)
 }
 
 /* Whether the thread state and the newest piece of the data stack say the same of it: then it is this thread's. */
-static enum copy_status enter_data_stack(struct check *check, bool *agree)
+static enum read_cache_status enter_data_stack(struct check *check, bool *agree)
 {
     const struct layout *layout = check->reader->layout;
     const struct stack *stack = check->stack;
@@ -335,19 +335,19 @@ static enum copy_status enter_data_stack(struct check *check, bool *agree)
     *agree = chunk + field_u64(data, LAYOUT(layout, stack_chunk, size)) == stack->data_stack.limit && stack->data_stack.top <= stack->data_stack.limit;
     if (!*agree && check->doubt[0] == '\0')
         snprintf(check->doubt, sizeof check->doubt, "the thread state and its data stack at 0x%" PRIx64 " contradict each other", chunk);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /*
  * A C frame that is being entered names what it will: then nothing, or a frame that has not begun, lies above the newest frame of the C
  * frame before. Where frames run there, what was rejected is where it can be this thread's.
  */
-static enum copy_status weigh_rejected(struct check *check, bool *restored)
+static enum read_cache_status weigh_rejected(struct check *check, bool *restored)
 {
     struct stack *stack = check->stack;
     const bool is_empty = check->above == GAP_NONE;
     if (check->above == GAP_RESTING || check->above == GAP_UNBEGUN || (is_empty && stack->trial.rejected.popped))
-        return COPY_READY;
+        return READ_CACHE_READY;
     struct check again = {.stack = stack, .reader = check->reader, .codes = check->codes};
     bool agree;
     again.frames = stack->trial.rejected.frames;
@@ -358,15 +358,15 @@ static enum copy_status weigh_rejected(struct check *check, bool *restored)
     if (*restored)
         *check = again;
     amiss(check, stack->trial.rejected.reason);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-static enum copy_status check_data_stack(struct check *check, bool *restored)
+static enum read_cache_status check_data_stack(struct check *check, bool *restored)
 {
     const struct stack *stack = check->stack;
     bool agree;
     if (LAYOUT(check->reader->layout, thread_state, datastack_chunk) == LAYOUT_ABSENT || (stack->frame_count == 0 && stack->data_stack.top == 0))
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(enter_data_stack(check, &agree));
     check->kept = 0;
     STEP(check_frames(check));
@@ -374,21 +374,21 @@ static enum copy_status check_data_stack(struct check *check, bool *restored)
         STEP(weigh_rejected(check, restored));
     if (check->kept == 0 && !agree)
         check->kept = check->count;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-static enum copy_status check_entries(struct check *check)
+static enum read_cache_status check_entries(struct check *check)
 {
     bool agree;
     if (!check->whole || check->reason[0] != '\0')
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(entry_check_step(check->stack, check->reader, &agree));
     if (!agree)
         amiss(check, "the C stack holds more calls than the chain of frames, or other ones");
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-static enum copy_status check_stack(struct check *check, bool *restored)
+static enum read_cache_status check_stack(struct check *check, bool *restored)
 {
     struct stack *stack = check->stack;
     check->kept = check->count = stack->frame_count;
@@ -397,7 +397,7 @@ static enum copy_status check_stack(struct check *check, bool *restored)
     STEP(check_data_stack(check, restored));
     if (!*restored)
         STEP(check_entries(check));
-    return check->doubt[0] == '\0' ? caller_check(stack, check->reader, check->doubt, sizeof check->doubt) : COPY_READY;
+    return check->doubt[0] == '\0' ? caller_check(stack, check->reader, check->doubt, sizeof check->doubt) : READ_CACHE_READY;
 }
 
 /* Makes what was rejected the stack. */
@@ -433,10 +433,10 @@ void stack_check_step(struct stack *stack, struct reader *reader, struct code_ta
     bool restored = false;
     if (stack->verdict.is_settled || stack->progress != STACK_DONE || !has_codes(stack))
         return;
-    enum copy_status status = check_stack(&check, &restored);
-    if (status == COPY_PENDING)
+    enum read_cache_status status = check_stack(&check, &restored);
+    if (status == READ_CACHE_PENDING)
         return;
-    if (status == COPY_FAILED) {
+    if (status == READ_CACHE_FAILED) {
         check.kept = stack->frame_count;
         snprintf(check.doubt, sizeof check.doubt, "%s", reader->reason);
     }

@@ -49,7 +49,7 @@ void thread_list_free(struct thread_list *list)
     free(list->truncated);
 }
 
-static enum copy_status add_interpreter(struct thread_list *list, struct reader *reader, uint64_t address)
+static enum read_cache_status add_interpreter(struct thread_list *list, struct reader *reader, uint64_t address)
 {
     for (size_t i = 0; i < list->count; i++)
         if (list->interpreters[i]->address == address)
@@ -64,28 +64,28 @@ static enum copy_status add_interpreter(struct thread_list *list, struct reader 
     interpreter->address = address;
     interpreter->is_main = address == list->main_interpreter;
     list->interpreters[list->count++] = interpreter;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-static enum copy_status start(struct thread_list *list, struct reader *reader)
+static enum read_cache_status start(struct thread_list *list, struct reader *reader)
 {
     const struct layout *layout = reader->layout;
     struct bytes data;
     /* Asked for together: they come in one batch. */
-    enum copy_status head = reader_pointer(reader, list->runtime + (uint64_t)LAYOUT(layout, runtime, interpreters_head),
+    enum read_cache_status head = reader_pointer(reader, list->runtime + (uint64_t)LAYOUT(layout, runtime, interpreters_head),
                                            "the list of interpreters", &list->next);
-    enum copy_status main = reader_pointer(reader, list->runtime + (uint64_t)LAYOUT(layout, runtime, interpreters_main),
+    enum read_cache_status main = reader_pointer(reader, list->runtime + (uint64_t)LAYOUT(layout, runtime, interpreters_main),
                                            "the main interpreter", &list->main_interpreter);
-    enum copy_status ident = reader_bytes(reader, list->runtime + (uint64_t)LAYOUT(layout, runtime, main_thread), 8, "the main thread", &data);
+    enum read_cache_status ident = reader_bytes(reader, list->runtime + (uint64_t)LAYOUT(layout, runtime, main_thread), 8, "the main thread", &data);
     STEP(head);
     STEP(main);
     STEP(ident);
     list->main_thread = reader_long(reader, data, 0);
     list->started = true;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-static enum copy_status list_interpreters(struct thread_list *list, struct reader *reader)
+static enum read_cache_status list_interpreters(struct thread_list *list, struct reader *reader)
 {
     if (!list->started)
         STEP(start(list, reader));
@@ -95,7 +95,7 @@ static enum copy_status list_interpreters(struct thread_list *list, struct reade
         STEP(add_interpreter(list, reader, list->next));
         list->next = next;
     }
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 static uint64_t field_at(const struct interpreter *interpreter, int32_t offset)
@@ -103,20 +103,20 @@ static uint64_t field_at(const struct interpreter *interpreter, int32_t offset)
     return interpreter->address + (uint64_t)offset;
 }
 
-static enum copy_status read_header(struct interpreter *interpreter, struct reader *reader, uint64_t runtime)
+static enum read_cache_status read_header(struct interpreter *interpreter, struct reader *reader, uint64_t runtime)
 {
     const struct layout *layout = reader->layout;
     struct bytes collecting = bytes_none();
     uint64_t id = 0, gil = 0, gc_frame = 0;
     bool behind = layout->rules->gil == GIL_BEHIND_INTERPRETER;
     int32_t frame_offset = LAYOUT(layout, interpreter, gc_frame);
-    enum copy_status parts[] = {
+    enum read_cache_status parts[] = {
         reader_pointer(reader, field_at(interpreter, LAYOUT(layout, interpreter, id)), "interpreter", &id),
         reader_pointer(reader, field_at(interpreter, LAYOUT(layout, interpreter, threads_head)), "interpreter", &interpreter->next_thread),
         reader_pointer(reader, field_at(interpreter, LAYOUT(layout, interpreter, modules)), "interpreter", &interpreter->modules),
         reader_bytes(reader, field_at(interpreter, LAYOUT(layout, interpreter, gc_collecting)), 4, "interpreter", &collecting),
-        behind ? reader_pointer(reader, field_at(interpreter, LAYOUT(layout, interpreter, gil)), "interpreter", &gil) : COPY_READY,
-        frame_offset != LAYOUT_ABSENT ? reader_pointer(reader, field_at(interpreter, frame_offset), "interpreter", &gc_frame) : COPY_READY,
+        behind ? reader_pointer(reader, field_at(interpreter, LAYOUT(layout, interpreter, gil)), "interpreter", &gil) : READ_CACHE_READY,
+        frame_offset != LAYOUT_ABSENT ? reader_pointer(reader, field_at(interpreter, frame_offset), "interpreter", &gc_frame) : READ_CACHE_READY,
     };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         STEP(parts[i]);
@@ -125,26 +125,26 @@ static enum copy_status read_header(struct interpreter *interpreter, struct read
     interpreter->gc_frame = gc_frame;
     interpreter->gil = behind ? gil : runtime + (uint64_t)LAYOUT(layout, runtime, gil);
     interpreter->header_read = true;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* struct _gil_runtime_state (Include/internal/pycore_gil.h): a GIL that cannot be read leaves its facts unknown, nothing more. */
-static enum copy_status read_gil(struct interpreter *interpreter, struct reader *reader)
+static enum read_cache_status read_gil(struct interpreter *interpreter, struct reader *reader)
 {
     const struct layout *layout = reader->layout;
     struct bytes data;
-    enum copy_status status = reader_struct(reader, interpreter->gil, (size_t)LAYOUT(layout, gil, locked) + 4, "GIL", &data);
-    if (status == COPY_PENDING)
+    enum read_cache_status status = reader_struct(reader, interpreter->gil, (size_t)LAYOUT(layout, gil, locked) + 4, "GIL", &data);
+    if (status == READ_CACHE_PENDING)
         return status;
     interpreter->gil_read = true;
-    if (status == COPY_FAILED)
-        return COPY_READY;
+    if (status == READ_CACHE_FAILED)
+        return READ_CACHE_READY;
     int32_t enabled = LAYOUT(layout, gil, enabled);
     interpreter->gil_known = true;
     interpreter->gil_enabled = !layout->free_threaded || enabled == LAYOUT_ABSENT || field_i32(data, enabled) != 0;
     interpreter->gil_locked = field_i32(data, LAYOUT(layout, gil, locked)) == 1;
     interpreter->gil_holder = field_u64(data, LAYOUT(layout, gil, last_holder));
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 static void add_doubt(struct interpreter *interpreter, const char *text)
@@ -154,34 +154,34 @@ static void add_doubt(struct interpreter *interpreter, const char *text)
 }
 
 /* Whether the neighbours of a thread state lead to it and back, which proves it to be one of the list. */
-static enum copy_status is_linked(const struct interpreter *interpreter, struct reader *reader, struct bytes data, bool *linked)
+static enum read_cache_status is_linked(const struct interpreter *interpreter, struct reader *reader, struct bytes data, bool *linked)
 {
     const struct layout *layout = reader->layout;
     const size_t count = interpreter->thread_count;
     uint64_t newer = count > 0 ? interpreter->threads[count - 1]->address : 0, older = field_u64(data, LAYOUT(layout, thread_state, next));
     *linked = field_u64(data, LAYOUT(layout, thread_state, prev)) == newer;
     if (!*linked || newer != 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     uint64_t back = 0;
     *linked = older != 0;
     if (*linked)
         STEP(reader_pointer(reader, older + (uint64_t)LAYOUT(layout, thread_state, prev), "thread state", &back));
     *linked = back == interpreter->next_thread;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-static enum copy_status check_interpreter(struct interpreter *interpreter, struct reader *reader, struct bytes data)
+static enum read_cache_status check_interpreter(struct interpreter *interpreter, struct reader *reader, struct bytes data)
 {
     bool linked = false;
     if (field_u64(data, LAYOUT(reader->layout, thread_state, interp)) == interpreter->address)
-        return COPY_READY;
-    if (is_linked(interpreter, reader, data, &linked) == COPY_PENDING)
-        return COPY_PENDING;
+        return READ_CACHE_READY;
+    if (is_linked(interpreter, reader, data, &linked) == READ_CACHE_PENDING)
+        return READ_CACHE_PENDING;
     (void)reader_fail(reader, "the thread state at 0x%" PRIx64 " does not belong to its interpreter", interpreter->next_thread);
     if (!linked)
-        return COPY_FAILED;
+        return READ_CACHE_FAILED;
     add_doubt(interpreter, reader->reason);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 static bool is_listed(const struct interpreter *interpreter, uint64_t address)
@@ -190,7 +190,7 @@ static bool is_listed(const struct interpreter *interpreter, uint64_t address)
     return tfind(&key, &interpreter->seen, by_address) != NULL;
 }
 
-static enum copy_status add_thread(struct interpreter *interpreter, struct reader *reader, struct bytes data)
+static enum read_cache_status add_thread(struct interpreter *interpreter, struct reader *reader, struct bytes data)
 {
     const struct layout *layout = reader->layout;
     STEP(check_interpreter(interpreter, reader, data));
@@ -217,40 +217,40 @@ static enum copy_status add_thread(struct interpreter *interpreter, struct reade
     thread->in_jit = executor != LAYOUT_ABSENT && field_u64(data, executor) != 0;
     stack_init(&thread->stack, thread->address);
     interpreter->threads[interpreter->thread_count++] = thread;
-    return tsearch(thread, &interpreter->seen, by_address) != NULL ? COPY_READY : reader_no_memory(reader);
+    return tsearch(thread, &interpreter->seen, by_address) != NULL ? READ_CACHE_READY : reader_no_memory(reader);
 }
 
 /*
  * What a link leads over is found from its other end: the thread states there name the one before, up to the last that is listed. In a process
  * a thread state may just come or go.
  */
-static enum copy_status find_skipped(struct interpreter *interpreter, struct reader *reader)
+static enum read_cache_status find_skipped(struct interpreter *interpreter, struct reader *reader)
 {
     const struct layout *layout = reader->layout;
     const size_t count = interpreter->thread_count;
     uint64_t newest = count > 0 ? interpreter->threads[count - 1]->address : 0, at = interpreter->next_thread;
-    if (copy_target(reader->copy)->kind != SPPROF_TARGET_CORE)
-        return COPY_READY;
+    if (read_cache_target(reader->cache)->kind != SPPROF_TARGET_CORE)
+        return READ_CACHE_READY;
     for (size_t steps = 0; steps < THREADS_MAX; steps++) {
         struct bytes data;
-        enum copy_status status = reader_struct(reader, at, stack_thread_state_size(layout), "thread state", &data);
-        if (status == COPY_PENDING)
+        enum read_cache_status status = reader_struct(reader, at, stack_thread_state_size(layout), "thread state", &data);
+        if (status == READ_CACHE_PENDING)
             return status;
-        if (status == COPY_FAILED || field_u64(data, LAYOUT(layout, thread_state, interp)) != interpreter->address)
-            return COPY_READY;
+        if (status == READ_CACHE_FAILED || field_u64(data, LAYOUT(layout, thread_state, interp)) != interpreter->address)
+            return READ_CACHE_READY;
         uint64_t newer = field_u64(data, LAYOUT(layout, thread_state, prev));
         if (newer == newest && at != interpreter->next_thread)
             add_doubt(interpreter, "the list does not lead to every thread state");
         if (newer == newest)
             interpreter->next_thread = at;
         if (newer == newest || newer == 0 || newer == interpreter->next_thread || is_listed(interpreter, newer))
-            return COPY_READY;
+            return READ_CACHE_READY;
         at = newer;
     }
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-static enum copy_status list_threads(struct interpreter *interpreter, struct reader *reader)
+static enum read_cache_status list_threads(struct interpreter *interpreter, struct reader *reader)
 {
     while (interpreter->next_thread != 0) {
         struct bytes data;
@@ -259,7 +259,7 @@ static enum copy_status list_threads(struct interpreter *interpreter, struct rea
         STEP(add_thread(interpreter, reader, data));
         interpreter->next_thread = field_u64(data, LAYOUT(reader->layout, thread_state, next));
     }
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 static bool has_thread(const struct interpreter *interpreter, uint64_t thread_id)
@@ -271,50 +271,50 @@ static bool has_thread(const struct interpreter *interpreter, uint64_t thread_id
 }
 
 /* Goes from a thread state to newer ones, up to the first that the list does not lead to. *first is 0 where there is none. */
-static enum copy_status go_back(const struct interpreter *interpreter, struct reader *reader, uint64_t address, uint64_t *first)
+static enum read_cache_status go_back(const struct interpreter *interpreter, struct reader *reader, uint64_t address, uint64_t *first)
 {
     const struct layout *layout = reader->layout;
     *first = 0;
     for (size_t steps = 0; steps < THREADS_MAX && address != 0 && !is_listed(interpreter, address); steps++) {
         struct bytes data;
-        enum copy_status status = reader_struct(reader, address, stack_thread_state_size(layout), "thread state", &data);
-        if (status == COPY_PENDING)
+        enum read_cache_status status = reader_struct(reader, address, stack_thread_state_size(layout), "thread state", &data);
+        if (status == READ_CACHE_PENDING)
             return status;
-        if (status == COPY_FAILED || field_u64(data, LAYOUT(layout, thread_state, interp)) != interpreter->address)
-            return COPY_READY;
+        if (status == READ_CACHE_FAILED || field_u64(data, LAYOUT(layout, thread_state, interp)) != interpreter->address)
+            return READ_CACHE_READY;
         *first = address;
         address = field_u64(data, LAYOUT(layout, thread_state, prev));
     }
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* What the list does not lead to may be found from its other end, or by the GIL. */
-static enum copy_status find_lost(struct interpreter *interpreter, struct reader *reader, uint64_t main_thread, uint64_t *first)
+static enum read_cache_status find_lost(struct interpreter *interpreter, struct reader *reader, uint64_t main_thread, uint64_t *first)
 {
     uint64_t tail = 0;
     *first = 0;
     if (interpreter->is_main && !has_thread(interpreter, main_thread))
         STEP(thread_tail_find(reader, interpreter->address, main_thread, &tail));
     STEP(go_back(interpreter, reader, tail, first));
-    return *first != 0 ? COPY_READY : go_back(interpreter, reader, interpreter->gil_holder, first);
+    return *first != 0 ? READ_CACHE_READY : go_back(interpreter, reader, interpreter->gil_holder, first);
 }
 
 /* Lists the threads; where the list breaks off, goes on behind the place if it can. The oldest one is the main thread's. */
-static enum copy_status list_all_threads(struct interpreter *interpreter, struct reader *reader, uint64_t main_thread)
+static enum read_cache_status list_all_threads(struct interpreter *interpreter, struct reader *reader, uint64_t main_thread)
 {
     char reason[sizeof reader->reason] = "the list does not lead to every thread state";
     uint64_t first;
-    enum copy_status status = list_threads(interpreter, reader);
-    bool is_whole = status == COPY_READY && (!interpreter->is_main || has_thread(interpreter, main_thread));
-    if (status == COPY_PENDING || is_whole || interpreter->searched)
+    enum read_cache_status status = list_threads(interpreter, reader);
+    bool is_whole = status == READ_CACHE_READY && (!interpreter->is_main || has_thread(interpreter, main_thread));
+    if (status == READ_CACHE_PENDING || is_whole || interpreter->searched)
         return status;
-    if (status == COPY_FAILED)
+    if (status == READ_CACHE_FAILED)
         snprintf(reason, sizeof reason, "%s", reader->reason);
-    if (find_lost(interpreter, reader, main_thread, &first) == COPY_PENDING)
-        return COPY_PENDING;
+    if (find_lost(interpreter, reader, main_thread, &first) == READ_CACHE_PENDING)
+        return READ_CACHE_PENDING;
     interpreter->searched = true;
     if (first == 0)
-        return status == COPY_FAILED ? reader_fail(reader, "%s", reason) : status;
+        return status == READ_CACHE_FAILED ? reader_fail(reader, "%s", reason) : status;
     add_doubt(interpreter, reason);
     interpreter->next_thread = first;
     return list_threads(interpreter, reader);
@@ -322,23 +322,23 @@ static enum copy_status list_all_threads(struct interpreter *interpreter, struct
 
 static void step_interpreter(struct interpreter *interpreter, struct reader *reader, uint64_t runtime, uint64_t main_thread)
 {
-    enum copy_status status = interpreter->header_read ? COPY_READY : read_header(interpreter, reader, runtime);
+    enum read_cache_status status = interpreter->header_read ? READ_CACHE_READY : read_header(interpreter, reader, runtime);
     if (interpreter->header_read && !interpreter->gil_read)
         (void)read_gil(interpreter, reader);
-    if (status == COPY_READY)
+    if (status == READ_CACHE_READY)
         status = list_all_threads(interpreter, reader, main_thread);
-    if (status == COPY_FAILED)
+    if (status == READ_CACHE_FAILED)
         interpreter->truncated = strdup(reader->reason);
-    interpreter->listed = status == COPY_FAILED || (status == COPY_READY && interpreter->gil_read);
+    interpreter->listed = status == READ_CACHE_FAILED || (status == READ_CACHE_READY && interpreter->gil_read);
 }
 
 bool thread_list_step(struct thread_list *list, struct reader *reader)
 {
     if (!list->listed) {
-        enum copy_status status = list_interpreters(list, reader);
-        if (status == COPY_FAILED)
+        enum read_cache_status status = list_interpreters(list, reader);
+        if (status == READ_CACHE_FAILED)
             list->truncated = strdup(reader->reason);
-        list->listed = status != COPY_PENDING;
+        list->listed = status != READ_CACHE_PENDING;
     }
     bool settled = list->listed;
     for (size_t i = 0; i < list->count; i++) {
@@ -352,12 +352,12 @@ bool thread_list_step(struct thread_list *list, struct reader *reader)
 struct spprof_error *thread_list_read(struct thread_list *list, struct spprof_target *target, const struct layout *layout)
 {
     struct reader reader = {.layout = layout};
-    TRY(copy_new(target, &reader.copy));
+    TRY(read_cache_new(target, &reader.cache));
     do {
         thread_list_step(list, &reader);
-    } while (copy_fetch(reader.copy));
+    } while (read_cache_fetch(reader.cache));
     reader_give_back(&reader, 0); /* who reads a list by itself forgets it soon */
-    copy_free(reader.copy);
+    read_cache_free(reader.cache);
     if (list->count > 0)
         return NULL;
     return spprof_error_new(SPPROF_ERROR_UNREADABLE, "the list of Python's threads cannot be read: %s",

@@ -3,37 +3,37 @@
 /* How far behind the beginning of an interpreter it is looked for: 3.15 has it 0.4 MiB behind. */
 enum { PAGE = 4096, PAGES = 256 };
 
-static enum copy_status look_at(struct reader *reader, uint64_t address, uint64_t main_thread, uint64_t *tail)
+static enum read_cache_status look_at(struct reader *reader, uint64_t address, uint64_t main_thread, uint64_t *tail)
 {
     const struct layout *layout = reader->layout;
     struct bytes data;
-    enum copy_status status = reader_struct(reader, address, (size_t)LAYOUT(layout, thread_state, thread_id) + 8, "thread state", &data);
-    if (status == COPY_READY && reader_long(reader, data, LAYOUT(layout, thread_state, thread_id)) == main_thread)
+    enum read_cache_status status = reader_struct(reader, address, (size_t)LAYOUT(layout, thread_state, thread_id) + 8, "thread state", &data);
+    if (status == READ_CACHE_READY && reader_long(reader, data, LAYOUT(layout, thread_state, thread_id)) == main_thread)
         *tail = address;
-    return status == COPY_PENDING ? status : COPY_READY;
+    return status == READ_CACHE_PENDING ? status : READ_CACHE_READY;
 }
 
-static enum copy_status look_through(struct reader *reader, uint64_t page, uint64_t interpreter, uint64_t main_thread, uint64_t *tail)
+static enum read_cache_status look_through(struct reader *reader, uint64_t page, uint64_t interpreter, uint64_t main_thread, uint64_t *tail)
 {
     struct bytes data;
-    enum copy_status status = reader_bytes(reader, page, PAGE, "interpreter", &data);
-    for (int32_t at = 0; status == COPY_READY && *tail == 0 && at < PAGE; at += 8) {
+    enum read_cache_status status = reader_bytes(reader, page, PAGE, "interpreter", &data);
+    for (int32_t at = 0; status == READ_CACHE_READY && *tail == 0 && at < PAGE; at += 8) {
         uint64_t address = page + (uint64_t)at - (uint64_t)LAYOUT(reader->layout, thread_state, interp);
         if (field_u64(data, at) == interpreter && address > interpreter)
             status = look_at(reader, address, main_thread, tail);
     }
-    return status == COPY_PENDING ? status : COPY_READY;
+    return status == READ_CACHE_PENDING ? status : READ_CACHE_READY;
 }
 
 /* Every page is asked for before one is waited for. */
-enum copy_status thread_tail_find(struct reader *reader, uint64_t interpreter, uint64_t main_thread, uint64_t *tail)
+enum read_cache_status thread_tail_find(struct reader *reader, uint64_t interpreter, uint64_t main_thread, uint64_t *tail)
 {
-    enum copy_status all = COPY_READY;
+    enum read_cache_status all = READ_CACHE_READY;
     *tail = 0;
     if (interpreter == 0 || interpreter % 8 != 0 || main_thread == 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     for (uint64_t i = 0; i < PAGES && *tail == 0; i++)
-        if (look_through(reader, (interpreter & ~(uint64_t)(PAGE - 1)) + i * PAGE, interpreter, main_thread, tail) == COPY_PENDING)
-            all = COPY_PENDING;
-    return *tail != 0 ? COPY_READY : all;
+        if (look_through(reader, (interpreter & ~(uint64_t)(PAGE - 1)) + i * PAGE, interpreter, main_thread, tail) == READ_CACHE_PENDING)
+            all = READ_CACHE_PENDING;
+    return *tail != 0 ? READ_CACHE_READY : all;
 }

@@ -6,15 +6,15 @@
 
 enum { KEYS_GENERAL = 0, KEYS_UNICODE = 1, KEYS_SPLIT = 2 }; /* dk_kind, 3.11 and later */
 
-static enum copy_status sane_count(struct reader *reader, const char *what, uint64_t count, uint64_t size)
+static enum read_cache_status sane_count(struct reader *reader, const char *what, uint64_t count, uint64_t size)
 {
     if (size > (uint64_t)DICT_ENTRIES_MAX * 2 || count > size)
         return reader_fail(reader, "%s is no sane dict: %" PRIu64 " entries in %" PRIu64 " places", what, count, size);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* 3.9 and 3.10: dk_size places of 1, 2, 4 or 8 bytes, then entries of hash, key and value. */
-static enum copy_status open_lookup_keys(struct reader *reader, uint64_t keys, const char *what, struct dict_view *view)
+static enum read_cache_status open_lookup_keys(struct reader *reader, uint64_t keys, const char *what, struct dict_view *view)
 {
     const struct layout *layout = reader->layout;
     struct bytes data;
@@ -27,10 +27,10 @@ static enum copy_status open_lookup_keys(struct reader *reader, uint64_t keys, c
     view->entry_size = 24;
     view->key_offset = 8;
     view->count = (size_t)count;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-static enum copy_status open_log2_keys(struct reader *reader, uint64_t keys, const char *what, struct dict_view *view)
+static enum read_cache_status open_log2_keys(struct reader *reader, uint64_t keys, const char *what, struct dict_view *view)
 {
     const struct layout *layout = reader->layout;
     struct bytes data;
@@ -46,10 +46,10 @@ static enum copy_status open_log2_keys(struct reader *reader, uint64_t keys, con
     view->entry_size = kind == KEYS_GENERAL ? 24 : 16;
     view->key_offset = kind == KEYS_GENERAL ? 8 : 0;
     view->count = (size_t)count;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-static enum copy_status open_keys(struct reader *reader, uint64_t keys, const char *what, struct dict_view *view)
+static enum read_cache_status open_keys(struct reader *reader, uint64_t keys, const char *what, struct dict_view *view)
 {
     *view = (struct dict_view){.reader = reader};
     if (reader->layout->rules->dict_keys == DICT_KEYS_LOOKUP)
@@ -68,13 +68,13 @@ static uint64_t values_array(const struct layout *layout, uint64_t values)
  * Split values keep the order in which they were set in bytes of their own: before the values in 3.11 and 3.12, behind them since 3.13
  * (get_index_from_order, Objects/dictobject.c). Before 3.11 it is the order of the keys.
  */
-static enum copy_status find_order(struct reader *reader, uint64_t values, struct dict_view *view)
+static enum read_cache_status find_order(struct reader *reader, uint64_t values, struct dict_view *view)
 {
     const struct layout *layout = reader->layout;
     struct bytes data;
     view->split_values = values_array(layout, values);
     if (layout->rules->dict_keys == DICT_KEYS_LOOKUP)
-        return COPY_READY;
+        return READ_CACHE_READY;
     if (LAYOUT(layout, dict_values, capacity) == LAYOUT_ABSENT) {
         STEP(reader_bytes(reader, values - 2, 1, "the values of a dict", &data));
         view->order_count = field_u8(data, 0);
@@ -87,10 +87,10 @@ static enum copy_status find_order(struct reader *reader, uint64_t values, struc
     }
     if (view->order_count > view->count)
         view->order_count = view->count;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-enum copy_status dict_open(struct reader *reader, uint64_t dict, const char *what, struct dict_view *view)
+enum read_cache_status dict_open(struct reader *reader, uint64_t dict, const char *what, struct dict_view *view)
 {
     const struct layout *layout = reader->layout;
     struct bytes data;
@@ -99,10 +99,10 @@ enum copy_status dict_open(struct reader *reader, uint64_t dict, const char *wha
     uint64_t keys = field_u64(data, LAYOUT(layout, dict, keys));
     uint64_t values = field_u64(data, LAYOUT(layout, dict, values));
     STEP(open_keys(reader, keys, what, view));
-    return values != 0 ? find_order(reader, values, view) : COPY_READY;
+    return values != 0 ? find_order(reader, values, view) : READ_CACHE_READY;
 }
 
-enum copy_status dict_entry(struct reader *reader, const struct dict_view *view, size_t index, uint64_t *key, uint64_t *value)
+enum read_cache_status dict_entry(struct reader *reader, const struct dict_view *view, size_t index, uint64_t *key, uint64_t *value)
 {
     struct bytes data;
     STEP(reader_struct(reader, view->entries, view->count * view->entry_size, "the entries of a dict", &data));
@@ -115,7 +115,7 @@ enum copy_status dict_entry(struct reader *reader, const struct dict_view *view,
     }
     if (*key == 0 || *value == 0)
         *key = *value = 0;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 size_t dict_places(const struct dict_view *view)
@@ -123,19 +123,19 @@ size_t dict_places(const struct dict_view *view)
     return view->order != 0 ? view->order_count : view->count;
 }
 
-static enum copy_status entry_at_place(struct reader *reader, const struct dict_view *view, size_t place, size_t *index)
+static enum read_cache_status entry_at_place(struct reader *reader, const struct dict_view *view, size_t place, size_t *index)
 {
     struct bytes data;
     *index = place;
     if (view->order == 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     uint64_t first = view->order_backwards ? view->order - (view->order_count - 1) : view->order;
     STEP(reader_bytes(reader, first, view->order_count, "the order of a dict", &data));
     *index = field_u8(data, (int64_t)(view->order_backwards ? view->order_count - 1 - place : place));
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-enum copy_status dict_at(struct reader *reader, const struct dict_view *view, size_t place, uint64_t *key, uint64_t *value)
+enum read_cache_status dict_at(struct reader *reader, const struct dict_view *view, size_t place, uint64_t *key, uint64_t *value)
 {
     enum { BLOCK = 64 };
     struct bytes data;
@@ -143,7 +143,7 @@ enum copy_status dict_at(struct reader *reader, const struct dict_view *view, si
     *key = *value = 0;
     STEP(entry_at_place(reader, view, place, &index));
     if (index >= view->count)
-        return COPY_READY;
+        return READ_CACHE_READY;
     size_t first = index / BLOCK * BLOCK, count = view->count - first < BLOCK ? view->count - first : BLOCK;
     STEP(reader_struct(reader, view->entries + first * view->entry_size, count * view->entry_size, "the entries of a dict", &data));
     struct bytes entry = bytes_from(data, (index - first) * view->entry_size + view->key_offset);
@@ -155,13 +155,13 @@ enum copy_status dict_at(struct reader *reader, const struct dict_view *view, si
     }
     if (*key == 0 || *value == 0)
         *key = *value = 0;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* Goes through all keys even when one of them waits for memory, so that all are asked for in one batch. */
-static enum copy_status view_find(struct reader *reader, const struct dict_view *view, const char *name, uint64_t *value)
+static enum read_cache_status view_find(struct reader *reader, const struct dict_view *view, const char *name, uint64_t *value)
 {
-    enum copy_status status = COPY_READY;
+    enum read_cache_status status = READ_CACHE_READY;
     *value = 0;
     for (size_t i = 0; i < view->count; i++) {
         uint64_t key, candidate;
@@ -169,25 +169,25 @@ static enum copy_status view_find(struct reader *reader, const struct dict_view 
         if (key == 0)
             continue;
         bool equal = false;
-        enum copy_status compared = string_equals(reader, key, name, &equal);
+        enum read_cache_status compared = string_equals(reader, key, name, &equal);
         if (equal) {
             *value = candidate;
-            return COPY_READY;
+            return READ_CACHE_READY;
         }
-        if (compared == COPY_PENDING)
-            status = COPY_PENDING; /* an unreadable key is not the one: names that CPython looks up itself are always whole */
+        if (compared == READ_CACHE_PENDING)
+            status = READ_CACHE_PENDING; /* an unreadable key is not the one: names that CPython looks up itself are always whole */
     }
     return status;
 }
 
-enum copy_status dict_find(struct reader *reader, uint64_t dict, const char *what, const char *key, uint64_t *value)
+enum read_cache_status dict_find(struct reader *reader, uint64_t dict, const char *what, const char *key, uint64_t *value)
 {
     struct dict_view view;
     STEP(dict_open(reader, dict, what, &view));
     return view_find(reader, &view, key, value);
 }
 
-enum copy_status dict_find_first(struct reader *reader, uint64_t dict, const char *what, const char *key, uint64_t *value)
+enum read_cache_status dict_find_first(struct reader *reader, uint64_t dict, const char *what, const char *key, uint64_t *value)
 {
     struct dict_view view;
     uint64_t candidate = 0;
@@ -198,7 +198,7 @@ enum copy_status dict_find_first(struct reader *reader, uint64_t dict, const cha
         STEP(dict_at(reader, &view, 0, &candidate, value));
     if (candidate != 0)
         STEP(string_equals(reader, candidate, key, &equal));
-    return equal ? COPY_READY : view_find(reader, &view, key, value);
+    return equal ? READ_CACHE_READY : view_find(reader, &view, key, value);
 }
 
 struct instance_type {
@@ -206,7 +206,7 @@ struct instance_type {
     int64_t basicsize, itemsize, dictoffset;
 };
 
-static enum copy_status read_instance_type(struct reader *reader, uint64_t object, const char *what, struct instance_type *type)
+static enum read_cache_status read_instance_type(struct reader *reader, uint64_t object, const char *what, struct instance_type *type)
 {
     const struct layout *layout = reader->layout;
     struct bytes data;
@@ -219,36 +219,36 @@ static enum copy_status read_instance_type(struct reader *reader, uint64_t objec
     type->cached_keys = 0;
     if ((type->flags & TYPE_FLAG_HEAP) != 0)
         STEP(reader_pointer(reader, address + (uint64_t)LAYOUT(layout, type, cached_keys), "the keys of a type", &type->cached_keys));
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* Where an instance with a managed dict keeps its attributes: a dict, or values that go with the keys of its type. */
-static enum copy_status managed_dict(struct reader *reader, uint64_t object, const struct instance_type *type, uint64_t *dict, uint64_t *values)
+static enum read_cache_status managed_dict(struct reader *reader, uint64_t object, const struct instance_type *type, uint64_t *dict, uint64_t *values)
 {
     const struct layout_rules *rules = reader->layout->rules;
     uint64_t word;
     *dict = *values = 0;
     switch (rules->instance_dict) {
     case INSTANCE_DICT_OFFSET:
-        return COPY_READY;
+        return READ_CACHE_READY;
     case INSTANCE_DICT_VALUES_BEFORE:
         STEP(reader_pointer(reader, object - 24, "the dict of an instance", dict));
         return reader_pointer(reader, object - 32, "the values of an instance", values);
     case INSTANCE_DICT_TAGGED:
         STEP(reader_pointer(reader, object - 24, "the dict of an instance", &word));
         *(word & 1 ? values : dict) = word & 1 ? word + 1 : word;
-        return COPY_READY;
+        return READ_CACHE_READY;
     case INSTANCE_DICT_INLINE:
         STEP(reader_pointer(reader, object + (uint64_t)(int64_t)rules->instance_dict_offset, "the dict of an instance", dict));
         if (*dict == 0 && (type->flags & TYPE_FLAG_INLINE_VALUES) != 0)
             *values = object + (uint64_t)type->basicsize;
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* An instance of a type without a fixed size keeps its dict behind its items: _PyObject_DictPointer, Objects/object.c of 3.9 to 3.11. */
-static enum copy_status dict_behind_items(struct reader *reader, uint64_t object, const struct instance_type *type, uint64_t *dict)
+static enum read_cache_status dict_behind_items(struct reader *reader, uint64_t object, const struct instance_type *type, uint64_t *dict)
 {
     struct bytes data;
     STEP(reader_struct(reader, object, (size_t)LAYOUT(reader->layout, variable_object, ob_size) + 8, "an instance", &data));
@@ -261,7 +261,7 @@ static enum copy_status dict_behind_items(struct reader *reader, uint64_t object
     return reader_pointer(reader, object + size + (uint64_t)type->dictoffset, "the dict of an instance", dict);
 }
 
-enum copy_status instance_open(struct reader *reader, uint64_t object, const char *what, struct dict_view *view, bool *has)
+enum read_cache_status instance_open(struct reader *reader, uint64_t object, const char *what, struct dict_view *view, bool *has)
 {
     struct instance_type type;
     uint64_t dict = 0, values = 0;
@@ -277,16 +277,16 @@ enum copy_status instance_open(struct reader *reader, uint64_t object, const cha
     if (dict != 0)
         return dict_open(reader, dict, "the dict of an instance", view);
     if (!*has)
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(open_keys(reader, type.cached_keys, "the keys of a type", view));
     return find_order(reader, values, view);
 }
 
-enum copy_status instance_find(struct reader *reader, uint64_t object, const char *what, const char *name, uint64_t *value)
+enum read_cache_status instance_find(struct reader *reader, uint64_t object, const char *what, const char *name, uint64_t *value)
 {
     struct dict_view view;
     bool has;
     *value = 0;
     STEP(instance_open(reader, object, what, &view, &has));
-    return has ? view_find(reader, &view, name, value) : COPY_READY;
+    return has ? view_find(reader, &view, name, value) : READ_CACHE_READY;
 }

@@ -21,7 +21,7 @@ static uint64_t digit_count(const struct layout *layout, struct bytes data, bool
     return word >> TAG_SIZE_SHIFT;
 }
 
-static enum copy_status read_magnitude(struct reader *reader, uint64_t object, const char *what, bool *fits, bool *negative, uint64_t *value)
+static enum read_cache_status read_magnitude(struct reader *reader, uint64_t object, const char *what, bool *fits, bool *negative, uint64_t *value)
 {
     const struct layout *layout = reader->layout;
     struct bytes data;
@@ -29,35 +29,35 @@ static enum copy_status read_magnitude(struct reader *reader, uint64_t object, c
     *fits = false;
     STEP(reader_type(reader, object, what, &type, &flags));
     if ((flags & TYPE_FLAG_LONG) == 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     size_t header = (size_t)LAYOUT(layout, integer, digits);
     STEP(reader_struct(reader, object, header + 4, what, &data));
     uint64_t digits = digit_count(layout, data, negative);
     if (digits > DIGITS_IN_WORD)
-        return COPY_READY;
+        return READ_CACHE_READY;
     if (digits > 1)
         STEP(reader_struct(reader, object, header + (size_t)digits * 4, what, &data));
     uint64_t result = 0;
     for (uint64_t i = digits; i-- > 0;) {
         uint32_t digit = field_u32(data, (int32_t)(header + i * 4));
         if (digit >> DIGIT_BITS != 0 || result >> (64 - DIGIT_BITS) != 0)
-            return COPY_READY;
+            return READ_CACHE_READY;
         result = result << DIGIT_BITS | digit;
     }
     *value = result;
     *fits = true;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-enum copy_status integer_read(struct reader *reader, uint64_t object, const char *what, bool *fits, uint64_t *value)
+enum read_cache_status integer_read(struct reader *reader, uint64_t object, const char *what, bool *fits, uint64_t *value)
 {
     bool negative = false;
     STEP(read_magnitude(reader, object, what, fits, &negative, value));
     *fits = *fits && !negative;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-enum copy_status integer_read_signed(struct reader *reader, uint64_t object, const char *what, bool *fits, int64_t *value)
+enum read_cache_status integer_read_signed(struct reader *reader, uint64_t object, const char *what, bool *fits, int64_t *value)
 {
     bool negative = false;
     uint64_t magnitude = 0;
@@ -65,5 +65,5 @@ enum copy_status integer_read_signed(struct reader *reader, uint64_t object, con
     *fits = *fits && magnitude <= INT64_MAX;
     if (*fits)
         *value = negative ? -(int64_t)magnitude : (int64_t)magnitude;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }

@@ -11,10 +11,10 @@
 
 static struct spprof_budget *budget_of(const struct reader *reader)
 {
-    return &copy_target(reader->copy)->budget;
+    return &read_cache_target(reader->cache)->budget;
 }
 
-enum copy_status reader_no_memory(struct reader *reader)
+enum read_cache_status reader_no_memory(struct reader *reader)
 {
     struct spprof_budget *budget = budget_of(reader);
     if (!budget->memory_refused)
@@ -74,25 +74,25 @@ void reader_give_back(struct reader *reader, uint64_t taken)
     reader->taken = taken;
 }
 
-enum copy_status reader_fail(struct reader *reader, const char *format, ...)
+enum read_cache_status reader_fail(struct reader *reader, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(reader->reason, sizeof reader->reason, format, arguments);
     va_end(arguments);
-    return COPY_FAILED;
+    return READ_CACHE_FAILED;
 }
 
-enum copy_status reader_bytes(struct reader *reader, uint64_t address, size_t size, const char *what, struct bytes *data)
+enum read_cache_status reader_bytes(struct reader *reader, uint64_t address, size_t size, const char *what, struct bytes *data)
 {
-    enum copy_status status = copy_want(reader->copy, address, size, &data->at);
-    data->size = status == COPY_READY ? size : 0;
-    if (status == COPY_FAILED)
-        return reader_fail(reader, "%s at 0x%" PRIx64 " %s", what, address, target_read_reason(copy_failure(reader->copy, address)));
+    enum read_cache_status status = read_cache_want(reader->cache, address, size, &data->at);
+    data->size = status == READ_CACHE_READY ? size : 0;
+    if (status == READ_CACHE_FAILED)
+        return reader_fail(reader, "%s at 0x%" PRIx64 " %s", what, address, target_read_reason(read_cache_failure(reader->cache, address)));
     return status;
 }
 
-enum copy_status reader_struct(struct reader *reader, uint64_t address, size_t size, const char *what, struct bytes *data)
+enum read_cache_status reader_struct(struct reader *reader, uint64_t address, size_t size, const char *what, struct bytes *data)
 {
     if (address == 0)
         return reader_fail(reader, "%s is a null pointer", what);
@@ -101,20 +101,20 @@ enum copy_status reader_struct(struct reader *reader, uint64_t address, size_t s
     return reader_bytes(reader, address, size, what, data);
 }
 
-enum copy_status reader_pointer(struct reader *reader, uint64_t address, const char *what, uint64_t *value)
+enum read_cache_status reader_pointer(struct reader *reader, uint64_t address, const char *what, uint64_t *value)
 {
     struct bytes data;
     STEP(reader_struct(reader, address, 8, what, &data));
     *value = field_u64(data, 0);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 uint64_t reader_long(const struct reader *reader, struct bytes data, int32_t offset)
 {
-    return copy_target(reader->copy)->long_size == sizeof(uint32_t) ? field_u32(data, offset) : field_u64(data, offset);
+    return read_cache_target(reader->cache)->long_size == sizeof(uint32_t) ? field_u32(data, offset) : field_u64(data, offset);
 }
 
-enum copy_status reader_type(struct reader *reader, uint64_t object, const char *what, uint64_t *type, uint64_t *flags)
+enum read_cache_status reader_type(struct reader *reader, uint64_t object, const char *what, uint64_t *type, uint64_t *flags)
 {
     const struct layout *layout = reader->layout;
     struct bytes data;
@@ -122,7 +122,7 @@ enum copy_status reader_type(struct reader *reader, uint64_t object, const char 
     *type = field_u64(data, LAYOUT(layout, object, type));
     STEP(reader_struct(reader, *type, (size_t)LAYOUT(layout, type, flags) + 8, "a type", &data));
     *flags = reader_long(reader, data, LAYOUT(layout, type, flags));
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 static const char *flag_name(enum type_flag flag)
@@ -138,11 +138,11 @@ static const char *flag_name(enum type_flag flag)
     }
 }
 
-enum copy_status reader_expect(struct reader *reader, uint64_t object, enum type_flag flag, const char *what)
+enum read_cache_status reader_expect(struct reader *reader, uint64_t object, enum type_flag flag, const char *what)
 {
     uint64_t type, flags;
     STEP(reader_type(reader, object, what, &type, &flags));
     if ((flags & (uint64_t)flag) == 0)
         return reader_fail(reader, "%s at 0x%" PRIx64 " is not %s", what, object, flag_name(flag));
-    return COPY_READY;
+    return READ_CACHE_READY;
 }

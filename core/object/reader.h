@@ -1,5 +1,5 @@
 /*
- * Reading CPython's objects through a copy: checked steps that can be made again until their memory is there (target/copy.h).
+ * Reading CPython's objects through a copy: checked steps that can be made again until their memory is there (target/read_cache.h).
  * A step returns PENDING where it waits for memory, and FAILED with words in reader.reason.
  */
 #ifndef SPPROF_OBJECT_READER_H
@@ -11,10 +11,10 @@
 #include "base/bytes.h"
 #include "base/hash_table.h"
 #include "layout/layout.h"
-#include "target/copy.h"
+#include "target/read_cache.h"
 
 struct reader {
-    struct copy *copy;
+    struct read_cache *cache;
     const struct layout *layout;
     char reason[192]; /* of the last FAILED step: "co_name at 0x… is not mapped" */
     uint64_t taken; /* from the budget of the target by the functions below */
@@ -23,24 +23,24 @@ struct reader {
 /* Returns early from a step that is not READY. */
 #define STEP(call)                                                                                                                         \
     do {                                                                                                                                   \
-        enum copy_status step_status = (call);                                                                                             \
-        if (step_status != COPY_READY)                                                                                                     \
+        enum read_cache_status step_status = (call);                                                                                             \
+        if (step_status != READ_CACHE_READY)                                                                                                     \
             return step_status;                                                                                                            \
     } while (0)
 
 /* size bytes at address; what names them in the reason. The address must be a pointer to an object or struct: aligned, not null. */
-enum copy_status reader_struct(struct reader *reader, uint64_t address, size_t size, const char *what, struct bytes *data);
+enum read_cache_status reader_struct(struct reader *reader, uint64_t address, size_t size, const char *what, struct bytes *data);
 
 /* The same without alignment, for text and tables of bytes. */
-enum copy_status reader_bytes(struct reader *reader, uint64_t address, size_t size, const char *what, struct bytes *data);
+enum read_cache_status reader_bytes(struct reader *reader, uint64_t address, size_t size, const char *what, struct bytes *data);
 
-enum copy_status reader_pointer(struct reader *reader, uint64_t address, const char *what, uint64_t *value);
+enum read_cache_status reader_pointer(struct reader *reader, uint64_t address, const char *what, uint64_t *value);
 
 /* Sets the reason and returns FAILED. */
-enum copy_status reader_fail(struct reader *reader, const char *format, ...) __attribute__((format(printf, 2, 3)));
+enum read_cache_status reader_fail(struct reader *reader, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Fails since there is no memory: words for whether the budget is used up, or the machine has none. */
-enum copy_status reader_no_memory(struct reader *reader);
+enum read_cache_status reader_no_memory(struct reader *reader);
 
 /* Whether memory has been refused: what failed since may be sound. */
 bool reader_is_short(const struct reader *reader);
@@ -71,10 +71,10 @@ enum type_flag {
 };
 
 /* The type of an object, and the flags of that type. */
-enum copy_status reader_type(struct reader *reader, uint64_t object, const char *what, uint64_t *type, uint64_t *flags);
+enum read_cache_status reader_type(struct reader *reader, uint64_t object, const char *what, uint64_t *type, uint64_t *flags);
 
 /* Fails where the object's type (or a base of it) is not the one that the flag stands for; what is e.g. "co_name". */
-enum copy_status reader_expect(struct reader *reader, uint64_t object, enum type_flag flag, const char *what);
+enum read_cache_status reader_expect(struct reader *reader, uint64_t object, enum type_flag flag, const char *what);
 
 /* A field of type unsigned long in bytes that were read: of 8 bytes, and of 4 where the target is Windows. */
 uint64_t reader_long(const struct reader *reader, struct bytes data, int32_t offset);

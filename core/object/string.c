@@ -23,7 +23,7 @@ struct limit {
 
 static const struct limit names_only = {STRING_LENGTH_MAX, false};
 
-static enum copy_status too_long(struct reader *reader, const char *what, uint64_t object, uint64_t length)
+static enum read_cache_status too_long(struct reader *reader, const char *what, uint64_t object, uint64_t length)
 {
     return reader_fail(reader, "%s at 0x%" PRIx64 " claims %" PRIu64 " characters, more than any name has", what, object, length);
 }
@@ -32,7 +32,7 @@ static enum copy_status too_long(struct reader *reader, const char *what, uint64
  * A str whose characters stand apart: one of a subclass of str in every version, and the legacy strings of 3.9 to 3.11, of which those
  * that are not "ready" (kind 0) have them as wchar_t in wstr.
  */
-static enum copy_status separate_characters(struct reader *reader, uint64_t object, unsigned kind, const char *what, struct limit limit,
+static enum read_cache_status separate_characters(struct reader *reader, uint64_t object, unsigned kind, const char *what, struct limit limit,
                                             struct characters *characters)
 {
     const struct layout *layout = reader->layout;
@@ -51,13 +51,13 @@ static enum copy_status separate_characters(struct reader *reader, uint64_t obje
     characters->cut = length > limit.length;
     characters->length = characters->cut ? limit.length : (size_t)length;
     if (characters->length == 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(reader_bytes(reader, address, characters->length * characters->width, what, &data));
     characters->data = data.at;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-static enum copy_status find_characters(struct reader *reader, uint64_t object, const char *what, struct limit limit,
+static enum read_cache_status find_characters(struct reader *reader, uint64_t object, const char *what, struct limit limit,
                                         struct characters *characters)
 {
     const struct layout *layout = reader->layout;
@@ -86,7 +86,7 @@ static enum copy_status find_characters(struct reader *reader, uint64_t object, 
         header = (size_t)LAYOUT(layout, unicode, compact_size);
     STEP(reader_struct(reader, object, header + (size_t)length * kind, what, &data));
     *characters = (struct characters){data.at + header, (size_t)length, kind, cut};
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 static uint32_t character_at(const struct characters *characters, size_t index)
@@ -120,13 +120,13 @@ static size_t encode(uint32_t character, char *out)
     return 4;
 }
 
-enum copy_status string_load(struct reader *reader, uint64_t object, const char *what)
+enum read_cache_status string_load(struct reader *reader, uint64_t object, const char *what)
 {
     struct characters characters;
     return find_characters(reader, object, what, names_only, &characters);
 }
 
-enum copy_status string_read(struct reader *reader, uint64_t object, const char *what, struct spprof_text *text)
+enum read_cache_status string_read(struct reader *reader, uint64_t object, const char *what, struct spprof_text *text)
 {
     struct characters characters;
     STEP(find_characters(reader, object, what, names_only, &characters));
@@ -134,7 +134,7 @@ enum copy_status string_read(struct reader *reader, uint64_t object, const char 
     uint64_t before = reader->taken;
     char *bytes = reader_allocate(reader, room, 1);
     if (bytes == NULL)
-        return COPY_FAILED;
+        return READ_CACHE_FAILED;
     for (size_t i = 0; i < characters.length; i++) {
         uint32_t character = character_at(&characters, i);
         if (character > 0x10ffff) {
@@ -148,10 +148,10 @@ enum copy_status string_read(struct reader *reader, uint64_t object, const char 
     ARRAY_RESIZE(bytes, size + 1); /* as much as it needs; where that is refused, it stays as it is */
     reader_give_back(reader, before + size + 1);
     *text = (struct spprof_text){bytes, size};
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-enum copy_status string_peek(struct reader *reader, uint64_t object, const char *what, size_t limit, const uint8_t **data, size_t *length,
+enum read_cache_status string_peek(struct reader *reader, uint64_t object, const char *what, size_t limit, const uint8_t **data, size_t *length,
                              unsigned *width, bool *cut)
 {
     struct characters characters;
@@ -160,10 +160,10 @@ enum copy_status string_peek(struct reader *reader, uint64_t object, const char 
     *length = characters.length;
     *width = characters.width;
     *cut = characters.cut;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-enum copy_status string_equals(struct reader *reader, uint64_t object, const char *ascii, bool *equal)
+enum read_cache_status string_equals(struct reader *reader, uint64_t object, const char *ascii, bool *equal)
 {
     const struct layout *layout = reader->layout;
     struct bytes data;
@@ -172,32 +172,32 @@ enum copy_status string_equals(struct reader *reader, uint64_t object, const cha
     size_t length = strlen(ascii);
     STEP(reader_type(reader, object, "a key", &type, &flags));
     if ((flags & TYPE_FLAG_UNICODE) == 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(reader_struct(reader, object, (size_t)LAYOUT(layout, unicode, ascii_size), "a key", &data));
     if (field_u64(data, LAYOUT(layout, unicode, length)) != length)
-        return COPY_READY;
+        return READ_CACHE_READY;
     struct characters characters;
     STEP(find_characters(reader, object, "a key", names_only, &characters));
     *equal = characters.width == 1 && (length == 0 || memcmp(characters.data, ascii, length) == 0);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-static enum copy_status bytes_header(struct reader *reader, uint64_t object, const char *what, uint64_t *size)
+static enum read_cache_status bytes_header(struct reader *reader, uint64_t object, const char *what, uint64_t *size)
 {
     const struct layout *layout = reader->layout;
     struct bytes data;
     STEP(reader_struct(reader, object, (size_t)LAYOUT(layout, bytes, data), what, &data));
     *size = field_u64(data, LAYOUT(layout, bytes, size));
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-enum copy_status bytes_size(struct reader *reader, uint64_t object, const char *what, uint64_t *size)
+enum read_cache_status bytes_size(struct reader *reader, uint64_t object, const char *what, uint64_t *size)
 {
     STEP(reader_expect(reader, object, TYPE_FLAG_BYTES, what));
     return bytes_header(reader, object, what, size);
 }
 
-enum copy_status bytes_read(struct reader *reader, uint64_t object, const char *what, size_t limit, const uint8_t **data, size_t *size)
+enum read_cache_status bytes_read(struct reader *reader, uint64_t object, const char *what, size_t limit, const uint8_t **data, size_t *size)
 {
     struct bytes whole;
     uint64_t length;
@@ -208,5 +208,5 @@ enum copy_status bytes_read(struct reader *reader, uint64_t object, const char *
     STEP(reader_struct(reader, object, header + (size_t)length, what, &whole));
     *data = whole.at + header;
     *size = (size_t)length;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }

@@ -16,7 +16,7 @@ enum {
 
 struct type_entry {
     struct type_info info;
-    enum copy_status status;
+    enum read_cache_status status;
     char reason[sizeof ((struct reader *)0)->reason];
 };
 
@@ -82,7 +82,7 @@ static void replace_broken(char *string)
 }
 
 /* Reads up to the end of the page first: what is mapped is mapped in pages. */
-enum copy_status read_c_string(struct reader *reader, uint64_t address, const char *what, char *string, size_t size)
+enum read_cache_status read_c_string(struct reader *reader, uint64_t address, const char *what, char *string, size_t size)
 {
     size_t done = 0;
     string[0] = '\0';
@@ -102,10 +102,10 @@ enum copy_status read_c_string(struct reader *reader, uint64_t address, const ch
             break;
     }
     replace_broken(string);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-static enum copy_status read_pointers(struct reader *reader, struct type_info *info)
+static enum read_cache_status read_pointers(struct reader *reader, struct type_info *info)
 {
     const struct layout *layout = reader->layout;
     struct bytes data;
@@ -122,24 +122,24 @@ static enum copy_status read_pointers(struct reader *reader, struct type_info *i
     info->itemsize = field_i64(data, LAYOUT(layout, type, itemsize));
     info->dictoffset = field_i64(data, LAYOUT(layout, type, dictoffset));
     if ((info->flags & TYPE_FLAG_HEAP) == 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     uint64_t slots = field_u64(data, LAYOUT(layout, variable_object, ob_size));
     uint64_t basicsize;
     STEP(reader_pointer(reader, metatype + (uint64_t)LAYOUT(layout, type, basicsize), "a metatype", &basicsize));
     STEP(reader_pointer(reader, info->address + (uint64_t)LAYOUT(layout, type, cached_keys), "the keys of a type", &info->cached_keys));
     info->slots = (struct type_slots){info->address + basicsize, slots <= SLOTS_MAX ? slots : 0};
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-static enum copy_status read_name(struct reader *reader, struct type_info *info)
+static enum read_cache_status read_name(struct reader *reader, struct type_info *info)
 {
     uint64_t name;
     STEP(reader_pointer(reader, info->address + (uint64_t)LAYOUT(reader->layout, type, name), "a type", &name));
     /* A name in read-only memory may be missing from a core: the flags of the type still tell much. */
-    enum copy_status status = read_c_string(reader, name, "the name of a type", info->name, sizeof info->name);
+    enum read_cache_status status = read_c_string(reader, name, "the name of a type", info->name, sizeof info->name);
     const char *dot = strrchr(info->name, '.');
     info->short_name = dot != NULL ? dot + 1 : info->name;
-    return status == COPY_PENDING ? status : COPY_READY;
+    return status == READ_CACHE_PENDING ? status : READ_CACHE_READY;
 }
 
 static bool join_names(struct spprof_text *result, const char *module, size_t module_size, const char *name)
@@ -154,12 +154,12 @@ static bool join_names(struct spprof_text *result, const char *module, size_t mo
 }
 
 /* The str that a class has as __module__, which comes first in its dict. */
-static enum copy_status read_module(struct reader *reader, uint64_t dict, struct spprof_text *module)
+static enum read_cache_status read_module(struct reader *reader, uint64_t dict, struct spprof_text *module)
 {
     uint64_t object;
     STEP(dict_find_first(reader, dict, "the dict of a class", "__module__", &object));
     if (object == 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     return string_read(reader, object, "__module__", module);
 }
 
@@ -167,21 +167,21 @@ static enum copy_status read_module(struct reader *reader, uint64_t dict, struct
  * type_module and type_qualname, Objects/typeobject.c: types made by C have both in tp_name (PyType_FromSpec puts them into the dict from
  * there). What cannot be read is left out of the name.
  */
-static enum copy_status read_full_name(struct reader *reader, uint64_t type, uint64_t flags, const char *name, uint64_t dict, struct spprof_text *full,
+static enum read_cache_status read_full_name(struct reader *reader, uint64_t type, uint64_t flags, const char *name, uint64_t dict, struct spprof_text *full,
                                        struct spprof_text *qualified)
 {
     const char *dot = strrchr(name, '.');
     if ((flags & TYPE_FLAG_HEAP) == 0 || dot != NULL) {
         bool made = join_names(full, name, dot != NULL ? (size_t)(dot - name) : 0, dot != NULL ? dot + 1 : name);
-        return made && reader_take(reader, full->size) ? COPY_READY : reader_no_memory(reader);
+        return made && reader_take(reader, full->size) ? READ_CACHE_READY : reader_no_memory(reader);
     }
     struct spprof_text module = {NULL, 0}, own = {NULL, 0};
     uint64_t object, before = reader->taken;
-    enum copy_status status = reader_pointer(reader, type + (uint64_t)LAYOUT(reader->layout, type, qualname), "__qualname__", &object);
-    if (status == COPY_READY)
+    enum read_cache_status status = reader_pointer(reader, type + (uint64_t)LAYOUT(reader->layout, type, qualname), "__qualname__", &object);
+    if (status == READ_CACHE_READY)
         status = string_read(reader, object, "__qualname__", &own);
-    enum copy_status other = read_module(reader, dict, &module);
-    bool pending = status == COPY_PENDING || other == COPY_PENDING;
+    enum read_cache_status other = read_module(reader, dict, &module);
+    bool pending = status == READ_CACHE_PENDING || other == READ_CACHE_PENDING;
     bool made = pending || join_names(full, module.bytes != NULL ? module.bytes : "", module.size,
                                       own.bytes != NULL ? own.bytes : dot != NULL ? dot + 1 : name);
     free(module.bytes);
@@ -190,14 +190,14 @@ static enum copy_status read_full_name(struct reader *reader, uint64_t type, uin
         *qualified = own;
     else
         free(own.bytes);
-    return pending ? COPY_PENDING : made && reader_take(reader, full->size + own.size) ? COPY_READY : reader_no_memory(reader);
+    return pending ? READ_CACHE_PENDING : made && reader_take(reader, full->size + own.size) ? READ_CACHE_READY : reader_no_memory(reader);
 }
 
 /*
  * The type whose tp_repr this type has: subtypes take the slot over from it. Where that is a class of Python's, tp_repr is slot_tp_repr,
  * which all such classes share (Objects/typeobject.c).
  */
-static enum copy_status find_repr(struct reader *reader, struct type_info *info)
+static enum read_cache_status find_repr(struct reader *reader, struct type_info *info)
 {
     const struct layout *layout = reader->layout;
     struct bytes data;
@@ -214,33 +214,33 @@ static enum copy_status find_repr(struct reader *reader, struct type_info *info)
         flags = reader_long(reader, data, LAYOUT(layout, type, flags));
         type = field_u64(data, LAYOUT(layout, type, base));
     }
-    if (read_c_string(reader, name, "the name of a type", info->repr_name, sizeof info->repr_name) == COPY_PENDING)
-        return COPY_PENDING;
+    if (read_c_string(reader, name, "the name of a type", info->repr_name, sizeof info->repr_name) == READ_CACHE_PENDING)
+        return READ_CACHE_PENDING;
     /* Heap types made by C have the name of their module in tp_name, those made by a class statement do not. */
     info->python_repr = provider != 0 && (flags & TYPE_FLAG_HEAP) != 0 && strchr(info->repr_name, '.') == NULL;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-static enum copy_status look_for_enum(struct reader *reader, struct type_info *info)
+static enum read_cache_status look_for_enum(struct reader *reader, struct type_info *info)
 {
     uint64_t type, flags, name;
     char text[16];
     STEP(reader_type(reader, info->address, "a type", &type, &flags));
     for (int i = 0; type != 0 && i < TYPE_CHAIN_MAX && !info->is_enum; i++) {
         STEP(reader_pointer(reader, type + (uint64_t)LAYOUT(reader->layout, type, name), "a metatype", &name));
-        if (read_c_string(reader, name, "the name of a type", text, sizeof text) == COPY_PENDING)
-            return COPY_PENDING;
+        if (read_c_string(reader, name, "the name of a type", text, sizeof text) == READ_CACHE_PENDING)
+            return READ_CACHE_PENDING;
         info->is_enum = strcmp(text, "EnumMeta") == 0 || strcmp(text, "EnumType") == 0; /* EnumType since 3.11 */
         STEP(reader_pointer(reader, type + (uint64_t)LAYOUT(reader->layout, type, base), "a metatype", &type));
     }
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /*
  * Whether a method is the __repr__ that Lib/dataclasses.py makes, which is the function "wrapper" of its _recursive_repr (of reprlib's since
  * 3.15).
  */
-static enum copy_status is_recursive_repr(struct reader *reader, uint64_t function, bool *is)
+static enum read_cache_status is_recursive_repr(struct reader *reader, uint64_t function, bool *is)
 {
     const struct layout *layout = reader->layout;
     struct bytes data;
@@ -249,17 +249,17 @@ static enum copy_status is_recursive_repr(struct reader *reader, uint64_t functi
     *is = false;
     STEP(reader_type(reader, function, "__repr__", &type, &flags));
     STEP(reader_pointer(reader, type + (uint64_t)LAYOUT(layout, type, name), "the type of __repr__", &name));
-    if (read_c_string(reader, name, "the type of __repr__", text, sizeof text) == COPY_PENDING)
-        return COPY_PENDING;
+    if (read_c_string(reader, name, "the type of __repr__", text, sizeof text) == READ_CACHE_PENDING)
+        return READ_CACHE_PENDING;
     if (strcmp(text, "function") != 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(reader_struct(reader, function, (size_t)LAYOUT(layout, function, code) + 8, "__repr__", &data));
     code = field_u64(data, LAYOUT(layout, function, code));
     STEP(reader_pointer(reader, code + (uint64_t)LAYOUT(layout, code, name), "the code of __repr__", &name));
     return string_equals(reader, name, "wrapper", is);
 }
 
-static enum copy_status look_into_class(struct reader *reader, struct type_info *info, uint64_t class, bool *found_repr)
+static enum read_cache_status look_into_class(struct reader *reader, struct type_info *info, uint64_t class, bool *found_repr)
 {
     const struct layout *layout = reader->layout;
     struct bytes data;
@@ -268,8 +268,8 @@ static enum copy_status look_into_class(struct reader *reader, struct type_info 
     uint64_t name = field_u64(data, LAYOUT(layout, type, name)), repr = 0, fields = 0, tuple_fields = 0;
     char text[TYPE_NAME_MAX];
     if ((flags & TYPE_FLAG_HEAP) == 0 || *found_repr)
-        return COPY_READY;
-    enum copy_status parts[] = {
+        return READ_CACHE_READY;
+    enum read_cache_status parts[] = {
         dict_find(reader, dict, "the dict of a class", "__repr__", &repr),
         dict_find(reader, dict, "the dict of a class", "__dataclass_fields__", &fields),
         dict_find(reader, dict, "the dict of a class", "_fields", &tuple_fields),
@@ -280,7 +280,7 @@ static enum copy_status look_into_class(struct reader *reader, struct type_info 
     if (info->dataclass_fields == 0)
         info->dataclass_fields = fields;
     if (repr == 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     if ((info->flags & TYPE_FLAG_TUPLE) != 0)
         info->tuple_fields = tuple_fields;
     bool made = false;
@@ -290,11 +290,11 @@ static enum copy_status look_into_class(struct reader *reader, struct type_info 
         info->dataclass_fields = 0;
     STEP(read_full_name(reader, class, flags, text, dict, &info->repr_class, NULL));
     *found_repr = true;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* What a repr written in Python says is not known: but what kind of class it belongs to often is. */
-static enum copy_status look_for_shape(struct reader *reader, struct type_info *info)
+static enum read_cache_status look_for_shape(struct reader *reader, struct type_info *info)
 {
     const struct layout *layout = reader->layout;
     struct bytes data;
@@ -305,25 +305,25 @@ static enum copy_status look_for_shape(struct reader *reader, struct type_info *
     STEP(reader_struct(reader, info->mro, (size_t)LAYOUT(layout, tuple, items), "the bases of a class", &data));
     uint64_t count = field_u64(data, LAYOUT(layout, variable_object, ob_size));
     if (count == 0 || count > MRO_MAX)
-        return COPY_READY;
+        return READ_CACHE_READY;
     size_t header = (size_t)LAYOUT(layout, tuple, items);
     STEP(reader_struct(reader, info->mro, header + (size_t)count * 8, "the bases of a class", &data));
     for (uint64_t i = 0; i < count && !found; i++) {
         STEP(reader_struct(reader, info->mro, header + (size_t)count * 8, "the bases of a class", &data));
         STEP(look_into_class(reader, info, field_u64(data, (int32_t)(header + i * 8)), &found));
     }
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-static enum copy_status gather(struct reader *reader, struct type_info *info)
+static enum read_cache_status gather(struct reader *reader, struct type_info *info)
 {
     STEP(read_pointers(reader, info));
-    enum copy_status name = read_name(reader, info), repr = find_repr(reader, info);
+    enum read_cache_status name = read_name(reader, info), repr = find_repr(reader, info);
     STEP(name);
     STEP(repr);
     if (info->python_repr) {
-        enum copy_status shape = look_for_shape(reader, info);
-        if (shape == COPY_PENDING)
+        enum read_cache_status shape = look_for_shape(reader, info);
+        if (shape == READ_CACHE_PENDING)
             return shape;
     }
     return read_full_name(reader, info->address, info->flags, info->name, info->dict, &info->full_name, &info->qualified_name);
@@ -338,21 +338,21 @@ static struct type_entry *get(struct types *types, struct reader *reader, uint64
     if (entry == NULL)
         return NULL;
     entry->info.address = address;
-    entry->status = COPY_PENDING;
+    entry->status = READ_CACHE_PENDING;
     return entry;
 }
 
-enum copy_status types_find(struct types *types, struct reader *reader, uint64_t address, struct type_info **info)
+enum read_cache_status types_find(struct types *types, struct reader *reader, uint64_t address, struct type_info **info)
 {
     struct type_entry *entry = get(types, reader, address);
     if (entry == NULL)
-        return COPY_FAILED;
-    if (entry->status == COPY_PENDING) {
+        return READ_CACHE_FAILED;
+    if (entry->status == READ_CACHE_PENDING) {
         entry->status = gather(reader, &entry->info);
-        if (entry->status == COPY_FAILED)
+        if (entry->status == READ_CACHE_FAILED)
             snprintf(entry->reason, sizeof entry->reason, "%s", reader->reason);
     }
-    if (entry->status == COPY_FAILED)
+    if (entry->status == READ_CACHE_FAILED)
         return reader_fail(reader, "%s", entry->reason);
     *info = &entry->info;
     return entry->status;

@@ -21,7 +21,7 @@ struct type_slots {
 
 struct writer;
 struct type_info;
-typedef enum copy_status value_rule(struct writer *writer, uint64_t object, const struct type_info *type); /* repr/writer.h */
+typedef enum read_cache_status value_rule(struct writer *writer, uint64_t object, const struct type_info *type); /* repr/writer.h */
 
 struct type_info {
     uint64_t address, flags;
@@ -47,9 +47,9 @@ struct spprof_error *types_new(struct types **types);
 void types_free(struct types *types); /* NULL is allowed */
 
 /* The type at an address, read once. FAILED where that is no sane type. The info stays where it is until types_free. */
-enum copy_status types_find(struct types *types, struct reader *reader, uint64_t address, struct type_info **info);
+enum read_cache_status types_find(struct types *types, struct reader *reader, uint64_t address, struct type_info **info);
 
 /* A string of C, cut at size - 1 bytes. */
-enum copy_status read_c_string(struct reader *reader, uint64_t address, const char *what, char *string, size_t size);
+enum read_cache_status read_c_string(struct reader *reader, uint64_t address, const char *what, char *string, size_t size);
 
 #endif

@@ -4,7 +4,7 @@
 #include "repr/writer.h"
 
 /* func_repr, Objects/funcobject.c. */
-enum copy_status repr_function(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_function(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     uint64_t name;
     (void)type;
@@ -12,10 +12,10 @@ enum copy_status repr_function(struct writer *writer, uint64_t object, const str
     put(writer, "<function ");
     put_characters(writer, name, "its name");
     put_format(writer, " at 0x%" PRIx64 ">", object);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-static enum copy_status type_of(struct writer *writer, uint64_t object, struct type_info **type)
+static enum read_cache_status type_of(struct writer *writer, uint64_t object, struct type_info **type)
 {
     uint64_t address;
     STEP(reader_pointer(writer->reader, object + (uint64_t)LAYOUT(writer->reader->layout, object, type), "an object", &address));
@@ -23,7 +23,7 @@ static enum copy_status type_of(struct writer *writer, uint64_t object, struct t
 }
 
 /* meth_repr, Objects/methodobject.c. */
-enum copy_status repr_builtin(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_builtin(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t definition, self, name;
@@ -40,11 +40,11 @@ enum copy_status repr_builtin(struct writer *writer, uint64_t object, const stru
         put_format(writer, "<built-in function %s>", text);
     else
         put_format(writer, "<built-in method %s of %s object at 0x%" PRIx64 ">", text, self_type->name, self);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* The __qualname__ of what a method is bound to call; "?" where it has none. */
-static enum copy_status put_function_name(struct writer *writer, uint64_t function)
+static enum read_cache_status put_function_name(struct writer *writer, uint64_t function)
 {
     const struct layout *layout = writer->reader->layout;
     struct type_info *type;
@@ -54,14 +54,14 @@ static enum copy_status put_function_name(struct writer *writer, uint64_t functi
         STEP(read_field(writer, function, LAYOUT(layout, function, qualname), "its name", &name));
     if (name == 0) {
         put(writer, "?");
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     put_characters(writer, name, "its name");
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* method_repr, Objects/classobject.c. */
-enum copy_status repr_method(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_method(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t function, self;
@@ -72,17 +72,17 @@ enum copy_status repr_method(struct writer *writer, uint64_t object, const struc
     STEP(put_function_name(writer, function));
     if (!open_container(writer, object)) {
         put(writer, " of ...>");
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     put(writer, " of ");
     put_value(writer, self);
     put(writer, ">");
     close_container(writer);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* descr_repr, Objects/descrobject.c. */
-static enum copy_status write_descriptor(struct writer *writer, uint64_t object, const char *kind)
+static enum read_cache_status write_descriptor(struct writer *writer, uint64_t object, const char *kind)
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t name, class;
@@ -96,35 +96,35 @@ static enum copy_status write_descriptor(struct writer *writer, uint64_t object,
         put(writer, "'>");
     else
         put_format(writer, "' of '%s' objects>", info->name);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-enum copy_status repr_method_descriptor(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_method_descriptor(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     (void)type;
     return write_descriptor(writer, object, "method");
 }
 
-enum copy_status repr_member_descriptor(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_member_descriptor(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     (void)type;
     return write_descriptor(writer, object, "member");
 }
 
-enum copy_status repr_attribute_descriptor(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_attribute_descriptor(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     (void)type;
     return write_descriptor(writer, object, "attribute");
 }
 
-enum copy_status repr_slot_wrapper(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_slot_wrapper(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     (void)type;
     return write_descriptor(writer, object, "slot wrapper");
 }
 
 /* wrapper_repr, Objects/descrobject.c. */
-enum copy_status repr_method_wrapper(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_method_wrapper(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t descriptor, self, name;
@@ -137,34 +137,34 @@ enum copy_status repr_method_wrapper(struct writer *writer, uint64_t object, con
     put(writer, "<method-wrapper '");
     put_characters(writer, name, "its name");
     put_format(writer, "' of %s object at 0x%" PRIx64 ">", self_type->name, self);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* sm_repr and cm_repr, Objects/funcobject.c, since 3.10; before they have no repr of their own. */
-static enum copy_status write_wrapped(struct writer *writer, uint64_t object, const char *kind)
+static enum read_cache_status write_wrapped(struct writer *writer, uint64_t object, const char *kind)
 {
     uint64_t callable;
     STEP(read_field(writer, object, LAYOUT(writer->reader->layout, static_method, callable), "its function", &callable));
     put_format(writer, "<%s(", kind);
     put_value(writer, callable);
     put(writer, ")>");
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-enum copy_status repr_static_method(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_static_method(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     (void)type;
     return write_wrapped(writer, object, "staticmethod");
 }
 
-enum copy_status repr_class_method(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_class_method(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     (void)type;
     return write_wrapped(writer, object, "classmethod");
 }
 
 /* partial_repr, Modules/_functoolsmodule.c. */
-enum copy_status repr_partial(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_partial(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     struct dict_view view;
@@ -176,7 +176,7 @@ enum copy_status repr_partial(struct writer *writer, uint64_t object, const stru
     STEP(dict_open(writer->reader, keywords, "its keywords", &view));
     if (!open_container(writer, object)) {
         put(writer, "...");
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     put_text(writer, type->full_name);
     put(writer, "(");
@@ -202,5 +202,5 @@ enum copy_status repr_partial(struct writer *writer, uint64_t object, const stru
     }
     put(writer, ")");
     close_container(writer);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }

@@ -3,7 +3,7 @@
 #include "repr/writer.h"
 
 /* type_repr, Objects/typeobject.c; EnumType.__repr__, Lib/enum.py: <enum 'Color'>, <flag 'Mode'> since 3.11. */
-enum copy_status repr_class(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_class(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     struct type_info *class;
     STEP(types_find(writer->types, writer->reader, object, &class));
@@ -11,7 +11,7 @@ enum copy_status repr_class(struct writer *writer, uint64_t object, const struct
         put(writer, "<class '");
         put_text(writer, class->full_name);
         put(writer, "'>");
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     bool flag = false;
     struct type_info *base = class;
@@ -20,11 +20,11 @@ enum copy_status repr_class(struct writer *writer, uint64_t object, const struct
         STEP(types_find(writer->types, writer->reader, base->base, &base));
     }
     put_format(writer, "<%s '%s'>", flag ? "flag" : "enum", class->short_name);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* Classes stand in type expressions by their names: ga_repr_item, Objects/genericaliasobject.c. */
-static enum copy_status put_type(struct writer *writer, uint64_t object)
+static enum read_cache_status put_type(struct writer *writer, uint64_t object)
 {
     uint64_t address, flags;
     STEP(reader_type(writer->reader, object, "a type", &address, &flags));
@@ -35,7 +35,7 @@ static enum copy_status put_type(struct writer *writer, uint64_t object)
             put(writer, "...");
         else
             put_value(writer, object);
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     struct type_info *class;
     STEP(types_find(writer->types, writer->reader, object, &class));
@@ -43,10 +43,10 @@ static enum copy_status put_type(struct writer *writer, uint64_t object)
         put(writer, "None");
     else
         put_text(writer, class->full_name);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-static enum copy_status put_types(struct writer *writer, uint64_t tuple, const char *separator)
+static enum read_cache_status put_types(struct writer *writer, uint64_t tuple, const char *separator)
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t count, item;
@@ -61,11 +61,11 @@ static enum copy_status put_types(struct writer *writer, uint64_t tuple, const c
         STEP(read_field(writer, tuple, LAYOUT(layout, tuple, items) + (int32_t)(i * 8), "its types", &item));
         STEP(put_type(writer, item));
     }
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* list[int] */
-enum copy_status repr_generic_alias(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_generic_alias(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t origin, args;
@@ -76,11 +76,11 @@ enum copy_status repr_generic_alias(struct writer *writer, uint64_t object, cons
     put(writer, "[");
     STEP(put_types(writer, args, ", "));
     put(writer, "]");
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* int | str */
-enum copy_status repr_union(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_union(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     uint64_t args;
     (void)type;

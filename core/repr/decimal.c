@@ -13,7 +13,7 @@ struct decimal {
     uint64_t length, data;
 };
 
-static enum copy_status read_decimal(struct writer *writer, uint64_t object, struct decimal *decimal)
+static enum read_cache_status read_decimal(struct writer *writer, uint64_t object, struct decimal *decimal)
 {
     const struct layout *layout = writer->reader->layout;
     struct bytes data;
@@ -29,14 +29,14 @@ static enum copy_status read_decimal(struct writer *writer, uint64_t object, str
     };
     if (decimal->length > WORDS_MAX || decimal->exponent > INT64_C(4000000000000000000) || decimal->exponent < -INT64_C(4000000000000000000))
         return reader_fail(writer->reader, "it claims %" PRIu64 " words of digits", decimal->length);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-static enum copy_status read_coefficient(struct writer *writer, const struct decimal *decimal, struct text *digits)
+static enum read_cache_status read_coefficient(struct writer *writer, const struct decimal *decimal, struct text *digits)
 {
     struct bytes data;
     if (decimal->length == 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(reader_struct(writer->reader, decimal->data, (size_t)decimal->length * 8, "its digits", &data));
     for (uint64_t i = decimal->length; i-- > 0;) {
         uint64_t word = field_u64(data, (int32_t)(i * 8));
@@ -45,7 +45,7 @@ static enum copy_status read_coefficient(struct writer *writer, const struct dec
         else
             text_format(digits, "%0*" PRIu64, WORD_DIGITS, word);
     }
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 static void put_zeros(struct text *text, int64_t count)
@@ -91,24 +91,24 @@ static void put_decimal(struct writer *writer, uint8_t flags, const struct text 
     text_free(&text);
 }
 
-enum copy_status repr_decimal(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_decimal(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     struct decimal decimal = {0};
     struct text digits = {0};
     (void)type;
     STEP(read_decimal(writer, object, &decimal));
-    enum copy_status status = read_coefficient(writer, &decimal, &digits);
+    enum read_cache_status status = read_coefficient(writer, &decimal, &digits);
     bool finite = (decimal.flags & (FLAG_NAN | FLAG_SIGNALING_NAN | FLAG_INFINITE)) == 0;
-    if (status == COPY_READY && finite && digits.size == 0)
+    if (status == READ_CACHE_READY && finite && digits.size == 0)
         status = reader_fail(writer->reader, "it has no digits");
-    if (status == COPY_READY)
+    if (status == READ_CACHE_READY)
         put_decimal(writer, decimal.flags, &digits, decimal.exponent);
     text_free(&digits);
     return status;
 }
 
 /* Lib/_pydecimal.py, where the module in C was not built: _exp is an int, or 'F', 'n' or 'N' for what is no finite number. */
-enum copy_status repr_python_decimal(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_python_decimal(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     struct reader *reader = writer->reader;
     static const char *const names[] = {"_sign", "_int", "_exp"};
@@ -133,8 +133,8 @@ enum copy_status repr_python_decimal(struct writer *writer, uint64_t object, con
     struct text text = {.bytes = digits.bytes, .size = digits.size, .capacity = digits.size + 1};
     uint8_t flags = (uint8_t)((sign != 0 ? FLAG_NEGATIVE : 0) | (equal[0] ? FLAG_INFINITE : 0) | (equal[1] ? FLAG_NAN : 0) |
                               (equal[2] ? FLAG_SIGNALING_NAN : 0));
-    enum copy_status status = finite && text.size == 0 ? reader_fail(reader, "it has no digits") : COPY_READY;
-    if (status == COPY_READY)
+    enum read_cache_status status = finite && text.size == 0 ? reader_fail(reader, "it has no digits") : READ_CACHE_READY;
+    if (status == READ_CACHE_READY)
         put_decimal(writer, flags, &text, exponent);
     text_free(&text);
     return status;

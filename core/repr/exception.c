@@ -5,7 +5,7 @@
 #include "repr/writer.h"
 
 /* BaseException_repr, Objects/exceptions.c. */
-enum copy_status repr_exception(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_exception(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t args, count, item;
@@ -14,7 +14,7 @@ enum copy_status repr_exception(struct writer *writer, uint64_t object, const st
     STEP(read_field(writer, args, LAYOUT(layout, variable_object, ob_size), "its arguments", &count));
     if (!open_container(writer, object)) {
         put_format(writer, "%s(...)", type->short_name);
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     put(writer, type->short_name);
     if (count == 1) {
@@ -26,11 +26,11 @@ enum copy_status repr_exception(struct writer *writer, uint64_t object, const st
         put_value(writer, args);
     }
     close_container(writer);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* BaseExceptionGroup_repr, 3.15: the exceptions as a list where they were given as one. A sequence of another kind has a text of its own. */
-enum copy_status repr_exception_group(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_exception_group(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t message, exceptions, args, count, given, given_type, flags;
@@ -46,7 +46,7 @@ enum copy_status repr_exception_group(struct writer *writer, uint64_t object, co
     }
     if (!open_container(writer, object)) {
         put_format(writer, "%s(...)", type->short_name);
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     put_format(writer, "%s(", type->short_name);
     put_value(writer, message);
@@ -60,11 +60,11 @@ enum copy_status repr_exception_group(struct writer *writer, uint64_t object, co
     }
     put(writer, ")");
     close_container(writer);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* str() of an object: a str as it is, anything else like its repr. */
-static enum copy_status put_str(struct writer *writer, uint64_t object)
+static enum read_cache_status put_str(struct writer *writer, uint64_t object)
 {
     uint64_t type, flags;
     STEP(reader_type(writer->reader, object, "an argument", &type, &flags));
@@ -72,24 +72,24 @@ static enum copy_status put_str(struct writer *writer, uint64_t object)
         put_characters(writer, object, "an argument");
     else
         put_value(writer, object);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-static enum copy_status is_none(struct writer *writer, uint64_t object, bool *none)
+static enum read_cache_status is_none(struct writer *writer, uint64_t object, bool *none)
 {
     uint64_t address;
     struct type_info *type;
     *none = object == 0;
     if (*none)
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(reader_pointer(writer->reader, object + (uint64_t)LAYOUT(writer->reader->layout, object, type), "an object", &address));
     STEP(types_find(writer->types, writer->reader, address, &type));
     *none = strcmp(type->name, "NoneType") == 0;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* OSError_str: [Errno 2] No such file or directory: 'name' -> 'other' */
-static enum copy_status put_os_error(struct writer *writer, uint64_t object, bool *done)
+static enum read_cache_status put_os_error(struct writer *writer, uint64_t object, bool *done)
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t number, text, names[2];
@@ -100,7 +100,7 @@ static enum copy_status put_os_error(struct writer *writer, uint64_t object, boo
     STEP(read_field(writer, object, LAYOUT(layout, os_error, filename2), "its filename2", &names[1]));
     *done = number != 0 && text != 0;
     if (!*done)
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(is_none(writer, names[0], &none));
     STEP(is_none(writer, names[1], &other));
     put(writer, "[Errno ");
@@ -115,11 +115,11 @@ static enum copy_status put_os_error(struct writer *writer, uint64_t object, boo
         put(writer, " -> ");
         put_value(writer, names[1]);
     }
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* SyntaxError_str: message (file, line 3), of the file its last part only. */
-static enum copy_status put_syntax_error(struct writer *writer, uint64_t object, bool *done)
+static enum read_cache_status put_syntax_error(struct writer *writer, uint64_t object, bool *done)
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t message, file, line;
@@ -136,7 +136,7 @@ static enum copy_status put_syntax_error(struct writer *writer, uint64_t object,
     else
         STEP(put_str(writer, message));
     if (no_file && no_line)
-        return COPY_READY;
+        return READ_CACHE_READY;
     put(writer, " (");
     if (!no_file) {
         struct spprof_text text;
@@ -150,11 +150,11 @@ static enum copy_status put_syntax_error(struct writer *writer, uint64_t object,
         put_value(writer, line);
     }
     put(writer, ")");
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* BaseException_str: nothing, the one argument, or all of them as a tuple. */
-static enum copy_status put_arguments(struct writer *writer, uint64_t object, bool quoted)
+static enum read_cache_status put_arguments(struct writer *writer, uint64_t object, bool quoted)
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t args, count, item;
@@ -162,20 +162,20 @@ static enum copy_status put_arguments(struct writer *writer, uint64_t object, bo
     STEP(reader_expect(writer->reader, args, TYPE_FLAG_TUPLE, "its arguments"));
     STEP(read_field(writer, args, LAYOUT(layout, variable_object, ob_size), "its arguments", &count));
     if (count == 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     if (count > 1) {
         put_value(writer, args);
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     STEP(reader_pointer(writer->reader, args + (uint64_t)LAYOUT(layout, tuple, items), "its argument", &item));
     if (!quoted)
         return put_str(writer, item);
     put_value(writer, item);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* The builtin class, of those whose str() is not that of BaseException, that this one comes from; "" for none of them. */
-static enum copy_status find_family(struct writer *writer, const struct type_info *type, const char **family)
+static enum read_cache_status find_family(struct writer *writer, const struct type_info *type, const char **family)
 {
     static const char *const families[] = {"OSError", "SyntaxError", "KeyError", "ImportError", "BaseExceptionGroup",
                                            "UnicodeEncodeError", "UnicodeDecodeError"};
@@ -190,11 +190,11 @@ static enum copy_status find_family(struct writer *writer, const struct type_inf
         STEP(types_find(writer->types, writer->reader, type->base, &base));
         type = base;
     }
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* BaseExceptionGroup_str: message (2 sub-exceptions) */
-static enum copy_status put_group(struct writer *writer, uint64_t object)
+static enum read_cache_status put_group(struct writer *writer, uint64_t object)
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t message, exceptions, count;
@@ -203,11 +203,11 @@ static enum copy_status put_group(struct writer *writer, uint64_t object)
     STEP(read_field(writer, exceptions, LAYOUT(layout, variable_object, ob_size), "its exceptions", &count));
     STEP(put_str(writer, message));
     put_format(writer, " (%" PRIu64 " sub-exception%s)", count, count > 1 ? "s" : "");
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* UnicodeDecodeError_str, UnicodeEncodeError_str. */
-static enum copy_status put_unicode_error(struct writer *writer, uint64_t object, bool encode)
+static enum read_cache_status put_unicode_error(struct writer *writer, uint64_t object, bool encode)
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t encoding, text, start, end, reason;
@@ -246,7 +246,7 @@ static enum copy_status put_unicode_error(struct writer *writer, uint64_t object
     return put_str(writer, reason);
 }
 
-enum copy_status write_message(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status write_message(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const char *family;
     bool done = false, none;
@@ -266,5 +266,5 @@ enum copy_status write_message(struct writer *writer, uint64_t object, const str
         if (!none)
             return put_str(writer, message);
     }
-    return done ? COPY_READY : put_arguments(writer, object, strcmp(family, "KeyError") == 0);
+    return done ? READ_CACHE_READY : put_arguments(writer, object, strcmp(family, "KeyError") == 0);
 }

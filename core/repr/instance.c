@@ -14,7 +14,7 @@ struct slot_value {
     uint64_t value; /* 0: it is not set, or no object */
 };
 
-static enum copy_status read_slot(struct writer *writer, uint64_t object, const struct type_info *type, uint64_t index, struct slot_value *slot)
+static enum read_cache_status read_slot(struct writer *writer, uint64_t object, const struct type_info *type, uint64_t index, struct slot_value *slot)
 {
     struct bytes data;
     slot->value = 0;
@@ -24,24 +24,24 @@ static enum copy_status read_slot(struct writer *writer, uint64_t object, const 
     int64_t offset = field_i64(data, MEMBER_OFFSET);
     STEP(read_c_string(writer->reader, field_u64(data, MEMBER_NAME), "the name of a slot", slot->name, sizeof slot->name));
     if ((kind != MEMBER_OBJECT && kind != MEMBER_OBJECT_EX) || offset <= 0 || offset > type->basicsize - 8)
-        return COPY_READY;
+        return READ_CACHE_READY;
     return reader_pointer(writer->reader, object + (uint64_t)offset, "a slot", &slot->value);
 }
 
 /* The type and its bases, the oldest first. Slots are laid out along this chain. */
-static enum copy_status list_bases(struct writer *writer, const struct type_info *type, const struct type_info **chain, size_t *count)
+static enum read_cache_status list_bases(struct writer *writer, const struct type_info *type, const struct type_info **chain, size_t *count)
 {
-    enum copy_status all = COPY_READY;
+    enum read_cache_status all = READ_CACHE_READY;
     *count = 0;
     while (*count < TYPE_CHAIN_MAX) {
         struct type_info *base;
         chain[(*count)++] = type;
         if (type->base == 0)
             break;
-        enum copy_status status = types_find(writer->types, writer->reader, type->base, &base);
-        if (status == COPY_FAILED)
+        enum read_cache_status status = types_find(writer->types, writer->reader, type->base, &base);
+        if (status == READ_CACHE_FAILED)
             return status;
-        if (status == COPY_PENDING) /* its own base may be known already */
+        if (status == READ_CACHE_PENDING) /* its own base may be known already */
             all = status;
         type = base;
     }
@@ -51,27 +51,27 @@ static enum copy_status list_bases(struct writer *writer, const struct type_info
         chain[i] = chain[*count - 1 - i];
         chain[*count - 1 - i] = other;
     }
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* Asks for the slots of all classes before one is waited for. */
-static enum copy_status load_slots(struct writer *writer, uint64_t object, const struct type_info **chain, size_t count)
+static enum read_cache_status load_slots(struct writer *writer, uint64_t object, const struct type_info **chain, size_t count)
 {
-    enum copy_status all = COPY_READY;
+    enum read_cache_status all = READ_CACHE_READY;
     for (size_t i = 0; i < count; i++) {
         for (uint64_t j = 0; j < chain[i]->slots.count; j++) {
             struct slot_value slot;
-            enum copy_status status = read_slot(writer, object, chain[i], j, &slot);
-            if (status == COPY_FAILED)
+            enum read_cache_status status = read_slot(writer, object, chain[i], j, &slot);
+            if (status == READ_CACHE_FAILED)
                 return status;
-            if (status == COPY_PENDING)
+            if (status == READ_CACHE_PENDING)
                 all = status;
         }
     }
     return all;
 }
 
-static enum copy_status find_slot(struct writer *writer, uint64_t object, const struct type_info *type, const char *name, uint64_t *value)
+static enum read_cache_status find_slot(struct writer *writer, uint64_t object, const struct type_info *type, const char *name, uint64_t *value)
 {
     const struct type_info *chain[TYPE_CHAIN_MAX];
     size_t count;
@@ -86,29 +86,29 @@ static enum copy_status find_slot(struct writer *writer, uint64_t object, const 
                 *value = slot.value;
         }
     }
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-enum copy_status find_attribute(struct writer *writer, uint64_t object, const struct type_info *type, const char *name, uint64_t *value)
+enum read_cache_status find_attribute(struct writer *writer, uint64_t object, const struct type_info *type, const char *name, uint64_t *value)
 {
     STEP(find_slot(writer, object, type, name, value));
-    return *value != 0 ? COPY_READY : instance_find(writer->reader, object, "an instance", name, value);
+    return *value != 0 ? READ_CACHE_READY : instance_find(writer->reader, object, "an instance", name, value);
 }
 
 /* Whether a key is the name; one that cannot be read is not. */
-static enum copy_status same_text(struct reader *reader, uint64_t key, const struct spprof_text *name, bool *same)
+static enum read_cache_status same_text(struct reader *reader, uint64_t key, const struct spprof_text *name, bool *same)
 {
     struct spprof_text text;
-    enum copy_status status = string_read(reader, key, "the name of an attribute", &text);
+    enum read_cache_status status = string_read(reader, key, "the name of an attribute", &text);
     *same = false;
-    if (status != COPY_READY)
-        return status == COPY_PENDING ? status : COPY_READY;
+    if (status != READ_CACHE_READY)
+        return status == READ_CACHE_PENDING ? status : READ_CACHE_READY;
     *same = text.size == name->size && memcmp(text.bytes, name->bytes, text.size) == 0;
     free(text.bytes);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-static enum copy_status find_by_text(struct writer *writer, uint64_t object, const struct type_info *type, const struct dict_view *view,
+static enum read_cache_status find_by_text(struct writer *writer, uint64_t object, const struct type_info *type, const struct dict_view *view,
                                      const struct spprof_text *name, uint64_t *value)
 {
     for (size_t place = 0; view != NULL && place < dict_places(view); place++) {
@@ -119,13 +119,13 @@ static enum copy_status find_by_text(struct writer *writer, uint64_t object, con
             continue;
         STEP(same_text(writer->reader, key, name, &same));
         if (same)
-            return COPY_READY;
+            return READ_CACHE_READY;
     }
     return find_slot(writer, object, type, name->bytes, value);
 }
 
 /* The same for a name that is a str of the target: mostly the dict has the very same object, as CPython interns names. */
-static enum copy_status find_attribute_by_object(struct writer *writer, uint64_t object, const struct type_info *type, uint64_t name, uint64_t *value)
+static enum read_cache_status find_attribute_by_object(struct writer *writer, uint64_t object, const struct type_info *type, uint64_t name, uint64_t *value)
 {
     struct dict_view view;
     bool has;
@@ -135,10 +135,10 @@ static enum copy_status find_attribute_by_object(struct writer *writer, uint64_t
         uint64_t key;
         STEP(dict_at(writer->reader, &view, place, &key, value));
         if (key == name)
-            return COPY_READY;
+            return READ_CACHE_READY;
     }
     STEP(string_read(writer->reader, name, "the name of a field", &text));
-    enum copy_status status = find_by_text(writer, object, type, has ? &view : NULL, &text, value);
+    enum read_cache_status status = find_by_text(writer, object, type, has ? &view : NULL, &text, value);
     free(text.bytes);
     return status;
 }
@@ -148,7 +148,7 @@ static bool put_name_separator(struct writer *writer, size_t index)
     return index == 0 ? (put(writer, " "), true) : put_separator(writer, index);
 }
 
-static enum copy_status put_slots(struct writer *writer, uint64_t object, const struct type_info *type, size_t *index)
+static enum read_cache_status put_slots(struct writer *writer, uint64_t object, const struct type_info *type, size_t *index)
 {
     const struct type_info *chain[TYPE_CHAIN_MAX];
     size_t count;
@@ -161,15 +161,15 @@ static enum copy_status put_slots(struct writer *writer, uint64_t object, const 
             if (slot.value == 0 || strcmp(slot.name, "__dict__") == 0 || strcmp(slot.name, "__weakref__") == 0)
                 continue;
             if (!put_name_separator(writer, (*index)++))
-                return COPY_READY;
+                return READ_CACHE_READY;
             put_format(writer, "%s=", slot.name);
             put_value(writer, slot.value);
         }
     }
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-static enum copy_status put_attributes(struct writer *writer, uint64_t object, size_t *index)
+static enum read_cache_status put_attributes(struct writer *writer, uint64_t object, size_t *index)
 {
     struct dict_view view;
     bool has;
@@ -185,17 +185,17 @@ static enum copy_status put_attributes(struct writer *writer, uint64_t object, s
         put(writer, "=");
         put_value(writer, value);
     }
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* What an instance of a subclass of a builtin type holds as such, where its repr is a program. */
-static enum copy_status put_payload(struct writer *writer, uint64_t object, const struct type_info *type, size_t *index)
+static enum read_cache_status put_payload(struct writer *writer, uint64_t object, const struct type_info *type, size_t *index)
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t known = TYPE_FLAG_LONG | TYPE_FLAG_UNICODE | TYPE_FLAG_BYTES | TYPE_FLAG_TUPLE | TYPE_FLAG_LIST | TYPE_FLAG_DICT | TYPE_FLAG_EXCEPTION;
     uint64_t args;
     if (!type->python_repr || (type->flags & known) == 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     put(writer, " ");
     ++*index;
     if ((type->flags & TYPE_FLAG_LONG) != 0)
@@ -207,16 +207,16 @@ static enum copy_status put_payload(struct writer *writer, uint64_t object, cons
     if ((type->flags & TYPE_FLAG_EXCEPTION) != 0) {
         STEP(read_field(writer, object, LAYOUT(layout, exception, args), "its arguments", &args));
         put_value(writer, args);
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     bool tuple = (type->flags & TYPE_FLAG_TUPLE) != 0, list = (type->flags & TYPE_FLAG_LIST) != 0;
     put(writer, tuple ? "(" : list ? "[" : "{");
     STEP(tuple ? put_tuple_items(writer, object, "a tuple") : list ? put_list_items(writer, object) : put_dict_items(writer, object));
     put(writer, tuple ? ")" : list ? "]" : "}");
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-enum copy_status repr_instance(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_instance(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     size_t index = 0;
     bool made_by_c = (type->flags & TYPE_FLAG_HEAP) == 0 || strchr(type->name, '.') != NULL;
@@ -229,11 +229,11 @@ enum copy_status repr_instance(struct writer *writer, uint64_t object, const str
         close_container(writer);
     }
     put(writer, ">");
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* Enum.__repr__, Lib/enum.py: <Color.RED: 1>, and <Color: 3> for a combination of flags that has no name (3.9, 3.10). */
-enum copy_status repr_enum_member(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_enum_member(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     uint64_t name, value, name_type, flags;
     STEP(find_attribute(writer, object, type, "_name_", &name));
@@ -249,16 +249,16 @@ enum copy_status repr_enum_member(struct writer *writer, uint64_t object, const 
     put(writer, ": ");
     put_value(writer, value);
     put(writer, ">");
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-static enum copy_status read_item(struct writer *writer, uint64_t tuple, uint64_t index, const char *what, uint64_t *item)
+static enum read_cache_status read_item(struct writer *writer, uint64_t tuple, uint64_t index, const char *what, uint64_t *item)
 {
     return reader_pointer(writer->reader, tuple + (uint64_t)LAYOUT(writer->reader->layout, tuple, items) + index * 8, what, item);
 }
 
 /* The __repr__ that Lib/collections/__init__.py makes: Point(x=1, y=2). */
-enum copy_status repr_named_tuple(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_named_tuple(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t count, names, name, item;
@@ -269,7 +269,7 @@ enum copy_status repr_named_tuple(struct writer *writer, uint64_t object, const 
         return repr_tuple(writer, object, type);
     if (!open_container(writer, object)) {
         put_format(writer, "%s(...)", type->short_name);
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     put_format(writer, "%s(", type->short_name);
     for (uint64_t i = 0; i < count && put_separator(writer, (size_t)i); i++) {
@@ -281,11 +281,11 @@ enum copy_status repr_named_tuple(struct writer *writer, uint64_t object, const 
     }
     put(writer, ")");
     close_container(writer);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* Whether dataclasses.Field is one that the repr shows: its repr is true, and it is no ClassVar and no InitVar. */
-static enum copy_status is_shown(struct writer *writer, uint64_t field, bool *shown)
+static enum read_cache_status is_shown(struct writer *writer, uint64_t field, bool *shown)
 {
     uint64_t address, repr, kind, kind_address, kind_name, value;
     struct type_info *type, *kind_type;
@@ -296,42 +296,42 @@ static enum copy_status is_shown(struct writer *writer, uint64_t field, bool *sh
     STEP(find_slot(writer, field, type, "repr", &repr));
     STEP(find_slot(writer, field, type, "_field_type", &kind));
     if (repr == 0 || kind == 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(integer_read(writer->reader, repr, "a field", &fits, &value));
     STEP(reader_pointer(writer->reader, kind + (uint64_t)LAYOUT(writer->reader->layout, object, type), "the kind of a field", &kind_address));
     STEP(types_find(writer->types, writer->reader, kind_address, &kind_type));
     STEP(find_attribute(writer, kind, kind_type, "name", &kind_name));
     if (kind_name == 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(string_equals(writer->reader, kind_name, "_FIELD", &equal));
     *shown = equal && fits && value != 0;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* One field of a dataclass; *value is 0 where it is not shown, or not set yet. */
-static enum copy_status read_data_field(struct writer *writer, uint64_t object, const struct type_info *type, uint64_t name, uint64_t field, uint64_t *value)
+static enum read_cache_status read_data_field(struct writer *writer, uint64_t object, const struct type_info *type, uint64_t name, uint64_t field, uint64_t *value)
 {
     bool shown;
     *value = 0;
     STEP(is_shown(writer, field, &shown));
-    return shown ? find_attribute_by_object(writer, object, type, name, value) : COPY_READY;
+    return shown ? find_attribute_by_object(writer, object, type, name, value) : READ_CACHE_READY;
 }
 
-static enum copy_status put_data_fields(struct writer *writer, uint64_t object, const struct type_info *type, const struct dict_view *fields)
+static enum read_cache_status put_data_fields(struct writer *writer, uint64_t object, const struct type_info *type, const struct dict_view *fields)
 {
-    enum copy_status all = COPY_READY;
+    enum read_cache_status all = READ_CACHE_READY;
     size_t index = 0;
     for (size_t place = 0; place < dict_places(fields); place++) {
         uint64_t name, field, value;
         STEP(dict_at(writer->reader, fields, place, &name, &field));
         if (name == 0)
             continue;
-        enum copy_status status = read_data_field(writer, object, type, name, field, &value);
-        if (status == COPY_FAILED)
+        enum read_cache_status status = read_data_field(writer, object, type, name, field, &value);
+        if (status == READ_CACHE_FAILED)
             return status;
-        if (status == COPY_PENDING) /* goes on: the others are asked for, too */
+        if (status == READ_CACHE_PENDING) /* goes on: the others are asked for, too */
             all = status;
-        if (status == COPY_PENDING || value == 0)
+        if (status == READ_CACHE_PENDING || value == 0)
             continue;
         if (!put_separator(writer, index++))
             break;
@@ -343,18 +343,18 @@ static enum copy_status put_data_fields(struct writer *writer, uint64_t object, 
 }
 
 /* The __repr__ that Lib/dataclasses.py makes: Name(field=value). */
-enum copy_status repr_dataclass(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_dataclass(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     struct dict_view fields;
     STEP(dict_open(writer->reader, type->dataclass_fields, "__dataclass_fields__", &fields));
     if (!open_container(writer, object)) {
         put(writer, "...");
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     put_text(writer, type->qualified_name);
     put(writer, "(");
     STEP(put_data_fields(writer, object, type, &fields));
     put(writer, ")");
     close_container(writer);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }

@@ -29,7 +29,7 @@ static void put_part(struct writer *writer, uint64_t key, uint64_t value, enum p
     }
 }
 
-static enum copy_status put_dict_parts(struct writer *writer, uint64_t dict, enum part part)
+static enum read_cache_status put_dict_parts(struct writer *writer, uint64_t dict, enum part part)
 {
     struct dict_view view;
     size_t index = 0;
@@ -44,36 +44,36 @@ static enum copy_status put_dict_parts(struct writer *writer, uint64_t dict, enu
             break;
         put_part(writer, key, value, part);
     }
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-enum copy_status put_dict_items(struct writer *writer, uint64_t dict)
+enum read_cache_status put_dict_items(struct writer *writer, uint64_t dict)
 {
     return put_dict_parts(writer, dict, PART_ITEM);
 }
 
-enum copy_status repr_dict(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_dict(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     uint64_t used;
     (void)type;
     STEP(read_field(writer, object, LAYOUT(writer->reader->layout, dict, used), "its size", &used));
     if (used == 0) {
         put(writer, "{}");
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     if (!open_container(writer, object)) {
         put(writer, "{...}");
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     put(writer, "{");
     STEP(put_dict_items(writer, object));
     put(writer, "}");
     close_container(writer);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* The value of a key that is known by its address; the search begins where the last one ended, as the order is mostly the same. */
-static enum copy_status find_by_identity(struct reader *reader, const struct dict_view *view, uint64_t wanted, size_t *place, uint64_t *value)
+static enum read_cache_status find_by_identity(struct reader *reader, const struct dict_view *view, uint64_t wanted, size_t *place, uint64_t *value)
 {
     size_t places = dict_places(view);
     *value = 0;
@@ -83,14 +83,14 @@ static enum copy_status find_by_identity(struct reader *reader, const struct dic
         STEP(dict_at(reader, view, here, &key, value));
         if (key == wanted) {
             *place = here + 1;
-            return COPY_READY;
+            return READ_CACHE_READY;
         }
     }
     return reader_fail(reader, "its key at 0x%" PRIx64 " is not in its dict", wanted);
 }
 
 /* An OrderedDict links its keys in their order: Objects/odictobject.c. */
-static enum copy_status put_ordered_parts(struct writer *writer, uint64_t object, enum part part)
+static enum read_cache_status put_ordered_parts(struct writer *writer, uint64_t object, enum part part)
 {
     const struct layout *layout = writer->reader->layout;
     struct dict_view view;
@@ -106,31 +106,31 @@ static enum copy_status put_ordered_parts(struct writer *writer, uint64_t object
         put_part(writer, key, value, part);
         STEP(read_field(writer, node, LAYOUT(layout, ordered_dict_node, next), "a node", &node));
     }
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* odict_repr: OrderedDict([('a', 1)]) before 3.12, OrderedDict({'a': 1}) since. */
-enum copy_status repr_ordered_dict(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_ordered_dict(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     bool pairs = writer->reader->layout->rules->ordered_dict_pairs;
     uint64_t used;
     STEP(read_field(writer, object, LAYOUT(writer->reader->layout, dict, used), "its size", &used));
     if (used == 0) {
         put_format(writer, "%s()", type->short_name);
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     if (!open_container(writer, object)) {
         put(writer, "...");
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     put_format(writer, "%s(%s", type->short_name, pairs ? "[" : "{");
     STEP(put_ordered_parts(writer, object, pairs ? PART_PAIR : PART_ITEM));
     put(writer, pairs ? "])" : "})");
     close_container(writer);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-enum copy_status repr_default_dict(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_default_dict(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     uint64_t factory;
     STEP(read_field(writer, object, LAYOUT(writer->reader->layout, default_dict, factory), "its factory", &factory));
@@ -142,7 +142,7 @@ enum copy_status repr_default_dict(struct writer *writer, uint64_t object, const
     put(writer, ", ");
     STEP(repr_dict(writer, object, type));
     put(writer, ")");
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 struct counted {
@@ -160,7 +160,7 @@ static int by_count(const void *left, const void *right)
 }
 
 /* A float, or an int that a double holds exactly; *fits is false for anything else. */
-static enum copy_status read_count(struct writer *writer, uint64_t object, double *value, bool *fits)
+static enum read_cache_status read_count(struct writer *writer, uint64_t object, double *value, bool *fits)
 {
     enum { EXACT_BITS = 53 };
     const struct layout *layout = writer->reader->layout;
@@ -174,20 +174,20 @@ static enum copy_status read_count(struct writer *writer, uint64_t object, doubl
         *fits = *fits && count < INT64_C(1) << EXACT_BITS && count > -(INT64_C(1) << EXACT_BITS);
         if (*fits)
             *value = (double)count;
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     STEP(types_find(writer->types, writer->reader, type, &info));
     *fits = strcmp(info->name, "float") == 0;
     if (!*fits)
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(reader_struct(writer->reader, object, (size_t)LAYOUT(layout, float_object, value) + 8, "a count", &data));
     uint64_t bits = field_u64(data, LAYOUT(layout, float_object, value));
     memcpy(value, &bits, sizeof *value);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* Counter.__repr__, Lib/collections/__init__.py: in the order of most_common() where the counts can be compared. */
-enum copy_status repr_counter(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_counter(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     struct dict_view view;
     size_t used = 0;
@@ -197,15 +197,15 @@ enum copy_status repr_counter(struct writer *writer, uint64_t object, const stru
     CLEANUP_FREE struct counted *items = calloc(places + 1, sizeof *items);
     if (items == NULL)
         return reader_no_memory(writer->reader);
-    enum copy_status all = COPY_READY;
+    enum read_cache_status all = READ_CACHE_READY;
     for (size_t place = 0; place < places; place++) {
         struct counted *item = &items[used];
         bool fits = false;
         STEP(dict_at(writer->reader, &view, place, &item->key, &item->value));
         if (item->key == 0)
             continue;
-        enum copy_status status = read_count(writer, item->value, &item->count, &fits);
-        if (status == COPY_PENDING)
+        enum read_cache_status status = read_count(writer, item->value, &item->count, &fits);
+        if (status == READ_CACHE_PENDING)
             all = status;
         comparable = comparable && fits;
         item->place = place;
@@ -214,24 +214,24 @@ enum copy_status repr_counter(struct writer *writer, uint64_t object, const stru
     STEP(all);
     if (used == 0) {
         put_format(writer, "%s()", type->short_name);
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     if (comparable)
         qsort(items, used, sizeof *items, by_count);
     if (!open_container(writer, object)) {
         put_format(writer, "%s({...})", type->short_name);
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     put_format(writer, "%s({", type->short_name);
     for (size_t i = 0; i < used && put_separator(writer, i); i++)
         put_part(writer, items[i].key, items[i].value, PART_ITEM);
     put(writer, "})");
     close_container(writer);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* dictview_repr: dict_keys([…]), dict_values([…]), dict_items([…]). */
-enum copy_status repr_dict_view(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_dict_view(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     uint64_t dict;
     const char *kind = strchr(type->name, '_');
@@ -239,16 +239,16 @@ enum copy_status repr_dict_view(struct writer *writer, uint64_t object, const st
     STEP(read_field(writer, object, LAYOUT(writer->reader->layout, dict_view, dict), "its dict", &dict));
     if (!open_container(writer, object)) {
         put(writer, "...");
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     put_format(writer, "%s([", type->name);
     STEP(type->name[0] == 'o' ? put_ordered_parts(writer, dict, part) : put_dict_parts(writer, dict, part));
     put(writer, "])");
     close_container(writer);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-enum copy_status repr_mapping_proxy(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_mapping_proxy(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     uint64_t mapping;
     (void)type;
@@ -256,11 +256,11 @@ enum copy_status repr_mapping_proxy(struct writer *writer, uint64_t object, cons
     put(writer, "mappingproxy(");
     put_value(writer, mapping);
     put(writer, ")");
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* namespace_repr, Objects/namespaceobject.c. */
-enum copy_status repr_namespace(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_namespace(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const char *name = strcmp(type->name, "types.SimpleNamespace") == 0 ? "namespace" : type->name;
     struct dict_view view;
@@ -270,7 +270,7 @@ enum copy_status repr_namespace(struct writer *writer, uint64_t object, const st
     STEP(dict_open(writer->reader, dict, "its dict", &view));
     if (!open_container(writer, object)) {
         put_format(writer, "%s(...)", name);
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     put_format(writer, "%s(", name);
     for (size_t place = 0; place < dict_places(&view); place++) {
@@ -285,5 +285,5 @@ enum copy_status repr_namespace(struct writer *writer, uint64_t object, const st
     }
     put(writer, ")");
     close_container(writer);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }

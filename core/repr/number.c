@@ -24,7 +24,7 @@ struct integer {
     bool negative;
 };
 
-static enum copy_status read_integer(struct writer *writer, uint64_t object, struct integer *integer)
+static enum read_cache_status read_integer(struct writer *writer, uint64_t object, struct integer *integer)
 {
     const struct layout *layout = writer->reader->layout;
     struct bytes data;
@@ -44,10 +44,10 @@ static enum copy_status read_integer(struct writer *writer, uint64_t object, str
         return reader_fail(writer->reader, "it claims %" PRIu64 " digits", integer->count);
     integer->digits = bytes_none();
     if (integer->count == 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(reader_struct(writer->reader, object, header + (size_t)integer->count * 4, "the digits of an int", &data));
     integer->digits = bytes_from(data, header);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 static uint64_t bit_count(const struct integer *integer)
@@ -60,7 +60,7 @@ static uint64_t bit_count(const struct integer *integer)
 }
 
 /* Schoolbook conversion to pieces of nine decimal digits: the length is limited. */
-static enum copy_status put_decimal(struct writer *writer, const struct integer *integer)
+static enum read_cache_status put_decimal(struct writer *writer, const struct integer *integer)
 {
     CLEANUP_FREE uint32_t *pieces = calloc((size_t)integer->count + 2, sizeof *pieces);
     size_t count = 0;
@@ -84,10 +84,10 @@ static enum copy_status put_decimal(struct writer *writer, const struct integer 
         text_format(&text, "%09" PRIu32, pieces[j]);
     put_bytes(writer, text.bytes, text.size);
     text_free(&text);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-enum copy_status repr_integer(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_integer(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     struct integer integer;
     (void)type;
@@ -95,18 +95,18 @@ enum copy_status repr_integer(struct writer *writer, uint64_t object, const stru
     uint64_t bits = integer.count > 0 ? bit_count(&integer) : 0;
     if (bits > BITS_MAX) {
         put_format(writer, "<int of %" PRIu64 " bits>", bits);
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     return put_decimal(writer, &integer);
 }
 
-enum copy_status repr_bool(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_bool(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     struct integer integer;
     (void)type;
     STEP(read_integer(writer, object, &integer));
     put(writer, integer.count != 0 ? "True" : "False");
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* The shortest digits that give the value back: "d.ddde[+-]xx" in shortest. Locales that print a comma are none of our business. */
@@ -181,25 +181,25 @@ void put_single(struct writer *writer, float value)
     put_float(writer, isfinite(value) ? strtod(text, NULL) : (double)value);
 }
 
-static enum copy_status read_double(struct writer *writer, uint64_t object, int32_t offset, double *value)
+static enum read_cache_status read_double(struct writer *writer, uint64_t object, int32_t offset, double *value)
 {
     uint64_t bits;
     STEP(read_field(writer, object, offset, "its value", &bits));
     memcpy(value, &bits, sizeof *value);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-enum copy_status repr_float(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_float(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     double value;
     (void)type;
     STEP(read_double(writer, object, LAYOUT(writer->reader->layout, float_object, value), &value));
     put_float(writer, value);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* complex_repr, Objects/complexobject.c. */
-enum copy_status repr_complex(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_complex(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     double real, imag;
     (void)type;
@@ -212,5 +212,5 @@ enum copy_status repr_complex(struct writer *writer, uint64_t object, const stru
     }
     put_double(writer, imag, false, !only_imag);
     put(writer, only_imag ? "j" : "j)");
-    return COPY_READY;
+    return READ_CACHE_READY;
 }

@@ -34,7 +34,7 @@ struct array {
     uint64_t count;
 };
 
-static enum copy_status read_element(struct writer *writer, uint64_t descr, struct element *element)
+static enum read_cache_status read_element(struct writer *writer, uint64_t descr, struct element *element)
 {
     struct bytes data;
     size_t head = (size_t)LAYOUT(writer->reader->layout, object, size);
@@ -46,15 +46,15 @@ static enum copy_status read_element(struct writer *writer, uint64_t descr, stru
     *element = (struct element){(char)field_u8(data, DESCR_KIND), (char)field_u8(data, DESCR_TYPE), field_u8(data, DESCR_BYTE_ORDER) == '>', (size_t)size};
     if (size > ITEM_MAX)
         return reader_fail(writer->reader, "its dtype has %" PRIu64 " bytes an item", size);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-static enum copy_status read_dimensions(struct writer *writer, uint64_t dimensions, uint64_t strides, struct array *array)
+static enum read_cache_status read_dimensions(struct writer *writer, uint64_t dimensions, uint64_t strides, struct array *array)
 {
     struct bytes sizes, steps;
     array->count = 1;
     if (array->dimension_count == 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(reader_struct(writer->reader, dimensions, array->dimension_count * 8, "its shape", &sizes));
     STEP(reader_struct(writer->reader, strides, array->dimension_count * 8, "its strides", &steps));
     for (size_t i = 0; i < array->dimension_count; i++) {
@@ -63,10 +63,10 @@ static enum copy_status read_dimensions(struct writer *writer, uint64_t dimensio
         if (array->dimensions[i] < 0 || __builtin_mul_overflow(array->count, (uint64_t)array->dimensions[i], &array->count))
             return reader_fail(writer->reader, "it has no sane shape");
     }
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-static enum copy_status read_array(struct writer *writer, uint64_t object, struct array *array)
+static enum read_cache_status read_array(struct writer *writer, uint64_t object, struct array *array)
 {
     struct bytes data;
     size_t head = (size_t)LAYOUT(writer->reader->layout, object, size);
@@ -206,19 +206,19 @@ static uint64_t item_address(const struct array *array, uint64_t place)
     return address;
 }
 
-static enum copy_status put_elements(struct writer *writer, const struct array *array)
+static enum read_cache_status put_elements(struct writer *writer, const struct array *array)
 {
     uint64_t shown = array->count < writer->limits->items ? array->count : writer->limits->items;
     struct bytes data;
-    enum copy_status all = COPY_READY;
+    enum read_cache_status all = READ_CACHE_READY;
     for (uint64_t i = 0; i < shown && array->element.size > 0; i++) {
-        enum copy_status status = reader_bytes(writer->reader, item_address(array, i), array->element.size, "an item", &data);
-        if (status == COPY_FAILED)
+        enum read_cache_status status = reader_bytes(writer->reader, item_address(array, i), array->element.size, "an item", &data);
+        if (status == READ_CACHE_FAILED)
             return status;
-        if (status == COPY_PENDING)
+        if (status == READ_CACHE_PENDING)
             all = status;
         put_separator(writer, (size_t)i);
-        if (status == COPY_READY)
+        if (status == READ_CACHE_READY)
             put_element(writer, &array->element, data.at);
     }
     if (array->count > shown)
@@ -226,13 +226,13 @@ static enum copy_status put_elements(struct writer *writer, const struct array *
     return all;
 }
 
-enum copy_status repr_numpy_array(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_numpy_array(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     struct array array;
     STEP(read_array(writer, object, &array));
     if (!open_container(writer, object)) {
         put_format(writer, "<%s at 0x%" PRIx64 ">", type->full_name.bytes, object);
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     put_format(writer, "<%s at 0x%" PRIx64 " dtype=", type->full_name.bytes, object);
     put_type_name(writer, &array.element);
@@ -243,11 +243,11 @@ enum copy_status repr_numpy_array(struct writer *writer, uint64_t object, const 
     STEP(put_elements(writer, &array));
     put(writer, "]>");
     close_container(writer);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* Scalars keep their value right behind the head. */
-enum copy_status repr_numpy_scalar(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_numpy_scalar(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     static const struct {
         const char *name;
@@ -270,7 +270,7 @@ enum copy_status repr_numpy_scalar(struct writer *writer, uint64_t object, const
         put_format(writer, "%s(", type->name);
         put_element(writer, &scalars[i].element, data.at + head);
         put(writer, ")");
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     bool text = (type->flags & TYPE_FLAG_UNICODE) != 0, bytes = (type->flags & TYPE_FLAG_BYTES) != 0;
     if (!text && !bytes)
@@ -278,10 +278,10 @@ enum copy_status repr_numpy_scalar(struct writer *writer, uint64_t object, const
     put_format(writer, "%s(", type->name);
     STEP(text ? repr_string(writer, object, type) : repr_bytes(writer, object, type));
     put(writer, ")");
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-static enum copy_status type_of(struct writer *writer, uint64_t object, struct type_info **type)
+static enum read_cache_status type_of(struct writer *writer, uint64_t object, struct type_info **type)
 {
     uint64_t address;
     STEP(reader_pointer(writer->reader, object + (uint64_t)LAYOUT(writer->reader->layout, object, type), "an object", &address));
@@ -289,7 +289,7 @@ static enum copy_status type_of(struct writer *writer, uint64_t object, struct t
 }
 
 /* The length of a pandas Index: that of its range, or of its array. *known is false where it has neither. */
-static enum copy_status index_length(struct writer *writer, uint64_t index, uint64_t *length, bool *known)
+static enum read_cache_status index_length(struct writer *writer, uint64_t index, uint64_t *length, bool *known)
 {
     const struct layout *layout = writer->reader->layout;
     struct type_info *type, *held;
@@ -304,18 +304,18 @@ static enum copy_status index_length(struct writer *writer, uint64_t index, uint
     }
     *known = false;
     if (data == 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(type_of(writer, data, &held));
     if (strcmp(held->name, "numpy.ndarray") != 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(read_array(writer, data, &array));
     *known = array.dimension_count == 1;
     *length = array.count;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* The list of axes of a block manager, a class of Cython, which has it among its first fields. */
-static enum copy_status find_axes(struct writer *writer, uint64_t manager, uint64_t *axes)
+static enum read_cache_status find_axes(struct writer *writer, uint64_t manager, uint64_t *axes)
 {
     enum { FIELDS = 4 };
     struct bytes data;
@@ -324,17 +324,17 @@ static enum copy_status find_axes(struct writer *writer, uint64_t manager, uint6
     STEP(reader_struct(writer->reader, manager, head + FIELDS * 8, "a block manager", &data));
     for (int32_t i = 0; i < FIELDS && *axes == 0; i++) {
         uint64_t type, flags, field = field_u64(data, (int64_t)head + i * 8);
-        enum copy_status status = reader_type(writer->reader, field, "a field", &type, &flags);
-        if (status == COPY_PENDING)
+        enum read_cache_status status = reader_type(writer->reader, field, "a field", &type, &flags);
+        if (status == READ_CACHE_PENDING)
             return status;
-        if (status == COPY_READY && (flags & TYPE_FLAG_LIST) != 0)
+        if (status == READ_CACHE_READY && (flags & TYPE_FLAG_LIST) != 0)
             *axes = field;
         STEP(reader_struct(writer->reader, manager, head + FIELDS * 8, "a block manager", &data));
     }
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-enum copy_status repr_data_frame(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_data_frame(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t manager, axes = 0, items, index, lengths[2] = {0, 0};
@@ -354,5 +354,5 @@ enum copy_status repr_data_frame(struct writer *writer, uint64_t object, const s
         else
             put(writer, i == 1 ? "?, " : "?)>");
     }
-    return COPY_READY;
+    return READ_CACHE_READY;
 }

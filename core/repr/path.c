@@ -18,7 +18,7 @@ static bool add(struct path *path, uint32_t character)
     return true;
 }
 
-static enum copy_status add_string(struct writer *writer, struct path *path, uint64_t object)
+static enum read_cache_status add_string(struct writer *writer, struct path *path, uint64_t object)
 {
     const uint8_t *data;
     size_t length;
@@ -36,11 +36,11 @@ static enum copy_status add_string(struct writer *writer, struct path *path, uin
         if (!add(path, character))
             return reader_no_memory(writer->reader);
     }
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* The strings of a list, joined. */
-static enum copy_status add_list(struct writer *writer, struct path *path, uint64_t list)
+static enum read_cache_status add_list(struct writer *writer, struct path *path, uint64_t list)
 {
     const struct layout *layout = writer->reader->layout;
     struct bytes data;
@@ -54,7 +54,7 @@ static enum copy_status add_list(struct writer *writer, struct path *path, uint6
         STEP(reader_struct(writer->reader, items, (size_t)count * 8, "the parts of a path", &data));
         STEP(add_string(writer, path, field_u64(data, (int32_t)(i * 8))));
     }
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* PurePath._parse_path for POSIX, Lib/pathlib: no empty parts, none that are ".", two slashes in front stay two. */
@@ -84,7 +84,7 @@ static void normalize(struct path *path)
 }
 
 /* Its parts: _raw_paths since 3.12, _parts, which begin with the root, before. */
-static enum copy_status collect(struct writer *writer, uint64_t object, const struct type_info *type, struct path *path)
+static enum read_cache_status collect(struct writer *writer, uint64_t object, const struct type_info *type, struct path *path)
 {
     uint64_t parts;
     if (!add(path, '.')) /* so that there is room */
@@ -97,11 +97,11 @@ static enum copy_status collect(struct writer *writer, uint64_t object, const st
         return reader_fail(writer->reader, "it has no parts");
     STEP(add_list(writer, path, parts));
     normalize(path);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* PurePath.__repr__: PosixPath('/tmp'). The text of the path is made when it is first asked for, and kept in _str. */
-enum copy_status repr_path(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_path(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     uint64_t text;
     if (strstr(type->name, "Windows") != NULL)
@@ -111,11 +111,11 @@ enum copy_status repr_path(struct writer *writer, uint64_t object, const struct 
         put_format(writer, "%s(", type->short_name);
         put_value(writer, text);
         put(writer, ")");
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     struct path path = {NULL, 0, 0};
-    enum copy_status status = collect(writer, object, type, &path);
-    if (status == COPY_READY) {
+    enum read_cache_status status = collect(writer, object, type, &path);
+    if (status == READ_CACHE_READY) {
         put_format(writer, "%s(", type->short_name);
         put_quoted(writer, (const uint8_t *)path.characters, path.size, sizeof *path.characters);
         put(writer, ")");

@@ -5,26 +5,26 @@
 #include "object/string.h"
 #include "repr/writer.h"
 
-static enum copy_status type_of(struct writer *writer, uint64_t object, struct type_info **type)
+static enum read_cache_status type_of(struct writer *writer, uint64_t object, struct type_info **type)
 {
     uint64_t address;
     STEP(reader_pointer(writer->reader, object + (uint64_t)LAYOUT(writer->reader->layout, object, type), "an object", &address));
     return types_find(writer->types, writer->reader, address, type);
 }
 
-static enum copy_status is_type(struct writer *writer, uint64_t object, const char *name, bool *same)
+static enum read_cache_status is_type(struct writer *writer, uint64_t object, const char *name, bool *same)
 {
     struct type_info *type;
     *same = false;
     if (object == 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(type_of(writer, object, &type));
     *same = strcmp(type->name, name) == 0;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* _module_repr_from_spec, Lib/importlib/_bootstrap.py. */
-static enum copy_status put_module_by_spec(struct writer *writer, uint64_t spec)
+static enum read_cache_status put_module_by_spec(struct writer *writer, uint64_t spec)
 {
     uint64_t name, origin, loader, has_location;
     bool no_origin, no_loader, located = false;
@@ -57,11 +57,11 @@ static enum copy_status put_module_by_spec(struct writer *writer, uint64_t spec)
         put(writer, ")");
     }
     put(writer, ">");
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* _module_repr, Lib/importlib/_bootstrap.py. */
-enum copy_status repr_module(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_module(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     uint64_t dict, spec, name, file, loader;
     bool no_spec, no_loader;
@@ -89,11 +89,11 @@ enum copy_status repr_module(struct writer *writer, uint64_t object, const struc
         put(writer, ")");
     }
     put(writer, ">");
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* cell_repr, Objects/cellobject.c. */
-enum copy_status repr_cell(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_cell(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     uint64_t contents;
     struct type_info *held;
@@ -101,28 +101,28 @@ enum copy_status repr_cell(struct writer *writer, uint64_t object, const struct 
     STEP(read_field(writer, object, LAYOUT(writer->reader->layout, cell, contents), "its contents", &contents));
     if (contents == 0) {
         put_format(writer, "<cell at 0x%" PRIx64 ": empty>", object);
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     STEP(type_of(writer, contents, &held));
     put_format(writer, "<cell at 0x%" PRIx64 ": %.80s object at 0x%" PRIx64 ">", object, held->name, contents);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-static enum copy_status put_module_name(struct writer *writer, uint64_t module)
+static enum read_cache_status put_module_name(struct writer *writer, uint64_t module)
 {
     uint64_t dict, name;
     STEP(read_field(writer, module, LAYOUT(writer->reader->layout, module, dict), "its dict", &dict));
     STEP(dict_find(writer->reader, dict, "its dict", "__name__", &name));
     if (name == 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     put(writer, " (");
     put_characters(writer, name, "its name");
     put(writer, ")");
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* weakref_repr, Objects/weakrefobject.c. */
-enum copy_status repr_weakref(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_weakref(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     uint64_t referent, name;
     struct type_info *held, *class;
@@ -131,7 +131,7 @@ enum copy_status repr_weakref(struct writer *writer, uint64_t object, const stru
     STEP(type_of(writer, referent, &held));
     if (strcmp(held->name, "NoneType") == 0) {
         put_format(writer, "<weakref at 0x%" PRIx64 "; dead>", object);
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     const struct layout *layout = writer->reader->layout;
     bool full = layout->rules->weakref_full_names, main = strncmp(held->full_name.bytes, "__main__.", 9) == 0;
@@ -149,11 +149,11 @@ enum copy_status repr_weakref(struct writer *writer, uint64_t object, const stru
         STEP(put_module_name(writer, referent));
     }
     put(writer, ">");
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* code_repr, Objects/codeobject.c. */
-enum copy_status repr_code(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_code(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     struct bytes data;
@@ -168,11 +168,11 @@ enum copy_status repr_code(struct writer *writer, uint64_t object, const struct 
     put_format(writer, " at 0x%" PRIx64 ", file \"", object);
     put_characters(writer, file, "its file");
     put_format(writer, "\", line %" PRId32 ">", line != 0 ? line : -1);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* frame_repr, Objects/frameobject.c. */
-enum copy_status repr_frame(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_frame(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t frame, code = 0, name, file;
@@ -183,7 +183,7 @@ enum copy_status repr_frame(struct writer *writer, uint64_t object, const struct
         STEP(writer->place(writer->place_context, writer->reader, frame, &code, &line));
     if (code == 0) {
         put_format(writer, "<frame at 0x%" PRIx64 ">", object);
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     STEP(read_field(writer, code, LAYOUT(layout, code, name), "its name", &name));
     STEP(read_field(writer, code, LAYOUT(layout, code, filename), "its file", &file));
@@ -192,22 +192,22 @@ enum copy_status repr_frame(struct writer *writer, uint64_t object, const struct
     put_format(writer, ", line %" PRId32 ", code ", line);
     put_characters(writer, name, "its name");
     put(writer, ">");
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* As a byte tells it, of the generator or of its frame. */
-static enum copy_status read_state(struct writer *writer, uint64_t address, enum generator_state *state)
+static enum read_cache_status read_state(struct writer *writer, uint64_t address, enum generator_state *state)
 {
     struct bytes data;
     STEP(reader_bytes(writer->reader, address, 1, "its state", &data));
     int index = (int8_t)field_u8(data, 0) + GENERATOR_STATE_LOWEST;
     if (index >= 0 && index < GENERATOR_STATES)
         *state = (enum generator_state)writer->reader->layout->rules->generator_states[index];
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* 3.9 has no state: a frame that does not run has not begun, or stands at an instruction. */
-static enum copy_status infer_state(struct writer *writer, uint64_t object, uint64_t frame, enum generator_state *state)
+static enum read_cache_status infer_state(struct writer *writer, uint64_t object, uint64_t frame, enum generator_state *state)
 {
     const struct layout *layout = writer->reader->layout;
     struct bytes data;
@@ -215,11 +215,11 @@ static enum copy_status infer_state(struct writer *writer, uint64_t object, uint
     bool running = field_u8(data, 0) != 0;
     STEP(reader_bytes(writer->reader, frame + (uint64_t)LAYOUT(layout, frame_object, lasti), 4, "its frame", &data));
     *state = running ? GENERATOR_RUNNING : field_i32(data, 0) < 0 ? GENERATOR_CREATED : GENERATOR_SUSPENDED;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* The frame of a generator that has one left, and in which state it is: until 3.10 it points to its frame, which has the state. */
-static enum copy_status generator_state(struct writer *writer, uint64_t object, uint64_t *frame, enum generator_state *state)
+static enum read_cache_status generator_state(struct writer *writer, uint64_t object, uint64_t *frame, enum generator_state *state)
 {
     const struct layout *layout = writer->reader->layout;
     int32_t own = LAYOUT(layout, generator, frame_state), of_frame = LAYOUT(layout, frame_object, state);
@@ -229,12 +229,12 @@ static enum copy_status generator_state(struct writer *writer, uint64_t object, 
         return read_state(writer, object + (uint64_t)own, state);
     STEP(read_field(writer, object, LAYOUT(layout, generator, frame), "its frame", frame));
     if (*frame == 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     return of_frame != LAYOUT_ABSENT ? read_state(writer, *frame + (uint64_t)of_frame, state) : infer_state(writer, object, *frame, state);
 }
 
 /* gen_repr and its kin, Objects/genobject.c, and where it stands. */
-enum copy_status repr_generator(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_generator(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     static const char *const states[] = {"not started", "suspended", "running", "finished"};
     const struct layout *layout = writer->reader->layout;
@@ -255,5 +255,5 @@ enum copy_status repr_generator(struct writer *writer, uint64_t object, const st
         put_format(writer, ":%" PRId32, line);
     }
     put(writer, ">");
-    return COPY_READY;
+    return READ_CACHE_READY;
 }

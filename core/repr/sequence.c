@@ -6,7 +6,7 @@
 enum { DEQUE_BLOCK_ITEMS = 64 /* BLOCKLEN, Modules/_collectionsmodule.c */ };
 
 /* Of so many pointers in a row those that the limit lets through are put, with separators. */
-static enum copy_status put_items(struct writer *writer, uint64_t items, uint64_t count)
+static enum read_cache_status put_items(struct writer *writer, uint64_t items, uint64_t count)
 {
     struct bytes data;
     size_t shown = count < writer->limits->items ? (size_t)count : writer->limits->items;
@@ -19,69 +19,69 @@ static enum copy_status put_items(struct writer *writer, uint64_t items, uint64_
     }
     if (count > shown)
         put_separator(writer, shown);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-enum copy_status put_tuple_items(struct writer *writer, uint64_t object, const char *what)
+enum read_cache_status put_tuple_items(struct writer *writer, uint64_t object, const char *what)
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t count;
     STEP(reader_expect(writer->reader, object, TYPE_FLAG_TUPLE, what));
     STEP(read_field(writer, object, LAYOUT(layout, variable_object, ob_size), "its size", &count));
-    return count == 0 ? COPY_READY : put_items(writer, object + (uint64_t)LAYOUT(layout, tuple, items), count);
+    return count == 0 ? READ_CACHE_READY : put_items(writer, object + (uint64_t)LAYOUT(layout, tuple, items), count);
 }
 
-enum copy_status put_list_items(struct writer *writer, uint64_t object)
+enum read_cache_status put_list_items(struct writer *writer, uint64_t object)
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t count, items;
     STEP(read_field(writer, object, LAYOUT(layout, variable_object, ob_size), "its size", &count));
     STEP(read_field(writer, object, LAYOUT(layout, list, items), "its items", &items));
-    return count == 0 ? COPY_READY : put_items(writer, items, count);
+    return count == 0 ? READ_CACHE_READY : put_items(writer, items, count);
 }
 
-enum copy_status repr_tuple(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_tuple(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     uint64_t count;
     (void)type;
     STEP(read_field(writer, object, LAYOUT(writer->reader->layout, variable_object, ob_size), "its size", &count));
     if (count == 0) {
         put(writer, "()");
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     if (!open_container(writer, object)) {
         put(writer, "(...)");
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     put(writer, "(");
     STEP(put_tuple_items(writer, object, "a tuple"));
     put(writer, count == 1 ? ",)" : ")");
     close_container(writer);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-enum copy_status repr_list(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_list(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     uint64_t count;
     (void)type;
     STEP(read_field(writer, object, LAYOUT(writer->reader->layout, variable_object, ob_size), "its size", &count));
     if (count == 0) {
         put(writer, "[]");
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     if (!open_container(writer, object)) {
         put(writer, "[...]");
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     put(writer, "[");
     STEP(put_list_items(writer, object));
     put(writer, "]");
     close_container(writer);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* The table in its order; a place that was left by an item that is gone has hash -1. */
-static enum copy_status put_set_items(struct writer *writer, uint64_t object)
+static enum read_cache_status put_set_items(struct writer *writer, uint64_t object)
 {
     const struct layout *layout = writer->reader->layout;
     struct bytes data;
@@ -102,22 +102,22 @@ static enum copy_status put_set_items(struct writer *writer, uint64_t object)
             break;
         put_value(writer, key);
     }
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* set_repr, Objects/setobject.c. */
-enum copy_status repr_set(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_set(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     uint64_t used;
     bool plain = strcmp(type->name, "set") == 0;
     STEP(read_field(writer, object, LAYOUT(writer->reader->layout, set, used), "its size", &used));
     if (used == 0) {
         put_format(writer, "%s()", type->name);
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     if (!open_container(writer, object)) {
         put_format(writer, "%s(...)", type->name);
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     if (plain)
         put(writer, "{");
@@ -126,10 +126,10 @@ enum copy_status repr_set(struct writer *writer, uint64_t object, const struct t
     STEP(put_set_items(writer, object));
     put(writer, plain ? "}" : "})");
     close_container(writer);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-static enum copy_status put_deque_items(struct writer *writer, uint64_t object, uint64_t count)
+static enum read_cache_status put_deque_items(struct writer *writer, uint64_t object, uint64_t count)
 {
     const struct layout *layout = writer->reader->layout;
     struct bytes data;
@@ -148,11 +148,11 @@ static enum copy_status put_deque_items(struct writer *writer, uint64_t object, 
             break;
         put_value(writer, field_u64(data, LAYOUT(layout, deque_block, data) + (int32_t)(at * 8)));
     }
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* deque_repr, Modules/_collectionsmodule.c. */
-enum copy_status repr_deque(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_deque(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t count, maximum;
@@ -160,7 +160,7 @@ enum copy_status repr_deque(struct writer *writer, uint64_t object, const struct
     STEP(read_field(writer, object, LAYOUT(layout, deque, maximum), "its maximum", &maximum));
     if (!open_container(writer, object)) {
         put(writer, "[...]");
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     put_format(writer, "%s([", type->short_name);
     STEP(put_deque_items(writer, object, count));
@@ -169,10 +169,10 @@ enum copy_status repr_deque(struct writer *writer, uint64_t object, const struct
     else
         put(writer, "])");
     close_container(writer);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-enum copy_status repr_range(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_range(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t start, stop, step, value;
@@ -191,10 +191,10 @@ enum copy_status repr_range(struct writer *writer, uint64_t object, const struct
         put_value(writer, step);
     }
     put(writer, ")");
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-enum copy_status repr_slice(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_slice(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t start, stop, step;
@@ -204,7 +204,7 @@ enum copy_status repr_slice(struct writer *writer, uint64_t object, const struct
     STEP(read_field(writer, object, LAYOUT(layout, slice, step), "its step", &step));
     if (!open_container(writer, object)) {
         put(writer, "slice(...)");
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     put(writer, "slice(");
     put_value(writer, start);
@@ -214,7 +214,7 @@ enum copy_status repr_slice(struct writer *writer, uint64_t object, const struct
     put_value(writer, step);
     put(writer, ")");
     close_container(writer);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* struct arraydescr {char typecode (3.15: three of them); int itemsize; …}: Modules/arraymodule.c. */
@@ -243,7 +243,7 @@ static void put_array_item(struct writer *writer, char code, const uint8_t *item
 }
 
 /* array_repr. */
-enum copy_status repr_array(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_array(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     struct bytes data;
@@ -273,5 +273,5 @@ enum copy_status repr_array(struct writer *writer, uint64_t object, const struct
         put(writer, characters ? "" : "]");
     }
     put(writer, ")");
-    return COPY_READY;
+    return READ_CACHE_READY;
 }

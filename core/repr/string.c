@@ -91,7 +91,7 @@ void put_quoted(struct writer *writer, const uint8_t *data, size_t length, unsig
     text_free(&text);
 }
 
-enum copy_status repr_string(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_string(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const uint8_t *data;
     size_t length;
@@ -102,7 +102,7 @@ enum copy_status repr_string(struct writer *writer, uint64_t object, const struc
     put_quoted(writer, data, length, width);
     if (cut)
         put(writer, "...");
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* bytes_repr, Objects/bytesobject.c. */
@@ -127,7 +127,7 @@ void put_quoted_bytes(struct writer *writer, const uint8_t *data, size_t size, b
     text_free(&text);
 }
 
-enum copy_status repr_bytes(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_bytes(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     struct bytes data;
@@ -142,10 +142,10 @@ enum copy_status repr_bytes(struct writer *writer, uint64_t object, const struct
     put_quoted_bytes(writer, data.at + header, (size_t)size, false);
     if (cut)
         put(writer, "...");
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-enum copy_status repr_bytearray(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_bytearray(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     struct bytes data = bytes_none();
@@ -160,15 +160,15 @@ enum copy_status repr_bytearray(struct writer *writer, uint64_t object, const st
     put_format(writer, "%s(", type->short_name);
     put_quoted_bytes(writer, data.at, (size_t)size, layout->rules->bytearray_escapes_quotes);
     put(writer, cut ? "..." : ")");
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* memory_repr, Objects/memoryobject.c. */
-enum copy_status repr_memoryview(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_memoryview(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     uint64_t flags;
     (void)type;
     STEP(read_field(writer, object, LAYOUT(writer->reader->layout, memoryview, flags), "its flags", &flags));
     put_format(writer, "<%smemory at 0x%" PRIx64 ">", (flags & MEMORYVIEW_RELEASED) != 0 ? "released " : "", object);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }

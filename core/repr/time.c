@@ -5,17 +5,17 @@
 /* Include/datetime.h, the same from 3.9 to 3.15: bytes of the date (year in two), the time of day, microseconds in three. */
 enum { DATE_SIZE = 4, TIME_SIZE = 6, DATETIME_SIZE = 10 };
 
-static enum copy_status read_bytes_at(struct writer *writer, uint64_t object, int32_t offset, size_t size, struct bytes *data)
+static enum read_cache_status read_bytes_at(struct writer *writer, uint64_t object, int32_t offset, size_t size, struct bytes *data)
 {
     if (offset == LAYOUT_ABSENT)
         return reader_fail(writer->reader, "where it keeps its time is not known");
     STEP(reader_struct(writer->reader, object, (size_t)offset + size, "an object", data));
     *data = bytes_from(*data, (size_t)offset);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* delta_repr, Modules/_datetimemodule.c. */
-enum copy_status repr_timedelta(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_timedelta(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     static const char *const names[] = {"days", "seconds", "microseconds"};
@@ -31,7 +31,7 @@ enum copy_status repr_timedelta(struct writer *writer, uint64_t object, const st
         any = any || value != 0;
     }
     put(writer, any ? ")" : "0)");
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 static unsigned year(struct bytes date)
@@ -39,12 +39,12 @@ static unsigned year(struct bytes date)
     return (unsigned)field_u8(date, 0) << 8 | field_u8(date, 1);
 }
 
-enum copy_status repr_date(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_date(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     struct bytes data;
     STEP(read_bytes_at(writer, object, LAYOUT(writer->reader->layout, date, data), DATE_SIZE, &data));
     put_format(writer, "%s(%u, %u, %u)", type->name, year(data), field_u8(data, 2), field_u8(data, 3));
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* The seconds where they or the microseconds are not 0, the microseconds where they are not. */
@@ -58,7 +58,7 @@ static void put_seconds(struct writer *writer, struct bytes time)
 }
 
 /* fold and tzinfo: an object without tzinfo ends before them, but for fold, which is always there. */
-static enum copy_status put_zone(struct writer *writer, uint64_t object, int32_t fold, int32_t has_zone, int32_t zone)
+static enum read_cache_status put_zone(struct writer *writer, uint64_t object, int32_t fold, int32_t has_zone, int32_t zone)
 {
     struct bytes data;
     uint64_t address;
@@ -72,11 +72,11 @@ static enum copy_status put_zone(struct writer *writer, uint64_t object, int32_t
         put_value(writer, address);
     }
     put(writer, ")");
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* time_repr. */
-enum copy_status repr_time(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_time(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     struct bytes data;
@@ -87,7 +87,7 @@ enum copy_status repr_time(struct writer *writer, uint64_t object, const struct 
 }
 
 /* datetime_repr. */
-enum copy_status repr_datetime(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_datetime(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     struct bytes data;
@@ -98,7 +98,7 @@ enum copy_status repr_datetime(struct writer *writer, uint64_t object, const str
 }
 
 /* timezone_repr. The UTC object is the one without a name whose offset is 0: the constructor gives no other such (new_timezone). */
-enum copy_status repr_timezone(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_timezone(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const struct layout *layout = writer->reader->layout;
     struct bytes data;
@@ -110,7 +110,7 @@ enum copy_status repr_timezone(struct writer *writer, uint64_t object, const str
                 field_i32(data, LAYOUT(layout, timedelta, microseconds)) == 0;
     if (name == 0 && zero) {
         put_format(writer, "%s.utc", type->name);
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     put_format(writer, "%s(", type->name);
     put_value(writer, offset);
@@ -119,5 +119,5 @@ enum copy_status repr_timezone(struct writer *writer, uint64_t object, const str
         put_value(writer, name);
     }
     put(writer, ")");
-    return COPY_READY;
+    return READ_CACHE_READY;
 }

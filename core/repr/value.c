@@ -123,7 +123,7 @@ bool put_separator(struct writer *writer, size_t index)
     return more;
 }
 
-enum copy_status read_field(struct writer *writer, uint64_t object, int32_t offset, const char *what, uint64_t *value)
+enum read_cache_status read_field(struct writer *writer, uint64_t object, int32_t offset, const char *what, uint64_t *value)
 {
     if (offset == LAYOUT_ABSENT)
         return reader_fail(writer->reader, "where it keeps %s is not known", what);
@@ -136,10 +136,10 @@ static void read_ahead(struct writer *writer, uint64_t object)
     const uint8_t *data;
     size_t rest = PAGE - (size_t)(object % PAGE);
     if (object != 0 && object % 8 == 0 && object <= UINT64_MAX - PAGE)
-        (void)copy_want(writer->reader->copy, object, rest < AHEAD ? rest : AHEAD, &data);
+        (void)read_cache_want(writer->reader->cache, object, rest < AHEAD ? rest : AHEAD, &data);
 }
 
-static enum copy_status write_object(struct writer *writer, uint64_t object, struct type_info **type)
+static enum read_cache_status write_object(struct writer *writer, uint64_t object, struct type_info **type)
 {
     uint64_t address;
     if (object == 0)
@@ -180,17 +180,17 @@ static void visit(struct writer *writer, uint64_t object, value_rule *rule)
     size_t out = writer->out.size, later = writer->later.size, open = writer->open_count, tasks = writer->task_count;
     writer->first_task = tasks;
     writer->visited++;
-    enum copy_status status = write_object(writer, object, &type);
-    if (status == COPY_READY && rule != NULL) { /* another rule than its own, which has seen to it that the type is there */
+    enum read_cache_status status = write_object(writer, object, &type);
+    if (status == READ_CACHE_READY && rule != NULL) { /* another rule than its own, which has seen to it that the type is there */
         writer->out.size = out, writer->later.size = later, writer->open_count = open, writer->task_count = tasks;
         status = rule(writer, object, type);
     }
-    if (status != COPY_READY)
+    if (status != READ_CACHE_READY)
         writer->out.size = out, writer->later.size = later, writer->open_count = open, writer->task_count = tasks;
-    if (status == COPY_PENDING) {
+    if (status == READ_CACHE_PENDING) {
         writer->pending = true;
         put(writer, "?"); /* counts against the limit */
-    } else if (status == COPY_FAILED) {
+    } else if (status == READ_CACHE_FAILED) {
         put_failure(writer, object, type);
     }
     reverse(writer, tasks);
@@ -201,10 +201,10 @@ static void add_characters(struct writer *writer, const struct task *task)
 {
     struct spprof_text text = {NULL, 0};
     uint64_t before = writer->reader->taken;
-    enum copy_status status = string_read(writer->reader, task->object, task->what, &text);
-    if (status == COPY_READY)
+    enum read_cache_status status = string_read(writer->reader, task->object, task->what, &text);
+    if (status == READ_CACHE_READY)
         text_add(&writer->out, text.bytes, text.size);
-    else if (status == COPY_FAILED)
+    else if (status == READ_CACHE_FAILED)
         text_format(&writer->out, "<unreadable: %s>", writer->reader->reason);
     else
         writer->pending = true;
@@ -233,20 +233,20 @@ static bool run(struct writer *writer, uint64_t object, value_rule *rule)
     return writer->task_count == 0 && writer->out.size <= limits->length;
 }
 
-static enum copy_status finish(struct writer *writer, bool whole, struct spprof_text *text)
+static enum read_cache_status finish(struct writer *writer, bool whole, struct spprof_text *text)
 {
     if (writer->pending && !writer->out.failed)
-        return COPY_PENDING;
+        return READ_CACHE_PENDING;
     if (!whole) {
         text_cut(&writer->out, writer->limits->length);
         text_add_string(&writer->out, "...");
     }
     if (!reader_take(writer->reader, writer->out.size + 1))
-        return COPY_FAILED;
-    return text_take(&writer->out, text) ? COPY_READY : reader_no_memory(writer->reader);
+        return READ_CACHE_FAILED;
+    return text_take(&writer->out, text) ? READ_CACHE_READY : reader_no_memory(writer->reader);
 }
 
-static enum copy_status write_with(struct values *values, struct reader *reader, uint64_t object, value_rule *rule, struct spprof_text *text)
+static enum read_cache_status write_with(struct values *values, struct reader *reader, uint64_t object, value_rule *rule, struct spprof_text *text)
 {
     struct writer writer = {
         .reader = reader,
@@ -257,7 +257,7 @@ static enum copy_status write_with(struct values *values, struct reader *reader,
         .first_task = SIZE_MAX,
     };
     bool whole = run(&writer, object, rule);
-    enum copy_status status = finish(&writer, whole, text);
+    enum read_cache_status status = finish(&writer, whole, text);
     text_free(&writer.out);
     text_free(&writer.later);
     free(writer.tasks);
@@ -265,38 +265,38 @@ static enum copy_status write_with(struct values *values, struct reader *reader,
     return status;
 }
 
-enum copy_status value_text(struct values *values, struct reader *reader, uint64_t object, struct spprof_text *text)
+enum read_cache_status value_text(struct values *values, struct reader *reader, uint64_t object, struct spprof_text *text)
 {
     return write_with(values, reader, object, NULL, text);
 }
 
-enum copy_status value_message(struct values *values, struct reader *reader, uint64_t exception, struct spprof_text *text)
+enum read_cache_status value_message(struct values *values, struct reader *reader, uint64_t exception, struct spprof_text *text)
 {
     return write_with(values, reader, exception, write_message, text);
 }
 
-enum copy_status value_see_through_cell(struct values *values, struct reader *reader, uint64_t *object)
+enum read_cache_status value_see_through_cell(struct values *values, struct reader *reader, uint64_t *object)
 {
     uint64_t address;
     struct type_info *type;
     if (*object == 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(reader_pointer(reader, *object + (uint64_t)LAYOUT(reader->layout, object, type), "an object", &address));
     STEP(types_find(values->types, reader, address, &type));
     if (strcmp(type->name, "cell") != 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     return reader_pointer(reader, *object + (uint64_t)LAYOUT(reader->layout, cell, contents), "a cell", object);
 }
 
-enum copy_status value_type_name(struct values *values, struct reader *reader, uint64_t object, struct spprof_text *text)
+enum read_cache_status value_type_name(struct values *values, struct reader *reader, uint64_t object, struct spprof_text *text)
 {
     uint64_t address;
     struct type_info *type;
     STEP(reader_pointer(reader, object + (uint64_t)LAYOUT(reader->layout, object, type), "an object", &address));
     STEP(types_find(values->types, reader, address, &type));
-    struct text copy = {0};
-    text_add(&copy, type->full_name.bytes, type->full_name.size);
-    return text_take(&copy, text) ? COPY_READY : reader_no_memory(reader);
+    struct text cache = {0};
+    text_add(&cache, type->full_name.bytes, type->full_name.size);
+    return text_take(&cache, text) ? READ_CACHE_READY : reader_no_memory(reader);
 }
 
 struct spprof_error *values_new(const struct spprof_value_limits *limits, value_place *place, void *context, struct values **result)

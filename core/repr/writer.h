@@ -65,14 +65,14 @@ void put_float(struct writer *writer, double value);
 void put_single(struct writer *writer, float value);
 void put_quoted(struct writer *writer, const uint8_t *data, size_t length, unsigned width);
 void put_quoted_bytes(struct writer *writer, const uint8_t *data, size_t size, bool always_escape);
-enum copy_status put_tuple_items(struct writer *writer, uint64_t object, const char *what);
-enum copy_status put_list_items(struct writer *writer, uint64_t object);
-enum copy_status put_dict_items(struct writer *writer, uint64_t dict);
+enum read_cache_status put_tuple_items(struct writer *writer, uint64_t object, const char *what);
+enum read_cache_status put_list_items(struct writer *writer, uint64_t object);
+enum read_cache_status put_dict_items(struct writer *writer, uint64_t dict);
 
 /* The value of an attribute that stands in a slot or in the instance's dict; 0: it has none. */
-enum copy_status find_attribute(struct writer *writer, uint64_t object, const struct type_info *type, const char *name, uint64_t *value);
+enum read_cache_status find_attribute(struct writer *writer, uint64_t object, const struct type_info *type, const char *name, uint64_t *value);
 
 /* One pointer field of an object. */
-enum copy_status read_field(struct writer *writer, uint64_t object, int32_t offset, const char *what, uint64_t *value);
+enum read_cache_status read_field(struct writer *writer, uint64_t object, int32_t offset, const char *what, uint64_t *value);
 
 #endif

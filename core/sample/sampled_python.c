@@ -23,24 +23,24 @@ struct spprof_error *sampled_python_init(struct sampled_python *python, struct s
     struct capture_context *context = &python->context;
     *python = (struct sampled_python){.target = target, .chosen = chosen};
     context->layout = context->reader.layout = context->mentions.layout = &chosen->layout;
-    roster_init(&python->roster, target, chosen);
-    TRY(copy_new(target, &context->reader.copy));
-    TRY(copy_new(target, &context->mentions.copy));
+    thread_table_init(&python->thread_table, target, chosen);
+    TRY(read_cache_new(target, &context->reader.cache));
+    TRY(read_cache_new(target, &context->mentions.cache));
     TRY(new_codes(python));
     TRY(call_sites_new(&context->sites));
-    TRY(paths_new(&context->paths));
-    return tally_init(&python->tally, profile, context);
+    TRY(contexts_new(&context->contexts));
+    return pending_init(&python->pending, profile, context);
 }
 
 void sampled_python_free(struct sampled_python *python)
 {
-    roster_free(&python->roster);
-    tally_free(&python->tally);
+    thread_table_free(&python->thread_table);
+    pending_free(&python->pending);
     call_sites_free(python->context.sites);
-    paths_free(python->context.paths);
+    contexts_free(python->context.contexts);
     code_table_free(python->context.codes);
-    copy_free(python->context.reader.copy);
-    copy_free(python->context.mentions.copy);
+    read_cache_free(python->context.reader.cache);
+    read_cache_free(python->context.mentions.cache);
 }
 
 struct spprof_error *sampled_python_settle(struct sampled_python *python)
@@ -49,12 +49,12 @@ struct spprof_error *sampled_python_settle(struct sampled_python *python)
     struct capture_context *context = &python->context;
     if (code_table_count(context->codes) < CODES_MAX && budget->memory < budget_memory_limit(budget) / 2)
         return NULL;
-    tally_forget(&python->tally);
+    pending_forget(&python->pending);
     call_sites_clear(context->sites);
-    paths_clear(context->paths);
-    copy_clear(context->mentions.copy);
-    for (size_t i = 0; i < python->roster.count; i++)
-        capture_forget(&python->roster.threads[i]->capture);
+    contexts_clear(context->contexts);
+    read_cache_clear(context->mentions.cache);
+    for (size_t i = 0; i < python->thread_table.count; i++)
+        capture_forget(&python->thread_table.threads[i]->capture);
     code_table_free(context->codes);
     context->codes = NULL;
     return new_codes(python);
@@ -70,8 +70,8 @@ struct spprof_error *sampled_python_name(struct sampled_python *python)
     struct spprof_place place = {.function = {.bytes = name, .size = (size_t)size}, .line = SPPROF_NO_POSITION};
     if (module != NULL)
         place.file = (struct spprof_text){.bytes = module->path, .size = strlen(module->path)};
-    python->tally.root = spprof_profile_place(python->tally.profile, &place);
-    return python->tally.root == SPPROF_NONE ? spprof_error_no_memory() : NULL;
+    python->pending.root = spprof_profile_place(python->pending.profile, &place);
+    return python->pending.root == SPPROF_NONE ? spprof_error_no_memory() : NULL;
 }
 
 /* The thread state that holds the GIL; 0: none, or it cannot be told. */

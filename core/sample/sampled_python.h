@@ -2,14 +2,14 @@
 #ifndef SPPROF_SAMPLE_SAMPLED_PYTHON_H
 #define SPPROF_SAMPLE_SAMPLED_PYTHON_H
 
-#include "sample/tally.h"
+#include "sample/pending.h"
 
 struct sampled_python {
     struct spprof_target *target;
     const struct chosen *chosen;
     struct capture_context context;
-    struct roster roster;
-    struct tally tally;
+    struct thread_table thread_table;
+    struct pending pending;
     bool gone; /* its memory can be read no more */
 };
 
@@ -18,7 +18,7 @@ struct spprof_error *sampled_python_init(struct sampled_python *python, struct s
                                          struct spprof_profile *profile);
 void sampled_python_free(struct sampled_python *python);
 
-/* Code objects that come and go would fill the memory: now and then all of them are forgotten. Only after tally_commit. */
+/* Code objects that come and go would fill the memory: now and then all of them are forgotten. Only after pending_commit. */
 struct spprof_error *sampled_python_settle(struct sampled_python *python);
 
 /* All stacks of it begin with a place that names it, as where a process has several Pythons. */

@@ -46,11 +46,11 @@ struct spprof_error *sampled_threads_gather(struct sampled_threads *threads, str
 {
     threads->count = 0;
     for (size_t i = 0; i < python_count; i++) {
-        const struct roster *roster = &pythons[i].roster;
-        if (!ARRAY_RESERVE(threads->items, threads->capacity, threads->count + roster->count))
+        const struct thread_table *thread_table = &pythons[i].thread_table;
+        if (!ARRAY_RESERVE(threads->items, threads->capacity, threads->count + thread_table->count))
             return spprof_error_no_memory();
-        for (size_t j = 0; j < roster->count; j++) {
-            struct sampled_thread *thread = roster->threads[j];
+        for (size_t j = 0; j < thread_table->count; j++) {
+            struct sampled_thread *thread = thread_table->threads[j];
             thread->python = &pythons[i];
             thread->elsewhere = NULL;
             threads->items[threads->count++] = thread;

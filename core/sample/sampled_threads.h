@@ -5,11 +5,11 @@
 #include "sample/sampled_python.h"
 
 struct sampled_threads {
-    struct sampled_thread **items; /* owned by the rosters; a thread's further states hang behind its first one, the oldest first */
+    struct sampled_thread **items; /* owned by the thread tables; a thread's further states hang behind its first one, the oldest first */
     size_t count, capacity;
 };
 
-/* To be called whenever a roster has changed: what it held before may be freed. Errors: NO_MEMORY. */
+/* To be called whenever a thread table has changed: what it held before may be freed. Errors: NO_MEMORY. */
 struct spprof_error *sampled_threads_gather(struct sampled_threads *threads, struct sampled_python *pythons, size_t python_count);
 void sampled_threads_free(struct sampled_threads *threads);
 

@@ -61,7 +61,7 @@ static uint64_t dropped(const struct spprof_sample_counts *counts)
 static void commit(struct spprof_sampler *sampler, bool still)
 {
     for (size_t i = 0; i < sampler->python_count; i++)
-        tally_commit(&sampler->pythons[i].tally, still);
+        pending_commit(&sampler->pythons[i].pending, still);
     sampler->committed_at = sampler->now;
 }
 
@@ -74,7 +74,7 @@ static uint64_t threads_seen(const struct spprof_sampler *sampler)
 {
     uint64_t seen = sampler->seen_before;
     for (size_t i = 0; i < sampler->python_count; i++)
-        seen += sampler->pythons[i].roster.seen;
+        seen += sampler->pythons[i].thread_table.seen;
     return seen;
 }
 
@@ -84,8 +84,8 @@ static void count_left_over(struct spprof_sampler *sampler)
     uint64_t count = 0;
     bool unsure = false;
     for (size_t i = 0; i < sampler->python_count; i++) {
-        unsure = unsure || sampler->pythons[i].roster.unsure;
-        count += sampler->pythons[i].roster.left_over;
+        unsure = unsure || sampler->pythons[i].thread_table.unsure;
+        count += sampler->pythons[i].thread_table.left_over;
     }
     if (!unsure)
         sampler->profile->counts.left_over = count;
@@ -95,16 +95,16 @@ static void count_left_over(struct spprof_sampler *sampler)
 static struct spprof_error *refresh(struct spprof_sampler *sampler, struct sampled_python *python, bool still)
 {
     commit(sampler, still);
-    spprof_error_free(roster_list(&python->roster));
+    spprof_error_free(thread_table_list(&python->thread_table));
     sampler->profile->counts.threads_seen = threads_seen(sampler);
     count_left_over(sampler);
     return sampled_threads_gather(&sampler->threads, sampler->pythons, sampler->python_count);
 }
 
-static bool lacks_names(const struct roster *roster)
+static bool lacks_names(const struct thread_table *thread_table)
 {
-    for (size_t i = 0; i < roster->count; i++)
-        if (roster->threads[i]->name.bytes == NULL)
+    for (size_t i = 0; i < thread_table->count; i++)
+        if (thread_table->threads[i]->name.bytes == NULL)
             return true;
     return false;
 }
@@ -113,8 +113,8 @@ static bool lacks_names(const struct roster *roster)
 static struct spprof_error *leave(struct spprof_sampler *sampler, struct sampled_python *python, bool still)
 {
     commit(sampler, still);
-    sampler->seen_before += python->roster.seen;
-    roster_free(&python->roster);
+    sampler->seen_before += python->thread_table.seen;
+    thread_table_free(&python->thread_table);
     python->gone = true;
     return sampled_threads_gather(&sampler->threads, sampler->pythons, sampler->python_count);
 }
@@ -122,17 +122,17 @@ static struct spprof_error *leave(struct spprof_sampler *sampler, struct sampled
 /* Brings the list of a Python's threads up to date. */
 static struct spprof_error *look_around(struct spprof_sampler *sampler, struct sampled_python *python, bool still)
 {
-    struct roster *roster = &python->roster;
+    struct thread_table *thread_table = &python->thread_table;
     uint64_t now = sampler->checked_at;
-    enum roster_state state = roster_check(roster);
-    if (state == ROSTER_GONE)
+    enum thread_table_state state = thread_table_check(thread_table);
+    if (state == THREAD_TABLE_GONE)
         return leave(sampler, python, still);
-    uint64_t listed = now - roster->listed_at; /* a thread that ends and leaves its state behind changes no list of the target's */
-    bool old = sampler->target->local && listed >= RELIST_NS && listed / RELIST_PART >= roster->listing;
-    if ((state == ROSTER_CHANGED && (roster->listed_at == 0 || listed >= LIST_NS)) || old)
+    uint64_t listed = now - thread_table->listed_at; /* a thread that ends and leaves its state behind changes no list of the target's */
+    bool old = sampler->target->local && listed >= RELIST_NS && listed / RELIST_PART >= thread_table->listing;
+    if ((state == THREAD_TABLE_CHANGED && (thread_table->listed_at == 0 || listed >= LIST_NS)) || old)
         return refresh(sampler, python, still);
-    if (now - roster->named_at >= NAME_NS && lacks_names(roster))
-        roster_name(roster);
+    if (now - thread_table->named_at >= NAME_NS && lacks_names(thread_table))
+        thread_table_name(thread_table);
     return NULL;
 }
 
@@ -167,7 +167,7 @@ static bool counts_now(struct spprof_sampler *sampler, struct sampled_thread *th
         return has_gil(thread);
     if (options->idle) {
         activity_of(&thread->activity, now); /* one that has ended may have left its state, and what it ran, behind */
-        thread->python->roster.unsure = thread->python->roster.unsure || thread->activity.ended;
+        thread->python->thread_table.unsure = thread->python->thread_table.unsure || thread->activity.ended;
         return !thread->activity.ended;
     }
     /* One that stands still was asked before it was made to. */
@@ -195,7 +195,7 @@ static void count(struct spprof_sampler *sampler, struct sampled_thread *thread)
     thread->taken = false;
     if (thread->outcome.result == CAPTURE_DROPPED)
         counts->dropped[thread->outcome.reason]++;
-    else if (!tally_add(&thread->python->tally, thread, &thread->outcome))
+    else if (!pending_add(&thread->python->pending, thread, &thread->outcome))
         counts->dropped[SPPROF_DROP_UNREADABLE]++;
 }
 
@@ -295,7 +295,7 @@ static struct spprof_error *settle(struct spprof_sampler *sampler, bool still)
 {
     bool full = false;
     for (size_t i = 0; i < sampler->python_count; i++)
-        full = full || tally_is_full(&sampler->pythons[i].tally);
+        full = full || pending_is_full(&sampler->pythons[i].pending);
     if (!full && sampler->now - sampler->committed_at < COMMIT_NS && !still)
         return NULL;
     commit(sampler, still);

@@ -29,7 +29,7 @@ struct raised {
     bool settled, header_read, listed;
     uint64_t cause, context;
     struct spprof_text type, message;
-    enum copy_status type_status, message_status;
+    enum read_cache_status type_status, message_status;
     struct trace *traces;
     size_t trace_count;
     size_t located; /* traces before it have their code object */
@@ -84,19 +84,19 @@ void exceptions_free(struct exceptions *exceptions)
     free(exceptions);
 }
 
-static enum copy_status is_exception(struct reader *reader, uint64_t object, bool *is)
+static enum read_cache_status is_exception(struct reader *reader, uint64_t object, bool *is)
 {
     uint64_t type, flags;
     *is = false;
     if (object == 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(reader_type(reader, object, "an exception", &type, &flags));
     *is = (flags & TYPE_FLAG_EXCEPTION) != 0;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* What is on its way to a handler: current_exception since 3.12; before, curexc_value, which is not always an exception yet. */
-static enum copy_status find_raising(struct reader *reader, struct thread *thread)
+static enum read_cache_status find_raising(struct reader *reader, struct thread *thread)
 {
     const struct layout *layout = reader->layout;
     int32_t offset = LAYOUT(layout, thread_state, current_exception);
@@ -105,18 +105,18 @@ static enum copy_status find_raising(struct reader *reader, struct thread *threa
     uint64_t object;
     bool is;
     if (offset == LAYOUT_ABSENT)
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(reader_pointer(reader, thread->thread_state + (uint64_t)offset, "thread state", &object));
     STEP(is_exception(reader, object, &is));
     if (is) {
         thread->exception = object;
         thread->raising = true;
     }
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* _PyErr_GetTopmostException, Python/errors.c: the newest item that holds an exception. */
-static enum copy_status find_handled(struct reader *reader, struct thread *thread)
+static enum read_cache_status find_handled(struct reader *reader, struct thread *thread)
 {
     const struct layout *layout = reader->layout;
     uint64_t item, object;
@@ -131,7 +131,7 @@ static enum copy_status find_handled(struct reader *reader, struct thread *threa
         }
         STEP(reader_pointer(reader, item + (uint64_t)LAYOUT(layout, exc_stack_item, previous_item), "an item of exc_info", &item));
     }
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 static struct raised *raised_get(struct exceptions *exceptions, uint64_t address)
@@ -143,11 +143,11 @@ static struct raised *raised_get(struct exceptions *exceptions, uint64_t address
     if (raised == NULL)
         return NULL;
     raised->address = address;
-    raised->type_status = raised->message_status = COPY_PENDING;
+    raised->type_status = raised->message_status = READ_CACHE_PENDING;
     return raised;
 }
 
-static enum copy_status read_header(struct reader *reader, struct raised *raised)
+static enum read_cache_status read_header(struct reader *reader, struct raised *raised)
 {
     const struct layout *layout = reader->layout;
     struct bytes data;
@@ -158,10 +158,10 @@ static enum copy_status read_header(struct reader *reader, struct raised *raised
     if (field_u8(data, LAYOUT(layout, exception, suppress_context)) == 0)
         raised->context = field_u64(data, LAYOUT(layout, exception, context));
     raised->header_read = true;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-static enum copy_status list_traces(struct reader *reader, struct raised *raised)
+static enum read_cache_status list_traces(struct reader *reader, struct raised *raised)
 {
     const struct layout *layout = reader->layout;
     struct bytes data;
@@ -171,7 +171,7 @@ static enum copy_status list_traces(struct reader *reader, struct raised *raised
             return reader_fail(reader, "the traceback has more than %d frames", TRACEBACK_MAX);
         struct trace *grown = reader_grow(reader, raised->traces, raised->trace_count, raised->trace_count + 1, sizeof *grown);
         if (grown == NULL)
-            return COPY_FAILED;
+            return READ_CACHE_FAILED;
         raised->traces = grown;
         raised->traces[raised->trace_count++] = (struct trace){
             .frame = field_u64(data, LAYOUT(layout, traceback, frame)),
@@ -180,30 +180,30 @@ static enum copy_status list_traces(struct reader *reader, struct raised *raised
         };
         raised->next = field_u64(data, LAYOUT(layout, traceback, next));
     }
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-static enum copy_status locate(struct reader *reader, struct code_table *codes, struct trace *trace)
+static enum read_cache_status locate(struct reader *reader, struct code_table *codes, struct trace *trace)
 {
     uint64_t frame;
     struct raw_frame raw;
     STEP(frame_of_object(reader, trace->frame, "a frame", &frame));
     STEP(frame_at(reader, codes, frame, &raw));
     trace->code = raw.code;
-    return raw.code->status == COPY_FAILED ? reader_fail(reader, "%s", raw.code->reason) : raw.code->status;
+    return raw.code->status == READ_CACHE_FAILED ? reader_fail(reader, "%s", raw.code->reason) : raw.code->status;
 }
 
 /* Every frame is asked for before one is waited for. */
-static enum copy_status locate_all(struct reader *reader, struct code_table *codes, struct raised *raised)
+static enum read_cache_status locate_all(struct reader *reader, struct code_table *codes, struct raised *raised)
 {
-    enum copy_status all = COPY_READY;
+    enum read_cache_status all = READ_CACHE_READY;
     for (size_t i = raised->located; i < raised->trace_count; i++) {
-        enum copy_status status = locate(reader, codes, &raised->traces[i]);
-        if (status == COPY_FAILED) {
+        enum read_cache_status status = locate(reader, codes, &raised->traces[i]);
+        if (status == READ_CACHE_FAILED) {
             raised->trace_count = i;
             return status;
         }
-        if (status == COPY_PENDING)
+        if (status == READ_CACHE_PENDING)
             all = status;
         else if (i == raised->located)
             raised->located++;
@@ -213,17 +213,17 @@ static enum copy_status locate_all(struct reader *reader, struct code_table *cod
 
 static void step_traceback(struct reader *reader, struct code_table *codes, struct raised *raised, bool *pending)
 {
-    enum copy_status status = raised->header_read ? COPY_READY : read_header(reader, raised);
-    enum copy_status listed = status == COPY_READY ? list_traces(reader, raised) : status;
-    if (listed == COPY_FAILED) {
+    enum read_cache_status status = raised->header_read ? READ_CACHE_READY : read_header(reader, raised);
+    enum read_cache_status listed = status == READ_CACHE_READY ? list_traces(reader, raised) : status;
+    if (listed == READ_CACHE_FAILED) {
         snprintf(raised->truncated, sizeof raised->truncated, "%s", reader->reason);
         raised->next = 0;
         raised->header_read = true;
     }
-    enum copy_status located = locate_all(reader, codes, raised);
-    if (located == COPY_FAILED)
+    enum read_cache_status located = locate_all(reader, codes, raised);
+    if (located == READ_CACHE_FAILED)
         snprintf(raised->truncated, sizeof raised->truncated, "%s", reader->reason);
-    *pending = *pending || listed == COPY_PENDING || located == COPY_PENDING;
+    *pending = *pending || listed == READ_CACHE_PENDING || located == READ_CACHE_PENDING;
 }
 
 static void step_raised(struct exceptions *exceptions, struct reader *reader, struct raised *raised)
@@ -232,11 +232,11 @@ static void step_raised(struct exceptions *exceptions, struct reader *reader, st
     if (raised->settled)
         return;
     step_traceback(reader, exceptions->codes, raised, &pending);
-    if (raised->type_status == COPY_PENDING)
+    if (raised->type_status == READ_CACHE_PENDING)
         raised->type_status = value_type_name(exceptions->values, reader, raised->address, &raised->type);
-    if (raised->message_status == COPY_PENDING)
+    if (raised->message_status == READ_CACHE_PENDING)
         raised->message_status = value_message(exceptions->values, reader, raised->address, &raised->message);
-    raised->settled = !pending && raised->type_status != COPY_PENDING && raised->message_status != COPY_PENDING;
+    raised->settled = !pending && raised->type_status != READ_CACHE_PENDING && raised->message_status != READ_CACHE_PENDING;
 }
 
 static struct thread *thread_get(struct exceptions *exceptions, uint64_t thread_state)
@@ -271,7 +271,7 @@ static size_t list_chain(struct exceptions *exceptions, uint64_t first, struct r
 }
 
 /* _PyErr_PrintEx, Python/pythonrun.c, keeps an exception that nobody caught in the sys module before it calls sys.excepthook. */
-static enum copy_status find_last(struct reader *reader, struct thread *thread, uint64_t sys)
+static enum read_cache_status find_last(struct reader *reader, struct thread *thread, uint64_t sys)
 {
     static const char *const names[] = {"last_exc", "last_value"};
     for (size_t i = 0; i < sizeof names / sizeof *names && thread->exception == 0; i++) {
@@ -282,18 +282,18 @@ static enum copy_status find_last(struct reader *reader, struct thread *thread, 
         thread->exception = is ? object : 0;
         thread->raising = is;
     }
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* True when it is known which exception the thread has. */
 static bool find_exception(struct reader *reader, struct thread *thread, uint64_t sys)
 {
-    enum copy_status status = find_raising(reader, thread);
-    if (status != COPY_PENDING && thread->exception == 0)
+    enum read_cache_status status = find_raising(reader, thread);
+    if (status != READ_CACHE_PENDING && thread->exception == 0)
         status = find_handled(reader, thread);
-    if (status != COPY_PENDING && thread->exception == 0 && sys != 0)
+    if (status != READ_CACHE_PENDING && thread->exception == 0 && sys != 0)
         status = find_last(reader, thread, sys);
-    return status != COPY_PENDING;
+    return status != READ_CACHE_PENDING;
 }
 
 bool exceptions_step(struct exceptions *exceptions, struct reader *reader, uint64_t thread_state, uint64_t sys)

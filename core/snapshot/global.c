@@ -27,23 +27,23 @@ static bool is_ascii(const char *text)
 }
 
 /* An object that is no str, or cannot be read, is not the name. */
-static enum copy_status has_name(struct name_search *search, uint64_t key, bool *equal)
+static enum read_cache_status has_name(struct name_search *search, uint64_t key, bool *equal)
 {
     struct spprof_text text = {0};
     *equal = false;
     if (is_ascii(search->name))
         return string_equals(&search->reader, key, search->name, equal);
-    enum copy_status status = string_read(&search->reader, key, "a name", &text);
-    if (status == COPY_READY)
+    enum read_cache_status status = string_read(&search->reader, key, "a name", &text);
+    if (status == READ_CACHE_READY)
         *equal = text.size == strlen(search->name) && memcmp(text.bytes, search->name, text.size) == 0;
     free(text.bytes);
     return status;
 }
 
 /* Goes through all keys even when one waits for memory, so that all are asked for in one batch. */
-static enum copy_status find_in(struct name_search *search, const struct dict_view *view, uint64_t *object)
+static enum read_cache_status find_in(struct name_search *search, const struct dict_view *view, uint64_t *object)
 {
-    enum copy_status all = COPY_READY;
+    enum read_cache_status all = READ_CACHE_READY;
     *object = 0;
     for (size_t i = 0; i < view->count; i++) {
         uint64_t key, value;
@@ -51,31 +51,31 @@ static enum copy_status find_in(struct name_search *search, const struct dict_vi
         STEP(dict_entry(&search->reader, view, i, &key, &value));
         if (key == 0)
             continue;
-        enum copy_status status = has_name(search, key, &equal);
-        if (status == COPY_READY && equal) {
+        enum read_cache_status status = has_name(search, key, &equal);
+        if (status == READ_CACHE_READY && equal) {
             *object = value;
-            return COPY_READY;
+            return READ_CACHE_READY;
         }
-        if (status == COPY_PENDING)
+        if (status == READ_CACHE_PENDING)
             all = status;
     }
     return all;
 }
 
-static enum copy_status find_globals(struct name_search *search, uint64_t *globals)
+static enum read_cache_status find_globals(struct name_search *search, uint64_t *globals)
 {
     enum layout_field field = frames_of(search->reader.layout->rules)->globals;
     return frame_reference(&search->reader, search->frame, field, "the globals of the frame", globals);
 }
 
 /* The globals name their built-ins: the module in __main__, its dict elsewhere. */
-static enum copy_status open_builtins(struct name_search *search, uint64_t globals, struct dict_view *view, bool *has)
+static enum read_cache_status open_builtins(struct name_search *search, uint64_t globals, struct dict_view *view, bool *has)
 {
     uint64_t builtins, type, flags;
     *has = false;
     STEP(dict_find(&search->reader, globals, "the globals of the frame", "__builtins__", &builtins));
     if (builtins == 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(reader_type(&search->reader, builtins, "__builtins__", &type, &flags));
     if ((flags & TYPE_FLAG_DICT) == 0)
         return instance_open(&search->reader, builtins, "__builtins__", view, has);
@@ -83,7 +83,7 @@ static enum copy_status open_builtins(struct name_search *search, uint64_t globa
     return dict_open(&search->reader, builtins, "__builtins__", view);
 }
 
-static enum copy_status step(struct name_search *search)
+static enum read_cache_status step(struct name_search *search)
 {
     struct dict_view view;
     uint64_t globals, object;
@@ -101,21 +101,21 @@ static enum copy_status step(struct name_search *search)
     if (object != 0)
         return value_text(search->values, &search->reader, object, search->value);
     search->scope = NAME_UNKNOWN;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 static struct spprof_error *run(struct name_search *search)
 {
     enum { IDLE_MAX = 4 }; /* passes that read nothing */
-    enum copy_status status = step(search);
-    for (int idle = 0; status == COPY_PENDING && idle < IDLE_MAX; idle++) {
-        if (copy_fetch(search->reader.copy))
+    enum read_cache_status status = step(search);
+    for (int idle = 0; status == READ_CACHE_PENDING && idle < IDLE_MAX; idle++) {
+        if (read_cache_fetch(search->reader.cache))
             idle = -1;
         status = step(search);
     }
-    if (status == COPY_READY)
+    if (status == READ_CACHE_READY)
         return NULL;
-    const char *reason = status == COPY_FAILED ? search->reader.reason : "its memory does not settle";
+    const char *reason = status == READ_CACHE_FAILED ? search->reader.reason : "its memory does not settle";
     return spprof_error_new(SPPROF_ERROR_UNREADABLE, "cannot look up '%s': %s", search->name, reason);
 }
 
@@ -132,7 +132,7 @@ struct spprof_error *global_find(struct spprof_session *session, uint64_t runtim
 {
     struct name_search search = {.frame = frame, .name = name, .value = value};
     *value = (struct spprof_text){0};
-    struct spprof_error *error = copy_new(session->target, &search.reader.copy);
+    struct spprof_error *error = read_cache_new(session->target, &search.reader.cache);
     search.reader.layout = layout_of(session, runtime);
     if (error == NULL)
         error = values_new(limits, NULL, NULL, &search.values);
@@ -140,8 +140,8 @@ struct spprof_error *global_find(struct spprof_session *session, uint64_t runtim
         error = run(&search);
     *scope = error == NULL ? search.scope : NAME_UNKNOWN;
     values_free(search.values);
-    if (search.reader.copy != NULL)
+    if (search.reader.cache != NULL)
         reader_give_back(&search.reader, 0);
-    copy_free(search.reader.copy);
+    read_cache_free(search.reader.cache);
     return error;
 }

@@ -48,16 +48,16 @@ static void load_codes(struct walk *walk)
 {
     do {
         code_table_step(walk->codes, &walk->reader);
-    } while (copy_fetch(walk->reader.copy));
+    } while (read_cache_fetch(walk->reader.cache));
 }
 
 /* One reading. *at_once says that all of it came with a single call: nothing had to be fetched when the pieces were followed. */
 static void read_once(struct walk *walk, struct reader *own, struct stack *stack, bool *at_once)
 {
     *at_once = true;
-    copy_refresh(own->copy);
+    read_cache_refresh(own->cache);
     stack_step(stack, own, walk->codes);
-    while (copy_fetch(own->copy)) {
+    while (read_cache_fetch(own->cache)) {
         *at_once = false;
         stack_step(stack, own, walk->codes);
     }
@@ -121,7 +121,7 @@ static struct spprof_error *read_stack(struct walk *walk, struct stack *result)
     struct reader own = {.layout = walk->reader.layout};
     struct window best = {.common = 0};
     bool settled = false;
-    TRY(copy_new(copy_target(walk->reader.copy), &own.copy));
+    TRY(read_cache_new(read_cache_target(walk->reader.cache), &own.cache));
     stack_init(&best.first, result->thread_state);
     for (int i = 0; i < WINDOWS && !settled; i++) {
         struct window window;
@@ -135,7 +135,7 @@ static struct spprof_error *read_stack(struct walk *walk, struct stack *result)
         }
     }
     reader_give_back(&own, 0);
-    copy_free(own.copy);
+    read_cache_free(own.cache);
     if (!settled)
         cut_to_common(&best);
     stack_free(result);

@@ -36,7 +36,7 @@ struct variable_slot {
 /* The variables of a code object. */
 struct code_slots {
     uint64_t code;
-    enum copy_status status;
+    enum read_cache_status status;
     struct variable_slot *slots; /* in the order in which they are shown */
     size_t count;
     size_t places; /* of localsplus */
@@ -74,23 +74,23 @@ struct locals {
     struct hash_table stacks; /* struct stack_locals, by their thread state */
 };
 
-static enum copy_status place_of_frame(void *context, struct reader *reader, uint64_t address, uint64_t *code, int32_t *line)
+static enum read_cache_status place_of_frame(void *context, struct reader *reader, uint64_t address, uint64_t *code, int32_t *line)
 {
     struct locals *locals = context;
     struct raw_frame frame;
     char reason[192];
     int64_t offset;
     *code = 0;
-    enum copy_status status = frame_at(reader, locals->codes, address, &frame);
-    if (status != COPY_READY)
-        return status == COPY_PENDING ? status : COPY_READY;
-    if (frame.code->status == COPY_PENDING)
-        return COPY_PENDING;
+    enum read_cache_status status = frame_at(reader, locals->codes, address, &frame);
+    if (status != READ_CACHE_READY)
+        return status == READ_CACHE_PENDING ? status : READ_CACHE_READY;
+    if (frame.code->status == READ_CACHE_PENDING)
+        return READ_CACHE_PENDING;
     if (!frame_instruction(&frame, reader->layout->rules, &offset, reason, sizeof reason))
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(line_at(reader, frame.code, offset, line));
     *code = frame.code->code->address;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 struct spprof_error *locals_new(const struct spprof_value_limits *limits, struct code_table *codes, struct locals **result)
@@ -157,7 +157,7 @@ struct values *locals_values(struct locals *locals)
 }
 
 /* The strs of a tuple, appended as slots. */
-static enum copy_status read_names(struct reader *reader, uint64_t tuple, struct code_slots *slots)
+static enum read_cache_status read_names(struct reader *reader, uint64_t tuple, struct code_slots *slots)
 {
     const struct layout *layout = reader->layout;
     struct bytes data;
@@ -168,19 +168,19 @@ static enum copy_status read_names(struct reader *reader, uint64_t tuple, struct
     if (count > NAMES_MAX)
         return reader_fail(reader, "a code object claims %" PRIu64 " variables", count);
     if (count == 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(reader_struct(reader, tuple, header + (size_t)count * 8, "the names of variables", &data));
     struct variable_slot *grown = reader_grow(reader, slots->slots, slots->count, slots->count + (size_t)count, sizeof *grown);
     if (grown == NULL)
-        return COPY_FAILED;
+        return READ_CACHE_FAILED;
     slots->slots = grown;
-    enum copy_status all = COPY_READY;
+    enum read_cache_status all = READ_CACHE_READY;
     for (uint64_t i = 0; i < count; i++) {
         struct variable_slot slot = {.kind = SPPROF_VARIABLE_LOCAL, .index = (uint32_t)slots->count};
-        enum copy_status status = string_read(reader, field_u64(data, (int32_t)(header + i * 8)), "the name of a variable", &slot.name);
-        if (status == COPY_FAILED)
+        enum read_cache_status status = string_read(reader, field_u64(data, (int32_t)(header + i * 8)), "the name of a variable", &slot.name);
+        if (status == READ_CACHE_FAILED)
             return status;
-        if (status == COPY_PENDING)
+        if (status == READ_CACHE_PENDING)
             all = status;
         slots->slots[slots->count++] = slot;
     }
@@ -192,11 +192,11 @@ struct signature {
 };
 
 /* Before 3.11 cells and free variables stand behind the locals; a cell that holds an argument leaves the argument's own place empty. */
-static enum copy_status read_old_slots(struct reader *reader, struct bytes header, struct code_slots *slots)
+static enum read_cache_status read_old_slots(struct reader *reader, struct bytes header, struct code_slots *slots)
 {
     const struct layout *layout = reader->layout;
     struct bytes data;
-    enum copy_status parts[3];
+    enum read_cache_status parts[3];
     parts[0] = read_names(reader, field_u64(header, LAYOUT(layout, code, varnames)), slots);
     size_t locals = slots->count;
     parts[1] = read_names(reader, field_u64(header, LAYOUT(layout, code, cellvars)), slots);
@@ -211,7 +211,7 @@ static enum copy_status read_old_slots(struct reader *reader, struct bytes heade
     slots->places = slots->count;
     uint64_t map = field_u64(header, LAYOUT(layout, code, cell2arg));
     if (map == 0 || cells == 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(reader_struct(reader, map, cells * 8, "co_cell2arg", &data));
     for (size_t i = 0; i < cells; i++) {
         int64_t argument = field_i64(data, (int32_t)(i * 8));
@@ -222,15 +222,15 @@ static enum copy_status read_old_slots(struct reader *reader, struct bytes heade
         free(slots->slots[locals + i].name.bytes);
         slots->slots[locals + i].name.bytes = NULL; /* shown as the argument that it is */
     }
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-static enum copy_status read_new_slots(struct reader *reader, struct bytes header, struct code_slots *slots)
+static enum read_cache_status read_new_slots(struct reader *reader, struct bytes header, struct code_slots *slots)
 {
     const struct layout *layout = reader->layout;
     const uint8_t *kinds = NULL;
     size_t size = 0;
-    enum copy_status names = read_names(reader, field_u64(header, LAYOUT(layout, code, localsplusnames)), slots);
+    enum read_cache_status names = read_names(reader, field_u64(header, LAYOUT(layout, code, localsplusnames)), slots);
     STEP(bytes_read(reader, field_u64(header, LAYOUT(layout, code, localspluskinds)), "co_localspluskinds", NAMES_MAX, &kinds, &size));
     STEP(names);
     for (size_t i = 0; i < slots->count && i < size; i++) {
@@ -239,7 +239,7 @@ static enum copy_status read_new_slots(struct reader *reader, struct bytes heade
             slots->slots[i].kind = (kinds[i] & KIND_FREE) != 0 ? SPPROF_VARIABLE_FREE : SPPROF_VARIABLE_CELL;
     }
     slots->places = slots->count;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* co_varnames has *args and **kwargs behind the keyword-only arguments; in the source *args stands before them. */
@@ -261,7 +261,7 @@ static void order_arguments(struct code_slots *slots, const struct signature *si
     slots->slots[positional] = variadic;
 }
 
-static enum copy_status read_slots(struct reader *reader, struct code_slots *slots)
+static enum read_cache_status read_slots(struct reader *reader, struct code_slots *slots)
 {
     const struct layout *layout = reader->layout;
     struct bytes header;
@@ -280,7 +280,7 @@ static enum copy_status read_slots(struct reader *reader, struct code_slots *slo
         STEP(read_new_slots(reader, header, slots));
     if (signature.positional <= NAMES_MAX && signature.keyword_only <= NAMES_MAX)
         order_arguments(slots, &signature);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 static struct code_slots *slots_of(struct locals *locals, struct reader *reader, uint64_t code)
@@ -290,12 +290,12 @@ static struct code_slots *slots_of(struct locals *locals, struct reader *reader,
         slots = reader_allocate_in(reader, &locals->slots, code, sizeof *slots);
         if (slots == NULL)
             return NULL;
-        *slots = (struct code_slots){.code = code, .status = COPY_PENDING};
+        *slots = (struct code_slots){.code = code, .status = READ_CACHE_PENDING};
     }
     uint64_t before = reader->taken;
-    if (slots->status == COPY_PENDING)
+    if (slots->status == READ_CACHE_PENDING)
         slots->status = read_slots(reader, slots);
-    if (slots->status == COPY_PENDING) { /* to be read anew */
+    if (slots->status == READ_CACHE_PENDING) { /* to be read anew */
         free_slots(slots);
         reader_give_back(reader, before);
     }
@@ -312,7 +312,7 @@ static void set_value(struct item *item, const char *words)
 }
 
 /* The text of an object; of a cell that of what it holds. */
-static enum copy_status write_item(struct locals *locals, struct reader *reader, uint64_t object, bool cell, struct item *item)
+static enum read_cache_status write_item(struct locals *locals, struct reader *reader, uint64_t object, bool cell, struct item *item)
 {
     if (cell)
         STEP(value_see_through_cell(locals->values, reader, &object));
@@ -320,13 +320,13 @@ static enum copy_status write_item(struct locals *locals, struct reader *reader,
     if (item->bound)
         STEP(value_text(locals->values, reader, object, &item->variable.value));
     item->settled = true;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-static void settle(struct reader *reader, enum copy_status status, struct item *item)
+static void settle(struct reader *reader, enum read_cache_status status, struct item *item)
 {
     char words[sizeof reader->reason + 16];
-    if (status != COPY_FAILED)
+    if (status != READ_CACHE_FAILED)
         return;
     snprintf(words, sizeof words, "<unreadable: %s>", reader->reason);
     item->bound = true;
@@ -356,11 +356,11 @@ static bool copy_name(struct reader *reader, struct item *item, const struct spp
     return true;
 }
 
-static enum copy_status list_slots(struct reader *reader, struct frame_locals *frame, const struct code_slots *slots)
+static enum read_cache_status list_slots(struct reader *reader, struct frame_locals *frame, const struct code_slots *slots)
 {
     frame->items = reader_allocate(reader, slots->count + DICT_ITEMS_MAX * slots->in_dict + 1, sizeof *frame->items);
     if (frame->items == NULL)
-        return COPY_FAILED;
+        return READ_CACHE_FAILED;
     for (size_t i = 0; i < slots->count; i++) {
         struct item *item = &frame->items[frame->count++];
         if (slots->slots[i].name.bytes == NULL || !copy_name(reader, item, &slots->slots[i].name))
@@ -368,11 +368,11 @@ static enum copy_status list_slots(struct reader *reader, struct frame_locals *f
         item->variable.kind = slots->slots[i].kind;
     }
     frame->slot_count = frame->count;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* The dict of locals of a class body, or of code that was given one; 0 where it is that of the globals, or there is none. */
-static enum copy_status find_dict(struct reader *reader, const struct frame_locals *frame, uint64_t *dict)
+static enum read_cache_status find_dict(struct reader *reader, const struct frame_locals *frame, uint64_t *dict)
 {
     const struct layout *layout = reader->layout;
     const struct frame_operations *frames = frames_of(layout->rules);
@@ -382,23 +382,23 @@ static enum copy_status find_dict(struct reader *reader, const struct frame_loca
     if (*dict == globals)
         *dict = 0;
     if (*dict == 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(reader_type(reader, *dict, "the locals of a frame", &type, &flags));
     if ((flags & TYPE_FLAG_DICT) == 0)
         *dict = 0;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* Names come first, so that every value can be asked for at once. */
-static enum copy_status write_dict_items(struct locals *locals, struct reader *reader, struct frame_locals *frame)
+static enum read_cache_status write_dict_items(struct locals *locals, struct reader *reader, struct frame_locals *frame)
 {
     struct dict_view view;
     uint64_t dict;
     STEP(find_dict(reader, frame, &dict));
     if (dict == 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(dict_open(reader, dict, "the locals of a frame", &view));
-    enum copy_status all = COPY_READY;
+    enum read_cache_status all = READ_CACHE_READY;
     size_t index = frame->slot_count;
     for (size_t place = 0; place < dict_places(&view) && index < frame->slot_count + DICT_ITEMS_MAX; place++) {
         uint64_t key, value;
@@ -409,36 +409,36 @@ static enum copy_status write_dict_items(struct locals *locals, struct reader *r
         if (frame->count < index)
             frame->count = index;
         item->variable.kind = SPPROF_VARIABLE_LOCAL;
-        enum copy_status status = item->variable.name.bytes != NULL ? COPY_READY
+        enum read_cache_status status = item->variable.name.bytes != NULL ? READ_CACHE_READY
                                                                     : string_read(reader, key, "the name of a variable", &item->variable.name);
-        if (status == COPY_READY && !item->settled)
+        if (status == READ_CACHE_READY && !item->settled)
             settle(reader, write_item(locals, reader, value, false, item), item);
-        if (status == COPY_FAILED)
+        if (status == READ_CACHE_FAILED)
             item->settled = true;
         if (!item->settled)
-            all = COPY_PENDING;
+            all = READ_CACHE_PENDING;
     }
     return all;
 }
 
 /* Frames lie side by side on the data stack: a page of them is read at once, where the frame does not reach beyond it. */
-static enum copy_status frame_bytes(struct reader *reader, const struct raw_frame *raw, size_t size, struct bytes *data)
+static enum read_cache_status frame_bytes(struct reader *reader, const struct raw_frame *raw, size_t size, struct bytes *data)
 {
     enum { PAGE = 4096 };
     size_t in_page = (size_t)(raw->address % PAGE);
     bool on_stack = !frames_of(reader->layout->rules)->on_heap && raw->owner == FRAME_OWNER_THREAD;
     if (on_stack && in_page % 8 == 0 && in_page + size <= PAGE) {
-        enum copy_status status = reader_bytes(reader, raw->address - in_page, PAGE, "the variables of a frame", data);
-        if (status == COPY_READY)
+        enum read_cache_status status = reader_bytes(reader, raw->address - in_page, PAGE, "the variables of a frame", data);
+        if (status == READ_CACHE_READY)
             *data = bytes_from(*data, in_page);
-        if (status != COPY_FAILED)
+        if (status != READ_CACHE_FAILED)
             return status;
     }
     return reader_struct(reader, raw->address, size, "the variables of a frame", data);
 }
 
 /* The head of a frame and the places of its variables; FAILED where another function runs in it by now. */
-static enum copy_status read_frame(struct reader *reader, const struct frame_locals *frame, size_t places, struct bytes *variables)
+static enum read_cache_status read_frame(struct reader *reader, const struct frame_locals *frame, size_t places, struct bytes *variables)
 {
     const struct layout *layout = reader->layout;
     const struct frame_operations *frames = frames_of(layout->rules);
@@ -448,39 +448,39 @@ static enum copy_status read_frame(struct reader *reader, const struct frame_loc
     if ((field_u64(*variables, code) & ~layout->rules->reference_tag_mask) != frame->raw->code->code->address)
         return reader_fail(reader, "the frame at 0x%" PRIx64 " has changed", frame->raw->address);
     *variables = bytes_from(*variables, header);
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-static enum copy_status write_slots(struct locals *locals, struct reader *reader, struct frame_locals *frame, const struct code_slots *slots)
+static enum read_cache_status write_slots(struct locals *locals, struct reader *reader, struct frame_locals *frame, const struct code_slots *slots)
 {
     struct bytes data;
-    enum copy_status all = COPY_READY;
+    enum read_cache_status all = READ_CACHE_READY;
     STEP(read_frame(reader, frame, slots->places, &data));
     for (size_t i = 0; i < slots->count; i++) {
         if (!frame->items[i].settled)
             write_slot(locals, reader, field_u64(data, (int32_t)(slots->slots[i].index * 8)), &slots->slots[i], &frame->items[i]);
         if (!frame->items[i].settled)
-            all = COPY_PENDING;
+            all = READ_CACHE_PENDING;
     }
     return all;
 }
 
-static enum copy_status write_frame_locals(struct locals *locals, struct reader *reader, struct frame_locals *frame)
+static enum read_cache_status write_frame_locals(struct locals *locals, struct reader *reader, struct frame_locals *frame)
 {
     const struct code_slots *slots = slots_of(locals, reader, frame->raw->code->code->address);
-    if (slots == NULL || slots->status == COPY_FAILED)
-        return COPY_FAILED;
-    if (slots->status == COPY_PENDING)
-        return COPY_PENDING;
+    if (slots == NULL || slots->status == READ_CACHE_FAILED)
+        return READ_CACHE_FAILED;
+    if (slots->status == READ_CACHE_PENDING)
+        return READ_CACHE_PENDING;
     if (!frame->listed) {
         frame->listed = true;
         STEP(list_slots(reader, frame, slots));
     }
     if (frame->items == NULL)
-        return COPY_FAILED;
-    enum copy_status in_slots = write_slots(locals, reader, frame, slots);
-    enum copy_status in_dict = slots->in_dict ? write_dict_items(locals, reader, frame) : COPY_READY;
-    return in_slots == COPY_PENDING || in_dict == COPY_PENDING ? COPY_PENDING : COPY_READY;
+        return READ_CACHE_FAILED;
+    enum read_cache_status in_slots = write_slots(locals, reader, frame, slots);
+    enum read_cache_status in_dict = slots->in_dict ? write_dict_items(locals, reader, frame) : READ_CACHE_READY;
+    return in_slots == READ_CACHE_PENDING || in_dict == READ_CACHE_PENDING ? READ_CACHE_PENDING : READ_CACHE_READY;
 }
 
 static struct stack_locals *find_stack(const struct locals *locals, uint64_t thread_state)
@@ -513,9 +513,9 @@ bool locals_step(struct locals *locals, struct reader *reader, const struct stac
         return true;
     for (size_t i = known->first_pending; i < known->count; i++) {
         struct frame_locals *frame = &known->frames[i];
-        target_keep_time(copy_target(reader->copy));
+        target_keep_time(read_cache_target(reader->cache));
         if (!frame->settled)
-            frame->settled = frame->raw->code->status != COPY_READY || write_frame_locals(locals, reader, frame) != COPY_PENDING;
+            frame->settled = frame->raw->code->status != READ_CACHE_READY || write_frame_locals(locals, reader, frame) != READ_CACHE_PENDING;
         if (frame->settled && i == known->first_pending)
             known->first_pending++;
     }

@@ -7,7 +7,7 @@
 #include "base/cleanup.h"
 #include "target/budget.h"
 #include "target/target.h"
-#include "snapshot/build.h"
+#include "snapshot/snapshot_builder.h"
 #include "snapshot/live_stack.h"
 #include "snapshot/session.h"
 #include "snapshot/snapshot.h"
@@ -46,7 +46,7 @@ struct taking {
     struct spprof_session *session;
     const struct chosen *chosen; /* the Python whose stacks are taken */
     const struct spprof_snapshot_options *options;
-    struct copy *copy;
+    struct read_cache *cache;
     struct walk *walk;
     struct thread_names names;
     struct kernel_threads kernel;
@@ -57,7 +57,7 @@ struct taking {
 static void taking_free(struct taking *taking)
 {
     walk_free(taking->walk);
-    copy_free(taking->copy);
+    read_cache_free(taking->cache);
     thread_names_free(&taking->names);
     kernel_threads_free(&taking->kernel);
     free(taking->lived);
@@ -67,7 +67,7 @@ static struct spprof_error *walk_again(struct taking *taking)
 {
     walk_free(taking->walk);
     taking->walk = NULL;
-    TRY(walk_new(taking->copy, &taking->chosen->layout, taking->chosen->runtime.address, &taking->walk));
+    TRY(walk_new(taking->cache, &taking->chosen->layout, taking->chosen->runtime.address, &taking->walk));
     walk_run(taking->walk);
     return NULL;
 }
@@ -129,7 +129,7 @@ static struct spprof_error *stop_and_walk(struct taking *taking)
 {
     struct spprof_target *target = taking->session->target;
     TRY(target_stop(target));
-    copy_refresh(taking->copy);
+    read_cache_refresh(taking->cache);
     struct spprof_error *error = walk_with_values(taking);
     target_resume(target);
     return error;
@@ -167,7 +167,7 @@ static struct spprof_error *take_running(struct taking *taking)
     TRY(read_names(taking));
     TRY(live_stacks_read(taking->walk));
     code_table_decode(taking->walk->codes, &taking->walk->reader);
-    copy_clear(taking->copy); /* values are read as they are now; what has changed since its stack was read may be wrong */
+    read_cache_clear(taking->cache); /* values are read as they are now; what has changed since its stack was read may be wrong */
     return read_values(taking);
 }
 
@@ -232,10 +232,10 @@ static struct spprof_error *take(struct taking *taking, const struct spprof_snap
 {
     struct spprof_target *target = taking->session->target;
     bool stops = target->ops->stop != NULL, runs = options->no_stop && target->kind == SPPROF_TARGET_PROCESS;
-    TRY(copy_new(target, &taking->copy));
+    TRY(read_cache_new(target, &taking->cache));
     TRY(runs ? take_running(taking) : stops ? take_stopped(taking) : take_still(taking));
     TRY(find_owners(taking, runs));
-    struct build build = {
+    struct snapshot_builder builder = {
         .walk = taking->walk,
         .target = target,
         .chosen = taking->chosen,
@@ -248,8 +248,8 @@ static struct spprof_error *take(struct taking *taking, const struct spprof_snap
     };
     budget_release(&target->budget);
     code_table_decode(taking->walk->codes, &taking->walk->reader);
-    copy_clear(taking->copy); /* the snapshot needs the room */
-    TRY(build_snapshot(&build, snapshot));
+    read_cache_clear(taking->cache); /* the snapshot needs the room */
+    TRY(snapshot_build(&builder, snapshot));
     for (size_t i = 0; i < target->problems.count; i++)
         spprof_problems_add(&(*snapshot)->problems, "%s", target->problems.texts[i]);
     (*snapshot)->has_locals = options->locals;

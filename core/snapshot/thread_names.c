@@ -23,34 +23,34 @@ static bool add_name(struct thread_names *names, const struct thread_name *name)
 }
 
 /* One key of a dict: threading in sys.modules, _active in the module's dict. */
-static enum copy_status find_active(struct reader *reader, const struct interpreter *interpreter, uint64_t *active)
+static enum read_cache_status find_active(struct reader *reader, const struct interpreter *interpreter, uint64_t *active)
 {
     uint64_t module, dict;
     *active = 0;
     STEP(dict_find(reader, interpreter->modules, "sys.modules", "threading", &module));
     if (module == 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(reader_pointer(reader, module + (uint64_t)LAYOUT(reader->layout, module, dict), "the threading module", &dict));
     return dict_find(reader, dict, "the threading module's dict", "_active", active);
 }
 
 /* A thread that has not begun has None; that it cannot be read costs nothing but this number. */
-static enum copy_status read_native_id(struct reader *reader, uint64_t object, int64_t *native_id)
+static enum read_cache_status read_native_id(struct reader *reader, uint64_t object, int64_t *native_id)
 {
     uint64_t number = 0, value = 0;
     bool fits = false;
     *native_id = 0;
     if (LAYOUT(reader->layout, thread_state, native_thread_id) != LAYOUT_ABSENT)
-        return COPY_READY;
-    enum copy_status status = instance_find(reader, object, "a Thread", "_native_id", &number);
-    if (status == COPY_READY && number != 0)
+        return READ_CACHE_READY;
+    enum read_cache_status status = instance_find(reader, object, "a Thread", "_native_id", &number);
+    if (status == READ_CACHE_READY && number != 0)
         status = integer_read(reader, number, "a Thread's native id", &fits, &value);
-    if (status == COPY_READY && fits)
+    if (status == READ_CACHE_READY && fits)
         *native_id = (int64_t)value;
-    return status == COPY_PENDING ? COPY_PENDING : COPY_READY;
+    return status == READ_CACHE_PENDING ? READ_CACHE_PENDING : READ_CACHE_READY;
 }
 
-static enum copy_status read_thread_object(struct reader *reader, uint64_t ident, uint64_t object, struct thread_name *name)
+static enum read_cache_status read_thread_object(struct reader *reader, uint64_t ident, uint64_t object, struct thread_name *name)
 {
     bool fits;
     uint64_t text;
@@ -65,15 +65,15 @@ static enum copy_status read_thread_object(struct reader *reader, uint64_t ident
 }
 
 /* Every thread is asked for before one is waited for; the pass that finds all memory there reads them. */
-static enum copy_status read_names(struct reader *reader, const struct interpreter *interpreter, struct thread_names *names)
+static enum read_cache_status read_names(struct reader *reader, const struct interpreter *interpreter, struct thread_names *names)
 {
     struct dict_view view;
     uint64_t active;
     STEP(find_active(reader, interpreter, &active));
     if (active == 0)
-        return COPY_READY;
+        return READ_CACHE_READY;
     STEP(dict_open(reader, active, "threading._active", &view));
-    enum copy_status all = COPY_READY;
+    enum read_cache_status all = READ_CACHE_READY;
     size_t before = names->count;
     for (size_t i = 0; i < view.count; i++) {
         struct thread_name name = {.interpreter = interpreter->address};
@@ -81,27 +81,27 @@ static enum copy_status read_names(struct reader *reader, const struct interpret
         STEP(dict_entry(reader, &view, i, &ident, &object));
         if (ident == 0)
             continue;
-        enum copy_status status = read_thread_object(reader, ident, object, &name);
-        if (status == COPY_FAILED)
-            spprof_problems_add(&copy_target(reader->copy)->problems, "the name of a thread could not be read: %s", reader->reason);
-        if (status == COPY_PENDING)
-            all = COPY_PENDING;
-        if (status == COPY_READY && !add_name(names, &name))
+        enum read_cache_status status = read_thread_object(reader, ident, object, &name);
+        if (status == READ_CACHE_FAILED)
+            spprof_problems_add(&read_cache_target(reader->cache)->problems, "the name of a thread could not be read: %s", reader->reason);
+        if (status == READ_CACHE_PENDING)
+            all = READ_CACHE_PENDING;
+        if (status == READ_CACHE_READY && !add_name(names, &name))
             free(name.name.bytes);
     }
-    while (all == COPY_PENDING && names->count > before) /* read again in the next pass */
+    while (all == READ_CACHE_PENDING && names->count > before) /* read again in the next pass */
         free(names->items[--names->count].name.bytes);
     return all;
 }
 
 static void read_interpreter(struct reader *reader, const struct interpreter *interpreter, struct thread_names *names)
 {
-    enum copy_status status;
+    enum read_cache_status status;
     do {
         status = read_names(reader, interpreter, names);
-    } while (status == COPY_PENDING && copy_fetch(reader->copy));
-    if (status == COPY_FAILED)
-        spprof_problems_add(&copy_target(reader->copy)->problems, "the names of the threads of interpreter %lld could not be read: %s",
+    } while (status == READ_CACHE_PENDING && read_cache_fetch(reader->cache));
+    if (status == READ_CACHE_FAILED)
+        spprof_problems_add(&read_cache_target(reader->cache)->problems, "the names of the threads of interpreter %lld could not be read: %s",
                             (long long)interpreter->id, reader->reason);
 }
 
@@ -117,14 +117,14 @@ struct spprof_error *thread_names_read(struct spprof_target *target, const struc
                                        struct thread_names *names)
 {
     struct reader reader = {.layout = layout};
-    struct spprof_error *error = copy_new(target, &reader.copy);
+    struct spprof_error *error = read_cache_new(target, &reader.cache);
     if (error != NULL)
         return error;
     for (size_t i = 0; i < list->count; i++)
         if (list->interpreters[i]->modules != 0)
             read_interpreter(&reader, list->interpreters[i], names);
     reader_give_back(&reader, 0);
-    copy_free(reader.copy);
+    read_cache_free(reader.cache);
     if (names->count > 0)
         qsort(names->items, names->count, sizeof *names->items, compare);
     return NULL;

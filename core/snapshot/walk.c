@@ -8,19 +8,19 @@
 #include "frames/entries.h"
 #include "frames/stack_check.h"
 
-struct spprof_error *walk_new(struct copy *copy, const struct layout *layout, uint64_t runtime, struct walk **result)
+struct spprof_error *walk_new(struct read_cache *cache, const struct layout *layout, uint64_t runtime, struct walk **result)
 {
     struct walk *walk = calloc(1, sizeof *walk);
     if (walk == NULL)
         return spprof_error_no_memory();
-    walk->reader = (struct reader){.copy = copy, .layout = layout};
+    walk->reader = (struct reader){.cache = cache, .layout = layout};
     thread_list_init(&walk->list, runtime);
     struct spprof_error *error = code_table_new(&walk->codes);
     if (error != NULL) {
         walk_free(walk);
         return error;
     }
-    code_table_draw_from(walk->codes, &copy_target(copy)->budget);
+    code_table_draw_from(walk->codes, &read_cache_target(cache)->budget);
     *result = walk;
     return NULL;
 }
@@ -64,7 +64,7 @@ void walk_run(struct walk *walk)
         step_stacks(walk);
         code_table_step(walk->codes, &walk->reader);
         check_stacks(walk); /* needs code objects that are settled */
-    } while (copy_fetch(walk->reader.copy));
+    } while (read_cache_fetch(walk->reader.cache));
 }
 
 bool walk_met_entering(const struct walk *walk)
@@ -83,7 +83,7 @@ void walk_entries(struct walk *walk)
         for (size_t i = 0; i < walk->list.count; i++)
             for (size_t j = 0; j < walk->list.interpreters[i]->thread_count; j++)
                 entries_step(&walk->list.interpreters[i]->threads[j]->stack, &walk->reader);
-    } while (copy_fetch(walk->reader.copy));
+    } while (read_cache_fetch(walk->reader.cache));
 }
 
 /*
@@ -95,16 +95,16 @@ static bool find_sys(struct walk *walk, const struct interpreter *interpreter, c
     const struct stack *stack = &thread->stack;
     bool in_module = false;
     *sys = 0;
-    if (copy_target(walk->reader.copy)->kind != SPPROF_TARGET_CORE || !interpreter->is_main || thread->thread_id != walk->list.main_thread)
+    if (read_cache_target(walk->reader.cache)->kind != SPPROF_TARGET_CORE || !interpreter->is_main || thread->thread_id != walk->list.main_thread)
         return true;
     if (stack->frame_count > 0) {
         const struct code_entry *oldest = stack->frames[stack->frame_count - 1].code;
-        enum copy_status status = oldest->status == COPY_READY ? string_equals(&walk->reader, oldest->name, "<module>", &in_module) : oldest->status;
-        if (status != COPY_READY || in_module)
-            return status != COPY_PENDING;
+        enum read_cache_status status = oldest->status == READ_CACHE_READY ? string_equals(&walk->reader, oldest->name, "<module>", &in_module) : oldest->status;
+        if (status != READ_CACHE_READY || in_module)
+            return status != READ_CACHE_PENDING;
     }
     uint64_t place = interpreter->address + (uint64_t)LAYOUT(walk->reader.layout, interpreter, sysdict);
-    return reader_pointer(&walk->reader, place, "the sys module's dict", sys) != COPY_PENDING;
+    return reader_pointer(&walk->reader, place, "the sys module's dict", sys) != READ_CACHE_PENDING;
 }
 
 static bool step_values(struct walk *walk, bool locals, uint64_t only_thread)
@@ -133,7 +133,7 @@ struct spprof_error *walk_values(struct walk *walk, const struct spprof_value_li
     TRY(exceptions_new(locals_values(walk->locals), walk->codes, &walk->exceptions));
     for (int idle = 0; idle < IDLE_MAX && !step_values(walk, locals, only_thread); idle++) {
         code_table_step(walk->codes, &walk->reader);
-        if (copy_fetch(walk->reader.copy))
+        if (read_cache_fetch(walk->reader.cache))
             idle = -1;
     }
     return NULL;

@@ -19,7 +19,7 @@ struct walk {
 };
 
 /* Borrows copy and layout. */
-struct spprof_error *walk_new(struct copy *copy, const struct layout *layout, uint64_t runtime, struct walk **walk);
+struct spprof_error *walk_new(struct read_cache *cache, const struct layout *layout, uint64_t runtime, struct walk **walk);
 void walk_free(struct walk *walk); /* NULL is allowed */
 
 /* Walks until everything is settled. What the copy holds already is not read again. */

@@ -28,7 +28,7 @@ struct place {
     enum kind kind;
 };
 
-struct tally {
+struct pending {
     uint64_t runs, same, told, positions, silent[CHANGE_COUNT], others, lost;
 };
 
@@ -42,7 +42,7 @@ struct sweep {
     size_t place_count;
     uint64_t every, made;
     bool all, verbose;
-    struct tally tally;
+    struct pending pending;
 };
 
 static void die(struct spprof_error *error)
@@ -182,16 +182,16 @@ static struct verdict look(struct sweep *sweep, uint64_t address, uint64_t value
 
 static bool count(struct sweep *sweep, const struct verdict *verdict, uint64_t owner)
 {
-    struct tally *tally = &sweep->tally;
+    struct pending *pending = &sweep->pending;
     bool changed = verdict->worst != CHANGE_NONE || verdict->added > 0;
     bool others = verdict->changed > 1 || (verdict->changed == 1 && owner != 0 && verdict->thread != owner);
     bool lost = verdict->worst == CHANGE_MISSING && verdict->changed > 1;
-    tally->runs++;
-    tally->same += !changed;
-    tally->told += changed && verdict->told;
-    tally->silent[verdict->worst] += changed && !verdict->told;
-    tally->others += others;
-    tally->lost += lost;
+    pending->runs++;
+    pending->same += !changed;
+    pending->told += changed && verdict->told;
+    pending->silent[verdict->worst] += changed && !verdict->told;
+    pending->others += others;
+    pending->lost += lost;
     return (changed && !verdict->told) || others;
 }
 
@@ -248,15 +248,15 @@ static bool run(const char *path, uint64_t every, bool all, bool verbose)
         for (uint64_t at = 0; at < sweep.taking.items[i].size; at += 8)
             if (all || place_of(&sweep, sweep.taking.items[i].address + at) != NULL)
                 try_word(&sweep, sweep.taking.items[i].address + at);
-    const struct tally *tally = &sweep.tally;
+    const struct pending *pending = &sweep.pending;
     uint64_t silent = 0;
-    printf("%s: %" PRIu64 " changes: %" PRIu64 " change no stack, %" PRIu64 " told", path, tally->runs, tally->same, tally->told);
+    printf("%s: %" PRIu64 " changes: %" PRIu64 " change no stack, %" PRIu64 " told", path, pending->runs, pending->same, pending->told);
     for (int i = 0; i < CHANGE_COUNT; i++) {
-        silent += tally->silent[i];
-        if (tally->silent[i] > 0)
-            printf(", silent %s %" PRIu64, change_names[i], tally->silent[i]);
+        silent += pending->silent[i];
+        if (pending->silent[i] > 0)
+            printf(", silent %s %" PRIu64, change_names[i], pending->silent[i]);
     }
-    printf("; %" PRIu64 " changed another thread, %" PRIu64 " lost several (%.1f s)\n", tally->others, tally->lost,
+    printf("; %" PRIu64 " changed another thread, %" PRIu64 " lost several (%.1f s)\n", pending->others, pending->lost,
            (double)(clock() - start) / CLOCKS_PER_SEC);
     fflush(stdout);
     witness_free(sweep.witness);
@@ -265,7 +265,7 @@ static bool run(const char *path, uint64_t every, bool all, bool verbose)
     free(sweep.places);
     free(sweep.opening.items);
     free(sweep.taking.items);
-    return silent == tally->silent[CHANGE_POSITION] && tally->others == 0;
+    return silent == pending->silent[CHANGE_POSITION] && pending->others == 0;
 }
 
 int main(int argument_count, char **arguments)

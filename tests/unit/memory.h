@@ -20,7 +20,7 @@
 #include "layout/layout.h"
 #include "object/reader.h"
 #include "spprof/image.h"
-#include "target/copy.h"
+#include "target/read_cache.h"
 #include "versions.h"
 
 #define ARENA UINT64_C(0x7f0000000000)
@@ -94,7 +94,7 @@ static inline int memory_setup(void **state)
     };
     assert_null(spprof_image_open(&memory->image, &memory->target));
     memory->reader.layout = &memory->layout;
-    assert_null(copy_new(memory->target, &memory->reader.copy));
+    assert_null(read_cache_new(memory->target, &memory->reader.cache));
     *state = memory;
     return 0;
 }
@@ -102,7 +102,7 @@ static inline int memory_setup(void **state)
 static inline int memory_teardown(void **state)
 {
     struct memory *memory = *state;
-    copy_free(memory->reader.copy);
+    read_cache_free(memory->reader.cache);
     spprof_target_close(memory->target);
     munmap(memory->bytes, ARENA_SIZE);
     free(memory);
@@ -122,7 +122,7 @@ static inline int memory_teardown(void **state)
 #define SETTLE(memory, status, step)                                                                                                       \
     do                                                                                                                                     \
         (status) = (step);                                                                                                                 \
-    while ((status) == COPY_PENDING && copy_fetch((memory)->reader.copy))
+    while ((status) == READ_CACHE_PENDING && read_cache_fetch((memory)->reader.cache))
 
 /* size bytes of zeros at an address that is divisible by 16. */
 static inline uint64_t place(struct memory *memory, size_t size)

@@ -123,9 +123,9 @@ static inline void set_up_capture(struct running *running)
     assert_null(code_table_new(&context->codes));
     code_table_keep_ranges(context->codes);
     assert_null(call_sites_new(&context->sites));
-    assert_null(paths_new(&context->paths));
-    assert_null(copy_new(running->memory->target, &context->reader.copy));
-    assert_null(copy_new(running->memory->target, &context->mentions.copy));
+    assert_null(contexts_new(&context->contexts));
+    assert_null(read_cache_new(running->memory->target, &context->reader.cache));
+    assert_null(read_cache_new(running->memory->target, &context->mentions.cache));
     assert_null(capture_init(&running->capture, running->memory->target, context->layout, running->program.thread));
 }
 
@@ -133,10 +133,10 @@ static inline void tear_down_capture(struct running *running)
 {
     capture_free(&running->capture);
     call_sites_free(running->context.sites);
-    paths_free(running->context.paths);
+    contexts_free(running->context.contexts);
     code_table_free(running->context.codes);
-    copy_free(running->context.reader.copy);
-    copy_free(running->context.mentions.copy);
+    read_cache_free(running->context.reader.cache);
+    read_cache_free(running->context.mentions.cache);
 }
 
 static inline uint64_t frame_at(const struct running *running, size_t depth)

@@ -79,22 +79,22 @@ static void test_copies_are_counted(void **state)
     struct spprof_budget *budget = &memory->target->budget;
     const uint8_t *data;
     uint64_t before = budget->memory, address = place(memory, 4096);
-    assert_int_equal(copy_want(memory->reader.copy, address, 4096, &data), COPY_PENDING);
+    assert_int_equal(read_cache_want(memory->reader.cache, address, 4096, &data), READ_CACHE_PENDING);
     assert_in_range(budget->memory - before, 4096, 4096 + 256);
-    assert_int_equal(copy_want(memory->reader.copy, NOWHERE, 100 << 20, &data), COPY_PENDING);
-    copy_fetch(memory->reader.copy);
+    assert_int_equal(read_cache_want(memory->reader.cache, NOWHERE, 100 << 20, &data), READ_CACHE_PENDING);
+    read_cache_fetch(memory->reader.cache);
     assert_in_range(budget->memory - before, 4096, 4096 + 512);
-    assert_int_equal(copy_want(memory->reader.copy, NOWHERE, 100 << 20, &data), COPY_FAILED);
-    copy_refresh(memory->reader.copy);
-    assert_int_equal(copy_want(memory->reader.copy, address, 4096, &data), COPY_READY);
+    assert_int_equal(read_cache_want(memory->reader.cache, NOWHERE, 100 << 20, &data), READ_CACHE_FAILED);
+    read_cache_refresh(memory->reader.cache);
+    assert_int_equal(read_cache_want(memory->reader.cache, address, 4096, &data), READ_CACHE_READY);
     struct bytes bytes;
     budget->memory_limit = budget->memory;
-    assert_int_equal(reader_bytes(&memory->reader, address + 8, 64, "a name", &bytes), COPY_FAILED);
+    assert_int_equal(reader_bytes(&memory->reader, address + 8, 64, "a name", &bytes), READ_CACHE_FAILED);
     assert_non_null(strstr(memory->reader.reason, "was left out: there is no memory left for it"));
-    assert_int_equal(reader_bytes(&memory->reader, UINT64_MAX - 8, 64, "a name", &bytes), COPY_FAILED);
+    assert_int_equal(reader_bytes(&memory->reader, UINT64_MAX - 8, 64, "a name", &bytes), READ_CACHE_FAILED);
     assert_non_null(strstr(memory->reader.reason, "is not mapped"));
     budget->memory_limit = 0;
-    copy_clear(memory->reader.copy);
+    read_cache_clear(memory->reader.cache);
     assert_int_equal(budget->memory, before);
 }
 
@@ -165,8 +165,8 @@ static void resume(struct spprof_target *target)
 static void read_some(struct memory *memory, size_t size)
 {
     const uint8_t *data;
-    assert_int_equal(copy_want(memory->reader.copy, place(memory, size), size, &data), COPY_PENDING);
-    copy_fetch(memory->reader.copy);
+    assert_int_equal(read_cache_want(memory->reader.cache, place(memory, size), size, &data), READ_CACHE_PENDING);
+    read_cache_fetch(memory->reader.cache);
 }
 
 /* Threads stand still for so long and no longer; what is read after that is told. */

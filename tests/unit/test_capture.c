@@ -602,7 +602,7 @@ static void test_reading_that_was_kept(void **state)
     call(running, MENTIONS_B, OTHER);
     set_play(running, NULL, 0);
     for (int again = 0; again < 2; again++) {
-        struct inquiry inquiry = {&kept.reading, context->codes, context->sites, context->paths, context->layout, .denied_count = DENIED_MAX};
+        struct inquiry inquiry = {&kept.reading, context->codes, context->sites, context->contexts, context->layout, .denied_count = DENIED_MAX};
         struct reconstruction made = {.by = BY_CHAIN};
         reconstruct(&made, &inquiry, &frames[again]);
         assert_int_equal(made.end, STACK_WHOLE);

@@ -2,9 +2,9 @@
 #include "dicts.h"
 #include "object/dict.h"
 
-static enum copy_status find_key(struct memory *memory, uint64_t dict, const char *key, uint64_t *value)
+static enum read_cache_status find_key(struct memory *memory, uint64_t dict, const char *key, uint64_t *value)
 {
-    enum copy_status status;
+    enum read_cache_status status;
     SETTLE(memory, status, dict_find(&memory->reader, dict, "sys.modules", key, value));
     return status;
 }
@@ -12,15 +12,15 @@ static enum copy_status find_key(struct memory *memory, uint64_t dict, const cha
 static void assert_found(struct memory *memory, uint64_t dict, const char *key, uint64_t expected)
 {
     uint64_t value = 1;
-    assert_int_equal(find_key(memory, dict, key, &value), COPY_READY);
+    assert_int_equal(find_key(memory, dict, key, &value), READ_CACHE_READY);
     assert_int_equal(value, expected);
 }
 
 static void assert_refused(struct memory *memory, uint64_t dict, const char *words)
 {
     uint64_t value;
-    copy_clear(memory->reader.copy);
-    assert_int_equal(find_key(memory, dict, "key", &value), COPY_FAILED);
+    read_cache_clear(memory->reader.cache);
+    assert_int_equal(find_key(memory, dict, "key", &value), READ_CACHE_FAILED);
     if (strstr(memory->reader.reason, words) == NULL)
         fail_msg("\"%s\" does not say \"%s\"", memory->reader.reason, words);
 }
@@ -51,14 +51,14 @@ static void test_entries_come_in_order(void **state)
     const uint64_t keys[] = {items[0].key, 0, 0, items[3].key}, values[] = {0x1000, 0, 0, 0x2000};
     uint64_t dict = make_dict(memory, &(struct table){KEYS_GENERAL, 3, items, COUNT(items)});
     struct dict_view view;
-    enum copy_status status;
+    enum read_cache_status status;
     SETTLE(memory, status, dict_open(&memory->reader, dict, "a dict", &view));
-    assert_int_equal(status, COPY_READY);
+    assert_int_equal(status, READ_CACHE_READY);
     assert_int_equal(view.count, COUNT(items));
     for (size_t i = 0; i < view.count; i++) {
         uint64_t key, value;
         SETTLE(memory, status, dict_entry(&memory->reader, &view, i, &key, &value));
-        assert_int_equal(status, COPY_READY);
+        assert_int_equal(status, READ_CACHE_READY);
         assert_int_equal(key, keys[i]);
         assert_int_equal(value, values[i]);
     }
@@ -180,9 +180,9 @@ static uint64_t make_class(struct memory *memory, uint64_t flags, int64_t dictof
     return type;
 }
 
-static enum copy_status find_attribute(struct memory *memory, uint64_t object, const char *name, uint64_t *value)
+static enum read_cache_status find_attribute(struct memory *memory, uint64_t object, const char *name, uint64_t *value)
 {
-    enum copy_status status;
+    enum read_cache_status status;
     SETTLE(memory, status, instance_find(&memory->reader, object, "a Thread", name, value));
     return status;
 }
@@ -190,7 +190,7 @@ static enum copy_status find_attribute(struct memory *memory, uint64_t object, c
 static void assert_attribute(struct memory *memory, uint64_t object, const char *name, uint64_t expected)
 {
     uint64_t value = 1;
-    assert_int_equal(find_attribute(memory, object, name, &value), COPY_READY);
+    assert_int_equal(find_attribute(memory, object, name, &value), READ_CACHE_READY);
     assert_int_equal(value, expected);
 }
 
@@ -201,7 +201,7 @@ static void test_dict_at_an_offset(void **state)
     const struct table table = {KEYS_SPLIT, 3, items, COUNT(items)};
     uint64_t object = make_instance(memory, make_class(memory, 0, 40, &table));
     assert_attribute(memory, object, "_name", 0);
-    copy_clear(memory->reader.copy);
+    read_cache_clear(memory->reader.cache);
     put_u64(memory, object + 40, make_dict(memory, &table));
     assert_attribute(memory, object, "_name", 0x1000);
     assert_attribute(memory, object, "_ident", 0x2000);
@@ -276,19 +276,19 @@ static void test_hostile_instances(void **state)
     const struct item items[] = {{make_ascii(memory, "_name"), 0x1000}};
     const struct table table = {KEYS_SPLIT, 3, items, COUNT(items)};
     uint64_t value, type = make_class(memory, managed_flags(memory), -1, &table), object = make_instance(memory, type);
-    assert_int_equal(find_attribute(memory, 0, "_name", &value), COPY_FAILED);
-    assert_int_equal(find_attribute(memory, NOWHERE, "_name", &value), COPY_FAILED);
-    assert_int_equal(find_attribute(memory, make_object(memory, NOWHERE, 64), "_name", &value), COPY_FAILED);
+    assert_int_equal(find_attribute(memory, 0, "_name", &value), READ_CACHE_FAILED);
+    assert_int_equal(find_attribute(memory, NOWHERE, "_name", &value), READ_CACHE_FAILED);
+    assert_int_equal(find_attribute(memory, make_object(memory, NOWHERE, 64), "_name", &value), READ_CACHE_FAILED);
     if (memory->layout.rules->instance_dict != INSTANCE_DICT_OFFSET) {
         put_u64(memory, place_of_dict(memory, object), NOWHERE);
-        assert_int_equal(find_attribute(memory, object, "_name", &value), COPY_FAILED);
+        assert_int_equal(find_attribute(memory, object, "_name", &value), READ_CACHE_FAILED);
     }
     uint64_t other = make_instance(memory, make_class(memory, 0, 3, &table));
-    assert_int_equal(find_attribute(memory, other, "_name", &value), COPY_FAILED);
+    assert_int_equal(find_attribute(memory, other, "_name", &value), READ_CACHE_FAILED);
     put_u64(memory, FIELD_AT(memory, type, type, cached_keys), NOWHERE);
     put_u64(memory, FIELD_AT(memory, type, type, basicsize), UINT64_MAX - 7);
-    copy_clear(memory->reader.copy);
-    assert_true(find_attribute(memory, make_instance(memory, type), "_name", &value) != COPY_PENDING);
+    read_cache_clear(memory->reader.cache);
+    assert_true(find_attribute(memory, make_instance(memory, type), "_name", &value) != READ_CACHE_PENDING);
 }
 
 int main(void)

@@ -44,16 +44,16 @@ static void walk(struct program *program)
     struct memory *memory = program->memory;
     if (program->walked)
         stack_free(&program->stack);
-    copy_clear(memory->reader.copy);
+    read_cache_clear(memory->reader.cache);
     stack_init(&program->stack, program->thread);
     program->walked = true;
     do {
         stack_step(&program->stack, &memory->reader, program->codes);
         code_table_step(program->codes, &memory->reader);
-    } while (copy_fetch(memory->reader.copy));
+    } while (read_cache_fetch(memory->reader.cache));
     do
         entries_step(&program->stack, &memory->reader);
-    while (copy_fetch(memory->reader.copy));
+    while (read_cache_fetch(memory->reader.cache));
     assert_int_equal(program->stack.entries.progress, ENTRIES_SETTLED);
 }
 

@@ -58,8 +58,8 @@ static int setup(void **state)
     make_type(memory, "type", UINT64_C(1) << 31, 0);
     assert_null(code_table_new(&context->codes));
     assert_null(call_sites_new(&context->sites));
-    assert_null(copy_new(memory->target, &context->reader.copy));
-    assert_null(copy_new(memory->target, &context->mentions.copy));
+    assert_null(read_cache_new(memory->target, &context->reader.cache));
+    assert_null(read_cache_new(memory->target, &context->mentions.cache));
     make_caller(program);
     program->init = make_method(program, "__init__");
     program->frame = place_apart(memory, FRAME_SIZE);
@@ -72,8 +72,8 @@ static int teardown(void **state)
     struct program *program = *state;
     call_sites_free(program->context.sites);
     code_table_free(program->context.codes);
-    copy_free(program->context.reader.copy);
-    copy_free(program->context.mentions.copy);
+    read_cache_free(program->context.reader.cache);
+    read_cache_free(program->context.mentions.cache);
     *state = program->memory;
     free(program);
     return memory_teardown(state);

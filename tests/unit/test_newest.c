@@ -135,7 +135,7 @@ static void test_caller_that_is_made_again(void **state)
 /* Where nobody has been seen in a place, the sample is one of a later reading, in which the program stands as it does in the end. */
 static void assert_taken_again(struct running *running, void (*play)(struct running *running, const struct spprof_range *range))
 {
-    places_clear(running->capture.places);
+    leaf_slots_clear(running->capture.leaf_slots);
     set_play(running, play, 2);
     struct capture_outcome outcome = take(running);
     assert_int_equal(outcome.result, CAPTURE_WHOLE);
@@ -311,7 +311,7 @@ static void test_another_stack_of_the_same_function(void **state)
 {
     struct running *running = *state;
     learn_stacks(running);
-    paths_clear(running->context.paths);
+    contexts_clear(running->context.contexts);
     call(running, MENTIONS_B, OTHER);
     call(running, MENTIONS_A, LEAF);
     assert_taken_again(running, call_by_another);

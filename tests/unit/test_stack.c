@@ -16,13 +16,13 @@ static void walk(struct program *program)
     struct memory *memory = program->memory;
     forget_walk(program);
     forget_reads(memory);
-    copy_clear(memory->reader.copy);
+    read_cache_clear(memory->reader.cache);
     stack_init(&program->stack, program->thread);
     program->walked = true;
     do {
         stack_step(&program->stack, &memory->reader, program->codes);
         code_table_step(program->codes, &memory->reader);
-    } while (copy_fetch(memory->reader.copy));
+    } while (read_cache_fetch(memory->reader.cache));
     assert_int_equal(program->stack.progress, STACK_DONE);
 }
 
@@ -417,9 +417,9 @@ static void test_thread_bytecode(void **state)
     struct program *program = *state;
     struct memory *memory = program->memory;
     int64_t offset;
-    uint64_t copy = place(memory, UNITS * 2), starts[] = {FIELD_AT(memory, program->code, code, bytecode), 0, copy};
+    uint64_t cache = place(memory, UNITS * 2), starts[] = {FIELD_AT(memory, program->code, code, bytecode), 0, cache};
     make_thread_bytecode(program, starts, 3);
-    run_thread_bytecode(program, 2, copy + 6);
+    run_thread_bytecode(program, 2, cache + 6);
     assert_whole(program, 1);
     assert_true(instruction_is_inside(program, 0, &offset));
     assert_int_equal(offset, 6);
@@ -429,7 +429,7 @@ static void test_thread_bytecode(void **state)
     assert_int_equal(offset, 8);
     static const int32_t wrong[] = {1, 3, -1, INT32_MAX, INT32_MIN};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        run_thread_bytecode(program, wrong[i], copy);
+        run_thread_bytecode(program, wrong[i], cache);
         assert_non_null(strstr(refusal(program), "outside its code object"));
     }
     run_thread_bytecode(program, 2, starts[0]);
@@ -551,7 +551,7 @@ static void test_bad_thread_costs_no_other(void **state)
     do {
         stack_step(&stacks[0], &memory->reader, program->codes);
         stack_step(&stacks[1], &memory->reader, program->codes);
-    } while (copy_fetch(memory->reader.copy));
+    } while (read_cache_fetch(memory->reader.cache));
     for (size_t i = 0; i < 2; i++) {
         if (stacks[i].truncated != NULL)
             fail_msg("the %s thread: %s", i == 0 ? "good" : "bad", stacks[i].truncated);

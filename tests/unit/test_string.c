@@ -4,9 +4,9 @@
 
 enum { TEXT_MAX = STRING_LENGTH_MAX };
 
-static enum copy_status read_text(struct memory *memory, uint64_t object, struct spprof_text *text)
+static enum read_cache_status read_text(struct memory *memory, uint64_t object, struct spprof_text *text)
 {
-    enum copy_status status;
+    enum read_cache_status status;
     SETTLE(memory, status, string_read(&memory->reader, object, "co_name", text));
     return status;
 }
@@ -14,7 +14,7 @@ static enum copy_status read_text(struct memory *memory, uint64_t object, struct
 static void assert_text(struct memory *memory, uint64_t object, const char *bytes, size_t size)
 {
     struct spprof_text text = {NULL, 0};
-    assert_int_equal(read_text(memory, object, &text), COPY_READY);
+    assert_int_equal(read_text(memory, object, &text), READ_CACHE_READY);
     assert_int_equal(text.size, size);
     assert_memory_equal(text.bytes, bytes, size);
     assert_int_equal(text.bytes[size], '\0');
@@ -26,7 +26,7 @@ static void assert_text(struct memory *memory, uint64_t object, const char *byte
 static void assert_refused(struct memory *memory, uint64_t object, const char *words)
 {
     struct spprof_text text = {NULL, 0};
-    assert_int_equal(read_text(memory, object, &text), COPY_FAILED);
+    assert_int_equal(read_text(memory, object, &text), READ_CACHE_FAILED);
     assert_null(text.bytes);
     if (strstr(memory->reader.reason, words) == NULL)
         fail_msg("\"%s\" does not say \"%s\"", memory->reader.reason, words);
@@ -206,10 +206,10 @@ static void test_reads(void **state)
 
 static bool equals(struct memory *memory, uint64_t object, const char *ascii)
 {
-    enum copy_status status;
+    enum read_cache_status status;
     bool equal = true;
     SETTLE(memory, status, string_equals(&memory->reader, object, ascii, &equal));
-    assert_int_equal(status, COPY_READY);
+    assert_int_equal(status, READ_CACHE_READY);
     return equal;
 }
 
@@ -235,9 +235,9 @@ static void test_equals_separate(void **state)
     assert_true(equals(memory, make_separate(memory, &empty), ""));
 }
 
-static enum copy_status read_bytes(struct memory *memory, uint64_t object, size_t limit, const uint8_t **data, size_t *size)
+static enum read_cache_status read_bytes(struct memory *memory, uint64_t object, size_t limit, const uint8_t **data, size_t *size)
 {
-    enum copy_status status;
+    enum read_cache_status status;
     SETTLE(memory, status, bytes_read(&memory->reader, object, "the line table", limit, data, size));
     return status;
 }
@@ -247,21 +247,21 @@ static void test_bytes(void **state)
     struct memory *memory = *state;
     const uint8_t *data;
     size_t size;
-    enum copy_status status;
+    enum read_cache_status status;
     uint64_t counted, object = make_bytes(memory, "a\0b", 3);
-    assert_int_equal(read_bytes(memory, object, 3, &data, &size), COPY_READY);
+    assert_int_equal(read_bytes(memory, object, 3, &data, &size), READ_CACHE_READY);
     assert_int_equal(size, 3);
     assert_memory_equal(data, "a\0b", 3);
     SETTLE(memory, status, bytes_size(&memory->reader, object, "co_code", &counted));
-    assert_int_equal(status, COPY_READY);
+    assert_int_equal(status, READ_CACHE_READY);
     assert_int_equal(counted, 3);
-    assert_int_equal(read_bytes(memory, make_bytes(memory, "", 0), 3, &data, &size), COPY_READY);
+    assert_int_equal(read_bytes(memory, make_bytes(memory, "", 0), 3, &data, &size), READ_CACHE_READY);
     assert_int_equal(size, 0);
-    assert_int_equal(read_bytes(memory, object, 2, &data, &size), COPY_FAILED);
-    assert_int_equal(read_bytes(memory, make_ascii(memory, "text"), 100, &data, &size), COPY_FAILED);
+    assert_int_equal(read_bytes(memory, object, 2, &data, &size), READ_CACHE_FAILED);
+    assert_int_equal(read_bytes(memory, make_ascii(memory, "text"), 100, &data, &size), READ_CACHE_FAILED);
     put_u64(memory, FIELD_AT(memory, object, bytes, size), UINT64_MAX);
-    copy_clear(memory->reader.copy);
-    assert_int_equal(read_bytes(memory, object, SIZE_MAX / 2, &data, &size), COPY_FAILED);
+    read_cache_clear(memory->reader.cache);
+    assert_int_equal(read_bytes(memory, object, SIZE_MAX / 2, &data, &size), READ_CACHE_FAILED);
 }
 
 int main(void)

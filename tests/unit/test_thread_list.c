@@ -48,13 +48,13 @@ static void list(struct process *process)
     struct memory *memory = process->memory;
     forget_list(process);
     forget_reads(memory);
-    copy_clear(memory->reader.copy);
+    read_cache_clear(memory->reader.cache);
     thread_list_init(&process->list, process->runtime);
     process->listed = true;
     bool settled;
     do
         settled = thread_list_step(&process->list, &memory->reader);
-    while (copy_fetch(memory->reader.copy));
+    while (read_cache_fetch(memory->reader.cache));
     assert_true(settled);
 }
 

@@ -41,10 +41,10 @@ static char *text_of(struct memory *memory, uint64_t object, const struct spprof
 {
     struct values *values;
     struct spprof_text text = {NULL, 0};
-    enum copy_status status;
+    enum read_cache_status status;
     assert_null(values_new(limits, NULL, NULL, &values));
     SETTLE(memory, status, value_text(values, &memory->reader, object, &text));
-    assert_int_equal(status, COPY_READY);
+    assert_int_equal(status, READ_CACHE_READY);
     assert_int_equal(strlen(text.bytes), text.size);
     values_free(values);
     return text.bytes;

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-#include "sample/evidence/mention.h"
+#include "sample/evidence/callee_names.h"
 
 enum {
     FIRST_SLOTS = 1 << 12,

@@ -7,11 +7,11 @@ void context_load_codes(struct capture_context *context, size_t known)
         return;
     do {
         code_table_step(codes, &context->reader);
-    } while (copy_fetch(context->reader.copy));
+    } while (read_cache_fetch(context->reader.cache));
     code_table_decode(codes, &context->reader);
-    copy_clear(context->reader.copy);
+    read_cache_clear(context->reader.cache);
     for (size_t i = known; i < code_table_count(codes); i++) /* a real one may stand there a moment later */
-        if (code_table_at(codes, i)->status != COPY_READY)
+        if (code_table_at(codes, i)->status != READ_CACHE_READY)
             code_table_retire(codes, code_table_at(codes, i));
 }
 
@@ -20,5 +20,5 @@ struct code_entry *context_code(struct capture_context *context, uint64_t addres
     size_t known = code_table_count(context->codes);
     struct code_entry *code = code_table_get(context->codes, address);
     context_load_codes(context, known);
-    return code != NULL && code->status == COPY_READY && !code->retired ? code : NULL;
+    return code != NULL && code->status == READ_CACHE_READY && !code->retired ? code : NULL;
 }

@@ -3,12 +3,12 @@
 #define SPPROF_SAMPLE_EVIDENCE_CONTEXT_H
 
 #include "sample/evidence/call_sites.h"
-#include "sample/evidence/paths.h"
+#include "sample/evidence/contexts.h"
 
 struct capture_context {
     struct code_table *codes;
     struct call_sites *sites;
-    struct paths *paths;
+    struct contexts *contexts;
     struct reader reader;   /* for code objects; its copy is emptied when they are decoded */
     struct reader mentions; /* for call sites; its copy keeps what was read until a code object dies */
     const struct layout *layout;

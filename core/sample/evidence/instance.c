@@ -23,18 +23,18 @@ static uint64_t first_local(struct spprof_target *target, const struct layout *l
 }
 
 /* The code object of a class's own __init__; 0: it has none that is a function. */
-static enum copy_status own_init(struct reader *reader, uint64_t class, uint64_t *code)
+static enum read_cache_status own_init(struct reader *reader, uint64_t class, uint64_t *code)
 {
     uint64_t dict, function;
     *code = 0;
     STEP(reader_pointer(reader, class + (uint64_t)LAYOUT(reader->layout, type, dict), "the dict of a class", &dict));
     STEP(dict_find(reader, dict, "the dict of a class", INIT, &function));
-    return function == 0 ? COPY_READY
+    return function == 0 ? READ_CACHE_READY
                          : reader_pointer(reader, function + (uint64_t)LAYOUT(reader->layout, function, code), "an __init__", code);
 }
 
 /* The code object of the __init__ that instances of a class are made by; 0: that is not a function. */
-static enum copy_status find_init(struct reader *reader, uint64_t class, uint64_t *code)
+static enum read_cache_status find_init(struct reader *reader, uint64_t class, uint64_t *code)
 {
     const size_t header = (size_t)LAYOUT(reader->layout, tuple, items);
     struct bytes data;
@@ -50,16 +50,16 @@ static enum copy_status find_init(struct reader *reader, uint64_t class, uint64_
         STEP(reader_pointer(reader, bases + header + i * 8, "the bases of a class", &base));
         STEP(own_init(reader, base, code));
     }
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-static enum copy_status read_class(struct reader *reader, uint64_t instance, uint64_t code, char name[CLASS_NAME_MAX])
+static enum read_cache_status read_class(struct reader *reader, uint64_t instance, uint64_t code, char name[CLASS_NAME_MAX])
 {
     uint64_t class, init, text;
     STEP(reader_pointer(reader, instance + (uint64_t)LAYOUT(reader->layout, object, type), "an instance", &class));
     STEP(find_init(reader, class, &init));
     if (init != code)
-        return COPY_FAILED;
+        return READ_CACHE_FAILED;
     STEP(reader_pointer(reader, class + (uint64_t)LAYOUT(reader->layout, type, name), "the name of a class", &text));
     return read_c_string(reader, text, "the name of a class", name, CLASS_NAME_MAX);
 }
@@ -70,18 +70,18 @@ static bool name_class(struct capture_context *context, const struct code_entry 
     struct reader *reader = &context->reader;
     uint64_t instance = 0;
     for (int i = 0; i < LOOKS && instance == 0; i++)
-        instance = first_local(copy_target(reader->copy), context->layout, init, frame);
+        instance = first_local(read_cache_target(reader->cache), context->layout, init, frame);
     if (instance == 0)
         return false;
-    enum copy_status status;
+    enum read_cache_status status;
     do {
         status = read_class(reader, instance, init->code->address, name);
-    } while (status == COPY_PENDING && copy_fetch(reader->copy));
-    copy_clear(reader->copy);
-    const char *dot = status == COPY_READY ? strrchr(name, '.') : NULL;
+    } while (status == READ_CACHE_PENDING && read_cache_fetch(reader->cache));
+    read_cache_clear(reader->cache);
+    const char *dot = status == READ_CACHE_READY ? strrchr(name, '.') : NULL;
     if (dot != NULL)
         memmove(name, dot + 1, strlen(dot + 1) + 1);
-    return status == COPY_READY && name[0] != '\0';
+    return status == READ_CACHE_READY && name[0] != '\0';
 }
 
 static bool is_init(const struct spprof_text *name)

@@ -37,7 +37,7 @@ struct spprof_error *capture_init(struct capture *capture, struct spprof_target 
 void capture_free(struct capture *capture)
 {
     stack_reader_free(&capture->reader);
-    places_free(capture->places);
+    leaf_slots_free(capture->leaf_slots);
     free(capture->frames.items);
     free(capture->newest.items);
 }
@@ -46,7 +46,7 @@ void capture_forget(struct capture *capture)
 {
     capture->frames.count = capture->learnt = capture->standing = capture->newest.count = 0;
     stack_reader_forget(&capture->reader);
-    places_clear(capture->places);
+    leaf_slots_clear(capture->leaf_slots);
 }
 
 size_t capture_depth(const struct capture *capture)
@@ -311,7 +311,7 @@ static void learn(struct capture *capture, struct capture_context *context)
         if (height == 0)
             continue;
         const struct sampled_frame *callee = &frames->items[height], *caller = callee - 1, *in_source = frames_caller(frames, height);
-        paths_remember(context->paths, frames_path(frames, height - 1), caller->code, callee->code, caller->offset);
+        contexts_remember(context->contexts, frames_path(frames, height - 1), caller->code, callee->code, caller->offset);
         if (in_source != NULL && !code_is_trampoline(callee->code))
             call_sites_count(context->sites, in_source->code, in_source->offset, callee->code);
     }
@@ -324,7 +324,7 @@ static struct leaf find_leaf(struct capture *capture, struct capture_context *co
     struct leaf leaf;
     do {
         supply(&inquiry, &capture->reader, context);
-        leaf = leaf_find(&inquiry, &capture->frames, &capture->instant, capture->places, &capture->newest);
+        leaf = leaf_find(&inquiry, &capture->frames, &capture->instant, capture->leaf_slots, &capture->newest);
     } while (leaf.end == LEAF_LACKS);
     return leaf;
 }
@@ -332,9 +332,9 @@ static struct leaf find_leaf(struct capture *capture, struct capture_context *co
 /* Who was the newest in which place is of use where frames lie on the data stack: a frame object is what it is. */
 static void learn_leaf(struct capture *capture, const struct capture_context *context)
 {
-    if (capture->places == NULL && !are_apart(context))
-        capture->places = places_new(); /* without memory there are none */
-    places_remember(capture->places, capture->instant.head_caller != STACK_UNTOLD, &capture->frames);
+    if (capture->leaf_slots == NULL && !are_apart(context))
+        capture->leaf_slots = leaf_slots_new(); /* without memory there are none */
+    leaf_slots_remember(capture->leaf_slots, capture->instant.head_caller != STACK_UNTOLD, &capture->frames);
 }
 
 /* *missed: as leaf_find has found it. */

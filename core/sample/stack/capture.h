@@ -4,7 +4,7 @@
  * what an accepted sample teaches is remembered.
  *
  * What is read piece by piece while the target runs may be of different moments, so a caller and a callee count as a pair only where they
- * are known to be one: the caller's line mentions the callee (mention.h), the two were seen together in many samples, or through many
+ * are known to be one: the caller's line mentions the callee (callee_names.h), the two were seen together in many samples, or through many
  * readings (call_sites.h), or they stand as they did in the sample before.
  */
 #ifndef SPPROF_SAMPLE_STACK_CAPTURE_H
@@ -16,7 +16,7 @@
 
 struct capture {
     struct stack_reader reader;
-    struct places *places;         /* NULL: none are remembered (3.9, 3.10) */
+    struct leaf_slots *leaf_slots;         /* NULL: none are remembered (3.9, 3.10) */
     struct sampled_frames frames;  /* as they were reconstructed; of a sample that was dropped what still stands */
     size_t learnt;                 /* what so many of them teach is remembered */
     size_t standing;               /* so many of them are on the newest sample, */

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/array.h"
-#include "sample/evidence/paths.h"
+#include "sample/evidence/contexts.h"
 #include "frames/frame_check.h"
 
 enum spprof_drop frame_take(const struct raw_frame *raw, const struct layout_rules *rules, struct sampled_frame *frame)
@@ -18,7 +18,7 @@ enum spprof_drop frame_take(const struct raw_frame *raw, const struct layout_rul
         .generator = raw->owner == FRAME_OWNER_GENERATOR,
         .apart = raw->owner == FRAME_OWNER_GENERATOR,
     };
-    if (raw->code == NULL || raw->code->status != COPY_READY || raw->code->retired)
+    if (raw->code == NULL || raw->code->status != READ_CACHE_READY || raw->code->retired)
         return SPPROF_DROP_NOT_CODE;
     if (!frame_instruction(raw, rules, &frame->offset, reason, sizeof reason))
         return SPPROF_DROP_BAD_INSTRUCTION;

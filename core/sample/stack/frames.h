@@ -16,8 +16,8 @@ struct sampled_frame {
     bool incomplete; /* it is being made: CPython does not show such a frame */
     uint64_t entered; /* the newest frame, this one or a caller of it, that C code has called */
     uint64_t entered_by; /* that one's caller; 0: none */
-    uint64_t path;   /* of the stack up to it (paths.h); frames_push sets it */
-    struct {         /* where it waits to be counted (tally.h); frames_push clears it */
+    uint64_t path;   /* of the stack up to it (contexts.h); frames_push sets it */
+    struct {         /* where it waits to be counted (pending.h); frames_push clears it */
         uint64_t round; /* 0: nowhere */
         size_t at;
     } pending;

@@ -22,7 +22,7 @@ static bool is_denied(const struct inquiry *inquiry, uint64_t address)
 struct bytes ask_piece(struct inquiry *inquiry, uint64_t address, uint64_t size)
 {
     struct bytes bytes;
-    if (reading_piece(inquiry->reading, address, size, &bytes) == COPY_PENDING && !is_denied(inquiry, address))
+    if (reading_piece(inquiry->reading, address, size, &bytes) == READ_CACHE_PENDING && !is_denied(inquiry, address))
         lacks(inquiry, (struct lack){.what = LACKS_BYTES, .address = address, .size = size});
     return bytes;
 }
@@ -54,7 +54,7 @@ struct code_entry *ask_code(struct inquiry *inquiry, uint64_t address)
     struct code_entry *code = code_table_find(inquiry->codes, address);
     if (code == NULL && !is_denied(inquiry, address))
         lacks(inquiry, (struct lack){.what = LACKS_CODE, .address = address});
-    return code != NULL && code->status == COPY_READY ? code : NULL;
+    return code != NULL && code->status == READ_CACHE_READY ? code : NULL;
 }
 
 enum instruction_kind ask_kind(struct inquiry *inquiry, const struct code_entry *code, int64_t offset)

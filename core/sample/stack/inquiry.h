@@ -7,7 +7,7 @@
 #define SPPROF_SAMPLE_STACK_INQUIRY_H
 
 #include "sample/evidence/call_sites.h"
-#include "sample/evidence/paths.h"
+#include "sample/evidence/contexts.h"
 #include "sample/stack/reading.h"
 
 struct lack {
@@ -23,7 +23,7 @@ struct inquiry {
     const struct reading *reading;
     const struct code_table *codes;
     const struct call_sites *sites;
-    const struct paths *paths;
+    const struct contexts *contexts;
     const struct layout *layout;
     struct lack lack;           /* the first question that was not answered */
     uint64_t denied[DENIED_MAX]; /* where there is nothing that could be read, as far as this reading goes */

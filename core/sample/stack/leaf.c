@@ -65,7 +65,7 @@ static bool goes_on_with(const struct search *search, uint64_t path, const struc
 {
     int64_t offset;
     return left_behind(search, address, generator) && generator->generator &&
-           paths_find(search->inquiry->paths, path, frame->code, generator->code, &offset);
+           contexts_find(search->inquiry->contexts, path, frame->code, generator->code, &offset);
 }
 
 /* Looks on a frame for the generator that the thread state named; *next: else one that the frame is known to go on with. */
@@ -101,7 +101,7 @@ static bool add_resumers(const struct search *search, size_t standing, struct re
         if (way[length].address == 0 || returned->count + length + 2 > RETURNED_MAX)
             return false;
         int64_t offset;
-        if (!paths_find(search->inquiry->paths, path, frame.code, way[length].code, &offset))
+        if (!contexts_find(search->inquiry->contexts, path, frame.code, way[length].code, &offset))
             return false;
         path = path_of(path, frame.code, offset);
         frame = way[length++];
@@ -147,7 +147,7 @@ static bool may_be_another(const struct inquiry *inquiry, uint64_t path, const s
                            const struct sampled_frame *callee)
 {
     bool in_place = inquiry->layout->rules->frames == FRAME_INTERPRETER && !callee->generator && RULE(SAME_PLACE);
-    return in_place && !paths_only(inquiry->paths, path, caller, callee->code);
+    return in_place && !contexts_only(inquiry->contexts, path, caller, callee->code);
 }
 
 /* Whether a caller, on top of its own, is known to have called a callee; *offset gets from where. */
@@ -156,7 +156,7 @@ static bool have_stood(const struct inquiry *inquiry, uint64_t path, const struc
 {
     if (may_be_another(inquiry, path, caller, callee))
         return false;
-    return paths_find(inquiry->paths, path, caller, callee->code, offset) || !RULE(PATHS);
+    return contexts_find(inquiry->contexts, path, caller, callee->code, offset) || !RULE(PATHS);
 }
 
 /* Puts the newest frame that stands, and those that stood on it, where they are known to have called one another. */
@@ -209,7 +209,7 @@ static size_t restore(const struct search *search, struct returned *returned, st
 }
 
 /* What was the newest is known, if nothing else of it. */
-static struct leaf look_up(const struct search *search, const struct returned *returned, const struct places *places,
+static struct leaf look_up(const struct search *search, const struct returned *returned, const struct leaf_slots *leaf_slots,
                            struct sampled_frames *newest)
 {
     const struct instant *instant = search->instant;
@@ -218,7 +218,7 @@ static struct leaf look_up(const struct search *search, const struct returned *r
     if (returned->count > 0)
         leaf.missed.code = returned->frames[0].code;
     if (in_place && RULE(LEAF_SLOTS) &&
-        places_find(places, leaf.missed.place, leaf.missed.c_caller, search->frames, newest, &leaf.standing))
+        leaf_slots_find(leaf_slots, leaf.missed.place, leaf.missed.c_caller, search->frames, newest, &leaf.standing))
         leaf.end = LEAF_FOUND;
     if (!in_place && leaf.missed.code == NULL)
         leaf.end = LEAF_UNTOLD;
@@ -226,7 +226,7 @@ static struct leaf look_up(const struct search *search, const struct returned *r
 }
 
 struct leaf leaf_find(struct inquiry *inquiry, const struct sampled_frames *frames, const struct instant *instant,
-                      const struct places *places, struct sampled_frames *newest)
+                      const struct leaf_slots *leaf_slots, struct sampled_frames *newest)
 {
     struct returned returned;
     const struct search search = {inquiry, frames, instant};
@@ -235,7 +235,7 @@ struct leaf leaf_find(struct inquiry *inquiry, const struct sampled_frames *fram
         return (struct leaf){.end = LEAF_UNTOLD};
     size_t standing = restore(&search, &returned, newest);
     bool found = standing > 0 || newest->count > 0;
-    struct leaf leaf = found ? (struct leaf){.end = LEAF_FOUND, .standing = standing} : look_up(&search, &returned, places, newest);
+    struct leaf leaf = found ? (struct leaf){.end = LEAF_FOUND, .standing = standing} : look_up(&search, &returned, leaf_slots, newest);
     if (inquiry->lack.what != LACKS_NOTHING)
         leaf.end = LEAF_LACKS;
     return leaf;

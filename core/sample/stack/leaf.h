@@ -2,14 +2,14 @@
  * The leaf of a sample, its newest frame, is the one that the thread state named before the stack was copied. By the time of the copy it may
  * have called others, or returned; then its bytes, and those of its callers, still tell what they were, as does a generator's that has
  * yielded. Bytes that are left over prove nothing by themselves: such a stack counts only where the whole of it, each caller on the line of
- * its call, has stood in an earlier copy (paths.h). Whoever is read later would be favoured, or wronged, by how short its calls are.
+ * its call, has stood in an earlier copy (contexts.h). Whoever is read later would be favoured, or wronged, by how short its calls are.
  *
  * As in a reconstruction, nothing is read here, and nothing learnt.
  */
 #ifndef SPPROF_SAMPLE_STACK_LEAF_H
 #define SPPROF_SAMPLE_STACK_LEAF_H
 
-#include "sample/evidence/places.h"
+#include "sample/evidence/leaf_slots.h"
 #include "sample/stack/inquiry.h"
 
 /* What the thread state named: the newest frame of the first reading of a sample. */
@@ -39,7 +39,7 @@ struct leaf {
 
 /* Finds the sample of an instant by the frames that stood when the stack was copied; *newest is emptied, and gets those that stood on them. */
 struct leaf leaf_find(struct inquiry *inquiry, const struct sampled_frames *frames, const struct instant *instant,
-                      const struct places *places, struct sampled_frames *newest);
+                      const struct leaf_slots *leaf_slots, struct sampled_frames *newest);
 
 /* Whether frames is a stack of which *missed is the newest, with nothing else on it. */
 bool leaf_is(const struct missed *missed, const struct sampled_frames *frames);

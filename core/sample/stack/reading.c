@@ -17,14 +17,14 @@ bool reading_is_in_chunk(const struct reading *reading, uint64_t address)
     return reading_in_chunk(reading, address, 1).at != NULL;
 }
 
-enum copy_status reading_piece(const struct reading *reading, uint64_t address, uint64_t size, struct bytes *bytes)
+enum read_cache_status reading_piece(const struct reading *reading, uint64_t address, uint64_t size, struct bytes *bytes)
 {
     *bytes = bytes_none();
     if (reading->pieces == NULL || address == 0 || address % 8 != 0)
-        return COPY_FAILED;
+        return READ_CACHE_FAILED;
     const uint8_t *data;
-    enum copy_status status = copy_look(reading->pieces, address, (size_t)size, &data);
-    if (status == COPY_READY)
+    enum read_cache_status status = copy_look(reading->pieces, address, (size_t)size, &data);
+    if (status == READ_CACHE_READY)
         *bytes = (struct bytes){data, (size_t)size};
     return status;
 }
@@ -48,14 +48,14 @@ struct spprof_error *stack_reader_init(struct stack_reader *reader, struct sppro
     *reader = (struct stack_reader){.reader = {.layout = layout}};
     stack_init(&reader->stack, thread_state);
     reader->stack.memory = &reader->memory;
-    return copy_new(target, &reader->reader.copy);
+    return read_cache_new(target, &reader->reader.cache);
 }
 
 void stack_reader_free(struct stack_reader *reader)
 {
-    if (reader->reader.copy != NULL)
+    if (reader->reader.cache != NULL)
         reader_give_back(&reader->reader, 0);
-    copy_free(reader->reader.copy);
+    read_cache_free(reader->reader.cache);
     stack_free(&reader->stack);
     stack_memory_free(&reader->memory);
     free(reader->links);
@@ -85,7 +85,7 @@ static void show(struct stack_reader *reader, bool followed)
         .frames = stack->frames,
         .frame_count = whole ? stack->frame_count : 0,
         .links = reader->links,
-        .pieces = reader->reader.copy,
+        .pieces = reader->reader.cache,
     };
 }
 
@@ -98,9 +98,9 @@ bool stack_reader_begin(struct stack_reader *reader, bool still)
         reader->links = calloc(FRAME_LINKS, sizeof *reader->links);
     stack->mode = still ? STACK_STILL : STACK_RUNNING;
     stack->guess.links = still ? NULL : reader->links;
-    copy_reread(reader->reader.copy, reader->reader.layout->rules->frames == FRAME_OBJECTS);
+    read_cache_reread(reader->reader.cache, reader->reader.layout->rules->frames == FRAME_OBJECTS);
     stack_restart(stack);
-    while (!stack_enter(stack, &reader->reader) && copy_fetch(reader->reader.copy))
+    while (!stack_enter(stack, &reader->reader) && read_cache_fetch(reader->reader.cache))
         at_once = false;
     uint64_t same = reader->memory.fresh ? reader->memory.same : 0;
     reader->reading.steady = same < reader->reading.steady ? same : reader->reading.steady;
@@ -113,7 +113,7 @@ bool stack_reader_follow(struct stack_reader *reader, struct code_table *codes)
     struct stack *stack = &reader->stack;
     stack_step(stack, &reader->reader, codes);
     bool at_once = stack->progress == STACK_DONE;
-    while (copy_fetch(reader->reader.copy))
+    while (read_cache_fetch(reader->reader.cache))
         stack_step(stack, &reader->reader, codes);
     show(reader, true);
     return at_once;
@@ -122,11 +122,11 @@ bool stack_reader_follow(struct stack_reader *reader, struct code_table *codes)
 bool stack_reader_add(struct stack_reader *reader, uint64_t address, uint64_t size)
 {
     const uint8_t *data;
-    enum copy_status status;
+    enum read_cache_status status;
     do {
-        status = copy_want(reader->reader.copy, address, (size_t)size, &data);
-    } while (status == COPY_PENDING && copy_fetch(reader->reader.copy));
-    return status == COPY_READY;
+        status = read_cache_want(reader->reader.cache, address, (size_t)size, &data);
+    } while (status == READ_CACHE_PENDING && read_cache_fetch(reader->reader.cache));
+    return status == READ_CACHE_READY;
 }
 
 void stack_reader_settle(struct stack_reader *reader)

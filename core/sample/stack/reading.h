@@ -22,7 +22,7 @@ struct reading {
     const struct raw_frame *frames; /* newest first */
     size_t frame_count;
     const struct frame_link *links; /* who had resumed generators, and called frame objects (stack.h); NULL: none are kept */
-    const struct copy *pieces;      /* what else was read: frames that lie elsewhere; NULL: nothing */
+    const struct read_cache *pieces;      /* what else was read: frames that lie elsewhere; NULL: nothing */
 };
 
 /* In the copy of the newest chunk; none: not all of it lies there. */
@@ -32,7 +32,7 @@ struct bytes reading_in_chunk(const struct reading *reading, uint64_t address, u
 bool reading_is_in_chunk(const struct reading *reading, uint64_t address);
 
 /* Among the pieces. FAILED: it was asked for, and cannot be read. PENDING: it was not asked for. */
-enum copy_status reading_piece(const struct reading *reading, uint64_t address, uint64_t size, struct bytes *bytes);
+enum read_cache_status reading_piece(const struct reading *reading, uint64_t address, uint64_t size, struct bytes *bytes);
 
 /* What is remembered of a generator's frame, or a frame object; NULL: nothing. */
 const struct frame_link *reading_link(const struct reading *reading, uint64_t address);

@@ -3,7 +3,7 @@
 struct inquiry inquire(const struct stack_reader *reader, const struct capture_context *context)
 {
     return (struct inquiry){
-        .reading = &reader->reading, .codes = context->codes, .sites = context->sites, .paths = context->paths, .layout = context->layout};
+        .reading = &reader->reading, .codes = context->codes, .sites = context->sites, .contexts = context->contexts, .layout = context->layout};
 }
 
 static void deny(struct inquiry *inquiry, uint64_t address)

@@ -1,12 +1,12 @@
 /* Which threads are sampled, as they come, begin and end. */
 #include "interpreters.h"
-#include "sample/roster.h"
+#include "sample/thread_table.h"
 
 struct process {
     struct memory *memory;
     uint64_t interpreter;
     struct chosen chosen;
-    struct roster roster;
+    struct thread_table thread_table;
 };
 
 static int setup(void **state)
@@ -19,7 +19,7 @@ static int setup(void **state)
     process->chosen = (struct chosen){.runtime = {.address = make_runtime(memory)}, .layout = memory->layout};
     process->interpreter = make_interpreter(memory, process->chosen.runtime.address, 0, 0);
     make_thread(memory, process->interpreter, 0);
-    roster_init(&process->roster, memory->target, &process->chosen);
+    thread_table_init(&process->thread_table, memory->target, &process->chosen);
     *state = process;
     return 0;
 }
@@ -27,27 +27,27 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct process *process = *state;
-    roster_free(&process->roster);
+    thread_table_free(&process->thread_table);
     *state = process->memory;
     free(process);
     return memory_teardown(state);
 }
 
-#define ROSTER_TEST(test, index, label) {#test " " label, test, setup, teardown, (void *)(uintptr_t)&versions[index]}
-#define EACH(test) VERSIONS_EACH(ROSTER_TEST, test)
+#define THREAD_TABLE_TEST(test, index, label) {#test " " label, test, setup, teardown, (void *)(uintptr_t)&versions[index]}
+#define EACH(test) VERSIONS_EACH(THREAD_TABLE_TEST, test)
 
 static void list(struct process *process, size_t count)
 {
-    assert_null(roster_list(&process->roster));
-    assert_int_equal(process->roster.count, count);
-    assert_int_equal(roster_check(&process->roster), ROSTER_CURRENT);
+    assert_null(thread_table_list(&process->thread_table));
+    assert_int_equal(process->thread_table.count, count);
+    assert_int_equal(thread_table_check(&process->thread_table), THREAD_TABLE_CURRENT);
 }
 
 static const struct sampled_thread *thread_at(const struct process *process, uint64_t address)
 {
-    for (size_t i = 0; i < process->roster.count; i++)
-        if (process->roster.threads[i]->address == address)
-            return process->roster.threads[i];
+    for (size_t i = 0; i < process->thread_table.count; i++)
+        if (process->thread_table.threads[i]->address == address)
+            return process->thread_table.threads[i];
     return NULL;
 }
 
@@ -62,16 +62,16 @@ static void test_threads_come_and_go(void **state)
     struct memory *memory = process->memory;
     list(process, 1);
     uint64_t first = make_thread(memory, process->interpreter, 1), second = make_thread(memory, process->interpreter, 2);
-    assert_int_equal(roster_check(&process->roster), ROSTER_CHANGED);
+    assert_int_equal(thread_table_check(&process->thread_table), THREAD_TABLE_CHANGED);
     list(process, 3);
     const struct sampled_thread *kept = thread_at(process, first);
     assert_int_equal(kept->born_by, 0);
     put_u64(memory, FIELD_AT(memory, process->interpreter, interpreter, threads_head), first);
-    assert_int_equal(roster_check(&process->roster), ROSTER_CHANGED);
+    assert_int_equal(thread_table_check(&process->thread_table), THREAD_TABLE_CHANGED);
     list(process, 2);
     assert_null(thread_at(process, second));
     assert_ptr_equal(thread_at(process, first), kept);
-    assert_int_equal(process->roster.seen, 3);
+    assert_int_equal(process->thread_table.seen, 3);
 }
 
 /* Until it begins it has the identifier of the thread that has made it, or none; then it is another one than it was taken for. */
@@ -86,7 +86,7 @@ static void test_thread_that_has_not_begun(void **state)
         assert_int_equal(thread_at(process, maker)->born_by, 0);
         assert_int_not_equal(thread_at(process, made)->born_by, 0);
         set_id(process, made, MAIN_THREAD + 2);
-        assert_int_equal(roster_check(&process->roster), ROSTER_CHANGED);
+        assert_int_equal(thread_table_check(&process->thread_table), THREAD_TABLE_CHANGED);
         list(process, 3);
         assert_int_equal(thread_at(process, made)->born_by, 0);
     }
@@ -102,7 +102,7 @@ static void test_very_many_threads(void **state)
     list(process, COUNT);
     size_t unborn = 0;
     for (size_t i = 0; i < COUNT; i++)
-        unborn += process->roster.threads[i]->born_by != 0;
+        unborn += process->thread_table.threads[i]->born_by != 0;
     assert_int_equal(unborn, COUNT - 1);
 }
 
@@ -111,7 +111,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         EACH(test_threads_come_and_go),
         EACH(test_thread_that_has_not_begun),
-        ROSTER_TEST(test_very_many_threads, 6, "3.14"),
+        THREAD_TABLE_TEST(test_very_many_threads, 6, "3.14"),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-#include "both_stacks.h"
+#include "mixed_stack.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -7,7 +7,7 @@
 #include "gdb.h"
 #include "spprof/report.h"
 
-char *both_stacks_escaped(const char *bytes, size_t size)
+char *mixed_stack_escaped(const char *bytes, size_t size)
 {
     char *text = NULL;
     size_t text_size;
@@ -18,13 +18,13 @@ char *both_stacks_escaped(const char *bytes, size_t size)
     return fclose(stream) == 0 ? text : NULL;
 }
 
-struct both_stacks *both_stacks_keep(struct both_stacks *stacks)
+struct mixed_stack *mixed_stack_keep(struct mixed_stack *stacks)
 {
     stacks->references++;
     return stacks;
 }
 
-void both_stacks_release(struct both_stacks *stacks)
+void mixed_stack_release(struct mixed_stack *stacks)
 {
     if (stacks == NULL || --stacks->references > 0)
         return;
@@ -40,7 +40,7 @@ void both_stacks_release(struct both_stacks *stacks)
     free(stacks);
 }
 
-bool both_stacks_run(struct both_stacks *stacks, size_t level, struct spprof_native_run *run)
+bool mixed_stack_run(struct mixed_stack *stacks, size_t level, struct spprof_native_run *run)
 {
     if (!spprof_native_pairs_run(stacks->pairs, level, run))
         return false;
@@ -49,7 +49,7 @@ bool both_stacks_run(struct both_stacks *stacks, size_t level, struct spprof_nat
     return true;
 }
 
-size_t *both_stacks_apart(struct both_stacks *stacks, size_t *count)
+size_t *mixed_stack_apart(struct mixed_stack *stacks, size_t *count)
 {
     size_t *apart = calloc(stacks->python_frame_count + 1, sizeof *apart), frame_count;
     *count = 0;
@@ -66,8 +66,8 @@ static bool copy_frame(const struct spprof_thread *thread, size_t depth, struct 
     const struct spprof_frame *frame = &thread->frames[depth];
     const struct spprof_text *name = frame->code->qualified_name.bytes != NULL ? &frame->code->qualified_name : &frame->code->name;
     *copy = (struct python_frame){
-        .function = both_stacks_escaped(name->bytes != NULL ? name->bytes : "?", name->bytes != NULL ? name->size : 1),
-        .file = both_stacks_escaped(frame->code->file.bytes, frame->code->file.size),
+        .function = mixed_stack_escaped(name->bytes != NULL ? name->bytes : "?", name->bytes != NULL ? name->size : 1),
+        .file = mixed_stack_escaped(frame->code->file.bytes, frame->code->file.size),
         .line = frame->line,
         .thread = thread->address,
         .address = frame->address,
@@ -85,18 +85,18 @@ static const struct spprof_thread *find_thread(const struct spprof_snapshot *sna
     return NULL;
 }
 
-static bool copy_thread(struct both_stacks *stacks, const struct spprof_thread *thread)
+static bool copy_thread(struct mixed_stack *stacks, const struct spprof_thread *thread)
 {
     for (size_t depth = 0; depth < thread->frame_count; depth++)
         if (!copy_frame(thread, depth, &stacks->python_frames[stacks->python_frame_count++]))
             return false;
     if (thread->truncated != NULL && stacks->truncated == NULL)
-        stacks->truncated = both_stacks_escaped(thread->truncated, strlen(thread->truncated));
+        stacks->truncated = mixed_stack_escaped(thread->truncated, strlen(thread->truncated));
     return true;
 }
 
 /* The frames of all threads one behind another. */
-static bool copy_frames(struct both_stacks *stacks, const struct spprof_snapshot *snapshot)
+static bool copy_frames(struct mixed_stack *stacks, const struct spprof_snapshot *snapshot)
 {
     size_t threads = spprof_native_pairs_thread_count(stacks->pairs), all = 0, frame_count;
     for (size_t i = 0; i < threads; i++) {
@@ -125,7 +125,7 @@ static struct spprof_error *no_python_here(const struct spprof_snapshot *snapsho
                             snapshot->problems.texts[0]);
 }
 
-static bool fill(struct both_stacks *stacks, const struct spprof_snapshot *snapshot, int64_t tid)
+static bool fill(struct mixed_stack *stacks, const struct spprof_snapshot *snapshot, int64_t tid)
 {
     stacks->references = 1;
     if (!c_stack_open(&stacks->c_stack))
@@ -134,7 +134,7 @@ static bool fill(struct both_stacks *stacks, const struct spprof_snapshot *snaps
     return stacks->pairs != NULL && copy_frames(stacks, snapshot);
 }
 
-struct spprof_error *both_stacks_read(struct spprof_console *console, struct both_stacks **result)
+struct spprof_error *mixed_stack_read(struct spprof_console *console, struct mixed_stack **result)
 {
     const struct spprof_snapshot *snapshot;
     int64_t tid;
@@ -142,7 +142,7 @@ struct spprof_error *both_stacks_read(struct spprof_console *console, struct bot
     struct spprof_error *error = spprof_console_stacks(console, &snapshot, &tid);
     if (error != NULL)
         return error;
-    struct both_stacks *stacks = calloc(1, sizeof *stacks);
+    struct mixed_stack *stacks = calloc(1, sizeof *stacks);
     if (stacks == NULL)
         return spprof_error_no_memory();
     bool filled = fill(stacks, snapshot, tid), runs = filled && spprof_native_pairs_thread_count(stacks->pairs) > 0;
@@ -150,7 +150,7 @@ struct spprof_error *both_stacks_read(struct spprof_console *console, struct bot
         *result = stacks;
         return NULL;
     }
-    both_stacks_release(stacks);
+    mixed_stack_release(stacks);
     if (!filled)
         return spprof_error_no_memory();
     return runs ? NULL : no_python_here(snapshot);

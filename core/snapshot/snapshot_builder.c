@@ -1,4 +1,4 @@
-#include "snapshot/build.h"
+#include "snapshot/snapshot_builder.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -28,7 +28,7 @@ struct cached_position {
 };
 
 struct context {
-    const struct build *build;
+    const struct snapshot_builder *builder;
     const struct layout *layout;
     struct spprof_snapshot *snapshot;
     struct cached_position *positions;
@@ -46,7 +46,7 @@ static struct position cached_position(struct context *context, const struct cod
     size_t slot = (size_t)((entry->code->address >> 4) ^ (uint64_t)(offset * 31)) & (POSITION_CACHE - 1);
     struct cached_position *cached = &context->positions[slot];
     if (cached->code != entry || cached->offset != offset)
-        *cached = (struct cached_position){entry, offset, code_position(entry, &context->build->walk->reader, offset)};
+        *cached = (struct cached_position){entry, offset, code_position(entry, &context->builder->walk->reader, offset)};
     return cached->position;
 }
 
@@ -107,7 +107,7 @@ static struct spprof_error *build_frames(struct context *context, const struct s
 {
     const struct layout_rules *rules = context->layout->rules;
     char reason[256];
-    struct reader *reader = &context->build->walk->reader;
+    struct reader *reader = &context->builder->walk->reader;
     size_t room = stack->frame_count;
     while ((thread->frames = reader_allocate(reader, room + 1, sizeof *thread->frames)) == NULL && room > 0)
         room /= 2;
@@ -131,10 +131,10 @@ static struct spprof_error *build_frames(struct context *context, const struct s
         struct spprof_frame *frame = &thread->frames[thread->frame_count];
         *frame = build_frame(context, raw, offset);
         frame->line_about = in_jit && thread->frame_count == 0;
-        if (context->build->walk->locals != NULL)
-            locals_take(context->build->walk->locals, stack, i, &frame->variables, &frame->variable_count);
+        if (context->builder->walk->locals != NULL)
+            locals_take(context->builder->walk->locals, stack, i, &frame->variables, &frame->variable_count);
         thread->frame_count++;
-        if (!budget_show(&context->build->target->budget, shown_size(frame))) {
+        if (!budget_show(&context->builder->target->budget, shown_size(frame))) {
             free(thread->truncated);
             thread->truncated = words("the budget of output is used up (--memory)");
             break;
@@ -150,12 +150,12 @@ static int by_address(const void *left, const void *right)
 }
 
 /* A name belongs to the thread if the thread state lived from before the names were read until now. */
-static bool name_holds(const struct build *build, const struct thread_state *state)
+static bool name_holds(const struct snapshot_builder *builder, const struct thread_state *state)
 {
-    if (build->lived == NULL)
+    if (builder->lived == NULL)
         return true;
     struct lived key = {.address = state->address};
-    const struct lived *lived = bsearch(&key, build->lived, build->lived_count, sizeof key, by_address);
+    const struct lived *lived = bsearch(&key, builder->lived, builder->lived_count, sizeof key, by_address);
     return lived != NULL && lived->unique_id == state->unique_id && lived->thread_id == state->thread_id;
 }
 
@@ -163,7 +163,7 @@ static bool name_holds(const struct build *build, const struct thread_state *sta
 static void judge_by_object(const struct context *context, const struct thread_name *name, struct spprof_thread *thread)
 {
     int64_t main_id = context->main_native_id, now = context->main_tid;
-    if (name->native_id == 0 || natives_find(&context->build->kernel->natives, name->native_id) != NULL)
+    if (name->native_id == 0 || natives_find(&context->builder->kernel->natives, name->native_id) != NULL)
         return;
     thread->tid = name->native_id;
     if (thread->left_over == SPPROF_LEFT_OVER_GONE && main_id != 0 && main_id < now) /* else they began anew at a low one in between */
@@ -173,10 +173,10 @@ static void judge_by_object(const struct context *context, const struct thread_n
 static struct spprof_error *build_name(const struct context *context, const struct interpreter *interpreter,
                                        const struct thread_state *state, struct spprof_thread *thread)
 {
-    const struct build *build = context->build;
-    const struct thread_name *name = thread_names_find(build->names, interpreter, state);
+    const struct snapshot_builder *builder = context->builder;
+    const struct thread_name *name = thread_names_find(builder->names, interpreter, state);
     bool anothers = state->owner.life == THREAD_LEFT_OVER && state->owner.superseded;
-    if (name == NULL || anothers || !name_holds(build, state))
+    if (name == NULL || anothers || !name_holds(builder, state))
         return NULL;
     thread->name.bytes = malloc(name->name.size + 1);
     if (thread->name.bytes == NULL)
@@ -199,7 +199,7 @@ static enum spprof_gil gil_of(const struct context *context, const struct interp
         return SPPROF_GIL_WAITING;
     if (native == NULL)
         return SPPROF_GIL_UNKNOWN;
-    switch (kernel_thread_waits_in(native, context->build->target->architecture, interpreter->gil, GIL_SIZE)) {
+    switch (kernel_thread_waits_in(native, context->builder->target->architecture, interpreter->gil, GIL_SIZE)) {
     case SPPROF_TRUE: return SPPROF_GIL_WAITING;
     case SPPROF_FALSE: return SPPROF_GIL_NONE;
     default: return SPPROF_GIL_UNKNOWN;
@@ -267,13 +267,13 @@ static void apply_kernel_facts(struct spprof_thread *thread, const struct spprof
 static struct spprof_error *describe_thread(struct context *context, const struct interpreter *interpreter,
                                             const struct thread_state *state, struct spprof_thread *thread)
 {
-    const struct build *build = context->build;
-    thread->main = state->thread_id == build->walk->list.main_thread && !state->owner.superseded;
+    const struct snapshot_builder *builder = context->builder;
+    thread->main = state->thread_id == builder->walk->list.main_thread && !state->owner.superseded;
     thread->gil = gil_of(context, interpreter, state, state->owner.native);
     thread->collecting = collecting(interpreter, state);
-    if (build->walk->exceptions != NULL)
-        thread->exception = exceptions_take(build->walk->exceptions, state->address);
-    if (!budget_show(&build->target->budget, shown_size_of_exception(thread->exception))) {
+    if (builder->walk->exceptions != NULL)
+        thread->exception = exceptions_take(builder->walk->exceptions, state->address);
+    if (!budget_show(&builder->target->budget, shown_size_of_exception(thread->exception))) {
         exception_free(thread->exception);
         thread->exception = NULL;
     }
@@ -284,13 +284,13 @@ static struct spprof_error *describe_thread(struct context *context, const struc
 static struct spprof_error *build_thread(struct context *context, const struct interpreter *interpreter, const struct thread_state *state,
                                          struct spprof_interpreter *result)
 {
-    const struct build *build = context->build;
+    const struct snapshot_builder *builder = context->builder;
     const struct spprof_native_thread *native = state->owner.native;
     struct spprof_thread *thread = &result->threads[result->thread_count];
     *thread = (struct spprof_thread){.address = state->address, .idle = SPPROF_UNKNOWN, .tid = (int64_t)state->native_thread_id};
     if (native != NULL)
         apply_kernel_facts(thread, native);
-    if (build->only_tid != 0 && thread->tid != build->only_tid)
+    if (builder->only_tid != 0 && thread->tid != builder->only_tid)
         return NULL;
     if (state->owner.life == THREAD_FURTHER && state->stack.frame_count == 0 && state->stack.truncated == NULL) {
         context->snapshot->further_count++;
@@ -333,11 +333,11 @@ static struct spprof_error *build_left_over(struct context *context, const struc
     int64_t tid = (int64_t)state->native_thread_id;
     *thread = (struct spprof_thread){
         .address = state->address, .idle = SPPROF_UNKNOWN, .left_over = state->owner.left_over, .interpreter = interpreter->id};
-    if (context->build->only_tid != 0)
+    if (context->builder->only_tid != 0)
         return NULL;
     if (thread->left_over == SPPROF_LEFT_OVER_GONE && context->main_tid != 0 && context->main_native_id == context->main_tid)
         thread->left_over = SPPROF_LEFT_OVER_ENDED; /* it was not forked since it began */
-    thread->tid = natives_find(&context->build->kernel->natives, tid) == NULL ? tid : 0;
+    thread->tid = natives_find(&context->builder->kernel->natives, tid) == NULL ? tid : 0;
     snapshot->left_over_count++;
     size_t all = state->stack.frame_count, sound = sound_frames(context, state);
     state->stack.frame_count = sound;
@@ -364,7 +364,7 @@ static void check_links(const struct context *context, const struct interpreter 
     uint64_t newer = 0;
     for (size_t i = 0; i < interpreter->thread_count; i++) {
         const struct thread_state *thread = interpreter->threads[i];
-        if (thread->previous != newer && !context->build->runs) {
+        if (thread->previous != newer && !context->builder->runs) {
             spprof_problems_add(&context->snapshot->problems,
                                 "the list of the threads of interpreter %" PRId64 " may leave some out: the thread state at 0x%" PRIx64
                                 " says that another one comes before it",
@@ -403,7 +403,7 @@ static int by_id(const void *left, const void *right)
 /* Every code object moves into the snapshot: the frames point to them. */
 static struct spprof_error *take_codes(struct context *context)
 {
-    struct code_table *table = context->build->walk->codes;
+    struct code_table *table = context->builder->walk->codes;
     struct spprof_snapshot *snapshot = context->snapshot;
     size_t count = code_table_count(table), told = 0;
     snapshot->codes = calloc(count + 1, sizeof *snapshot->codes);
@@ -425,11 +425,11 @@ static struct spprof_error *take_codes(struct context *context)
 
 static void describe_target(struct context *context)
 {
-    const struct build *build = context->build;
-    const struct spprof_target *target = build->target;
+    const struct snapshot_builder *builder = context->builder;
+    const struct spprof_target *target = builder->target;
     struct spprof_snapshot *snapshot = context->snapshot;
     snapshot->kind = target->kind;
-    snapshot->architecture = build->chosen->architecture;
+    snapshot->architecture = builder->chosen->architecture;
     snapshot->pid = target->pid;
     snapshot->executable = words(target->executable);
     snapshot->signal = target->signal;
@@ -437,17 +437,17 @@ static void describe_target(struct context *context)
         .version = context->layout->version,
         .free_threaded = context->layout->free_threaded,
         .debug = context->layout->debug,
-        .finalizing = layout_is_finalizing(build->target, build->chosen->runtime.address, context->layout),
+        .finalizing = layout_is_finalizing(builder->target, builder->chosen->runtime.address, context->layout),
         .layout = context->layout->source,
-        .runtime = build->chosen->runtime.address,
+        .runtime = builder->chosen->runtime.address,
     };
-    if (build->chosen->runtime.module != NULL) {
-        snapshot->python.file = words(build->chosen->runtime.module->path);
-        snapshot->python.file_start = build->chosen->runtime.module->start;
-        snapshot->python.file_end = build->chosen->runtime.module->end;
+    if (builder->chosen->runtime.module != NULL) {
+        snapshot->python.file = words(builder->chosen->runtime.module->path);
+        snapshot->python.file_start = builder->chosen->runtime.module->start;
+        snapshot->python.file_end = builder->chosen->runtime.module->end;
     }
-    if (build->walk->list.truncated != NULL)
-        spprof_problems_add(&snapshot->problems, "the list of interpreters ends early: %s", build->walk->list.truncated);
+    if (builder->walk->list.truncated != NULL)
+        spprof_problems_add(&snapshot->problems, "the list of interpreters ends early: %s", builder->walk->list.truncated);
 }
 
 /* Stacks that end early are problems as well: who reads only those must not take the report for whole. */
@@ -468,14 +468,14 @@ static void tell_truncated(struct spprof_snapshot *snapshot)
 /* How the main thread is known: before 3.11 its Thread object alone tells whether the process was forked since. */
 static void find_main(struct context *context)
 {
-    const struct build *build = context->build;
-    for (size_t i = 0; i < build->walk->list.count; i++) {
-        const struct interpreter *interpreter = build->walk->list.interpreters[i];
+    const struct snapshot_builder *builder = context->builder;
+    for (size_t i = 0; i < builder->walk->list.count; i++) {
+        const struct interpreter *interpreter = builder->walk->list.interpreters[i];
         for (size_t j = 0; j < interpreter->thread_count; j++) {
             const struct thread_owner *owner = &interpreter->threads[j]->owner;
-            if (owner->life != THREAD_LIVES || owner->native->tid != build->target->pid)
+            if (owner->life != THREAD_LIVES || owner->native->tid != builder->target->pid)
                 continue;
-            const struct thread_name *name = thread_names_find(build->names, interpreter, interpreter->threads[j]);
+            const struct thread_name *name = thread_names_find(builder->names, interpreter, interpreter->threads[j]);
             context->main_tid = owner->native->target_tid;
             context->main_native_id = name != NULL ? name->native_id : 0;
             if (name != NULL)
@@ -495,7 +495,7 @@ static size_t count_left_over(const struct thread_list *list)
 
 static struct spprof_error *fill(struct context *context)
 {
-    const struct thread_list *list = &context->build->walk->list;
+    const struct thread_list *list = &context->builder->walk->list;
     describe_target(context);
     find_main(context);
     context->positions = calloc(POSITION_CACHE, sizeof *context->positions);
@@ -507,17 +507,17 @@ static struct spprof_error *fill(struct context *context)
         TRY(build_interpreter(context, list->interpreters[i]));
     qsort(context->snapshot->interpreters, list->count, sizeof *context->snapshot->interpreters, by_id);
     tell_truncated(context->snapshot);
-    TRY(budget_tell(&context->build->target->budget, &context->snapshot->problems));
-    TRY(crash_describe(context->build->target, context->build->kernel, context->snapshot));
-    context->snapshot->native_thread_count = context->build->kernel->natives.count;
-    context->snapshot->unknown_thread_count = kernel_threads_unknown(context->build->kernel);
-    TRY(kernel_threads_unknown_tids(context->build->kernel, &context->snapshot->unknown_tids));
+    TRY(budget_tell(&context->builder->target->budget, &context->snapshot->problems));
+    TRY(crash_describe(context->builder->target, context->builder->kernel, context->snapshot));
+    context->snapshot->native_thread_count = context->builder->kernel->natives.count;
+    context->snapshot->unknown_thread_count = kernel_threads_unknown(context->builder->kernel);
+    TRY(kernel_threads_unknown_tids(context->builder->kernel, &context->snapshot->unknown_tids));
     return take_codes(context);
 }
 
-struct spprof_error *build_snapshot(const struct build *build, struct spprof_snapshot **snapshot)
+struct spprof_error *snapshot_build(const struct snapshot_builder *builder, struct spprof_snapshot **snapshot)
 {
-    struct context context = {.build = build, .layout = build->walk->reader.layout, .snapshot = calloc(1, sizeof **snapshot)};
+    struct context context = {.builder = builder, .layout = builder->walk->reader.layout, .snapshot = calloc(1, sizeof **snapshot)};
     if (context.snapshot == NULL)
         return spprof_error_no_memory();
     struct spprof_error *error = fill(&context);

@@ -1,4 +1,4 @@
-#include "sample/evidence/mention.h"
+#include "sample/evidence/callee_names.h"
 
 #include <stdlib.h>
 
@@ -57,7 +57,7 @@ static bool is_wanted(const struct spprof_text *used, const struct spprof_code *
 }
 
 /* Makes sure that a name is in the copy; one that is too long only as far as it is looked at. */
-static enum copy_status want_name(struct reader *reader, uint64_t object, bool *too_long)
+static enum read_cache_status want_name(struct reader *reader, uint64_t object, bool *too_long)
 {
     const uint8_t *characters;
     size_t length;
@@ -65,7 +65,7 @@ static enum copy_status want_name(struct reader *reader, uint64_t object, bool *
     return string_peek(reader, object, "a name", NAME_LENGTH_MAX, &characters, &length, &width, too_long);
 }
 
-static enum copy_status want_names(struct reader *reader, const struct code_entry *caller, const struct spprof_code *callee,
+static enum read_cache_status want_names(struct reader *reader, const struct code_entry *caller, const struct spprof_code *callee,
                                    struct wanted *wanted)
 {
     const struct layout *layout = reader->layout;
@@ -79,11 +79,11 @@ static enum copy_status want_names(struct reader *reader, const struct code_entr
     if (count > NAMES_MAX)
         return reader_fail(reader, "co_names has too many items");
     STEP(reader_struct(reader, tuple, header + (size_t)count * 8, "co_names", &data));
-    enum copy_status status = COPY_READY;
+    enum read_cache_status status = READ_CACHE_READY;
     bool too_long;
     for (uint64_t i = 0; i < count; i++)
-        if (want_name(reader, field_u64(data, (int32_t)(header + i * 8)), &too_long) == COPY_PENDING)
-            status = COPY_PENDING;
+        if (want_name(reader, field_u64(data, (int32_t)(header + i * 8)), &too_long) == READ_CACHE_PENDING)
+            status = READ_CACHE_PENDING;
     STEP(status);
     wanted->count = 0;
     for (uint64_t i = 0; i < count && wanted->count < WANTED_MAX; i++) {
@@ -96,21 +96,21 @@ static enum copy_status want_names(struct reader *reader, const struct code_entr
             wanted->index[wanted->count++] = (uint32_t)i;
         free(used.bytes);
     }
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
 /* 3.11 and later: behind the code object; before: a bytes object. */
-static enum copy_status want_bytecode(struct reader *reader, const struct code_entry *caller, const uint8_t **bytecode, size_t *size)
+static enum read_cache_status want_bytecode(struct reader *reader, const struct code_entry *caller, const uint8_t **bytecode, size_t *size)
 {
     struct bytes data;
     uint64_t object;
     if (caller->bytecode != 0) {
         *size = (size_t)caller->bytecode_size;
         if (*size > BYTECODE_MAX)
-            return COPY_FAILED;
+            return READ_CACHE_FAILED;
         STEP(reader_bytes(reader, caller->bytecode, *size, "bytecode", &data));
         *bytecode = data.at;
-        return COPY_READY;
+        return READ_CACHE_READY;
     }
     STEP(reader_pointer(reader, caller->code->address + (uint64_t)LAYOUT(reader->layout, code, bytecode_object), "co_code", &object));
     return bytes_read(reader, object, "co_code", BYTECODE_MAX, bytecode, size);
@@ -220,13 +220,13 @@ static bool loads(struct reader *reader, const struct code_entry *caller, int32_
     struct wanted wanted = {.count = 0};
     const uint8_t *bytecode = NULL;
     size_t size = 0;
-    enum copy_status status;
+    enum read_cache_status status;
     do {
-        enum copy_status names = want_names(reader, caller, callee->code, &wanted);
+        enum read_cache_status names = want_names(reader, caller, callee->code, &wanted);
         status = want_bytecode(reader, caller, &bytecode, &size);
-        status = names == COPY_READY ? status : names;
-    } while (status == COPY_PENDING && copy_fetch(reader->copy));
-    return status == COPY_READY && wanted.count > 0 && line_loads(reader, caller->code, bytecode, size, line, &wanted);
+        status = names == READ_CACHE_READY ? status : names;
+    } while (status == READ_CACHE_PENDING && read_cache_fetch(reader->cache));
+    return status == READ_CACHE_READY && wanted.count > 0 && line_loads(reader, caller->code, bytecode, size, line, &wanted);
 }
 
 bool line_mentions(struct reader *reader, const struct code_entry *caller, int64_t offset, const struct code_entry *callee)
@@ -265,13 +265,13 @@ enum instruction_kind instruction_kind(struct reader *reader, const struct code_
 {
     const uint8_t *bytecode = NULL;
     size_t size = 0;
-    enum copy_status status;
+    enum read_cache_status status;
     if (reader->layout->rules->bytecode == NULL || offset < 0)
         return INSTRUCTION_OTHER;
     do {
         status = want_bytecode(reader, code, &bytecode, &size);
-    } while (status == COPY_PENDING && copy_fetch(reader->copy));
-    if (status != COPY_READY)
+    } while (status == READ_CACHE_PENDING && read_cache_fetch(reader->cache));
+    if (status != READ_CACHE_READY)
         return INSTRUCTION_OTHER;
     struct instructions each = instructions_of(reader, code->code, bytecode, size);
     while (next_instruction(&each) && each.at <= (uint64_t)offset)

@@ -1,6 +1,6 @@
 /* The threads that are sampled: listed anew when the target's own lists have changed. */
-#ifndef SPPROF_SAMPLE_ROSTER_H
-#define SPPROF_SAMPLE_ROSTER_H
+#ifndef SPPROF_SAMPLE_THREAD_TABLE_H
+#define SPPROF_SAMPLE_THREAD_TABLE_H
 
 #include "base/hash_table.h"
 #include "sample/activity.h"
@@ -39,7 +39,7 @@ struct watched {
     uint64_t address, value;
 };
 
-struct roster {
+struct thread_table {
     struct spprof_target *target;
     const struct chosen *chosen;
     struct sampled_thread **threads;
@@ -55,18 +55,18 @@ struct roster {
     uint64_t seen;      /* threads that were ever listed */
 };
 
-void roster_init(struct roster *roster, struct spprof_target *target, const struct chosen *chosen);
-void roster_free(struct roster *roster);
+void thread_table_init(struct thread_table *thread_table, struct spprof_target *target, const struct chosen *chosen);
+void thread_table_free(struct thread_table *thread_table);
 
-enum roster_state { ROSTER_CURRENT, ROSTER_CHANGED, ROSTER_GONE };
+enum thread_table_state { THREAD_TABLE_CURRENT, THREAD_TABLE_CHANGED, THREAD_TABLE_GONE };
 
 /* Whether the lists are still what they were, by one batch of reads. GONE: the target has ended, or holds something else now. */
-enum roster_state roster_check(const struct roster *roster);
+enum thread_table_state thread_table_check(const struct thread_table *thread_table);
 
 /* Lists the threads anew. Those that have gone are freed: nothing may point to them. Errors: no thread list can be read. */
-struct spprof_error *roster_list(struct roster *roster);
+struct spprof_error *thread_table_list(struct thread_table *thread_table);
 
 /* Looks up the names of threads that have none yet. */
-void roster_name(struct roster *roster);
+void thread_table_name(struct thread_table *thread_table);
 
 #endif

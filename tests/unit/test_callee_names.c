@@ -1,7 +1,7 @@
 /* Whom a line of a function calls, read from its bytecode; and the call sites that are remembered. */
 #include "functions.h"
 #include "sample/evidence/call_sites.h"
-#include "sample/evidence/mention.h"
+#include "sample/evidence/callee_names.h"
 
 enum { FIRST_LINE = 5, LINE_BEFORE = 10, LINE = 11, LINE_BEHIND = 12 };
 
@@ -63,9 +63,9 @@ static struct code_entry *entry_of(struct program *program, uint64_t code)
     assert_non_null(entry);
     do {
         code_table_step(program->codes, reader);
-    } while (copy_fetch(reader->copy));
+    } while (read_cache_fetch(reader->cache));
     code_table_decode(program->codes, reader);
-    assert_int_equal(entry->status, COPY_READY);
+    assert_int_equal(entry->status, READ_CACHE_READY);
     return entry;
 }
 
@@ -95,7 +95,7 @@ static struct body one_load(const struct program *program, enum operation operat
 /* Asks with a copy that knows nothing, as the sampler's does. */
 static bool mentions_at(struct program *program, const struct code_entry *caller, int64_t offset, const struct code_entry *callee)
 {
-    copy_clear(program->memory->reader.copy);
+    read_cache_clear(program->memory->reader.cache);
     return line_mentions(&program->memory->reader, caller, offset, callee);
 }
 
@@ -481,7 +481,7 @@ static void test_call_sites_ask_once(void **state)
     const struct code_entry *caller = caller_of(program, &body, names, 1);
     const struct code_entry *callee = callee_named(program, "callee"), *another = callee_named(program, "another");
     for (int again = 0; again < 2; again++) {
-        copy_clear(memory->reader.copy);
+        read_cache_clear(memory->reader.cache);
         forget_reads(memory);
         assert_true(allows(program, caller, 2, callee));
         assert_false(allows(program, caller, 2, another));

@@ -1,23 +1,23 @@
 /* Samples that wait to be counted, while the code objects that they name may die. */
 #include "running.h"
-#include "sample/tally.h"
+#include "sample/pending.h"
 
 struct counted {
-    struct tally tally;
+    struct pending pending;
     struct spprof_profile *profile;
     struct sampled_thread thread;
 };
 
-static void set_up_tally(struct running *running, struct counted *counted)
+static void set_up_pending(struct running *running, struct counted *counted)
 {
     *counted = (struct counted){.thread = {.profile_thread = SPPROF_NONE, .tid = 1}};
     assert_null(spprof_profile_new(&counted->profile));
-    assert_null(tally_init(&counted->tally, counted->profile, &running->context));
+    assert_null(pending_init(&counted->pending, counted->profile, &running->context));
 }
 
-static void tear_down_tally(struct counted *counted)
+static void tear_down_pending(struct counted *counted)
 {
-    tally_free(&counted->tally);
+    pending_free(&counted->pending);
     spprof_profile_free(counted->profile);
 }
 
@@ -26,7 +26,7 @@ static void take_and_add(struct running *running, struct counted *counted)
     struct capture_outcome outcome = take_at_rest(running);
     assert_int_not_equal(outcome.result, CAPTURE_DROPPED);
     counted->thread.capture = running->capture; /* of which only the frames are looked at */
-    assert_true(tally_add(&counted->tally, &counted->thread, &outcome));
+    assert_true(pending_add(&counted->pending, &counted->thread, &outcome));
 }
 
 static void assert_counted(const struct counted *counted, uint64_t captured, uint64_t changed)
@@ -49,36 +49,36 @@ static void test_code_that_dies_before_it_is_counted(void **state)
 {
     struct running *running = *state;
     struct counted counted;
-    set_up_tally(running, &counted);
+    set_up_pending(running, &counted);
     stand_in_leaf(running);
     take_and_add(running, &counted);
     return_to_caller(running);
     take_and_add(running, &counted);
     replace_code(running, LEAF, "impostor");
-    tally_commit(&counted.tally, false);
+    pending_commit(&counted.pending, false);
     assert_counted(&counted, 1, 1); /* that of middle */
     assert_false(has_function(&counted, "leaf") || has_function(&counted, "impostor"));
     call(running, SILENT, LEAF);
     take_and_add(running, &counted);
     assert_string_equal(name_of(capture_frame(&running->capture, capture_depth(&running->capture) - 1)), "impostor");
-    tally_commit(&counted.tally, false);
+    pending_commit(&counted.pending, false);
     assert_counted(&counted, 2, 1);
     assert_true(has_function(&counted, "impostor"));
     assert_false(has_function(&counted, "leaf"));
-    tear_down_tally(&counted);
+    tear_down_pending(&counted);
 }
 
 static void test_code_that_is_gone_before_it_is_counted(void **state)
 {
     struct running *running = *state;
     struct counted counted;
-    set_up_tally(running, &counted);
+    set_up_pending(running, &counted);
     stand_in_leaf(running);
     take_and_add(running, &counted);
     make_hole(running->memory, running->code[MIDDLE], 16, SPPROF_READ_UNMAPPED);
-    tally_commit(&counted.tally, false);
+    pending_commit(&counted.pending, false);
     assert_counted(&counted, 0, 1);
-    tear_down_tally(&counted);
+    tear_down_pending(&counted);
 }
 
 /* What a still target said is of one moment: nothing is asked again. */
@@ -86,18 +86,18 @@ static void test_counted_at_a_standstill(void **state)
 {
     struct running *running = *state;
     struct counted counted;
-    set_up_tally(running, &counted);
+    set_up_pending(running, &counted);
     stand_in_leaf(running);
     for (int i = 0; i < 3; i++)
         take_and_add(running, &counted);
-    assert_int_equal(counted.tally.frame_count, 3); /* what has not changed is not there again */
+    assert_int_equal(counted.pending.frame_count, 3); /* what has not changed is not there again */
     set_play(running, NULL, 0);
-    tally_commit(&counted.tally, true);
+    pending_commit(&counted.pending, true);
     assert_int_equal(running->batches, 0);
     assert_counted(&counted, 3, 0);
     assert_int_equal(counted.profile->place_count, 3);
     assert_int_equal(counted.profile->node_count, 4);
-    tear_down_tally(&counted);
+    tear_down_pending(&counted);
 }
 
 static void count_with_name(struct running *running, struct counted *counted)
@@ -105,7 +105,7 @@ static void count_with_name(struct running *running, struct counted *counted)
     static char name[] = "worker";
     counted->thread.name = (struct spprof_text){.bytes = name, .size = sizeof name - 1};
     take_and_add(running, counted);
-    tally_commit(&counted->tally, true);
+    pending_commit(&counted->pending, true);
 }
 
 /* The threading module learns of a thread a moment after it has begun. */
@@ -113,16 +113,16 @@ static void test_a_name_that_comes_after_the_first_samples(void **state)
 {
     struct running *running = *state;
     struct counted counted;
-    set_up_tally(running, &counted);
+    set_up_pending(running, &counted);
     stand_in_leaf(running);
     take_and_add(running, &counted);
-    tally_commit(&counted.tally, true);
+    pending_commit(&counted.pending, true);
     assert_null(counted.profile->threads[0].name.bytes);
     count_with_name(running, &counted);
     assert_int_equal(counted.profile->thread_count, 1);
     assert_string_equal(counted.profile->threads[0].name.bytes, "worker");
     assert_int_equal(counted.profile->threads[0].samples, 2);
-    tear_down_tally(&counted);
+    tear_down_pending(&counted);
 }
 
 /* Threads without end share one tree; who had its own before keeps it. */
@@ -131,16 +131,16 @@ static void test_a_name_that_comes_when_there_are_many_threads(void **state)
     enum { MANY = 1 << 13 };
     struct running *running = *state;
     struct counted counted;
-    set_up_tally(running, &counted);
+    set_up_pending(running, &counted);
     stand_in_leaf(running);
     take_and_add(running, &counted);
-    tally_commit(&counted.tally, true);
+    pending_commit(&counted.pending, true);
     for (int i = 2; i < MANY; i++)
         spprof_profile_thread(counted.profile, i, &(struct spprof_text){0}, "", false);
     count_with_name(running, &counted);
     assert_string_equal(counted.profile->threads[0].name.bytes, "worker");
     assert_int_equal(counted.profile->threads[0].samples, 2);
-    tear_down_tally(&counted);
+    tear_down_pending(&counted);
 }
 
 int main(void)

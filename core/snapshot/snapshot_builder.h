@@ -1,6 +1,6 @@
 /* From a walk to a snapshot: texts, positions, states. Reads nothing but what a late thread name needs. */
-#ifndef SPPROF_SNAPSHOT_BUILD_H
-#define SPPROF_SNAPSHOT_BUILD_H
+#ifndef SPPROF_SNAPSHOT_SNAPSHOT_BUILDER_H
+#define SPPROF_SNAPSHOT_SNAPSHOT_BUILDER_H
 
 #include "spprof/snapshot.h"
 #include "snapshot/candidates.h"
@@ -13,7 +13,7 @@ struct lived {
     uint64_t address, unique_id, thread_id;
 };
 
-struct build {
+struct snapshot_builder {
     struct walk *walk;                   /* its code objects move into the snapshot */
     struct spprof_target *target;
     const struct chosen *chosen;
@@ -25,6 +25,6 @@ struct build {
     int64_t only_tid; /* 0: all */
 };
 
-struct spprof_error *build_snapshot(const struct build *build, struct spprof_snapshot **snapshot);
+struct spprof_error *snapshot_build(const struct snapshot_builder *builder, struct spprof_snapshot **snapshot);
 
 #endif

@@ -1,31 +1,31 @@
-#include "sample/evidence/paths.h"
+#include "sample/evidence/contexts.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum { SLOTS = 1 << 16 };
 
-struct paths {
+struct contexts {
     struct slot {
         uint64_t key; /* 0: free */
         int64_t offset;
     } slots[SLOTS];
 };
 
-struct spprof_error *paths_new(struct paths **result)
+struct spprof_error *contexts_new(struct contexts **result)
 {
     *result = calloc(1, sizeof **result);
     return *result == NULL ? spprof_error_no_memory() : NULL;
 }
 
-void paths_free(struct paths *paths)
+void contexts_free(struct contexts *contexts)
 {
-    free(paths);
+    free(contexts);
 }
 
-void paths_clear(struct paths *paths)
+void contexts_clear(struct contexts *contexts)
 {
-    memset(paths, 0, sizeof *paths);
+    memset(contexts, 0, sizeof *contexts);
 }
 
 /* Of all bits, so that no two stacks of a program are likely ever to share a number. */
@@ -45,9 +45,9 @@ static uint64_t key_of(uint64_t callers, const struct code_entry *caller, const 
     return mix(mix(callers, (uint64_t)(uintptr_t)caller), (uint64_t)(uintptr_t)callee) | 1;
 }
 
-static struct slot *slot_of(struct paths *paths, uint64_t key)
+static struct slot *slot_of(struct contexts *contexts, uint64_t key)
 {
-    return &paths->slots[key >> 48];
+    return &contexts->slots[key >> 48];
 }
 
 /* Whom a caller calls is kept in the place of an offset where it is one only. */
@@ -56,30 +56,30 @@ static int64_t as_only(const struct code_entry *callee)
     return (int64_t)(uintptr_t)callee;
 }
 
-void paths_remember(struct paths *paths, uint64_t callers, const struct code_entry *caller, const struct code_entry *callee,
+void contexts_remember(struct contexts *contexts, uint64_t callers, const struct code_entry *caller, const struct code_entry *callee,
                     int64_t offset)
 {
     uint64_t key = key_of(callers, caller, callee), callees = key_of(callers, caller, NULL);
-    struct slot *only = slot_of(paths, callees);
+    struct slot *only = slot_of(contexts, callees);
     if (only->key != callees)
         *only = (struct slot){callees, as_only(callee)};
     else if (only->offset != as_only(callee))
         only->offset = as_only(NULL);
-    *slot_of(paths, key) = (struct slot){key, offset};
+    *slot_of(contexts, key) = (struct slot){key, offset};
 }
 
-bool paths_only(const struct paths *paths, uint64_t callers, const struct code_entry *caller, const struct code_entry *callee)
+bool contexts_only(const struct contexts *contexts, uint64_t callers, const struct code_entry *caller, const struct code_entry *callee)
 {
     uint64_t callees = key_of(callers, caller, NULL);
-    const struct slot *only = &paths->slots[callees >> 48];
+    const struct slot *only = &contexts->slots[callees >> 48];
     return only->key == callees && only->offset == as_only(callee);
 }
 
-bool paths_find(const struct paths *paths, uint64_t callers, const struct code_entry *caller, const struct code_entry *callee,
+bool contexts_find(const struct contexts *contexts, uint64_t callers, const struct code_entry *caller, const struct code_entry *callee,
                 int64_t *offset)
 {
     uint64_t key = key_of(callers, caller, callee);
-    const struct slot *slot = &paths->slots[key >> 48];
+    const struct slot *slot = &contexts->slots[key >> 48];
     *offset = slot->offset;
     return slot->key == key;
 }

@@ -2,8 +2,8 @@
  * Whether a line of a function mentions a name: what its source says about whom it calls, read from the bytecode. For a target that runs
  * this tells a caller and callee that stood together from two that were read a moment apart.
  */
-#ifndef SPPROF_SAMPLE_EVIDENCE_MENTION_H
-#define SPPROF_SAMPLE_EVIDENCE_MENTION_H
+#ifndef SPPROF_SAMPLE_EVIDENCE_CALLEE_NAMES_H
+#define SPPROF_SAMPLE_EVIDENCE_CALLEE_NAMES_H
 
 #include "frames/code_table.h"
 

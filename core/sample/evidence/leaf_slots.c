@@ -1,4 +1,4 @@
-#include "sample/evidence/places.h"
+#include "sample/evidence/leaf_slots.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@ enum {
     FRESH = 128,    /* fewer stacks were remembered since */
 };
 
-struct places {
+struct leaf_slots {
     uint64_t remembered;
     struct place {
         uint64_t address; /* 0: free */
@@ -21,23 +21,23 @@ struct places {
         size_t standing;  /* how many those are */
         size_t count;
         struct sampled_frame newest[NEWEST_MAX];
-    } places[1 << PLACE_BITS];
+    } leaf_slots[1 << PLACE_BITS];
 };
 
-struct places *places_new(void)
+struct leaf_slots *leaf_slots_new(void)
 {
-    return calloc(1, sizeof(struct places));
+    return calloc(1, sizeof(struct leaf_slots));
 }
 
-void places_free(struct places *places)
+void leaf_slots_free(struct leaf_slots *leaf_slots)
 {
-    free(places);
+    free(leaf_slots);
 }
 
-void places_clear(struct places *places)
+void leaf_slots_clear(struct leaf_slots *leaf_slots)
 {
-    if (places != NULL)
-        memset(places, 0, sizeof *places);
+    if (leaf_slots != NULL)
+        memset(leaf_slots, 0, sizeof *leaf_slots);
 }
 
 static size_t slot_of(uint64_t address, uint64_t c_caller)
@@ -50,10 +50,10 @@ static uint64_t path_up_to(const struct sampled_frames *frames, size_t count)
     return count > 0 ? frames->items[count - 1].path : 0;
 }
 
-void places_remember(struct places *places, bool told, const struct sampled_frames *frames)
+void leaf_slots_remember(struct leaf_slots *leaf_slots, bool told, const struct sampled_frames *frames)
 {
     size_t count = frames->count;
-    if (places == NULL || count < 2)
+    if (leaf_slots == NULL || count < 2)
         return;
     const struct sampled_frame *top = &frames->items[count - 1];
     if (top->incomplete || top->generator)
@@ -64,8 +64,8 @@ void places_remember(struct places *places, bool told, const struct sampled_fram
     if (count - caller > NEWEST_MAX)
         return;
     uint64_t c_caller = told ? top->entered_by : STACK_UNTOLD;
-    struct place *place = &places->places[slot_of(top->address, c_caller)];
-    *place = (struct place){.address = top->address, .c_caller = c_caller, .when = ++places->remembered, .standing = caller};
+    struct place *place = &leaf_slots->leaf_slots[slot_of(top->address, c_caller)];
+    *place = (struct place){.address = top->address, .c_caller = c_caller, .when = ++leaf_slots->remembered, .standing = caller};
     place->count = count - caller;
     place->callers = path_up_to(frames, caller);
     memcpy(place->newest, frames->items + caller, place->count * sizeof *place->newest);
@@ -87,17 +87,17 @@ static bool stands(const struct place *place, const struct sampled_frames *frame
     return caller->address == place->newest[0].address && caller->code == place->newest[0].code;
 }
 
-static bool is_fresh(const struct places *places, const struct place *place)
+static bool is_fresh(const struct leaf_slots *leaf_slots, const struct place *place)
 {
-    return places->remembered - place->when < FRESH;
+    return leaf_slots->remembered - place->when < FRESH;
 }
 
-bool places_find(const struct places *places, uint64_t address, uint64_t c_caller, const struct sampled_frames *frames,
+bool leaf_slots_find(const struct leaf_slots *leaf_slots, uint64_t address, uint64_t c_caller, const struct sampled_frames *frames,
                  struct sampled_frames *newest, size_t *standing)
 {
-    const struct place *place = places != NULL ? &places->places[slot_of(address, c_caller)] : NULL;
+    const struct place *place = leaf_slots != NULL ? &leaf_slots->leaf_slots[slot_of(address, c_caller)] : NULL;
     bool found = place != NULL && place->address == address && place->c_caller == c_caller;
-    if (!found || !is_fresh(places, place) || is_retired(place) || !stands(place, frames))
+    if (!found || !is_fresh(leaf_slots, place) || is_retired(place) || !stands(place, frames))
         return false;
     bool pushed = true;
     newest->count = 0;

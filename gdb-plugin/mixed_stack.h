@@ -1,6 +1,6 @@
 /* The C stack and the Python stack of gdb's selected thread, side by side. Owns all it holds: what the console has read may change. */
-#ifndef SPPROF_GDB_BOTH_STACKS_H
-#define SPPROF_GDB_BOTH_STACKS_H
+#ifndef SPPROF_GDB_MIXED_STACK_H
+#define SPPROF_GDB_MIXED_STACK_H
 
 #include "c_stack.h"
 #include "python.h"
@@ -15,7 +15,7 @@ struct python_frame {
     size_t depth;            /* in its thread; 0: newest */
 };
 
-struct both_stacks {
+struct mixed_stack {
     size_t references;
     struct c_stack c_stack;
     struct spprof_native_pairs *pairs;
@@ -28,18 +28,18 @@ struct both_stacks {
 };
 
 /* Reads both. *stacks is NULL where the thread runs no Python, or Ctrl-C came. One reference is the caller's. */
-struct spprof_error *both_stacks_read(struct spprof_console *console, struct both_stacks **stacks);
+struct spprof_error *mixed_stack_read(struct spprof_console *console, struct mixed_stack **stacks);
 
 /* What stands for the C frame of this level; first counts in python_frames. False: nothing is known of it. */
-bool both_stacks_run(struct both_stacks *stacks, size_t level, struct spprof_native_run *run);
+bool mixed_stack_run(struct mixed_stack *stacks, size_t level, struct spprof_native_run *run);
 
 /* Of python_frames those without a C frame, as a list that the caller owns; NULL: out of memory. The whole C stack is looked at. */
-size_t *both_stacks_apart(struct both_stacks *stacks, size_t *count);
+size_t *mixed_stack_apart(struct mixed_stack *stacks, size_t *count);
 
-struct both_stacks *both_stacks_keep(struct both_stacks *stacks);
-void both_stacks_release(struct both_stacks *stacks); /* NULL is allowed */
+struct mixed_stack *mixed_stack_keep(struct mixed_stack *stacks);
+void mixed_stack_release(struct mixed_stack *stacks); /* NULL is allowed */
 
 /* Text of the target made safe, owned by the caller; NULL where memory has run out, or the text is not known. */
-char *both_stacks_escaped(const char *bytes, size_t size);
+char *mixed_stack_escaped(const char *bytes, size_t size);
 
 #endif

@@ -1,4 +1,4 @@
-#include "target/copy.h"
+#include "target/read_cache.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -30,14 +30,14 @@ struct entry {
     enum spprof_read_status status;
 };
 
-struct copy {
+struct read_cache {
     struct spprof_target *target;
     struct hash_table by_address; /* the entry that was made last of each address */
     struct entry **entries; /* every one, in the order in which they were first wanted */
     size_t entry_count, entry_capacity;
     struct entry **pending;
     size_t pending_count, pending_capacity;
-    struct spprof_range *ranges; /* of copy_reread */
+    struct spprof_range *ranges; /* of read_cache_reread */
     size_t range_capacity;
     uint8_t *buffer; /* of merged ranges */
     size_t buffer_size;
@@ -48,13 +48,13 @@ struct copy {
     size_t sorted_count; /* entries that stood in order when they were last read merged */
 };
 
-struct spprof_error *copy_new(struct spprof_target *target, struct copy **result)
+struct spprof_error *read_cache_new(struct spprof_target *target, struct read_cache **result)
 {
-    struct copy *copy = calloc(1, sizeof *copy);
-    if (copy == NULL)
+    struct read_cache *cache = calloc(1, sizeof *cache);
+    if (cache == NULL)
         return spprof_error_no_memory();
-    copy->target = target;
-    *result = copy;
+    cache->target = target;
+    *result = cache;
     return NULL;
 }
 
@@ -64,61 +64,61 @@ static uint64_t cost_of(size_t size)
     return size + sizeof(struct entry) + 4 * sizeof(struct entry *);
 }
 
-static void release_data(struct copy *copy, struct entry *entry)
+static void release_data(struct read_cache *cache, struct entry *entry)
 {
     if (entry->data == NULL)
         return;
-    budget_give(&copy->target->budget, entry->size);
-    copy->bytes -= entry->size;
+    budget_give(&cache->target->budget, entry->size);
+    cache->bytes -= entry->size;
     free(entry->data);
     entry->data = NULL;
 }
 
-static void free_entry(struct copy *copy, struct entry *entry)
+static void free_entry(struct read_cache *cache, struct entry *entry)
 {
-    release_data(copy, entry);
-    budget_give(&copy->target->budget, cost_of(0));
+    release_data(cache, entry);
+    budget_give(&cache->target->budget, cost_of(0));
     free(entry);
 }
 
-void copy_clear(struct copy *copy)
+void read_cache_clear(struct read_cache *cache)
 {
-    for (size_t i = 0; i < copy->entry_count; i++)
-        free_entry(copy, copy->entries[i]);
-    copy->entry_count = 0;
-    copy->pending_count = 0;
-    copy->sorted_count = 0;
-    base_hash_table_clear(&copy->by_address);
+    for (size_t i = 0; i < cache->entry_count; i++)
+        free_entry(cache, cache->entries[i]);
+    cache->entry_count = 0;
+    cache->pending_count = 0;
+    cache->sorted_count = 0;
+    base_hash_table_clear(&cache->by_address);
 }
 
-size_t copy_bytes(const struct copy *copy)
+size_t read_cache_bytes(const struct read_cache *cache)
 {
-    return copy->bytes;
+    return cache->bytes;
 }
 
-void copy_free(struct copy *copy)
+void read_cache_free(struct read_cache *cache)
 {
-    if (copy == NULL)
+    if (cache == NULL)
         return;
-    copy_clear(copy);
-    base_hash_table_free(&copy->by_address);
-    free(copy->entries);
-    free(copy->pending);
-    free(copy->ranges);
-    free(copy->buffer);
-    free(copy);
+    read_cache_clear(cache);
+    base_hash_table_free(&cache->by_address);
+    free(cache->entries);
+    free(cache->pending);
+    free(cache->ranges);
+    free(cache->buffer);
+    free(cache);
 }
 
-struct spprof_target *copy_target(const struct copy *copy)
+struct spprof_target *read_cache_target(const struct read_cache *cache)
 {
-    return copy->target;
+    return cache->target;
 }
 
 /* The entry that serves size bytes at address best: one that was read, else one that is pending, else one that failed at that size. */
-static struct entry *find(const struct copy *copy, uint64_t address, size_t size)
+static struct entry *find(const struct read_cache *cache, uint64_t address, size_t size)
 {
     struct entry *best = NULL;
-    for (struct entry *entry = base_hash_table_item(&copy->by_address, address); entry != NULL; entry = entry->next) {
+    for (struct entry *entry = base_hash_table_item(&cache->by_address, address); entry != NULL; entry = entry->next) {
         if (entry->size < size)
             continue;
         if (entry->status == SPPROF_READ_OK)
@@ -130,19 +130,19 @@ static struct entry *find(const struct copy *copy, uint64_t address, size_t size
 }
 
 /* There is room for it. */
-static void link_entry(struct copy *copy, struct entry *entry)
+static void link_entry(struct read_cache *cache, struct entry *entry)
 {
     size_t cursor = 0;
-    struct hash_entry *known = base_hash_table_next(&copy->by_address, entry->address, &cursor);
+    struct hash_entry *known = base_hash_table_next(&cache->by_address, entry->address, &cursor);
     entry->next = known != NULL ? known->item : NULL;
     if (known == NULL)
-        known = base_hash_table_add(&copy->by_address, entry->address);
+        known = base_hash_table_add(&cache->by_address, entry->address);
     known->item = entry;
 }
 
-static struct entry *new_entry(struct copy *copy, uint64_t address, size_t size)
+static struct entry *new_entry(struct read_cache *cache, uint64_t address, size_t size)
 {
-    struct spprof_budget *budget = &copy->target->budget;
+    struct spprof_budget *budget = &cache->target->budget;
     if (!budget_take(budget, cost_of(size)))
         return NULL;
     struct entry *entry = calloc(1, sizeof *entry);
@@ -155,68 +155,68 @@ static struct entry *new_entry(struct copy *copy, uint64_t address, size_t size)
         return NULL;
     }
     *entry = (struct entry){.address = address, .size = size, .data = data};
-    copy->bytes += size;
+    cache->bytes += size;
     return entry;
 }
 
 /* Makes an entry that is pending. */
-static struct entry *add(struct copy *copy, uint64_t address, size_t size)
+static struct entry *add(struct read_cache *cache, uint64_t address, size_t size)
 {
-    struct entry *entry = new_entry(copy, address, size);
+    struct entry *entry = new_entry(cache, address, size);
     if (entry == NULL)
         return NULL;
-    if (!ARRAY_RESERVE(copy->pending, copy->pending_capacity, copy->pending_count + 1) ||
-        !ARRAY_RESERVE(copy->entries, copy->entry_capacity, copy->entry_count + 1) || !base_hash_table_reserve(&copy->by_address)) {
-        free_entry(copy, entry);
-        budget_out_of_memory(&copy->target->budget);
+    if (!ARRAY_RESERVE(cache->pending, cache->pending_capacity, cache->pending_count + 1) ||
+        !ARRAY_RESERVE(cache->entries, cache->entry_capacity, cache->entry_count + 1) || !base_hash_table_reserve(&cache->by_address)) {
+        free_entry(cache, entry);
+        budget_out_of_memory(&cache->target->budget);
         return NULL;
     }
-    copy->pending[copy->pending_count++] = entry;
-    copy->entries[copy->entry_count++] = entry;
-    link_entry(copy, entry);
+    cache->pending[cache->pending_count++] = entry;
+    cache->entries[cache->entry_count++] = entry;
+    link_entry(cache, entry);
     return entry;
 }
 
-enum copy_status copy_want(struct copy *copy, uint64_t address, size_t size, const uint8_t **data)
+enum read_cache_status read_cache_want(struct read_cache *cache, uint64_t address, size_t size, const uint8_t **data)
 {
-    copy->refusal = SPPROF_READ_UNMAPPED;
+    cache->refusal = SPPROF_READ_UNMAPPED;
     if (size == 0 || size > TARGET_READ_MAX || address + size < address)
-        return COPY_FAILED;
-    copy->refusal = SPPROF_READ_NOT_KEPT;
-    struct entry *entry = find(copy, address, size);
+        return READ_CACHE_FAILED;
+    cache->refusal = SPPROF_READ_NOT_KEPT;
+    struct entry *entry = find(cache, address, size);
     if (entry == NULL)
-        entry = add(copy, address, size);
+        entry = add(cache, address, size);
     if (entry == NULL)
-        return COPY_FAILED;
-    entry->wanted = copy->round;
+        return READ_CACHE_FAILED;
+    entry->wanted = cache->round;
     if (entry->status == SPPROF_READ_PENDING)
-        return COPY_PENDING;
+        return READ_CACHE_PENDING;
     if (entry->status != SPPROF_READ_OK)
-        return COPY_FAILED;
+        return READ_CACHE_FAILED;
     *data = entry->data;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-enum copy_status copy_look(const struct copy *copy, uint64_t address, size_t size, const uint8_t **data)
+enum read_cache_status copy_look(const struct read_cache *cache, uint64_t address, size_t size, const uint8_t **data)
 {
     if (size == 0 || size > TARGET_READ_MAX || address + size < address)
-        return COPY_FAILED;
-    struct entry *entry = find(copy, address, size);
+        return READ_CACHE_FAILED;
+    struct entry *entry = find(cache, address, size);
     if (entry == NULL || entry->status == SPPROF_READ_PENDING)
-        return COPY_PENDING;
-    entry->wanted = copy->round;
+        return READ_CACHE_PENDING;
+    entry->wanted = cache->round;
     if (entry->status != SPPROF_READ_OK)
-        return COPY_FAILED;
+        return READ_CACHE_FAILED;
     *data = entry->data;
-    return COPY_READY;
+    return READ_CACHE_READY;
 }
 
-enum spprof_read_status copy_failure(const struct copy *copy, uint64_t address)
+enum spprof_read_status read_cache_failure(const struct read_cache *cache, uint64_t address)
 {
-    const struct entry *entry = base_hash_table_item(&copy->by_address, address);
+    const struct entry *entry = base_hash_table_item(&cache->by_address, address);
     while (entry != NULL && (entry->status == SPPROF_READ_PENDING || entry->status == SPPROF_READ_OK))
         entry = entry->next;
-    return entry != NULL ? entry->status : copy->refusal;
+    return entry != NULL ? entry->status : cache->refusal;
 }
 
 static int by_address(const void *left, const void *right)
@@ -277,20 +277,20 @@ static void settle(struct entry *const *entries, size_t count, const struct sppr
             entries[i]->status = again[next++].status;
 }
 
-static void fail_all(struct copy *copy, struct entry *const *entries, size_t count)
+static void fail_all(struct read_cache *cache, struct entry *const *entries, size_t count)
 {
-    budget_out_of_memory(&copy->target->budget);
+    budget_out_of_memory(&cache->target->budget);
     for (size_t i = 0; i < count; i++)
         entries[i]->status = SPPROF_READ_NOT_KEPT;
 }
 
-static void read_group(struct copy *copy, struct entry **entries, size_t count)
+static void read_group(struct read_cache *cache, struct entry **entries, size_t count)
 {
     CLEANUP_FREE struct spprof_range *ranges = calloc(count, sizeof *ranges);
     CLEANUP_FREE struct spprof_range *again = calloc(count, sizeof *again);
     CLEANUP_FREE struct run *runs = calloc(count, sizeof *runs);
     if (ranges == NULL || again == NULL || runs == NULL) {
-        fail_all(copy, entries, count);
+        fail_all(cache, entries, count);
         return;
     }
     qsort(entries, count, sizeof *entries, by_address);
@@ -307,7 +307,7 @@ static void read_group(struct copy *copy, struct entry **entries, size_t count)
         runs[range_count] = (struct run){first, length};
         ranges[range_count] = (struct spprof_range){.address = entries[first]->address, .size = (size_t)(end - entries[first]->address), .buffer = buffer};
     }
-    target_read_many(copy->target, ranges, range_count);
+    target_read_many(cache->target, ranges, range_count);
 
     size_t retries = 0;
     for (size_t i = 0; i < range_count; i++) {
@@ -316,73 +316,73 @@ static void read_group(struct copy *copy, struct entry **entries, size_t count)
             free(ranges[i].buffer);
     }
     if (retries > 0) {
-        target_read_many(copy->target, again, retries);
+        target_read_many(cache->target, again, retries);
         settle(entries, count, again);
     }
 }
 
 /* Damaged memory may ask for much that is not there: that takes nothing of the budget. */
-static void release_failed(struct copy *copy, struct entry *const *entries, size_t count)
+static void release_failed(struct read_cache *cache, struct entry *const *entries, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if (entries[i]->status == SPPROF_READ_OK || entries[i]->size < LARGE)
             continue;
-        release_data(copy, entries[i]);
-        copy->has_released = true;
+        release_data(cache, entries[i]);
+        cache->has_released = true;
     }
 }
 
 /* In groups: what is read merged is there twice for as long as that takes. */
-static void read_entries(struct copy *copy, struct entry **entries, size_t count)
+static void read_entries(struct read_cache *cache, struct entry **entries, size_t count)
 {
     for (size_t first = 0, next; first < count; first = next) {
         size_t size = 0;
         for (next = first; next < count && (next == first || size + entries[next]->size <= GROUP_SIZE); next++)
             size += entries[next]->size;
-        target_keep_time(copy->target);
-        read_group(copy, entries + first, next - first);
-        release_failed(copy, entries + first, next - first);
+        target_keep_time(cache->target);
+        read_group(cache, entries + first, next - first);
+        release_failed(cache, entries + first, next - first);
     }
 }
 
-bool copy_fetch(struct copy *copy)
+bool read_cache_fetch(struct read_cache *cache)
 {
-    if (copy->pending_count == 0)
+    if (cache->pending_count == 0)
         return false;
-    read_entries(copy, copy->pending, copy->pending_count);
-    copy->pending_count = 0;
+    read_entries(cache, cache->pending, cache->pending_count);
+    cache->pending_count = 0;
     return true;
 }
 
 /* Drops the ranges that nobody has wanted for so many rounds, and those whose memory was released: they are read anew when they are wanted. */
-static void drop_unwanted(struct copy *copy, uint32_t rounds)
+static void drop_unwanted(struct read_cache *cache, uint32_t rounds)
 {
     size_t kept = 0;
-    copy->has_released = false;
-    for (size_t i = 0; i < copy->entry_count; i++) {
-        struct entry *entry = copy->entries[i];
-        if (entry->data != NULL && copy->round - entry->wanted < rounds)
-            copy->entries[kept++] = entry;
+    cache->has_released = false;
+    for (size_t i = 0; i < cache->entry_count; i++) {
+        struct entry *entry = cache->entries[i];
+        if (entry->data != NULL && cache->round - entry->wanted < rounds)
+            cache->entries[kept++] = entry;
         else
-            free_entry(copy, entry);
+            free_entry(cache, entry);
     }
-    if (kept == copy->entry_count)
+    if (kept == cache->entry_count)
         return;
-    copy->entry_count = kept;
-    copy->sorted_count = 0;
-    base_hash_table_clear(&copy->by_address);
+    cache->entry_count = kept;
+    cache->sorted_count = 0;
+    base_hash_table_clear(&cache->by_address);
     for (size_t i = 0; i < kept; i++)
-        link_entry(copy, copy->entries[i]);
+        link_entry(cache, cache->entries[i]);
 }
 
-void copy_refresh(struct copy *copy)
+void read_cache_refresh(struct read_cache *cache)
 {
-    if (copy->has_released)
-        drop_unwanted(copy, UINT32_MAX);
-    for (size_t i = 0; i < copy->entry_count; i++)
-        copy->entries[i]->status = SPPROF_READ_PENDING;
-    copy->pending_count = 0;
-    read_entries(copy, copy->entries, copy->entry_count);
+    if (cache->has_released)
+        drop_unwanted(cache, UINT32_MAX);
+    for (size_t i = 0; i < cache->entry_count; i++)
+        cache->entries[i]->status = SPPROF_READ_PENDING;
+    cache->pending_count = 0;
+    read_entries(cache, cache->entries, cache->entry_count);
 }
 
 /*
@@ -390,18 +390,18 @@ void copy_refresh(struct copy *copy)
  * write to what was just read has to wait for its cache, so that only what is read first is what it is by itself. Where there are several
  * the first range tells which of them counts, and must be older than they are.
  */
-static void put_words_first(struct copy *copy)
+static void put_words_first(struct read_cache *cache)
 {
-    struct entry **entries = copy->entries;
+    struct entry **entries = cache->entries;
     size_t words = 0;
-    for (size_t i = 0; i < copy->entry_count; i++) {
+    for (size_t i = 0; i < cache->entry_count; i++) {
         struct entry *entry = entries[i];
         if (entry->size > 2 * sizeof(uint64_t))
             continue;
         memmove(entries + words + 1, entries + words, (i - words) * sizeof *entries);
         entries[words++] = entry;
     }
-    if (words > 1 && words < copy->entry_count) {
+    if (words > 1 && words < cache->entry_count) {
         struct entry *first = entries[words];
         memmove(entries + 1, entries, words * sizeof *entries);
         entries[0] = first;
@@ -409,80 +409,80 @@ static void put_words_first(struct copy *copy)
 }
 
 /* One range for each entry, read right into it. */
-static size_t plan_apart(struct copy *copy)
+static size_t plan_apart(struct read_cache *cache)
 {
-    if (copy->sorted_count != copy->entry_count)
-        put_words_first(copy);
-    copy->sorted_count = copy->entry_count;
-    for (size_t i = 0; i < copy->entry_count; i++) {
-        struct entry *entry = copy->entries[i];
-        copy->ranges[i] = (struct spprof_range){.address = entry->address, .size = entry->size, .buffer = entry->data};
+    if (cache->sorted_count != cache->entry_count)
+        put_words_first(cache);
+    cache->sorted_count = cache->entry_count;
+    for (size_t i = 0; i < cache->entry_count; i++) {
+        struct entry *entry = cache->entries[i];
+        cache->ranges[i] = (struct spprof_range){.address = entry->address, .size = entry->size, .buffer = entry->data};
     }
-    return copy->entry_count;
+    return cache->entry_count;
 }
 
 /* The first entry, then runs of entries that lie close, read into the buffer one behind the other. */
-static size_t plan_merged(struct copy *copy)
+static size_t plan_merged(struct read_cache *cache)
 {
-    struct entry **entries = copy->entries;
-    size_t count = copy->entry_count, ranges = 0, size = 0;
+    struct entry **entries = cache->entries;
+    size_t count = cache->entry_count, ranges = 0, size = 0;
     uint64_t end;
-    if (count > 1 && copy->sorted_count != count) /* what was added since stands at the end */
+    if (count > 1 && cache->sorted_count != count) /* what was added since stands at the end */
         qsort(entries + 1, count - 1, sizeof *entries, by_address);
-    copy->sorted_count = count;
+    cache->sorted_count = count;
     for (size_t first = 0, length; first < count; first += length) {
         length = first == 0 ? 1 : run_length(entries, first, count, true, &end);
         size_t needed = first == 0 ? entries[0]->size : (size_t)(end - entries[first]->address);
-        copy->ranges[ranges++] = (struct spprof_range){.address = entries[first]->address, .size = needed};
+        cache->ranges[ranges++] = (struct spprof_range){.address = entries[first]->address, .size = needed};
         size += needed;
     }
-    if (!ARRAY_RESERVE(copy->buffer, copy->buffer_size, size))
+    if (!ARRAY_RESERVE(cache->buffer, cache->buffer_size, size))
         return 0;
-    for (size_t i = 0, at = 0; i < ranges; at += copy->ranges[i++].size)
-        copy->ranges[i].buffer = copy->buffer + at;
+    for (size_t i = 0, at = 0; i < ranges; at += cache->ranges[i++].size)
+        cache->ranges[i].buffer = cache->buffer + at;
     return ranges;
 }
 
-static void distribute_merged(struct copy *copy, size_t ranges)
+static void distribute_merged(struct read_cache *cache, size_t ranges)
 {
     size_t next = 0;
     for (size_t i = 0; i < ranges; i++) {
-        const struct spprof_range *range = &copy->ranges[i];
-        for (bool first = true; next < copy->entry_count; next++, first = false) {
-            struct entry *entry = copy->entries[next];
-            bool later = i + 1 < ranges && entry->address >= copy->ranges[i + 1].address;
+        const struct spprof_range *range = &cache->ranges[i];
+        for (bool first = true; next < cache->entry_count; next++, first = false) {
+            struct entry *entry = cache->entries[next];
+            bool later = i + 1 < ranges && entry->address >= cache->ranges[i + 1].address;
             if (!first && (i == 0 || later))
                 break;
             entry->status = range->status;
             if (range->status == SPPROF_READ_OK)
                 memcpy(entry->data, (const uint8_t *)range->buffer + (entry->address - range->address), entry->size);
             else if (entry->size < range->size) /* a neighbour may have spoilt it */
-                entry->status = target_try_read(copy->target, entry->address, entry->data, entry->size);
+                entry->status = target_try_read(cache->target, entry->address, entry->data, entry->size);
         }
     }
 }
 
-void copy_reread(struct copy *copy, bool merged)
+void read_cache_reread(struct read_cache *cache, bool merged)
 {
-    copy->pending_count = 0;
+    cache->pending_count = 0;
     uint32_t rounds = merged ? UNWANTED_ROUNDS_MERGED : UNWANTED_ROUNDS;
-    if (++copy->round % rounds == 0)
-        drop_unwanted(copy, rounds);
-    else if (copy->has_released)
-        drop_unwanted(copy, UINT32_MAX);
-    size_t count = copy->entry_count, ranges = 0;
+    if (++cache->round % rounds == 0)
+        drop_unwanted(cache, rounds);
+    else if (cache->has_released)
+        drop_unwanted(cache, UINT32_MAX);
+    size_t count = cache->entry_count, ranges = 0;
     if (count == 0)
         return;
-    if (ARRAY_RESERVE(copy->ranges, copy->range_capacity, count))
-        ranges = merged ? plan_merged(copy) : plan_apart(copy);
+    if (ARRAY_RESERVE(cache->ranges, cache->range_capacity, count))
+        ranges = merged ? plan_merged(cache) : plan_apart(cache);
     if (ranges == 0) {
-        fail_all(copy, copy->entries, count);
+        fail_all(cache, cache->entries, count);
         return;
     }
-    target_read_many(copy->target, copy->ranges, ranges);
+    target_read_many(cache->target, cache->ranges, ranges);
     if (merged)
-        distribute_merged(copy, ranges);
+        distribute_merged(cache, ranges);
     else
         for (size_t i = 0; i < count; i++)
-            copy->entries[i]->status = copy->ranges[i].status;
+            cache->entries[i]->status = cache->ranges[i].status;
 }
