@@ -9,7 +9,7 @@ uint64_t known(uint64_t address)
     return address != LLDB_INVALID_ADDRESS ? address : 0;
 }
 
-lldb::SBFrame frame_at(lldb::SBThread thread, size_t level)
+lldb::SBFrame frames_frame_at(lldb::SBThread thread, size_t level)
 {
     return level < UINT32_MAX ? thread.GetFrameAtIndex(static_cast<uint32_t>(level)) : lldb::SBFrame();
 }
@@ -23,7 +23,7 @@ lldb::SBFrame frame_at(lldb::SBThread thread, size_t level)
 bool lldb_native_frame(void *debugger, size_t level, struct spprof_native_frame *native)
 {
     lldb::SBThread thread = static_cast<Debugger *>(debugger)->process.GetSelectedThread();
-    lldb::SBFrame frame = frame_at(thread, level), caller = frame_at(thread, level + 1);
+    lldb::SBFrame frame = frames_frame_at(thread, level), caller = frames_frame_at(thread, level + 1);
     if (!frame.IsValid())
         return false;
     *native = {};

@@ -16,7 +16,7 @@ static uint64_t seed;
 static void make_seed(void)
 {
     if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != (ssize_t)sizeof seed)
-        seed = clock_now() ^ (uint64_t)(uintptr_t)&seed << 20;
+        seed = base_clock_now() ^ (uint64_t)(uintptr_t)&seed << 20;
 }
 
 static uint64_t seed_once(void)

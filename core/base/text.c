@@ -13,7 +13,7 @@ static bool reserve(struct text *text, size_t more)
     return !text->failed;
 }
 
-void text_add(struct text *text, const char *bytes, size_t size)
+void base_text_add(struct text *text, const char *bytes, size_t size)
 {
     if (size == 0 || !reserve(text, size))
         return;
@@ -21,12 +21,12 @@ void text_add(struct text *text, const char *bytes, size_t size)
     text->size += size;
 }
 
-void text_add_string(struct text *text, const char *string)
+void base_text_add_string(struct text *text, const char *string)
 {
-    text_add(text, string, strlen(string));
+    base_text_add(text, string, strlen(string));
 }
 
-void text_add_character(struct text *text, uint32_t character)
+void base_text_add_character(struct text *text, uint32_t character)
 {
     char bytes[4];
     size_t size = 0;
@@ -44,10 +44,10 @@ void text_add_character(struct text *text, uint32_t character)
     }
     if (character >= 0x80)
         bytes[size++] = (char)(0x80 | (character & 0x3f));
-    text_add(text, bytes, size);
+    base_text_add(text, bytes, size);
 }
 
-void text_format_list(struct text *text, const char *format, va_list arguments)
+void base_text_format_list(struct text *text, const char *format, va_list arguments)
 {
     va_list again;
     va_copy(again, arguments);
@@ -59,15 +59,15 @@ void text_format_list(struct text *text, const char *format, va_list arguments)
     va_end(again);
 }
 
-void text_format(struct text *text, const char *format, ...)
+void base_text_format(struct text *text, const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
-    text_format_list(text, format, arguments);
+    base_text_format_list(text, format, arguments);
     va_end(arguments);
 }
 
-void text_cut(struct text *text, size_t size)
+void base_text_cut(struct text *text, size_t size)
 {
     if (size >= text->size)
         return;
@@ -76,7 +76,7 @@ void text_cut(struct text *text, size_t size)
     text->size = size;
 }
 
-bool text_take(struct text *text, struct spprof_text *result)
+bool base_text_take(struct text *text, struct spprof_text *result)
 {
     bool whole = reserve(text, 1);
     if (whole) {
@@ -87,7 +87,7 @@ bool text_take(struct text *text, struct spprof_text *result)
     return whole;
 }
 
-void text_free(struct text *text)
+void base_text_free(struct text *text)
 {
     free(text->bytes);
     *text = (struct text){0};

@@ -15,19 +15,19 @@ struct text {
     bool failed; /* memory ran out: what was added since is lost */
 };
 
-void text_add(struct text *text, const char *bytes, size_t size);
-void text_add_string(struct text *text, const char *string);
-void text_add_character(struct text *text, uint32_t character);
-void text_format(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void text_format_list(struct text *text, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
+void base_text_add(struct text *text, const char *bytes, size_t size);
+void base_text_add_string(struct text *text, const char *string);
+void base_text_add_character(struct text *text, uint32_t character);
+void base_text_format(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void base_text_format_list(struct text *text, const char *format, va_list arguments) __attribute__((format(printf, 2, 0)));
 
 /* Shortens to size bytes, or to the last whole character before. */
-void text_cut(struct text *text, size_t size);
+void base_text_cut(struct text *text, size_t size);
 
 /* Hands the bytes over, ended by NUL; false where memory ran out. The text is empty afterwards. */
-bool text_take(struct text *text, struct spprof_text *result);
+bool base_text_take(struct text *text, struct spprof_text *result);
 
-void text_free(struct text *text);
+void base_text_free(struct text *text);
 
 /* What a format gives, to be freed; NULL: no memory. */
 char *base_text_formatted(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -27,14 +27,14 @@ static struct spprof_error *take_snapshot(const struct options *options, struct 
     error = spprof_snapshot_take(session, &wanted, snapshot);
     spprof_session_close(session);
     if (error == NULL && options->verbose)
-        message("Python found in %.1f ms, stacks read in %.1f ms", found - start, milliseconds_now() - found);
+        cli_message("Python found in %.1f ms, stacks read in %.1f ms", found - start, milliseconds_now() - found);
     return error;
 }
 
 static void print_snapshot(const struct options *options, struct spprof_target *target, const struct spprof_snapshot *snapshot)
 {
     const struct spprof_report_options wanted = {
-        .color = terminal_wants_color(options->color),
+        .color = cli_terminal_wants_color(options->color),
         .source = !options->no_source,
         .target = target,
     };
@@ -45,7 +45,7 @@ static void print_snapshot(const struct options *options, struct spprof_target *
         spprof_report_text(stdout, snapshot, &wanted);
     fflush(stdout); /* notes on standard error come after the report */
     if (options->verbose)
-        message("printed in %.1f ms; %" PRIu64 " reading calls, %" PRIu64 " bytes, target stopped for %.1f us", milliseconds_now() - start,
+        cli_message("printed in %.1f ms; %" PRIu64 " reading calls, %" PRIu64 " bytes, target stopped for %.1f us", milliseconds_now() - start,
                 snapshot->read_calls, snapshot->read_bytes, (double)snapshot->stopped_ns / 1e3);
 }
 
@@ -55,7 +55,7 @@ static enum exit_status judge(const struct options *options, const struct spprof
     char *note = spprof_report_note(snapshot);
     bool partial = note != NULL || snapshot->problems.count > 0;
     if (note != NULL && !options->quiet)
-        message("%s", note);
+        cli_message("%s", note);
     free(note);
     return partial ? STATUS_PARTIAL : STATUS_DONE;
 }
@@ -65,7 +65,7 @@ static enum exit_status report(const struct options *options, struct spprof_targ
     struct spprof_snapshot *snapshot;
     struct spprof_error *error = take_snapshot(options, target, &snapshot);
     if (error != NULL) {
-        complain_error(error);
+        cli_complain_error(error);
         return STATUS_UNREADABLE;
     }
     print_snapshot(options, target, snapshot);
@@ -77,7 +77,7 @@ static enum exit_status report(const struct options *options, struct spprof_targ
 static enum exit_status run(const struct verb *verb, const struct options *options)
 {
     struct spprof_target *target;
-    enum exit_status status = operand_open(verb, options, &target);
+    enum exit_status status = cli_operand_open(verb, options, &target);
     if (status != STATUS_DONE)
         return status;
     status = report(options, target);
@@ -85,7 +85,7 @@ static enum exit_status run(const struct verb *verb, const struct options *optio
     return status;
 }
 
-const struct verb verb_bt = {
+const struct verb cli_bt = {
     .name = "bt",
     .bit = FOR_BT,
     .operands = "PID|CORE [EXE]",

@@ -13,7 +13,7 @@
 /* In the child: the reason why exec failed goes up the pipe, which a successful one closes. */
 static void become(char **argv, int report, const sigset_t *mask)
 {
-    signals_restore();
+    cli_signals_restore();
     sigprocmask(SIG_SETMASK, mask, NULL);
     execvp(argv[0], argv);
     int reason = errno;
@@ -31,12 +31,12 @@ static pid_t start(char **argv, int report)
     pid_t pid = fork();
     if (pid == 0)
         become(argv, report, &mask);
-    signals_pass_on(pid > 0 ? pid : 0);
+    cli_signals_pass_on(pid > 0 ? pid : 0);
     sigprocmask(SIG_SETMASK, &mask, NULL);
     return pid;
 }
 
-struct spprof_error *child_start(char **argv, pid_t *pid)
+struct spprof_error *cli_child_start(char **argv, pid_t *pid)
 {
     int ends[2], reason = 0;
     if (pipe2(ends, O_CLOEXEC) != 0)
@@ -49,11 +49,11 @@ struct spprof_error *child_start(char **argv, pid_t *pid)
     if (!failed)
         return NULL;
     if (*pid > 0)
-        child_wait(*pid);
+        cli_child_wait(*pid);
     return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "cannot start '%s': %s", argv[0], strerror(reason));
 }
 
-bool child_has_ended(pid_t pid, int *status)
+bool cli_child_has_ended(pid_t pid, int *status)
 {
     siginfo_t info = {.si_pid = 0};
     if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0)
@@ -65,15 +65,15 @@ bool child_has_ended(pid_t pid, int *status)
 }
 
 /* Until its end has been taken its number is its own, and signals can be passed on. */
-int child_wait(pid_t pid)
+int cli_child_wait(pid_t pid)
 {
     siginfo_t info = {.si_pid = 0};
     int code = 0;
     while (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOWAIT) != 0 && errno == EINTR)
         ;
-    while (!child_has_ended(pid, &code)) /* what was told was a stop, of a thread that is still traced */
+    while (!cli_child_has_ended(pid, &code)) /* what was told was a stop, of a thread that is still traced */
         nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-    signals_pass_on(0);
+    cli_signals_pass_on(0);
     waitpid(pid, NULL, 0);
     return code;
 }

@@ -19,24 +19,24 @@ static enum exit_status judge(const struct spprof_diagnosis *diagnosis, const st
 static enum exit_status run(const struct verb *verb, const struct options *options)
 {
     struct spprof_target *target;
-    enum exit_status status = operand_open(verb, options, &target);
+    enum exit_status status = cli_operand_open(verb, options, &target);
     if (status != STATUS_DONE)
         return status;
 
     struct spprof_diagnosis diagnosis = {0};
-    const struct spprof_report_options wanted = {.color = terminal_wants_color(options->color), .target = target};
+    const struct spprof_report_options wanted = {.color = cli_terminal_wants_color(options->color), .target = target};
     struct spprof_error *error = spprof_diagnose(target, &diagnosis);
     spprof_report_diagnosis(stdout, &diagnosis, &wanted);
     fflush(stdout);
     status = error == NULL ? judge(&diagnosis, target) : STATUS_UNREADABLE;
     if (error != NULL)
-        complain_error(error);
+        cli_complain_error(error);
     spprof_diagnosis_free(&diagnosis);
     spprof_target_close(target);
     return status;
 }
 
-const struct verb verb_doctor = {
+const struct verb cli_doctor = {
     .name = "doctor",
     .bit = FOR_DOCTOR,
     .operands = "PID|CORE [EXE]",

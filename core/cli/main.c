@@ -11,7 +11,7 @@
 #include "options/options.h"
 #include "verb.h"
 
-static const struct verb *const verbs[] = {&verb_bt, &verb_sample, &verb_doctor};
+static const struct verb *const verbs[] = {&cli_bt, &cli_sample, &cli_doctor};
 
 enum { VERB_COUNT = sizeof verbs / sizeof verbs[0], OUTPUT_BUFFER = 64 << 10 };
 
@@ -64,10 +64,10 @@ static void print_verb_help(const struct verb *verb)
 /* Says what to type where a target was given without a command. */
 static enum exit_status complain_verb(const char *name)
 {
-    if (number_is_digits(name) || access(name, F_OK) == 0)
-        complain_usage(NULL, "'%s' is no command; for its stacks type 'spprof bt %s'", name, name);
+    if (options_number_is_digits(name) || access(name, F_OK) == 0)
+        cli_complain_usage(NULL, "'%s' is no command; for its stacks type 'spprof bt %s'", name, name);
     else
-        complain_usage(NULL, "unknown command '%s'", name);
+        cli_complain_usage(NULL, "unknown command '%s'", name);
     return STATUS_USAGE;
 }
 
@@ -89,7 +89,7 @@ static bool parse(const struct verb *verb, struct options *options, int argc, ch
     options->verb = verb != NULL ? verb->bit : FOR_ALL;
     struct spprof_error *error = options_parse(options, argc, argv);
     if (error != NULL)
-        complain_usage_error(verb, error);
+        cli_complain_usage_error(verb, error);
     return error == NULL;
 }
 
@@ -101,7 +101,7 @@ static enum exit_status run(int argc, char **argv)
     if (print_asked(NULL, &options))
         return STATUS_DONE;
     if (options.operand_count == 0) {
-        complain_usage(NULL, "no command given");
+        cli_complain_usage(NULL, "no command given");
         return STATUS_USAGE;
     }
     const struct verb *verb = find_verb(options.operands[0]);
@@ -127,11 +127,11 @@ static void complain_output(int reason)
     if (!closed && reason == 0 && write(STDOUT_FILENO, "\n", 1) < 0)
         reason = errno;
     if (closed)
-        message("cannot write the report to standard output: it is closed; let it be a terminal, a file or a pipe");
+        cli_message("cannot write the report to standard output: it is closed; let it be a terminal, a file or a pipe");
     else if (reason == ENOSPC || reason == EDQUOT)
-        message("cannot write the report to standard output: %s; what stands there is not whole: make room, or write it elsewhere", strerror(reason));
+        cli_message("cannot write the report to standard output: %s; what stands there is not whole: make room, or write it elsewhere", strerror(reason));
     else
-        message("cannot write the report to standard output: %s; what stands there is not whole", reason != 0 ? strerror(reason) : "it took no more");
+        cli_message("cannot write the report to standard output: %s; what stands there is not whole", reason != 0 ? strerror(reason) : "it took no more");
 }
 
 int main(int argc, char **argv)

@@ -27,7 +27,7 @@ __attribute__((format(printf, 1, 0))) static void write_formatted(const char *fo
     free(text);
 }
 
-void message(const char *format, ...)
+void cli_message(const char *format, ...)
 {
     va_list arguments;
     va_start(arguments, format);
@@ -35,7 +35,7 @@ void message(const char *format, ...)
     va_end(arguments);
 }
 
-void complain_usage(const struct verb *verb, const char *format, ...)
+void cli_complain_usage(const struct verb *verb, const char *format, ...)
 {
     char hint[64];
     snprintf(hint, sizeof hint, "; see 'spprof %s%s--help'", verb != NULL ? verb->name : "", verb != NULL ? " " : "");
@@ -45,13 +45,13 @@ void complain_usage(const struct verb *verb, const char *format, ...)
     va_end(arguments);
 }
 
-void complain_usage_error(const struct verb *verb, struct spprof_error *error)
+void cli_complain_usage_error(const struct verb *verb, struct spprof_error *error)
 {
-    complain_usage(verb, "%s", error->message);
+    cli_complain_usage(verb, "%s", error->message);
     spprof_error_free(error);
 }
 
-void complain_error(struct spprof_error *error)
+void cli_complain_error(struct spprof_error *error)
 {
     write_line(error->message, "");
     spprof_error_free(error);

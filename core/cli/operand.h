@@ -7,6 +7,6 @@
 #include "verb.h"
 
 /* Opens it; the caller closes it. Whatever is wrong has been said when this does not return STATUS_DONE. */
-enum exit_status operand_open(const struct verb *verb, const struct options *options, struct spprof_target **target);
+enum exit_status cli_operand_open(const struct verb *verb, const struct options *options, struct spprof_target **target);
 
 #endif

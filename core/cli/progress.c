@@ -10,7 +10,7 @@
 #define ERASE "\r\033[K"
 
 /* Opened anew: what is set on the descriptor of standard error is set for the shell, too. That may be refused where another user has logged in. */
-void progress_open(struct progress *progress)
+void cli_progress_open(struct progress *progress)
 {
     *progress = (struct progress){.fd = -1};
     if (!isatty(STDERR_FILENO))
@@ -28,14 +28,14 @@ static void put(const struct progress *progress, const char *text)
         return; /* the next line comes soon */
 }
 
-void progress_show(const struct progress *progress, const char *line)
+void cli_progress_show(const struct progress *progress, const char *line)
 {
     char text[256];
     snprintf(text, sizeof text, ERASE "%s", line);
     put(progress, text);
 }
 
-void progress_close(struct progress *progress)
+void cli_progress_close(struct progress *progress)
 {
     put(progress, ERASE);
     if (progress->is_ours)

@@ -10,10 +10,10 @@ struct progress {
 };
 
 /* Shows nothing where standard error is no terminal. */
-void progress_open(struct progress *progress);
-void progress_show(const struct progress *progress, const char *line);
+void cli_progress_open(struct progress *progress);
+void cli_progress_show(const struct progress *progress, const char *line);
 
 /* Takes the line away. */
-void progress_close(struct progress *progress);
+void cli_progress_close(struct progress *progress);
 
 #endif

@@ -43,7 +43,7 @@ static void show_progress(void *context, const struct spprof_sample_progress *pr
     char line[160];
     snprintf(line, sizeof line, "%.1f s  %" PRIu64 " samples  %" PRIu64 " dropped  %" PRIu32 " thread%s  (Ctrl-C ends)", progress->elapsed_s,
              progress->samples, progress->dropped, progress->threads, progress->threads == 1 ? "" : "s");
-    progress_show(&sampling->progress, line);
+    cli_progress_show(&sampling->progress, line);
 }
 
 /* Until the next attempt; one that took long, in a large program that is no Python, is not made again and again. */
@@ -59,7 +59,7 @@ static bool has_ended(const struct sampling *sampling)
     int status;
     struct spprof_target *target;
     if (sampling->child != 0)
-        return child_has_ended(sampling->child, &status);
+        return cli_child_has_ended(sampling->child, &status);
     struct spprof_error *error = spprof_process_open(sampling->pid, &target);
     bool ended_meanwhile = error != NULL && error->kind == SPPROF_ERROR_NOT_FOUND;
     if (error == NULL)
@@ -99,7 +99,7 @@ static struct spprof_error *attach_soon(struct sampling *sampling, double second
             return spprof_error_new(SPPROF_ERROR_NOT_PYTHON, "'%s' has ended, and no Python interpreter was found in it while it ran",
                                     sampling->options->operands[0]);
         }
-        if (error == NULL || error->kind == SPPROF_ERROR_PERMISSION || signals_ended || has_ended(sampling) || (seconds > 0 && base_clock_seconds() > until))
+        if (error == NULL || error->kind == SPPROF_ERROR_PERMISSION || cli_signals_ended || has_ended(sampling) || (seconds > 0 && base_clock_seconds() > until))
             return error;
         spprof_error_free(error);
         pause_after(took);
@@ -110,8 +110,8 @@ static struct spprof_error *attach_soon(struct sampling *sampling, double second
 static struct spprof_error *run_on(struct sampling *sampling)
 {
     for (;;) {
-        struct spprof_error *error = spprof_sampler_run(sampling->sampler, &signals_ended, show_progress, sampling);
-        if (error != NULL || signals_ended || !spprof_sampler_is_over(sampling->sampler) || has_ended(sampling))
+        struct spprof_error *error = spprof_sampler_run(sampling->sampler, &cli_signals_ended, show_progress, sampling);
+        if (error != NULL || cli_signals_ended || !spprof_sampler_is_over(sampling->sampler) || has_ended(sampling))
             return error;
         error = spprof_sampler_unbind(sampling->sampler);
         if (error != NULL)
@@ -144,12 +144,12 @@ static struct profile_streams streams_of(const struct sampling *sampling)
 {
     const struct options *options = sampling->options;
     bool apart = sampling->child != 0 || (options->stats != NULL && strcmp(options->stats, "-") == 0);
-    bool asked = options->output != NULL && !profile_output_has_file(options);
+    bool asked = options->output != NULL && !options_profile_output_has_file(options);
     int fd = apart && !asked ? STDERR_FILENO : STDOUT_FILENO;
     return (struct profile_streams){.standard = stdout,
                                     .table = apart ? stderr : stdout,
-                                    .color = terminal_wants_color_on(options->color, fd),
-                                    .width = terminal_width(fd)};
+                                    .color = cli_terminal_wants_color_on(options->color, fd),
+                                    .width = cli_terminal_width(fd)};
 }
 
 /* failed: something ended the sampling that should not have; where there is nothing yet, there is nothing to write. */
@@ -157,15 +157,15 @@ static struct profile_streams streams_of(const struct sampling *sampling)
 static void tell_problems(const struct options *options, const struct spprof_problems *problems)
 {
     for (size_t i = 0; options->output != NULL && !options->quiet && i < problems->count; i++)
-        message("%s", problems->texts[i]);
+        cli_message("%s", problems->texts[i]);
 }
 
 static void tell_written(const struct spprof_profile *profile, const char *path)
 {
     uint64_t left_over = profile->counts.left_over;
-    message("%" PRIu64 " samples written to '%s'", profile->samples, path);
+    cli_message("%" PRIu64 " samples written to '%s'", profile->samples, path);
     if (left_over > 0)
-        message("%" PRIu64 " thread state%s that no living thread runs %s left out; 'spprof bt' shows %s", left_over, left_over == 1 ? "" : "s",
+        cli_message("%" PRIu64 " thread state%s that no living thread runs %s left out; 'spprof bt' shows %s", left_over, left_over == 1 ? "" : "s",
                 left_over == 1 ? "was" : "were", left_over == 1 ? "it" : "them");
 }
 
@@ -180,9 +180,9 @@ static enum exit_status write_profile(struct sampling *sampling, bool failed)
         profile->command = sampling->command;
     sampling->command = NULL;
     if (error == NULL && (!failed || profile->samples > 0)) {
-        error = profile_output_write(&sampling->output, profile, &streams);
+        error = options_profile_output_write(&sampling->output, profile, &streams);
         status = failed || profile->problems.count > 0 ? STATUS_PARTIAL : STATUS_DONE;
-        if (error == NULL && profile_output_has_file(options) && !options->quiet)
+        if (error == NULL && options_profile_output_has_file(options) && !options->quiet)
             tell_written(profile, options->output);
         tell_problems(options, &profile->problems);
     }
@@ -190,7 +190,7 @@ static enum exit_status write_profile(struct sampling *sampling, bool failed)
     spprof_profile_free(profile);
     if (error == NULL)
         return status;
-    complain_error(error);
+    cli_complain_error(error);
     return STATUS_UNREADABLE;
 }
 
@@ -200,18 +200,18 @@ static enum exit_status sample(struct sampling *sampling)
     enum exit_status status = STATUS_UNREADABLE;
     sampling->command = sampling->child != 0 ? joined(options->operands, options->operand_count) : spprof_host_command_line(sampling->pid);
     sampling->progress.fd = -1;
-    scheduling_wake_exactly();
+    target_scheduling_wake_exactly();
     struct spprof_error *error = sampling->child != 0 ? attach_soon(sampling, 0) : attach(sampling);
     if (error == NULL) {
         if (sampling->child == 0 && !options->quiet) /* a command has the terminal for itself */
-            progress_open(&sampling->progress);
+            cli_progress_open(&sampling->progress);
         error = run_on(sampling);
-        progress_close(&sampling->progress);
-        sampling->left = error == NULL && !signals_ended && !spprof_sampler_is_over(sampling->sampler);
+        cli_progress_close(&sampling->progress);
+        sampling->left = error == NULL && !cli_signals_ended && !spprof_sampler_is_over(sampling->sampler);
         status = write_profile(sampling, error != NULL);
     }
     if (error != NULL)
-        complain_error(error);
+        cli_complain_error(error);
     free(sampling->command);
     spprof_sampler_free(sampling->sampler);
     spprof_target_close(sampling->target);
@@ -220,19 +220,19 @@ static enum exit_status sample(struct sampling *sampling)
 
 static enum exit_status sample_command(struct sampling *sampling)
 {
-    struct spprof_error *error = child_start(sampling->options->operands, &sampling->child);
+    struct spprof_error *error = cli_child_start(sampling->options->operands, &sampling->child);
     if (error != NULL) {
-        complain_error(error);
+        cli_complain_error(error);
         return STATUS_UNREADABLE;
     }
     sampling->pid = sampling->child;
     enum exit_status status = sample(sampling);
     if (sampling->left && !has_ended(sampling)) {
         if (!sampling->options->quiet)
-            message("the time is over; '%s' runs on as process %d", sampling->options->operands[0], (int)sampling->child);
+            cli_message("the time is over; '%s' runs on as process %d", sampling->options->operands[0], (int)sampling->child);
         return status;
     }
-    int code = child_wait(sampling->child);
+    int code = cli_child_wait(sampling->child);
     return code != 0 ? (enum exit_status)code : status;
 }
 
@@ -240,13 +240,13 @@ static enum exit_status sample_command(struct sampling *sampling)
 static enum exit_status find_process(const struct verb *verb, struct sampling *sampling)
 {
     const struct options *options = sampling->options;
-    if (options->operand_count != 1 || !number_is_digits(options->operands[0])) {
-        complain_usage(verb, options->operand_count == 0 ? "sample needs a process id, or '--' and a command"
+    if (options->operand_count != 1 || !options_number_is_digits(options->operands[0])) {
+        cli_complain_usage(verb, options->operand_count == 0 ? "sample needs a process id, or '--' and a command"
                                                          : "sample takes one process id; a command stands behind '--'");
         return STATUS_USAGE;
     }
-    if (!number_parse(options->operands[0], &sampling->pid) || sampling->pid == 0 || sampling->pid > INT32_MAX) {
-        message("there is no process %s; 'ps -ef' lists the processes", options->operands[0]);
+    if (!options_number_parse(options->operands[0], &sampling->pid) || sampling->pid == 0 || sampling->pid > INT32_MAX) {
+        cli_message("there is no process %s; 'ps -ef' lists the processes", options->operands[0]);
         return STATUS_UNREADABLE;
     }
     return STATUS_DONE;
@@ -254,14 +254,14 @@ static enum exit_status find_process(const struct verb *verb, struct sampling *s
 
 static enum exit_status open_output(const struct verb *verb, struct sampling *sampling)
 {
-    struct spprof_error *error = profile_output_open(sampling->options, &sampling->output);
+    struct spprof_error *error = options_profile_output_open(sampling->options, &sampling->output);
     if (error == NULL)
         return STATUS_DONE;
     if (error->kind == SPPROF_ERROR_USAGE) {
-        complain_usage_error(verb, error);
+        cli_complain_usage_error(verb, error);
         return STATUS_USAGE;
     }
-    complain_error(error);
+    cli_complain_error(error);
     return STATUS_UNREADABLE;
 }
 
@@ -277,13 +277,13 @@ static enum exit_status run(const struct verb *verb, const struct options *optio
         status = open_output(verb, &sampling);
     if (status != STATUS_DONE)
         return status;
-    signals_catch(command);
+    cli_signals_catch(command);
     status = command ? sample_command(&sampling) : sample(&sampling);
-    profile_output_close(&sampling.output);
+    options_profile_output_close(&sampling.output);
     return status;
 }
 
-const struct verb verb_sample = {
+const struct verb cli_sample = {
     .name = "sample",
     .bit = FOR_SAMPLE,
     .operands = "PID | -- COMMAND...",

@@ -5,7 +5,7 @@
 
 enum { COUNT = 3 };
 
-volatile int signals_ended;
+volatile int cli_signals_ended;
 
 static const int numbers[COUNT] = {SIGINT, SIGTERM, SIGHUP};
 static struct sigaction before[COUNT];
@@ -16,13 +16,13 @@ static void end(int number, siginfo_t *info, void *context)
     int reason = errno;
     pid_t process = heir;
     (void)context;
-    signals_ended = 1;
+    cli_signals_ended = 1;
     if (process > 0 && number != SIGINT && info->si_code != SI_KERNEL)
         kill(process, number);
     errno = reason;
 }
 
-void signals_catch(bool command)
+void cli_signals_catch(bool command)
 {
     for (int i = 0; i < COUNT; i++) {
         struct sigaction action = {.sa_sigaction = end, .sa_flags = SA_SIGINFO | SA_RESTART};
@@ -34,12 +34,12 @@ void signals_catch(bool command)
     }
 }
 
-void signals_pass_on(pid_t process)
+void cli_signals_pass_on(pid_t process)
 {
     heir = process;
 }
 
-void signals_restore(void)
+void cli_signals_restore(void)
 {
     heir = 0;
     for (int i = 0; i < COUNT; i++)

@@ -6,18 +6,18 @@
 #include <sys/types.h>
 
 /* Not 0: one of them has come. */
-extern volatile int signals_ended;
+extern volatile int cli_signals_ended;
 
 /*
  * From now on they only end the sampling; what was collected is written. Without a command a second Ctrl-C ends spprof; with one, which gets
  * Ctrl-C as well, it is for the command to say. Who has spprof ignore hang-ups (nohup) is heeded.
  */
-void signals_catch(bool command);
+void cli_signals_catch(bool command);
 
 /* SIGTERM and SIGHUP that somebody sends to spprof are sent on to this process; 0: to none. The kernel sends its own to the command, too. */
-void signals_pass_on(pid_t process);
+void cli_signals_pass_on(pid_t process);
 
-/* In a child that is to become another program: as they were before signals_catch. */
-void signals_restore(void);
+/* In a child that is to become another program: as they were before cli_signals_catch. */
+void cli_signals_restore(void);
 
 #endif

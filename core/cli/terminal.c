@@ -5,7 +5,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-bool terminal_wants_color_on(enum color color, int fd)
+bool cli_terminal_wants_color_on(enum color color, int fd)
 {
     if (color != COLOR_AUTO)
         return color == COLOR_ALWAYS;
@@ -14,12 +14,12 @@ bool terminal_wants_color_on(enum color color, int fd)
     return !is_plain && isatty(fd);
 }
 
-bool terminal_wants_color(enum color color)
+bool cli_terminal_wants_color(enum color color)
 {
-    return terminal_wants_color_on(color, STDOUT_FILENO);
+    return cli_terminal_wants_color_on(color, STDOUT_FILENO);
 }
 
-unsigned terminal_width(int fd)
+unsigned cli_terminal_width(int fd)
 {
     struct winsize size;
     return ioctl(fd, TIOCGWINSZ, &size) == 0 ? size.ws_col : 0;

@@ -7,12 +7,12 @@
 #include "options/options.h"
 
 /* Whether the report is coloured: NO_COLOR (no-color.org), TERM and the terminal are asked only where the user did not say. */
-bool terminal_wants_color(enum color color);
+bool cli_terminal_wants_color(enum color color);
 
 /* The same for a report on another stream. */
-bool terminal_wants_color_on(enum color color, int fd);
+bool cli_terminal_wants_color_on(enum color color, int fd);
 
 /* How many columns it has; 0: it is no terminal. */
-unsigned terminal_width(int fd);
+unsigned cli_terminal_width(int fd);
 
 #endif

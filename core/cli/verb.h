@@ -21,6 +21,6 @@ struct verb {
     enum exit_status (*run)(const struct verb *verb, const struct options *options);
 };
 
-extern const struct verb verb_bt, verb_sample, verb_doctor;
+extern const struct verb cli_bt, cli_sample, cli_doctor;
 
 #endif

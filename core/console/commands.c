@@ -64,7 +64,7 @@ static const struct command commands[] = {
 _Static_assert(sizeof commands / sizeof commands[0] == sizeof spprof_console_commands / sizeof spprof_console_commands[0],
                "every command of the table does something");
 
-const struct command *command_find(const char *name)
+const struct command *console_command_find(const char *name)
 {
     for (size_t i = 0; i < spprof_console_command_count; i++)
         if (strcmp(commands[i].description->name, name) == 0)

@@ -11,6 +11,6 @@ struct command {
 };
 
 /* NULL where there is no command of this name. */
-const struct command *command_find(const char *name);
+const struct command *console_command_find(const char *name);
 
 #endif

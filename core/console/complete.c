@@ -21,8 +21,8 @@ static void add_matching(void *context, const char *word)
 static bool is_plain(const struct spprof_text *name)
 {
     for (size_t i = 0; i < name->size;) {
-        struct text_unit unit = text_unit_next(name->bytes + i, name->size - i, TEXT_GENERALISED);
-        if (!text_unit_is_plain(unit))
+        struct text_unit unit = output_text_unit_next(name->bytes + i, name->size - i, TEXT_GENERALISED);
+        if (!output_text_unit_is_plain(unit))
             return false;
         i += unit.size;
     }
@@ -34,7 +34,7 @@ static void add_variables(struct spprof_console *console, struct filter *filter)
 {
     const struct spprof_snapshot *snapshot;
     const struct spprof_thread *thread;
-    struct spprof_error *error = selection_update(console);
+    struct spprof_error *error = console_selection_update(console);
     if (error == NULL)
         error = console_values(console, console->selection.thread, &snapshot, &thread);
     if (error == NULL && console->selection.depth < thread->frame_count) {
@@ -49,7 +49,7 @@ static void add_variables(struct spprof_console *console, struct filter *filter)
 void spprof_console_complete(struct spprof_console *console, const char *command, const char *text, const char *word,
                              void (*add)(void *context, const char *word), void *context)
 {
-    const struct command *found = command_find(command);
+    const struct command *found = console_command_find(command);
     struct filter filter = {.begun = word, .add = add, .context = context};
     (void)text; /* whatever stands before does not matter: options may stand anywhere */
     if (found == NULL)

@@ -40,7 +40,7 @@ static struct spprof_error *inferior_copy(const struct spprof_debugger_inferior 
 
 static void forget_what_was_read(struct spprof_console *console)
 {
-    selection_drop(console, false);
+    console_selection_drop(console, false);
     spprof_snapshot_free(console->stacks);
     spprof_snapshot_free(console->values);
     console->stacks = console->values = NULL;
@@ -55,7 +55,7 @@ void spprof_console_changed(struct spprof_console *console)
     spprof_target_close(console->target);
     console->session = NULL;
     console->target = NULL;
-    selection_drop(console, true);
+    console_selection_drop(console, true);
     console->python = SPPROF_UNKNOWN;
     inferior_free(&console->inferior);
 }
@@ -207,8 +207,8 @@ struct spprof_report_options console_report_options(struct spprof_console *conso
 static struct spprof_error *run_words(struct spprof_console *console, const struct command *command, const char *arguments,
                                       struct console_output *output)
 {
-    CLEANUP(words_free) struct words words = {0};
-    TRY(words_split(command->description->name, arguments, &words));
+    CLEANUP(console_words_free) struct words words = {0};
+    TRY(console_words_split(command->description->name, arguments, &words));
     return command->run(console, &words, output);
 }
 
@@ -230,7 +230,7 @@ static struct spprof_error *check_interrupted(struct spprof_console *console, st
 struct spprof_error *spprof_console_run(struct spprof_console *console, const char *name, const char *arguments,
                                         struct spprof_console_result *result)
 {
-    const struct command *command = command_find(name);
+    const struct command *command = console_command_find(name);
     *result = (struct spprof_console_result){0};
     if (command == NULL)
         return spprof_error_new(SPPROF_ERROR_USAGE, "there is no command %s", name);

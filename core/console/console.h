@@ -82,25 +82,25 @@ struct spprof_error *console_values(struct spprof_console *console, uint64_t add
 /* selection.c */
 
 /* Follows the debugger's selection. Errors: no Python frame belongs to it, or it cannot be told which. */
-struct spprof_error *selection_update(struct spprof_console *console);
+struct spprof_error *console_selection_update(struct spprof_console *console);
 
 /* Selects another frame of the selected stack, and the C frame that runs it. False: that is not known, and the debugger's frame stays. */
-bool selection_move(struct spprof_console *console, size_t depth);
+bool console_selection_move(struct spprof_console *console, size_t depth);
 
 /* Nothing of what was read is to be looked at again; forget: which frame was selected, too. */
-void selection_drop(struct spprof_console *console, bool forget);
+void console_selection_drop(struct spprof_console *console, bool forget);
 
 /* How reports are to look. */
 struct spprof_report_options console_report_options(struct spprof_console *console, const struct options *options);
 
 /* words.c */
-struct spprof_error *words_split(const char *name, const char *text, struct words *words);
-void words_free(struct words *words);
+struct spprof_error *console_words_split(const char *name, const char *text, struct words *words);
+void console_words_free(struct words *words);
 
 /* The only argument as a number from 1 on; fallback where there is none. Errors: USAGE. */
-struct spprof_error *words_number(const struct words *words, int64_t fallback, int64_t *number);
+struct spprof_error *console_words_number(const struct words *words, int64_t fallback, int64_t *number);
 
 /* Errors: USAGE, where there is an argument. */
-struct spprof_error *words_none(const struct words *words);
+struct spprof_error *console_words_none(const struct words *words);
 
 #endif

@@ -28,7 +28,7 @@ struct selection {
 
 static struct spprof_error *select_frame(struct spprof_console *console, struct selection *selection)
 {
-    TRY(selection_update(console));
+    TRY(console_selection_update(console));
     TRY(console_values(console, console->selection.thread, &selection->snapshot, &selection->thread));
     if (console->selection.depth >= selection->thread->frame_count)
         return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "Unable to locate python frame: thread %" PRId64 " has no Python frame", selection->thread->tid);
@@ -50,7 +50,7 @@ static void write_arguments(FILE *stream, const struct spprof_frame *frame)
         }
         write_text(stream, &variable->name);
         putc('=', stream);
-        escape_write_cut(stream, variable->value.bytes, variable->value.size, SUMMARY_COLUMNS);
+        output_escape_write_cut(stream, variable->value.bytes, variable->value.size, SUMMARY_COLUMNS);
     }
     putc(')', stream);
 }
@@ -59,13 +59,13 @@ static void write_source(struct spprof_console *console, const struct selection 
 {
     const char *line;
     size_t size;
-    struct sources *sources = sources_new(selection->snapshot, console->target);
-    if (sources != NULL && sources_line(sources, selection->frame, &line, &size)) {
-        fputs(sources_may_differ(sources, selection->frame) == SPPROF_TRUE ? "  " SOURCE_MARK " " : "    ", stream);
+    struct sources *sources = report_sources_new(selection->snapshot, console->target);
+    if (sources != NULL && report_sources_line(sources, selection->frame, &line, &size)) {
+        fputs(report_sources_may_differ(sources, selection->frame) == SPPROF_TRUE ? "  " SOURCE_MARK " " : "    ", stream);
         spprof_write_escaped(stream, line, size);
         putc('\n', stream);
     }
-    sources_free(sources);
+    report_sources_free(sources);
 }
 
 /* "#1 Frame 0x7f…, for file a.py, line 3, in f (x=1)" */
@@ -96,7 +96,7 @@ static struct spprof_error *move(struct spprof_console *console, const struct wo
 {
     struct selection selection;
     int64_t count;
-    TRY(words_number(words, 1, &count));
+    TRY(console_words_number(words, 1, &count));
     TRY(select_frame(console, &selection));
     size_t last = selection.thread->frame_count - 1, depth = console->selection.depth;
     if (older && (uint64_t)count > last - depth)
@@ -105,7 +105,7 @@ static struct spprof_error *move(struct spprof_console *console, const struct wo
                                 selection.thread->truncated != NULL ? selection.thread->truncated : "");
     if (!older && (uint64_t)count > depth)
         return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "Unable to find a newer python frame");
-    bool moved = selection_move(console, older ? depth + (size_t)count : depth - (size_t)count);
+    bool moved = console_selection_move(console, older ? depth + (size_t)count : depth - (size_t)count);
     selection.frame = &selection.thread->frames[console->selection.depth];
     write_summary(console, &selection, output->stream);
     if (!moved)
@@ -148,10 +148,10 @@ static struct spprof_error *parse_lines(const struct words *words, int32_t curre
     char *rest = text, *start = strsep(&rest, ","), *end = NULL;
     while (rest != NULL && (end == NULL || end[0] == '\0'))
         end = strsep(&rest, ",");
-    if (!number_parse(start, &lines->first) || lines->first < 1 || lines->first > INT32_MAX)
+    if (!options_number_parse(start, &lines->first) || lines->first < 1 || lines->first > INT32_MAX)
         return list_usage();
     lines->last = lines->first + LIST_LINES - 1;
-    if (end != NULL && end[0] != '\0' && (!number_parse(end, &lines->last) || lines->last < lines->first))
+    if (end != NULL && end[0] != '\0' && (!options_number_parse(end, &lines->last) || lines->last < lines->first))
         return list_usage();
     if (lines->last - lines->first > LIST_MAX)
         lines->last = lines->first + LIST_MAX;
@@ -165,7 +165,7 @@ static size_t write_lines(struct sources *sources, const struct spprof_frame *fr
         const char *line;
         size_t size;
         char label[32];
-        if (!sources_line_at(sources, frame, (int32_t)number, &line, &size))
+        if (!report_sources_line_at(sources, frame, (int32_t)number, &line, &size))
             break;
         snprintf(label, sizeof label, "%s%" PRId64, number == frame->line ? ">" : "", number);
         fprintf(stream, "%4s    ", label);
@@ -184,15 +184,15 @@ struct spprof_error *console_list(struct spprof_console *console, struct words *
     struct lines lines;
     TRY(select_frame(console, &selection));
     TRY(parse_lines(words, selection.frame->line, &lines));
-    struct sources *sources = sources_new(selection.snapshot, console->target);
+    struct sources *sources = report_sources_new(selection.snapshot, console->target);
     if (sources == NULL)
         return spprof_error_no_memory();
     const char *line;
     size_t size, written = write_lines(sources, selection.frame, &lines, output->stream);
-    bool has_source = sources_line_at(sources, selection.frame, 1, &line, &size);
+    bool has_source = report_sources_line_at(sources, selection.frame, 1, &line, &size);
     if (written > 0)
-        sources_write_notes(sources, output->stream);
-    sources_free(sources);
+        report_sources_write_notes(sources, output->stream);
+    report_sources_free(sources);
     const char *file = selection.frame->code->file.bytes != NULL ? selection.frame->code->file.bytes : "???";
     if (!has_source)
         return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "the source %s is not at hand here, or does not hold the code that runs", file);
@@ -235,7 +235,7 @@ static struct spprof_error *print_global(struct spprof_console *console, const s
     const struct spprof_value_limits limits = {0};
     enum name_scope scope;
     struct spprof_text value;
-    TRY(global_find(console->session, runtime_of(selection), selection->frame->address, name, &limits, &scope, &value));
+    TRY(snapshot_global_find(console->session, runtime_of(selection), selection->frame->address, name, &limits, &scope, &value));
     if (scope == NAME_UNKNOWN)
         return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "'%s' not found%s", name,
                                 strpbrk(name, ".[(") != NULL ? ": a name is looked up, not an expression" : "");
@@ -262,7 +262,7 @@ struct spprof_error *console_print(struct spprof_console *console, struct words 
 struct spprof_error *console_locals(struct spprof_console *console, struct words *words, struct console_output *output)
 {
     struct selection selection;
-    TRY(words_none(words));
+    TRY(console_words_none(words));
     TRY(select_frame(console, &selection));
     for (size_t i = 0; i < selection.frame->variable_count; i++) {
         write_text(output->stream, &selection.frame->variables[i].name);

@@ -26,7 +26,7 @@ struct console_sampling {
 static void run_sampler(void *context)
 {
     struct console_sampling *sampling = context;
-    scheduling_wake_exactly();
+    target_scheduling_wake_exactly();
     sampling->error = spprof_sampler_run(sampling->sampler, &sampling->ended, NULL, NULL);
 }
 
@@ -34,7 +34,7 @@ static void run_sampler(void *context)
 static void rest(void *context)
 {
     struct console_sampling *sampling = context;
-    scheduling_wake_exactly();
+    target_scheduling_wake_exactly();
     double end = base_clock_seconds() + sampling->rest_s;
     for (double left = sampling->rest_s; !sampling->ended && left > 0; left = end - base_clock_seconds()) {
         double piece = left < LONGEST_PIECE_S ? left : LONGEST_PIECE_S;
@@ -108,8 +108,8 @@ static struct spprof_error *write_profile(struct console_sampling *sampling, con
     struct spprof_profile *profile;
     TRY(spprof_sampler_finish(sampling->sampler, &profile));
     const struct profile_streams streams = {.standard = stream, .table = stream, .color = console_report_options(console, options).color};
-    struct spprof_error *error = profile_output_write(output, profile, &streams);
-    if (error == NULL && profile_output_has_file(options)) {
+    struct spprof_error *error = options_profile_output_write(output, profile, &streams);
+    if (error == NULL && options_profile_output_has_file(options)) {
         fprintf(stream, "%llu samples written to ", (unsigned long long)profile->samples);
         spprof_write_escaped(stream, options->output, strlen(options->output));
         fputc('\n', stream);
@@ -126,10 +126,10 @@ static struct spprof_error *sample(struct console_sampling *sampling, const stru
     struct spprof_target *own = NULL;
     struct spprof_run run = {.end = SPPROF_RUN_DONE};
     struct profile_output output;
-    TRY(profile_output_open(options, &output));
+    TRY(options_profile_output_open(options, &output));
     struct spprof_error *error = console->ops->run_begin(console->debugger);
     if (error != NULL) {
-        profile_output_close(&output);
+        options_profile_output_close(&output);
         return error;
     }
     error = console->inferior.local && !options->stop ? sample_running(sampling, &wanted, &own, &run) : sample_stopped(sampling, &wanted, &run);
@@ -138,7 +138,7 @@ static struct spprof_error *sample(struct console_sampling *sampling, const stru
         tell_end(stream, &run);
         error = write_profile(sampling, options, &output, stream);
     }
-    profile_output_close(&output);
+    options_profile_output_close(&output);
     spprof_sampler_free(sampling->sampler);
     spprof_target_close(own);
     return error;
@@ -148,7 +148,7 @@ static struct spprof_error *read_options(struct spprof_console *console, struct 
 {
     enum spprof_profile_format format;
     TRY(options_parse(options, words->count, words->items));
-    TRY(profile_output_check(options, &format));
+    TRY(options_profile_output_check(options, &format));
     if (options->operand_count > 1)
         return spprof_error_new(SPPROF_ERROR_USAGE, "spprof sample takes one duration, not '%s'", options->operands[1]);
     if (options->operand_count == 1 && !options_duration(options->operands[0], &options->duration_s))

@@ -11,7 +11,7 @@ static bool give_frame(void *context, size_t level, struct spprof_native_frame *
     return console->ops->native_frame(console->debugger, level, frame);
 }
 
-void selection_drop(struct spprof_console *console, bool forget)
+void console_selection_drop(struct spprof_console *console, bool forget)
 {
     spprof_native_pairs_free(console->selection.pairs);
     console->selection.pairs = NULL;
@@ -89,7 +89,7 @@ static struct spprof_error *find(struct spprof_console *console)
     return NULL;
 }
 
-struct spprof_error *selection_update(struct spprof_console *console)
+struct spprof_error *console_selection_update(struct spprof_console *console)
 {
     const struct spprof_snapshot *snapshot;
     struct console_selection *selection = &console->selection;
@@ -99,7 +99,7 @@ struct spprof_error *selection_update(struct spprof_console *console)
     if (selection->made && selection->tid == tid && selection->level == level)
         return NULL;
     if (selection->tid != tid)
-        selection_drop(console, false);
+        console_selection_drop(console, false);
     selection->tid = tid;
     selection->level = level;
     struct spprof_error *error = find(console);
@@ -128,7 +128,7 @@ static bool find_level(struct spprof_console *console, size_t depth, size_t *lev
     return false;
 }
 
-bool selection_move(struct spprof_console *console, size_t depth)
+bool console_selection_move(struct spprof_console *console, size_t depth)
 {
     size_t level;
     console->selection.depth = depth;

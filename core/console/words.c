@@ -27,7 +27,7 @@ static const char *take_word(const char *text, char **to)
     return quote == '\0' ? text : NULL;
 }
 
-struct spprof_error *words_split(const char *name, const char *text, struct words *words)
+struct spprof_error *console_words_split(const char *name, const char *text, struct words *words)
 {
     /* All words stand in one piece of memory behind their array; they are never longer than the text. */
     *words = (struct words){.items = calloc(1, (WORDS_MAX + 2) * sizeof *words->items + strlen(name) + strlen(text) + WORDS_MAX + 3)};
@@ -50,23 +50,23 @@ struct spprof_error *words_split(const char *name, const char *text, struct word
     }
 }
 
-void words_free(struct words *words)
+void console_words_free(struct words *words)
 {
     free(words->items);
     *words = (struct words){0};
 }
 
-struct spprof_error *words_number(const struct words *words, int64_t fallback, int64_t *number)
+struct spprof_error *console_words_number(const struct words *words, int64_t fallback, int64_t *number)
 {
     *number = fallback;
     if (words->count == 1)
         return NULL;
-    if (words->count == 2 && number_parse(words->items[1], number) && *number > 0)
+    if (words->count == 2 && options_number_parse(words->items[1], number) && *number > 0)
         return NULL;
     return spprof_error_new(SPPROF_ERROR_USAGE, "%s takes one number from 1 on, not '%s'", words->items[0], words->items[words->count - 1]);
 }
 
-struct spprof_error *words_none(const struct words *words)
+struct spprof_error *console_words_none(const struct words *words)
 {
     if (words->count == 1)
         return NULL;

@@ -13,9 +13,9 @@ struct c_frame {
     uint64_t before; /* the C frame before it */
 };
 
-enum read_cache_status c_frame_read(struct reader *reader, uint64_t address, struct c_frame *c_frame);
+enum read_cache_status frames_c_frame_read(struct reader *reader, uint64_t address, struct c_frame *c_frame);
 
 /* Reads the newest one of a thread. */
-enum read_cache_status c_frame_current(struct reader *reader, uint64_t thread_state, uint64_t *address);
+enum read_cache_status frames_c_frame_current(struct reader *reader, uint64_t thread_state, uint64_t *address);
 
 #endif

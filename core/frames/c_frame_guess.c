@@ -10,10 +10,10 @@ static enum read_cache_status find_caller(struct reader *reader, uint64_t thread
 {
     enum { C_STACK_MAX = 1 << 26 };
     struct c_frame before;
-    *caller = cframe_is_root(thread_state, current->before) ? 0 : STACK_UNTOLD;
+    *caller = layout_cframe_is_root(thread_state, current->before) ? 0 : STACK_UNTOLD;
     if (*caller == 0 || current->before <= current->address || current->before - current->address > C_STACK_MAX)
         return READ_CACHE_READY;
-    enum read_cache_status status = c_frame_read(reader, current->before, &before);
+    enum read_cache_status status = frames_c_frame_read(reader, current->before, &before);
     if (status == READ_CACHE_READY)
         *caller = before.newest;
     return status == READ_CACHE_PENDING ? status : READ_CACHE_READY;
@@ -34,7 +34,7 @@ static bool is_shim(const struct c_frame *current, const struct layout *layout, 
  */
 static void see_through_shim(struct c_frame_guess *guess, const struct c_frame *current)
 {
-    const struct frame_link *link = frame_link_find(guess->links, current->address);
+    const struct frame_link *link = frames_frame_link_find(guess->links, current->address);
     if (guess->caller == 0 || guess->caller == STACK_UNTOLD)
         return;
     bool is_known = link != NULL && link->code == guess->caller;
@@ -46,7 +46,7 @@ static void see_through_shim(struct c_frame_guess *guess, const struct c_frame *
     guess->caller = STACK_UNTOLD; /* whoever called the C code that runs the caller */
 }
 
-enum read_cache_status c_frame_guess_newest(struct c_frame_guess *guess, struct reader *reader, uint64_t thread_state, const struct c_frame *current,
+enum read_cache_status frames_c_frame_guess_newest(struct c_frame_guess *guess, struct reader *reader, uint64_t thread_state, const struct c_frame *current,
                                       const struct data_stack *data_stack)
 {
     STEP(find_caller(reader, thread_state, current, &guess->caller));
@@ -58,8 +58,8 @@ enum read_cache_status c_frame_guess_newest(struct c_frame_guess *guess, struct 
     return READ_CACHE_READY;
 }
 
-void c_frame_guess_remember(struct c_frame_guess *guess, uint64_t entered_with, uint64_t caller)
+void frames_c_frame_guess_remember(struct c_frame_guess *guess, uint64_t entered_with, uint64_t caller)
 {
     if (guess->address != 0)
-        frame_link_remember(guess->links, (struct frame_link){guess->address, caller, entered_with});
+        frames_frame_link_remember(guess->links, (struct frame_link){guess->address, caller, entered_with});
 }

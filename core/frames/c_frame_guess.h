@@ -18,10 +18,10 @@ struct c_frame_guess {
     uint32_t shims;   /* so often nobody knew what a C frame ran */
 };
 
-enum read_cache_status c_frame_guess_newest(struct c_frame_guess *guess, struct reader *reader, uint64_t thread_state, const struct c_frame *current,
+enum read_cache_status frames_c_frame_guess_newest(struct c_frame_guess *guess, struct reader *reader, uint64_t thread_state, const struct c_frame *current,
                                       const struct data_stack *data_stack);
 
 /* The shim of the newest C frame has been met, which was entered with a frame, and called by another. */
-void c_frame_guess_remember(struct c_frame_guess *guess, uint64_t entered_with, uint64_t caller);
+void frames_c_frame_guess_remember(struct c_frame_guess *guess, uint64_t entered_with, uint64_t caller);
 
 #endif

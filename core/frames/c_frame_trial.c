@@ -5,9 +5,9 @@
 
 #include "layout/cframe.h"
 
-const char C_FRAME_ENTERING[] = "the thread is just entering the interpreter, and nothing tells yet which frame it runs; look again";
+const char frames_C_FRAME_ENTERING[] = "the thread is just entering the interpreter, and nothing tells yet which frame it runs; look again";
 
-void c_frame_trial_free(struct c_frame_trial *trial)
+void frames_c_frame_trial_free(struct c_frame_trial *trial)
 {
     free(trial->rejected.frames);
     free(trial->rejected.reason);
@@ -16,20 +16,20 @@ void c_frame_trial_free(struct c_frame_trial *trial)
 /* Whether what a C frame says counts: layout/cframe.h. */
 static enum read_cache_status check_chain(struct reader *reader, uint64_t thread_state, uint64_t address, bool *sound)
 {
-    struct cframe_chain chain = cframe_chain_of(thread_state, address);
+    struct cframe_chain chain = layout_cframe_chain_of(thread_state, address);
     enum cframe_progress progress = CFRAME_MORE;
     while (progress == CFRAME_MORE) {
         struct c_frame c_frame;
-        enum read_cache_status status = c_frame_read(reader, chain.at, &c_frame);
-        if (status == READ_CACHE_PENDING || (status == READ_CACHE_FAILED && reader_is_short(reader)))
+        enum read_cache_status status = frames_c_frame_read(reader, chain.at, &c_frame);
+        if (status == READ_CACHE_PENDING || (status == READ_CACHE_FAILED && object_reader_is_short(reader)))
             return status;
-        progress = status == READ_CACHE_READY ? cframe_chain_step(&chain, c_frame.before) : CFRAME_BROKEN;
+        progress = status == READ_CACHE_READY ? layout_cframe_chain_step(&chain, c_frame.before) : CFRAME_BROKEN;
     }
     *sound = progress == CFRAME_SOUND;
     return READ_CACHE_READY;
 }
 
-enum read_cache_status c_frame_trial_begin(struct c_frame_trial *trial, struct reader *reader, uint64_t thread_state, const struct c_frame *current)
+enum read_cache_status frames_c_frame_trial_begin(struct c_frame_trial *trial, struct reader *reader, uint64_t thread_state, const struct c_frame *current)
 {
     bool sound;
     struct c_frame before;
@@ -37,13 +37,13 @@ enum read_cache_status c_frame_trial_begin(struct c_frame_trial *trial, struct r
     trial->entering = !sound;
     if (!sound || current->before == 0)
         return READ_CACHE_READY;
-    STEP(c_frame_read(reader, current->before, &before));
+    STEP(frames_c_frame_read(reader, current->before, &before));
     trial->before = before.newest;
     trial->is_on = true;
     return READ_CACHE_READY;
 }
 
-bool c_frame_trial_goes_on(struct c_frame_trial *trial, const struct raw_frame *frame, bool popped)
+bool frames_c_frame_trial_goes_on(struct c_frame_trial *trial, const struct raw_frame *frame, bool popped)
 {
     if (trial->is_on && (popped || (frame->entered && frame->previous != trial->before)))
         return false;
@@ -53,7 +53,7 @@ bool c_frame_trial_goes_on(struct c_frame_trial *trial, const struct raw_frame *
     return true;
 }
 
-void c_frame_trial_reject(struct c_frame_trial *trial, struct raw_frame *frames, size_t count, bool popped, const char *reason)
+void frames_c_frame_trial_reject(struct c_frame_trial *trial, struct raw_frame *frames, size_t count, bool popped, const char *reason)
 {
     char *copy;
     trial->rejected.frames = frames;

@@ -28,17 +28,17 @@ struct c_frame_trial {
 };
 
 /* Why nothing tells the newest frame of a thread that is entering. */
-extern const char C_FRAME_ENTERING[];
+extern const char frames_C_FRAME_ENTERING[];
 
-void c_frame_trial_free(struct c_frame_trial *trial); /* its contents */
+void frames_c_frame_trial_free(struct c_frame_trial *trial); /* its contents */
 
 /* Puts what a thread's current C frame names on trial. With trial->entering it names none. */
-enum read_cache_status c_frame_trial_begin(struct c_frame_trial *trial, struct reader *reader, uint64_t thread_state, const struct c_frame *current);
+enum read_cache_status frames_c_frame_trial_begin(struct c_frame_trial *trial, struct reader *reader, uint64_t thread_state, const struct c_frame *current);
 
 /* A frame has been read, which had been popped from the data stack, or not. False: what is on trial cannot be. */
-bool c_frame_trial_goes_on(struct c_frame_trial *trial, const struct raw_frame *frame, bool popped);
+bool frames_c_frame_trial_goes_on(struct c_frame_trial *trial, const struct raw_frame *frame, bool popped);
 
 /* Ends a trial in which frames were walked, and takes them over. */
-void c_frame_trial_reject(struct c_frame_trial *trial, struct raw_frame *frames, size_t count, bool popped, const char *reason);
+void frames_c_frame_trial_reject(struct c_frame_trial *trial, struct raw_frame *frames, size_t count, bool popped, const char *reason);
 
 #endif

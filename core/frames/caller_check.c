@@ -42,7 +42,7 @@ enum call {
 
 static enum read_cache_status tuple_size(struct reader *reader, uint64_t tuple, uint64_t *size)
 {
-    return reader_pointer(reader, tuple + (uint64_t)LAYOUT(reader->layout, variable_object, ob_size), "tuple", size);
+    return object_reader_pointer(reader, tuple + (uint64_t)LAYOUT(reader->layout, variable_object, ob_size), "tuple", size);
 }
 
 static bool is_sane(const struct shape *shape)
@@ -58,7 +58,7 @@ static enum read_cache_status read_shape(struct reader *reader, const struct cod
 {
     const struct layout *layout = reader->layout;
     struct bytes header;
-    STEP(reader_struct(reader, code->code->address, code_header_size(layout), "code object", &header));
+    STEP(object_reader_struct(reader, code->code->address, frames_code_header_size(layout), "code object", &header));
     *shape = (struct shape){.code = code};
     shape->locals = field_u32(header, LAYOUT(layout, code, nlocals));
     shape->values = field_u32(header, LAYOUT(layout, code, stacksize));
@@ -67,12 +67,12 @@ static enum read_cache_status read_shape(struct reader *reader, const struct cod
     enum read_cache_status parts[] = {
         tuple_size(reader, field_u64(header, LAYOUT(layout, code, cellvars)), &shape->cells),
         tuple_size(reader, field_u64(header, LAYOUT(layout, code, freevars)), &shape->frees),
-        bytes_read(reader, field_u64(header, LAYOUT(layout, code, bytecode_object)), "co_code", BYTECODE_MAX, &shape->bytecode.at,
+        object_bytes_read(reader, field_u64(header, LAYOUT(layout, code, bytecode_object)), "co_code", BYTECODE_MAX, &shape->bytecode.at,
                    &shape->bytecode.size),
     };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         STEP(parts[i]);
-    return is_sane(shape) ? READ_CACHE_READY : reader_fail(reader, "the code object has more variables than any function");
+    return is_sane(shape) ? READ_CACHE_READY : object_reader_fail(reader, "the code object has more variables than any function");
 }
 
 /* Where a frame's value stack begins, in bytes from its start: frame_alloc, Objects/frameobject.c. */
@@ -86,7 +86,7 @@ static enum read_cache_status read_frame(struct caller_check *check, struct raw_
     frame->raw = raw;
     STEP(read_shape(check->reader, raw->code, &frame->shape));
     size_t size = (size_t)values_start(check->reader, &frame->shape) + (size_t)frame->shape.values * WORD;
-    return reader_struct(check->reader, raw->address, size, "frame", &frame->data);
+    return object_reader_struct(check->reader, raw->address, size, "frame", &frame->data);
 }
 
 /* f_valuestack stands behind f_locals: Include/cpython/frameobject.h of 3.9 and 3.10. */
@@ -113,9 +113,9 @@ static void find_depth(struct caller_check *check, const struct shape *shape)
 {
     if (check->depth_of == shape->code)
         return;
-    value_depth_free(&check->depth);
+    frames_value_depth_free(&check->depth);
     check->depth_of = shape->code;
-    (void)value_depth_find(&check->depth, shape->bytecode, check->reader->layout->rules->position == POSITION_LASTI_UNITS);
+    (void)frames_value_depth_find(&check->depth, shape->bytecode, check->reader->layout->rules->position == POSITION_LASTI_UNITS);
 }
 
 static uint64_t value_at(const struct caller_check *check, const struct frame *frame, int64_t index)
@@ -130,7 +130,7 @@ static enum read_cache_status peek(struct reader *reader, uint64_t object, int32
     *word = 0;
     if (object == 0 || object % WORD != 0 || offset < 0)
         return READ_CACHE_READY;
-    enum read_cache_status status = reader_pointer(reader, object + (uint64_t)offset, "object", word);
+    enum read_cache_status status = object_reader_pointer(reader, object + (uint64_t)offset, "object", word);
     if (status == READ_CACHE_FAILED)
         *word = 0;
     return status == READ_CACHE_PENDING ? status : READ_CACHE_READY;
@@ -185,8 +185,8 @@ struct caller_site {
 /* False: the instruction is no call, or it is not known how deep the stack is there. Python/ceval.c has the order. */
 static enum read_cache_status find_site(const struct caller_check *check, const struct frame *frame, int64_t offset, struct caller_site *site, bool *calls)
 {
-    struct old_instruction instruction = old_instruction_at(frame->shape.bytecode, offset);
-    int64_t top = value_depth_at(&check->depth, offset), count = instruction.argument;
+    struct old_instruction instruction = frames_old_instruction_at(frame->shape.bytecode, offset);
+    int64_t top = frames_value_depth_at(&check->depth, offset), count = instruction.argument;
     uint64_t names = 0;
     *calls = false;
     if (top == VALUE_DEPTH_UNKNOWN)
@@ -215,7 +215,7 @@ static uint64_t replaced_arguments(struct bytes bytecode)
 {
     uint64_t replaced = 0;
     for (int64_t offset = 0; offset < (int64_t)bytecode.size;) {
-        struct old_instruction instruction = old_instruction_at(bytecode, offset);
+        struct old_instruction instruction = frames_old_instruction_at(bytecode, offset);
         if ((instruction.opcode == OLD_STORE_FAST || instruction.opcode == OLD_DELETE_FAST) && instruction.argument < ARGUMENTS_MAX)
             replaced |= UINT64_C(1) << instruction.argument;
         offset = instruction.next;
@@ -301,7 +301,7 @@ static enum read_cache_status find_function(struct caller_check *check, const st
 /* Compilers without computed goto leave f_lasti at the instruction before where the next one was predicted: PREDICT, Python/ceval.c. */
 static bool is_predicted(const struct frame *caller, int64_t offset, int64_t call)
 {
-    struct old_instruction instruction = old_instruction_at(caller->shape.bytecode, offset);
+    struct old_instruction instruction = frames_old_instruction_at(caller->shape.bytecode, offset);
     return offset >= 0 && instruction.next == call && (instruction.opcode == OLD_GET_ITER || instruction.opcode == OLD_DICT_MERGE);
 }
 
@@ -313,8 +313,8 @@ static bool makes_arguments(const struct caller_check *check, const struct frame
 {
     if (offset < 0 || offset >= call)
         return false;
-    for (int64_t at = offset; at < call; at = old_instruction_at(caller->shape.bytecode, at).next)
-        if (value_depth_at(&check->depth, at) <= callable)
+    for (int64_t at = offset; at < call; at = frames_old_instruction_at(caller->shape.bytecode, at).next)
+        if (frames_value_depth_at(&check->depth, at) <= callable)
             return false;
     return true;
 }
@@ -335,7 +335,7 @@ static enum read_cache_status calls_elsewhere(struct caller_check *check, const 
     if (call == CALL_OF_C)
         return READ_CACHE_READY;
     bool other = false;
-    for (int64_t at = 0; at < (int64_t)caller->shape.bytecode.size; at = old_instruction_at(caller->shape.bytecode, at).next) {
+    for (int64_t at = 0; at < (int64_t)caller->shape.bytecode.size; at = frames_old_instruction_at(caller->shape.bytecode, at).next) {
         struct caller_site site;
         bool calls;
         STEP(look_at_call(check, caller, at, callee, 0, &call));
@@ -357,12 +357,12 @@ static enum read_cache_status calls_elsewhere(struct caller_check *check, const 
  */
 static bool is_inert(const struct caller_check *check, const struct frame *frame, int64_t offset)
 {
-    struct old_instruction instruction = old_instruction_at(frame->shape.bytecode, offset);
-    if (offset < 0 || !stack_effect_is_inert(instruction.opcode) || is_traced(check, frame))
+    struct old_instruction instruction = frames_old_instruction_at(frame->shape.bytecode, offset);
+    if (offset < 0 || !layout_stack_effect_is_inert(instruction.opcode) || is_traced(check, frame))
         return false;
     if (instruction.opcode == OLD_LOAD_FAST)
         return field_u64(frame->data, LAYOUT(check->reader->layout, frame_object, localsplus) + (int64_t)instruction.argument * WORD) != 0;
-    return old_instruction_at(frame->shape.bytecode, instruction.next).opcode != OLD_YIELD_FROM;
+    return frames_old_instruction_at(frame->shape.bytecode, instruction.next).opcode != OLD_YIELD_FROM;
 }
 
 /* The first words count. */
@@ -429,13 +429,13 @@ static enum read_cache_status check_frames(struct caller_check *check, struct st
     return all;
 }
 
-enum read_cache_status caller_check(struct stack *stack, struct reader *reader, char *words, size_t size)
+enum read_cache_status frames_caller_check(struct stack *stack, struct reader *reader, char *words, size_t size)
 {
     struct caller_check check = {.reader = reader, .words = words, .size = size};
     words[0] = '\0';
-    if (reader->layout->rules->frames != FRAME_OBJECTS || read_cache_target(reader->cache)->kind != SPPROF_TARGET_CORE)
+    if (reader->layout->rules->frames != FRAME_OBJECTS || target_read_cache_target(reader->cache)->kind != SPPROF_TARGET_CORE)
         return READ_CACHE_READY;
     enum read_cache_status status = check_frames(&check, stack);
-    value_depth_free(&check.depth);
+    frames_value_depth_free(&check.depth);
     return status;
 }

@@ -11,6 +11,6 @@
  * Of a target that stands still; the frames' code objects must be settled. words gets at most size bytes of what contradicts itself, "" where
  * nothing does; a frame that is not where it says is marked as misplaced. What cannot be read contradicts nothing.
  */
-enum read_cache_status caller_check(struct stack *stack, struct reader *reader, char *words, size_t size);
+enum read_cache_status frames_caller_check(struct stack *stack, struct reader *reader, char *words, size_t size);
 
 #endif

@@ -38,67 +38,67 @@ struct code_table {
     uint64_t taken;
 };
 
-struct spprof_error *code_table_new(struct code_table **table)
+struct spprof_error *frames_code_table_new(struct code_table **table)
 {
     *table = calloc(1, sizeof **table);
     if (*table != NULL)
-        (*table)->texts = intern_new();
+        (*table)->texts = object_intern_new();
     if (*table != NULL && (*table)->texts != NULL)
         return NULL;
     free(*table);
     return spprof_error_no_memory();
 }
 
-void code_table_draw_from(struct code_table *table, struct spprof_budget *budget)
+void frames_code_table_draw_from(struct code_table *table, struct spprof_budget *budget)
 {
     table->budget = budget;
-    intern_draw_from(table->texts, budget);
+    object_intern_draw_from(table->texts, budget);
 }
 
 static bool take(struct code_table *table, uint64_t bytes)
 {
     if (table->budget == NULL)
         return true;
-    bool is_taken = budget_take(table->budget, bytes);
+    bool is_taken = target_budget_take(table->budget, bytes);
     table->taken += is_taken ? bytes : 0;
     return is_taken;
 }
 
-void code_free(struct spprof_code *code)
+void frames_code_free(struct spprof_code *code)
 {
     if (code == NULL)
         return;
-    intern_release(code->name.bytes);
-    intern_release(code->qualified_name.bytes);
-    intern_release(code->file.bytes);
-    intern_release(code->line_table);
+    object_intern_release(code->name.bytes);
+    object_intern_release(code->qualified_name.bytes);
+    object_intern_release(code->file.bytes);
+    object_intern_release(code->line_table);
     free(code);
 }
 
-void code_table_free(struct code_table *table)
+void frames_code_table_free(struct code_table *table)
 {
     if (table == NULL)
         return;
     for (size_t i = 0; i < table->count; i++) {
-        code_free(table->entries[i]->code);
+        frames_code_free(table->entries[i]->code);
         free(table->entries[i]->thread_bytecode);
         free(table->entries[i]);
     }
     free(table->entries);
     base_hash_table_free(&table->by_address);
     free(table->ranges);
-    intern_free(table->texts);
+    object_intern_free(table->texts);
     if (table->budget != NULL)
-        budget_give(table->budget, table->taken);
+        target_budget_give(table->budget, table->taken);
     free(table);
 }
 
-size_t code_table_count(const struct code_table *table)
+size_t frames_code_table_count(const struct code_table *table)
 {
     return table->count;
 }
 
-struct code_entry *code_table_at(const struct code_table *table, size_t index)
+struct code_entry *frames_code_table_at(const struct code_table *table, size_t index)
 {
     return table->entries[index];
 }
@@ -118,14 +118,14 @@ static struct code_entry *new_entry(struct code_table *table, uint64_t address)
     return entry;
 }
 
-struct code_entry *code_table_find(const struct code_table *table, uint64_t address)
+struct code_entry *frames_code_table_find(const struct code_table *table, uint64_t address)
 {
     return base_hash_table_item(&table->by_address, address);
 }
 
-struct code_entry *code_table_get(struct code_table *table, uint64_t address)
+struct code_entry *frames_code_table_get(struct code_table *table, uint64_t address)
 {
-    struct code_entry *entry = code_table_find(table, address);
+    struct code_entry *entry = frames_code_table_find(table, address);
     if (entry != NULL)
         return entry;
     if (!ARRAY_RESERVE(table->entries, table->capacity, table->count + 1) || !base_hash_table_reserve(&table->by_address))
@@ -145,12 +145,12 @@ static uint64_t code_basicsize(const struct layout *layout)
     return (uint64_t)(bytecode != LAYOUT_ABSENT ? bytecode : LAYOUT(layout, code, size));
 }
 
-size_t code_header_size(const struct layout *layout)
+size_t frames_code_header_size(const struct layout *layout)
 {
     return (size_t)code_basicsize(layout);
 }
 
-bool code_entry_matches(const struct code_entry *entry, const struct layout *layout, struct bytes header)
+bool frames_code_entry_matches(const struct code_entry *entry, const struct layout *layout, struct bytes header)
 {
     return field_u64(header, LAYOUT(layout, code, name)) == entry->name && field_u64(header, LAYOUT(layout, code, filename)) == entry->file &&
            field_u64(header, LAYOUT(layout, code, linetable)) == entry->line_table &&
@@ -164,15 +164,15 @@ static enum read_cache_status check_code_type(struct code_table *table, struct r
     struct bytes data;
     if (type == table->code_type || (type == layout->code_type && type != 0))
         return READ_CACHE_READY;
-    STEP(reader_struct(reader, type, (size_t)LAYOUT(layout, type, basicsize) + 8, "the type of a code object", &data));
+    STEP(object_reader_struct(reader, type, (size_t)LAYOUT(layout, type, basicsize) + 8, "the type of a code object", &data));
     uint64_t name = field_u64(data, LAYOUT(layout, type, name));
     uint64_t basicsize = field_u64(data, LAYOUT(layout, type, basicsize));
-    enum read_cache_status status = reader_bytes(reader, name, sizeof "code", "the name of a type", &data);
+    enum read_cache_status status = object_reader_bytes(reader, name, sizeof "code", "the name of a type", &data);
     if (status == READ_CACHE_PENDING)
         return status;
     bool right = status == READ_CACHE_READY ? memcmp(data.at, "code", sizeof "code") == 0 : basicsize == code_basicsize(layout);
     if (!right)
-        return reader_fail(reader, "what should be a code object has another type");
+        return object_reader_fail(reader, "what should be a code object has another type");
     table->code_type = type;
     return READ_CACHE_READY;
 }
@@ -182,10 +182,10 @@ static enum read_cache_status find_bytecode(struct code_entry *entry, struct rea
 {
     const struct layout *layout = reader->layout;
     if (LAYOUT(layout, code, bytecode) == LAYOUT_ABSENT)
-        return bytes_size(reader, field_u64(header, LAYOUT(layout, code, bytecode_object)), "co_code", &entry->bytecode_size);
+        return object_bytes_size(reader, field_u64(header, LAYOUT(layout, code, bytecode_object)), "co_code", &entry->bytecode_size);
     uint64_t units = field_u64(header, LAYOUT(layout, variable_object, ob_size));
     if (units > INT32_MAX)
-        return reader_fail(reader, "the code object at 0x%" PRIx64 " claims %" PRIu64 " instructions", entry->code->address, units);
+        return object_reader_fail(reader, "the code object at 0x%" PRIx64 " claims %" PRIu64 " instructions", entry->code->address, units);
     entry->bytecode = entry->code->address + (uint64_t)LAYOUT(layout, code, bytecode);
     entry->bytecode_size = units * CODE_UNIT;
     entry->first_traceable = field_i32(header, LAYOUT(layout, code, firsttraceable));
@@ -208,15 +208,15 @@ static enum read_cache_status read_thread_bytecode(struct code_table *table, str
     if (array == 0)
         return READ_CACHE_READY;
     uint64_t count;
-    STEP(reader_pointer(reader, array + (uint64_t)LAYOUT(layout, code_array, size), "co_tlbc", &count));
+    STEP(object_reader_pointer(reader, array + (uint64_t)LAYOUT(layout, code_array, size), "co_tlbc", &count));
     if (count > THREAD_BYTECODE_MAX)
-        return reader_fail(reader, "co_tlbc at 0x%" PRIx64 " claims %" PRIu64 " entries", array, count);
+        return object_reader_fail(reader, "co_tlbc at 0x%" PRIx64 " claims %" PRIu64 " entries", array, count);
     if (count == 0)
         return READ_CACHE_READY;
-    STEP(reader_struct(reader, array + (uint64_t)LAYOUT(layout, code_array, entries), (size_t)count * 8, "co_tlbc", &data));
+    STEP(object_reader_struct(reader, array + (uint64_t)LAYOUT(layout, code_array, entries), (size_t)count * 8, "co_tlbc", &data));
     uint64_t *starts = take(table, count * sizeof *starts) ? malloc((size_t)count * sizeof *starts) : NULL;
     if (starts == NULL)
-        return reader_no_memory(reader);
+        return object_reader_no_memory(reader);
     memcpy(starts, data.at, (size_t)count * sizeof *starts);
     entry->thread_bytecode = starts;
     entry->thread_bytecode_count = (size_t)count;
@@ -227,7 +227,7 @@ static enum read_cache_status read_header(struct code_table *table, struct code_
 {
     const struct layout *layout = reader->layout;
     struct bytes header;
-    STEP(reader_struct(reader, entry->code->address, (size_t)code_basicsize(layout), "code object", &header));
+    STEP(object_reader_struct(reader, entry->code->address, (size_t)code_basicsize(layout), "code object", &header));
     entry->code->first_line = field_i32(header, LAYOUT(layout, code, firstlineno));
     entry->name = field_u64(header, LAYOUT(layout, code, name));
     entry->file = field_u64(header, LAYOUT(layout, code, filename));
@@ -251,10 +251,10 @@ static enum read_cache_status gather(struct code_table *table, struct code_entry
         return header;
     enum read_cache_status parts[] = {
         header,
-        string_load(reader, entry->name, name_words),
-        string_load(reader, entry->file, file_words),
-        bytes_read(reader, entry->line_table, table_words, LINE_TABLE_MAX, &data, &size),
-        entry->qualified_name != 0 ? string_load(reader, entry->qualified_name, qualified_name_words) : READ_CACHE_READY,
+        object_string_load(reader, entry->name, name_words),
+        object_string_load(reader, entry->file, file_words),
+        object_bytes_read(reader, entry->line_table, table_words, LINE_TABLE_MAX, &data, &size),
+        entry->qualified_name != 0 ? object_string_load(reader, entry->qualified_name, qualified_name_words) : READ_CACHE_READY,
     };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (parts[i] == READ_CACHE_PENDING)
@@ -292,7 +292,7 @@ static void add_range(struct code_table *table, struct code_entry *entry, uint64
     table->ranges[first] = (struct bytecode_range){start, end, entry};
 }
 
-void code_table_keep_ranges(struct code_table *table)
+void frames_code_table_keep_ranges(struct code_table *table)
 {
     table->keeps_ranges = true;
 }
@@ -315,13 +315,13 @@ static void remove_ranges(struct code_table *table, const struct code_entry *ent
     table->range_count = kept;
 }
 
-struct code_entry *code_table_by_instruction(const struct code_table *table, uint64_t instruction)
+struct code_entry *frames_code_table_by_instruction(const struct code_table *table, uint64_t instruction)
 {
     size_t at = range_at(table, instruction);
     return at < table->range_count && table->ranges[at].start <= instruction ? table->ranges[at].entry : NULL;
 }
 
-void code_table_retire(struct code_table *table, struct code_entry *entry)
+void frames_code_table_retire(struct code_table *table, struct code_entry *entry)
 {
     if (!base_hash_table_remove(&table->by_address, entry->code->address, entry))
         return;
@@ -330,12 +330,12 @@ void code_table_retire(struct code_table *table, struct code_entry *entry)
     remove_ranges(table, entry);
 }
 
-size_t code_table_deaths(const struct code_table *table)
+size_t frames_code_table_deaths(const struct code_table *table)
 {
     return table->deaths;
 }
 
-void code_table_step(struct code_table *table, struct reader *reader)
+void frames_code_table_step(struct code_table *table, struct reader *reader)
 {
     bool settled = true;
     for (size_t i = table->first_pending; i < table->count; i++) {
@@ -355,7 +355,7 @@ void code_table_step(struct code_table *table, struct reader *reader)
 
 static void note_missing(struct code_entry *entry, const struct reader *reader)
 {
-    const struct spprof_budget *budget = &read_cache_target(reader->cache)->budget;
+    const struct spprof_budget *budget = &target_read_cache_target(reader->cache)->budget;
     entry->left_out = entry->left_out || budget->memory_refused || budget->out_of_memory;
     snprintf(entry->missing, sizeof entry->missing, "%s", reader->reason);
 }
@@ -363,7 +363,7 @@ static void note_missing(struct code_entry *entry, const struct reader *reader)
 /* The text that stands for all equal ones; NULL: no memory. */
 static const char *share(struct code_table *table, struct code_entry *entry, struct reader *reader, const void *bytes, size_t size)
 {
-    const char *shared = budget_search(&read_cache_target(reader->cache)->budget, size) ? intern_bytes(table->texts, bytes, size) : NULL;
+    const char *shared = target_budget_search(&target_read_cache_target(reader->cache)->budget, size) ? object_intern_bytes(table->texts, bytes, size) : NULL;
     entry->left_out = entry->left_out || shared == NULL;
     return shared;
 }
@@ -375,7 +375,7 @@ static void decode_text(struct code_table *table, struct code_entry *entry, stru
     uint64_t before = reader->taken;
     if (text->bytes != NULL || object == 0)
         return;
-    if (string_read(reader, object, what, &own) != READ_CACHE_READY) {
+    if (object_string_read(reader, object, what, &own) != READ_CACHE_READY) {
         note_missing(entry, reader);
         return;
     }
@@ -383,14 +383,14 @@ static void decode_text(struct code_table *table, struct code_entry *entry, stru
     if (shared != NULL)
         *text = (struct spprof_text){(char *)(uintptr_t)shared, own.size};
     free(own.bytes);
-    reader_give_back(reader, before);
+    object_reader_give_back(reader, before);
 }
 
 static void decode_line_table(struct code_table *table, struct code_entry *entry, struct reader *reader)
 {
     const uint8_t *data;
     size_t size;
-    if (bytes_read(reader, entry->line_table, table_words, LINE_TABLE_MAX, &data, &size) != READ_CACHE_READY) {
+    if (object_bytes_read(reader, entry->line_table, table_words, LINE_TABLE_MAX, &data, &size) != READ_CACHE_READY) {
         note_missing(entry, reader);
         return;
     }
@@ -398,7 +398,7 @@ static void decode_line_table(struct code_table *table, struct code_entry *entry
     entry->code->line_table_size = entry->code->line_table != NULL ? size : 0;
 }
 
-void code_table_decode(struct code_table *table, struct reader *reader)
+void frames_code_table_decode(struct code_table *table, struct reader *reader)
 {
     bool settled = true;
     for (size_t i = table->first_undecoded; i < table->count; i++) {
@@ -416,12 +416,12 @@ void code_table_decode(struct code_table *table, struct reader *reader)
     }
 }
 
-struct position code_position(const struct code_entry *entry, struct reader *reader, int64_t offset)
+struct position frames_code_position(const struct code_entry *entry, struct reader *reader, int64_t offset)
 {
     enum { OUT = SPPROF_POSITION_LEFT_OUT };
     const struct spprof_code *code = entry->code;
-    bool is_there = code->line_table != NULL ? budget_search(&read_cache_target(reader->cache)->budget, code->line_table_size) : !entry->left_out;
+    bool is_there = code->line_table != NULL ? target_budget_search(&target_read_cache_target(reader->cache)->budget, code->line_table_size) : !entry->left_out;
     if (!is_there)
         return (struct position){OUT, OUT, OUT, OUT};
-    return position_find(reader->layout->rules->line_table, code->line_table, code->line_table_size, code->first_line, offset);
+    return frames_position_find(reader->layout->rules->line_table, code->line_table, code->line_table_size, code->first_line, offset);
 }

@@ -28,54 +28,54 @@ struct code_entry {
 
 struct code_table;
 
-struct spprof_error *code_table_new(struct code_table **table);
+struct spprof_error *frames_code_table_new(struct code_table **table);
 
 /* From now on memory is taken from a budget, borrowed, which gets it back when the table is freed. To be called before the first entry is made. */
-void code_table_draw_from(struct code_table *table, struct spprof_budget *budget);
-void code_table_free(struct code_table *table); /* NULL is allowed */
+void frames_code_table_draw_from(struct code_table *table, struct spprof_budget *budget);
+void frames_code_table_free(struct code_table *table); /* NULL is allowed */
 
 /* The entry of the code object at an address, made where there is none; NULL: out of memory. Owned by the table. */
-struct code_entry *code_table_get(struct code_table *table, uint64_t address);
+struct code_entry *frames_code_table_get(struct code_table *table, uint64_t address);
 
 /* The same where there is one; NULL: there is none. */
-struct code_entry *code_table_find(const struct code_table *table, uint64_t address);
+struct code_entry *frames_code_table_find(const struct code_table *table, uint64_t address);
 
 /*
  * For a target that runs: forgets what stands at the entry's address, so that it is read anew when it is named again. The entry itself,
  * which frames may point to, lives as long as the table.
  */
-void code_table_retire(struct code_table *table, struct code_entry *entry);
+void frames_code_table_retire(struct code_table *table, struct code_entry *entry);
 
 /* How many code objects have been retired that had been sound. */
-size_t code_table_deaths(const struct code_table *table);
+size_t frames_code_table_deaths(const struct code_table *table);
 
-/* From now on code_table_by_instruction finds code objects: the entry whose bytecode an instruction lies in; NULL: none that is known. */
-void code_table_keep_ranges(struct code_table *table);
-struct code_entry *code_table_by_instruction(const struct code_table *table, uint64_t instruction);
+/* From now on frames_code_table_by_instruction finds code objects: the entry whose bytecode an instruction lies in; NULL: none that is known. */
+void frames_code_table_keep_ranges(struct code_table *table);
+struct code_entry *frames_code_table_by_instruction(const struct code_table *table, uint64_t instruction);
 
-/* How many bytes of a code object code_entry_matches needs. */
-size_t code_header_size(const struct layout *layout);
+/* How many bytes of a code object frames_code_entry_matches needs. */
+size_t frames_code_header_size(const struct layout *layout);
 
 /* Whether the bytes at the entry's address are still those of the code object that was read. */
-bool code_entry_matches(const struct code_entry *entry, const struct layout *layout, struct bytes header);
+bool frames_code_entry_matches(const struct code_entry *entry, const struct layout *layout, struct bytes header);
 
 /* Goes on gathering the memory of the entries that are pending. */
-void code_table_step(struct code_table *table, struct reader *reader);
+void frames_code_table_step(struct code_table *table, struct reader *reader);
 
 /* Turns names and tables into text, from memory that is all there: work that no stopped target needs to wait for. */
-void code_table_decode(struct code_table *table, struct reader *reader);
+void frames_code_table_decode(struct code_table *table, struct reader *reader);
 
 /* The entries in the order in which they were made. */
-size_t code_table_count(const struct code_table *table);
-struct code_entry *code_table_at(const struct code_table *table, size_t index);
+size_t frames_code_table_count(const struct code_table *table);
+struct code_entry *frames_code_table_at(const struct code_table *table, size_t index);
 
 /*
  * The position of an instruction, by its offset in bytes, of an entry that was decoded. Where the line table was left out, or the budget of
  * searching is used up, every part of it is SPPROF_POSITION_LEFT_OUT.
  */
-struct position code_position(const struct code_entry *entry, struct reader *reader, int64_t offset);
+struct position frames_code_position(const struct code_entry *entry, struct reader *reader, int64_t offset);
 
 /* Frees a code object that was taken out of its entry. */
-void code_free(struct spprof_code *code);
+void frames_code_free(struct spprof_code *code);
 
 #endif

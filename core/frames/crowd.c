@@ -5,7 +5,7 @@ enum {
     STACKS_MAX = 8, /* one damaged word may send a stack into another; no damage sends so many to one place */
 };
 
-void crowd_free(struct crowd *crowd)
+void frames_crowd_free(struct crowd *crowd)
 {
     base_hash_table_free(&crowd->stacks);
 }
@@ -18,15 +18,15 @@ static bool is_counted(uint64_t frame)
 
 static bool make_room(struct crowd *crowd, struct reader *reader)
 {
-    if (!reader_take(reader, base_hash_table_growth(&crowd->stacks)))
+    if (!object_reader_take(reader, base_hash_table_growth(&crowd->stacks)))
         return false;
     bool made = base_hash_table_reserve(&crowd->stacks);
     if (!made)
-        reader_no_memory(reader);
+        object_reader_no_memory(reader);
     return made;
 }
 
-bool crowd_pass(struct crowd *crowd, struct reader *reader, uint64_t frame)
+bool frames_crowd_pass(struct crowd *crowd, struct reader *reader, uint64_t frame)
 {
     if (!is_counted(frame))
         return false;

@@ -13,9 +13,9 @@ struct crowd {
     struct hash_table stacks; /* how many pass a frame, by its address */
 };
 
-void crowd_free(struct crowd *crowd); /* its contents */
+void frames_crowd_free(struct crowd *crowd); /* its contents */
 
 /* Counts one more stack that passes a frame; true where too many have passed it before. Where memory is refused none is counted. */
-bool crowd_pass(struct crowd *crowd, struct reader *reader, uint64_t frame);
+bool frames_crowd_pass(struct crowd *crowd, struct reader *reader, uint64_t frame);
 
 #endif

@@ -2,12 +2,12 @@
 
 #include <stdlib.h>
 
-struct cycle_search cycle_begin(void)
+struct cycle_search frames_cycle_begin(void)
 {
     return (struct cycle_search){.power = 1};
 }
 
-bool cycle_step(struct cycle_search *search, uint64_t address)
+bool frames_cycle_step(struct cycle_search *search, uint64_t address)
 {
     if (address == search->remembered && address != 0)
         return true;
@@ -40,7 +40,7 @@ static bool all_differ(const struct raw_frame *frames, size_t count)
     return differ;
 }
 
-size_t cycle_free_length(const struct raw_frame *frames, size_t count)
+size_t frames_cycle_free_length(const struct raw_frame *frames, size_t count)
 {
     size_t low = 0, high = count;
     while (low < high) { /* the longest beginning without a repetition */

@@ -9,12 +9,12 @@ struct cycle_search {
     size_t behind, power; /* so many steps ago; the next is remembered after so many */
 };
 
-struct cycle_search cycle_begin(void);
+struct cycle_search frames_cycle_begin(void);
 
 /* Goes on to an address; true where it was met before: then the search is over. */
-bool cycle_step(struct cycle_search *search, uint64_t address);
+bool frames_cycle_step(struct cycle_search *search, uint64_t address);
 
 /* How many frames come before the first that comes a second time; count where none does. Where memory is refused fewer may be told. */
-size_t cycle_free_length(const struct raw_frame *frames, size_t count);
+size_t frames_cycle_free_length(const struct raw_frame *frames, size_t count);
 
 #endif

@@ -18,19 +18,19 @@ static void enter_chunk(struct data_stack *data_stack, uint64_t chunk, uint64_t 
     data_stack->lowest = UINT64_MAX;
 }
 
-void data_stack_begin(struct data_stack *data_stack, uint64_t chunk, uint64_t top, uint64_t limit)
+void frames_data_stack_begin(struct data_stack *data_stack, uint64_t chunk, uint64_t top, uint64_t limit)
 {
     data_stack->top = top;
     data_stack->limit = limit;
     enter_chunk(data_stack, chunk, top);
 }
 
-enum read_cache_status data_stack_load(struct data_stack *data_stack, struct reader *reader)
+enum read_cache_status frames_data_stack_load(struct data_stack *data_stack, struct reader *reader)
 {
     if (data_stack->chunk == 0 || data_stack->data != NULL)
         return READ_CACHE_READY;
     struct bytes data = bytes_none();
-    enum read_cache_status status = reader_struct(reader, data_stack->chunk, (size_t)data_stack->used, "data stack", &data);
+    enum read_cache_status status = object_reader_struct(reader, data_stack->chunk, (size_t)data_stack->used, "data stack", &data);
     data_stack->data = data.at;
     if (status == READ_CACHE_READY)
         data_stack->older = field_u64(data, LAYOUT(reader->layout, stack_chunk, previous));
@@ -39,13 +39,13 @@ enum read_cache_status data_stack_load(struct data_stack *data_stack, struct rea
     return status == READ_CACHE_PENDING ? status : READ_CACHE_READY;
 }
 
-bool data_stack_holds(const struct data_stack *data_stack, uint64_t address, size_t size)
+bool frames_data_stack_holds(const struct data_stack *data_stack, uint64_t address, size_t size)
 {
     return data_stack->chunk != 0 && address >= data_stack->chunk && address - data_stack->chunk < data_stack->used &&
            size <= data_stack->used - (address - data_stack->chunk);
 }
 
-bool data_stack_has_popped(const struct data_stack *data_stack, uint64_t frame)
+bool frames_data_stack_has_popped(const struct data_stack *data_stack, uint64_t frame)
 {
     return frame >= data_stack->top && frame < data_stack->limit;
 }
@@ -59,7 +59,7 @@ static enum read_cache_status follow_chunks(struct data_stack *data_stack, struc
     if (older == 0 || frame < older || frame - older >= CHUNK_MAX)
         return READ_CACHE_READY;
     size_t header = (size_t)LAYOUT(layout, stack_chunk, data);
-    enum read_cache_status status = reader_struct(reader, older, header, "data stack", &data);
+    enum read_cache_status status = object_reader_struct(reader, older, header, "data stack", &data);
     if (status != READ_CACHE_READY)
         return status == READ_CACHE_PENDING ? status : READ_CACHE_READY;
     uint64_t size = field_u64(data, LAYOUT(layout, stack_chunk, size));
@@ -68,26 +68,26 @@ static enum read_cache_status follow_chunks(struct data_stack *data_stack, struc
         return READ_CACHE_READY;
     uint64_t used = top <= size / 8 ? header + top * 8 : size;
     enter_chunk(data_stack, older, older + (used <= size ? used : size));
-    return data_stack_load(data_stack, reader);
+    return frames_data_stack_load(data_stack, reader);
 }
 
-enum read_cache_status data_stack_frame(struct data_stack *data_stack, struct reader *reader, uint64_t frame, size_t size, struct bytes *data)
+enum read_cache_status frames_data_stack_frame(struct data_stack *data_stack, struct reader *reader, uint64_t frame, size_t size, struct bytes *data)
 {
     if (frame % 8 != 0)
-        return reader_fail(reader, "frame at 0x%" PRIx64 " is not aligned", frame);
-    STEP(data_stack_load(data_stack, reader)); /* before it is said to hold something: a chunk just entered may not be there */
-    if (!data_stack_holds(data_stack, frame, size))
+        return object_reader_fail(reader, "frame at 0x%" PRIx64 " is not aligned", frame);
+    STEP(frames_data_stack_load(data_stack, reader)); /* before it is said to hold something: a chunk just entered may not be there */
+    if (!frames_data_stack_holds(data_stack, frame, size))
         STEP(follow_chunks(data_stack, reader, frame));
-    if (!data_stack_holds(data_stack, frame, size))
-        return reader_struct(reader, frame, size, "frame", data);
+    if (!frames_data_stack_holds(data_stack, frame, size))
+        return object_reader_struct(reader, frame, size, "frame", data);
     if (frame >= data_stack->lowest)
-        return reader_fail(reader, "frame at 0x%" PRIx64 " lies above the frame that it called", frame);
+        return object_reader_fail(reader, "frame at 0x%" PRIx64 " lies above the frame that it called", frame);
     *data = (struct bytes){data_stack->data + (frame - data_stack->chunk), size};
     return READ_CACHE_READY;
 }
 
-void data_stack_pass(struct data_stack *data_stack, uint64_t frame)
+void frames_data_stack_pass(struct data_stack *data_stack, uint64_t frame)
 {
-    if (data_stack_holds(data_stack, frame, 1))
+    if (frames_data_stack_holds(data_stack, frame, 1))
         data_stack->lowest = frame;
 }

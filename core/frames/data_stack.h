@@ -16,20 +16,20 @@ struct data_stack {
 };
 
 /* Enters the newest chunk. */
-void data_stack_begin(struct data_stack *data_stack, uint64_t chunk, uint64_t top, uint64_t limit);
+void frames_data_stack_begin(struct data_stack *data_stack, uint64_t chunk, uint64_t top, uint64_t limit);
 
 /* Has the piece at hand, where that is possible at all; where not, frames are read one by one. READY or PENDING. */
-enum read_cache_status data_stack_load(struct data_stack *data_stack, struct reader *reader);
+enum read_cache_status frames_data_stack_load(struct data_stack *data_stack, struct reader *reader);
 
 /* Whether size bytes at an address lie in the piece. */
-bool data_stack_holds(const struct data_stack *data_stack, uint64_t address, size_t size);
+bool frames_data_stack_holds(const struct data_stack *data_stack, uint64_t address, size_t size);
 
-bool data_stack_has_popped(const struct data_stack *data_stack, uint64_t frame);
+bool frames_data_stack_has_popped(const struct data_stack *data_stack, uint64_t frame);
 
 /* size bytes of a frame, for which an older chunk may be entered. FAILED where it lies above the frame that it called. */
-enum read_cache_status data_stack_frame(struct data_stack *data_stack, struct reader *reader, uint64_t frame, size_t size, struct bytes *data);
+enum read_cache_status frames_data_stack_frame(struct data_stack *data_stack, struct reader *reader, uint64_t frame, size_t size, struct bytes *data);
 
 /* A frame has been walked: what comes next must lie lower. */
-void data_stack_pass(struct data_stack *data_stack, uint64_t frame);
+void frames_data_stack_pass(struct data_stack *data_stack, uint64_t frame);
 
 #endif

@@ -16,15 +16,15 @@ static enum read_cache_status read_chain(struct stack *stack, struct reader *rea
 {
     struct stack_entries *entries = &stack->entries;
     if (entries->progress == ENTRIES_NEW)
-        STEP(c_frame_current(reader, stack->thread_state, &entries->next));
+        STEP(frames_c_frame_current(reader, stack->thread_state, &entries->next));
     entries->progress = ENTRIES_READ;
     while (!is_root(stack, reader->layout)) {
         struct c_frame c_frame;
         if (entries->count >= stack->frame_count + IDLE_C_FRAMES)
-            return reader_fail(reader, "there are more C frames than frames");
-        STEP(c_frame_read(reader, entries->next, &c_frame));
+            return object_reader_fail(reader, "there are more C frames than frames");
+        STEP(frames_c_frame_read(reader, entries->next, &c_frame));
         if (!ARRAY_RESERVE(entries->chain, entries->capacity, entries->count + 1))
-            return reader_no_memory(reader);
+            return object_reader_no_memory(reader);
         entries->chain[entries->count++] = c_frame;
         entries->next = c_frame.before;
     }
@@ -63,7 +63,7 @@ static void enter_by_name(struct stack *stack)
     }
 }
 
-void entries_step(struct stack *stack, struct reader *reader)
+void frames_entries_step(struct stack *stack, struct reader *reader)
 {
     enum entry_style style = reader->layout->rules->entry;
     if (stack->entries.progress == ENTRIES_SETTLED || stack->progress != STACK_DONE)

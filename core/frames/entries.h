@@ -9,6 +9,6 @@
 #include "frames/stack.h"
 
 /* Goes on with a stack that is DONE, as far as memory is there; in the end its frames have their entry, or 0 where there is any doubt. */
-void entries_step(struct stack *stack, struct reader *reader);
+void frames_entries_step(struct stack *stack, struct reader *reader);
 
 #endif

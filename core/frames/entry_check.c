@@ -12,19 +12,19 @@ struct c_chain {
 static enum read_cache_status begin(struct c_chain *chain)
 {
     uint64_t address, thread_state = chain->stack->thread_state;
-    STEP(c_frame_current(chain->reader, thread_state, &address));
-    return cframe_is_root(thread_state, address) ? READ_CACHE_READY : c_frame_read(chain->reader, address, &chain->at);
+    STEP(frames_c_frame_current(chain->reader, thread_state, &address));
+    return layout_cframe_is_root(thread_state, address) ? READ_CACHE_READY : frames_c_frame_read(chain->reader, address, &chain->at);
 }
 
 static bool has_next(const struct c_chain *chain)
 {
     const struct c_frame *at = &chain->at;
-    return at->address != 0 && at->before != 0 && !cframe_is_root(chain->stack->thread_state, at->before);
+    return at->address != 0 && at->before != 0 && !layout_cframe_is_root(chain->stack->thread_state, at->before);
 }
 
 static enum read_cache_status follow(struct c_chain *chain)
 {
-    return c_frame_read(chain->reader, chain->at.before, &chain->at);
+    return frames_c_frame_read(chain->reader, chain->at.before, &chain->at);
 }
 
 static size_t count_running(const struct stack *stack)
@@ -95,7 +95,7 @@ static enum read_cache_status check_by_name(struct c_chain *chain, bool *agree)
     return READ_CACHE_READY;
 }
 
-enum read_cache_status entry_check_step(struct stack *stack, struct reader *reader, bool *agree)
+enum read_cache_status frames_entry_check_step(struct stack *stack, struct reader *reader, bool *agree)
 {
     struct c_chain chain = {.stack = stack, .reader = reader};
     *agree = true;

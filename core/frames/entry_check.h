@@ -8,6 +8,6 @@
 #include "frames/stack.h"
 
 /* For a stack that is whole, of a target that stands still. Other versions have no such chain: then they agree. */
-enum read_cache_status entry_check_step(struct stack *stack, struct reader *reader, bool *agree);
+enum read_cache_status frames_entry_check_step(struct stack *stack, struct reader *reader, bool *agree);
 
 #endif

@@ -5,7 +5,7 @@
 
 #include "frames/frame_operations.h"
 
-bool frame_instruction(const struct raw_frame *frame, const struct layout_rules *rules, int64_t *offset, char *reason, size_t size)
+bool frames_frame_instruction(const struct raw_frame *frame, const struct layout_rules *rules, int64_t *offset, char *reason, size_t size)
 {
     const struct code_entry *entry = frame->code;
     if (entry->status != READ_CACHE_READY) {
@@ -21,17 +21,17 @@ bool frame_instruction(const struct raw_frame *frame, const struct layout_rules 
     return false;
 }
 
-bool frame_is_incomplete(const struct raw_frame *frame, const struct layout_rules *rules, int64_t offset)
+bool frames_frame_is_incomplete(const struct raw_frame *frame, const struct layout_rules *rules, int64_t offset)
 {
     return frames_of(rules)->is_incomplete(frame, offset);
 }
 
-bool code_is_trampoline(const struct code_entry *code)
+bool frames_code_is_trampoline(const struct code_entry *code)
 {
     return code->bytecode_size > 0 && (int64_t)code->first_traceable * CODE_UNIT >= (int64_t)code->bytecode_size;
 }
 
-bool frame_fits_caller(const struct raw_frame *callee, const struct raw_frame *caller)
+bool frames_frame_fits_caller(const struct raw_frame *callee, const struct raw_frame *caller)
 {
     uint64_t size = caller->code->frame_bytes;
     bool both = callee->owner == FRAME_OWNER_THREAD && caller->owner == FRAME_OWNER_THREAD && size != 0;

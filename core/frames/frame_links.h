@@ -16,12 +16,12 @@ struct frame_link {
 };
 
 /* What is remembered of an address, where its code object is known, too; NULL: nothing, or links is NULL. */
-const struct frame_link *frame_link_find(const struct frame_link *links, uint64_t address);
+const struct frame_link *frames_frame_link_find(const struct frame_link *links, uint64_t address);
 
 /* Nothing is remembered where links is NULL. */
-void frame_link_remember(struct frame_link *links, struct frame_link link);
+void frames_frame_link_remember(struct frame_link *links, struct frame_link link);
 
 /* The caller of a frame that forgets it: remembers previous, or where that is 0 gives what is remembered of this code object's frame; 0: nothing. */
-uint64_t frame_link_caller(struct frame_link *links, uint64_t frame, uint64_t code, uint64_t previous);
+uint64_t frames_frame_link_caller(struct frame_link *links, uint64_t frame, uint64_t code, uint64_t previous);
 
 #endif

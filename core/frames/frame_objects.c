@@ -54,7 +54,7 @@ static bool forgets_caller(const struct raw_frame *frame)
     return true;
 }
 
-const struct frame_operations frame_objects = {
+const struct frame_operations frames_frame_objects = {
     .on_heap = true,
     .tells_owner = false,
     .code = FIELD_frame_object_code,

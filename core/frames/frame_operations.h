@@ -1,6 +1,6 @@
 /*
- * What differs between the frames of 3.9 and 3.10, which are objects (frame_objects.c), and those of later versions, which are structs of the
- * interpreter (interpreter_frames.c). Whoever needs to know asks here, not which version it is.
+ * What differs between the frames of 3.9 and 3.10, which are objects (frames_frame_objects.c), and those of later versions, which are structs of the
+ * interpreter (frames_interpreter_frames.c). Whoever needs to know asks here, not which version it is.
  */
 #ifndef SPPROF_FRAMES_FRAME_OPERATIONS_H
 #define SPPROF_FRAMES_FRAME_OPERATIONS_H
@@ -36,8 +36,8 @@ struct frame_operations {
 const struct frame_operations *frames_of(const struct layout_rules *rules);
 
 /* What a frame refers to in one of these fields: the address of an object, 0 none. what names it in the reason. */
-enum read_cache_status frame_reference(struct reader *reader, uint64_t frame, enum layout_field field, const char *what, uint64_t *object);
+enum read_cache_status frames_frame_reference(struct reader *reader, uint64_t frame, enum layout_field field, const char *what, uint64_t *object);
 
-extern const struct frame_operations frame_objects, interpreter_frames;
+extern const struct frame_operations frames_frame_objects, frames_interpreter_frames;
 
 #endif

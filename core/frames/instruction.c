@@ -10,19 +10,19 @@ static enum read_cache_status read_bytecode(struct reader *reader, const struct 
     const struct code_entry *code = frame->code;
     uint64_t object;
     if (code->bytecode_size > BYTECODE_MAX)
-        return reader_fail(reader, "the bytecode is too long to be searched");
+        return object_reader_fail(reader, "the bytecode is too long to be searched");
     if (code->bytecode != 0)
-        return reader_bytes(reader, frame->instruction - (uint64_t)offset, (size_t)code->bytecode_size, "bytecode", bytecode);
-    STEP(reader_pointer(reader, code->code->address + (uint64_t)LAYOUT(reader->layout, code, bytecode_object), "co_code", &object));
-    return bytes_read(reader, object, "co_code", BYTECODE_MAX, &bytecode->at, &bytecode->size);
+        return object_reader_bytes(reader, frame->instruction - (uint64_t)offset, (size_t)code->bytecode_size, "bytecode", bytecode);
+    STEP(object_reader_pointer(reader, code->code->address + (uint64_t)LAYOUT(reader->layout, code, bytecode_object), "co_code", &object));
+    return object_bytes_read(reader, object, "co_code", BYTECODE_MAX, &bytecode->at, &bytecode->size);
 }
 
-enum read_cache_status instruction_at(struct reader *reader, const struct raw_frame *frame, int64_t offset, struct instruction *instruction)
+enum read_cache_status frames_instruction_at(struct reader *reader, const struct raw_frame *frame, int64_t offset, struct instruction *instruction)
 {
     const struct layout_bytecode *rules = reader->layout->rules->bytecode;
     struct bytes bytecode;
     if (rules == NULL)
-        return reader_fail(reader, "the instructions of this version are not known");
+        return object_reader_fail(reader, "the instructions of this version are not known");
     STEP(read_bytecode(reader, frame, offset, &bytecode));
     *instruction = (struct instruction){.known = true};
     while (instruction->end <= offset && instruction->end + CODE_UNIT <= (int64_t)bytecode.size) {
@@ -32,5 +32,5 @@ enum read_cache_status instruction_at(struct reader *reader, const struct raw_fr
         instruction->known = instruction->known && instruction->kind != INSTRUCTION_HIDDEN;
         instruction->end += CODE_UNIT * (1 + rules->caches[opcode]);
     }
-    return offset >= instruction->start && offset < instruction->end ? READ_CACHE_READY : reader_fail(reader, "the bytecode ends before an instruction");
+    return offset >= instruction->start && offset < instruction->end ? READ_CACHE_READY : object_reader_fail(reader, "the bytecode ends before an instruction");
 }

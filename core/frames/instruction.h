@@ -11,9 +11,9 @@ struct instruction {
 };
 
 /*
- * The instruction at a byte offset that frame_instruction has told of the frame, or in whose cache it lies. FAILED where the bytecode cannot be
+ * The instruction at a byte offset that frames_frame_instruction has told of the frame, or in whose cache it lies. FAILED where the bytecode cannot be
  * read, or ends before it.
  */
-enum read_cache_status instruction_at(struct reader *reader, const struct raw_frame *frame, int64_t offset, struct instruction *instruction);
+enum read_cache_status frames_instruction_at(struct reader *reader, const struct raw_frame *frame, int64_t offset, struct instruction *instruction);
 
 #endif

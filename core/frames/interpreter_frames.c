@@ -63,7 +63,7 @@ static bool forgets_caller(const struct raw_frame *frame)
     return frame->owner == FRAME_OWNER_GENERATOR;
 }
 
-const struct frame_operations interpreter_frames = {
+const struct frame_operations frames_interpreter_frames = {
     .on_heap = false,
     .tells_owner = true,
     .code = FIELD_frame_executable,

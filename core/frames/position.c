@@ -123,7 +123,7 @@ static bool next_in_pep657(const uint8_t *table, size_t size, struct position_ra
     return !cursor.damaged && (first & 128) != 0;
 }
 
-bool position_next(enum line_table_style style, const uint8_t *table, size_t size, struct position_range *range)
+bool frames_position_next(enum line_table_style style, const uint8_t *table, size_t size, struct position_range *range)
 {
     if (table == NULL) /* it could not be read; an empty one of 3.9 says that all is on the first line */
         return false;
@@ -135,12 +135,12 @@ bool position_next(enum line_table_style style, const uint8_t *table, size_t siz
     return false;
 }
 
-struct position position_find(enum line_table_style style, const uint8_t *table, size_t size, int32_t first_line, int64_t offset)
+struct position frames_position_find(enum line_table_style style, const uint8_t *table, size_t size, int32_t first_line, int64_t offset)
 {
     struct position_range range = {.line = first_line};
     if (offset < 0)
         return line_only(first_line);
-    while (position_next(style, table, size, &range))
+    while (frames_position_next(style, table, size, &range))
         if (offset < range.end)
             return range.position;
     return nowhere;

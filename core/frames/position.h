@@ -16,7 +16,7 @@ struct position {
  * The position of the instruction at a byte offset into the bytecode; a negative offset, that of a frame that has run nothing, has the
  * first line of its function (PyCode_Addr2Line, Objects/codeobject.c, 3.9 to 3.15). A damaged table gives no position; size bounds it.
  */
-struct position position_find(enum line_table_style style, const uint8_t *table, size_t size, int32_t first_line, int64_t offset);
+struct position frames_position_find(enum line_table_style style, const uint8_t *table, size_t size, int32_t first_line, int64_t offset);
 
 /* What a line table says of one range of the bytecode, half-open, in bytes; and where the next one begins. */
 struct position_range {
@@ -27,6 +27,6 @@ struct position_range {
 };
 
 /* The range behind range, the first one where that holds nothing but the line. False: there is none, or the table is damaged. */
-bool position_next(enum line_table_style style, const uint8_t *table, size_t size, struct position_range *range);
+bool frames_position_next(enum line_table_style style, const uint8_t *table, size_t size, struct position_range *range);
 
 #endif

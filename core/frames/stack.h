@@ -78,22 +78,22 @@ struct stack {
 };
 
 /* How many bytes of a thread state walking needs. */
-size_t stack_thread_state_size(const struct layout *layout);
+size_t frames_stack_thread_state_size(const struct layout *layout);
 
-void stack_init(struct stack *stack, uint64_t thread_state);
-void stack_restart(struct stack *stack); /* to be walked anew; what was walked goes to its memory */
-void stack_free(struct stack *stack); /* its contents */
+void frames_stack_init(struct stack *stack, uint64_t thread_state);
+void frames_stack_restart(struct stack *stack); /* to be walked anew; what was walked goes to its memory */
+void frames_stack_free(struct stack *stack); /* its contents */
 
 /* How many bytes of a frame walking needs; of a _PyInterpreterFrame those up to its localsplus. */
-size_t stack_frame_size(const struct layout *layout);
+size_t frames_stack_frame_size(const struct layout *layout);
 
 /* Takes a frame apart, from these bytes. False: it has an owner that does not exist. */
-bool stack_decode_frame(const struct layout *layout, struct bytes data, struct raw_frame *frame, uint64_t *code, uint64_t *previous);
+bool frames_stack_decode_frame(const struct layout *layout, struct bytes data, struct raw_frame *frame, uint64_t *code, uint64_t *previous);
 
 /* The first part of a walk: the thread state, and the newest piece of the data stack. False: memory is to be fetched. */
-bool stack_enter(struct stack *stack, struct reader *reader);
+bool frames_stack_enter(struct stack *stack, struct reader *reader);
 
 /* Walks as far as memory is there. The stack is whole, or truncated says why not, when progress is DONE. */
-void stack_step(struct stack *stack, struct reader *reader, struct code_table *codes);
+void frames_stack_step(struct stack *stack, struct reader *reader, struct code_table *codes);
 
 #endif

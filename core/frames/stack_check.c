@@ -48,7 +48,7 @@ static enum read_cache_status enter_piece(struct check *check, uint64_t chunk, u
     const struct layout *layout = check->reader->layout;
     const int32_t header = LAYOUT(layout, stack_chunk, data);
     struct bytes data;
-    STEP(reader_struct(check->reader, chunk, (size_t)header, "data stack", &data));
+    STEP(object_reader_struct(check->reader, chunk, (size_t)header, "data stack", &data));
     uint64_t older = field_u64(data, LAYOUT(layout, stack_chunk, previous)), top = field_u64(data, LAYOUT(layout, stack_chunk, top));
     /* push_chunk leaves the first word of the first chunk free: Python/pystate.c */
     uint64_t start = chunk + (uint64_t)header + (older == 0 ? 8 : 0);
@@ -56,7 +56,7 @@ static enum read_cache_status enter_piece(struct check *check, uint64_t chunk, u
     if (!newest && top <= PIECE_MAX / 8)
         end = chunk + (uint64_t)header + top * 8;
     if (end < start || end - chunk > PIECE_MAX || end % 8 != 0)
-        return reader_fail(check->reader, "the data stack at 0x%" PRIx64 " has no sane end", chunk);
+        return object_reader_fail(check->reader, "the data stack at 0x%" PRIx64 " has no sane end", chunk);
     check->piece = (struct piece){start, end, older, newest};
     return READ_CACHE_READY;
 }
@@ -72,15 +72,15 @@ static enum read_cache_status read_frame(struct check *check, uint64_t address, 
     struct bytes data;
     uint64_t code, previous;
     *frame = (struct raw_frame){.address = address};
-    STEP(reader_struct(check->reader, address, stack_frame_size(check->reader->layout), "frame", &data));
-    if (!stack_decode_frame(check->reader->layout, data, frame, &code, &previous) || code == 0 || code % 8 != 0)
-        return reader_fail(check->reader, "no frame at 0x%" PRIx64, address);
+    STEP(object_reader_struct(check->reader, address, frames_stack_frame_size(check->reader->layout), "frame", &data));
+    if (!frames_stack_decode_frame(check->reader->layout, data, frame, &code, &previous) || code == 0 || code % 8 != 0)
+        return object_reader_fail(check->reader, "no frame at 0x%" PRIx64, address);
     frame->previous = previous;
-    frame->code = code_table_get(check->codes, code);
+    frame->code = frames_code_table_get(check->codes, code);
     if (frame->code == NULL)
-        return reader_fail(check->reader, "out of memory");
+        return object_reader_fail(check->reader, "out of memory");
     if (frame->code->status == READ_CACHE_PENDING)
-        code_table_step(check->codes, check->reader);
+        frames_code_table_step(check->codes, check->reader);
     return frame->code->status;
 }
 
@@ -92,12 +92,12 @@ static enum read_cache_status look_at_rest(struct check *check, const struct raw
     char reason[192];
     int64_t offset;
     *gap = GAP_UNKNOWN;
-    if (!frame_instruction(frame, rules, &offset, reason, sizeof reason))
+    if (!frames_frame_instruction(frame, rules, &offset, reason, sizeof reason))
         return READ_CACHE_READY;
-    *gap = code_is_trampoline(frame->code) ? GAP_RESTING : GAP_UNBEGUN;
+    *gap = frames_code_is_trampoline(frame->code) ? GAP_RESTING : GAP_UNBEGUN;
     if (offset < (int64_t)frame->code->first_traceable * CODE_UNIT || offset < 0)
         return READ_CACHE_READY;
-    STEP(instruction_at(check->reader, frame, offset, &instruction));
+    STEP(frames_instruction_at(check->reader, frame, offset, &instruction));
     *gap = instruction.known && instruction.kind != INSTRUCTION_LEAVES ? GAP_LOST : GAP_RESTING;
     return READ_CACHE_READY;
 }
@@ -158,7 +158,7 @@ static enum read_cache_status check_gap(struct check *check, uint64_t from)
         doubt(check, &check->frames[0], "or another one does not fit on the data stack");
     STEP(look_into_gap(check, from, check->piece.end, &gap));
     if (gap == GAP_ONE)
-        gap = check->piece.newest && read_cache_target(check->reader->cache)->kind == SPPROF_TARGET_PROCESS ? GAP_RESTING : GAP_LOST;
+        gap = check->piece.newest && target_read_cache_target(check->reader->cache)->kind == SPPROF_TARGET_PROCESS ? GAP_RESTING : GAP_LOST;
     if (gap == GAP_LOST || (gap == GAP_UNKNOWN && !check->piece.newest))
         amiss(check, left_out);
     if (check->piece.newest)
@@ -209,15 +209,15 @@ static bool is_inlined(const struct check *check, size_t index)
 static enum read_cache_status peek(struct check *check, const struct raw_frame *frame, uint64_t depth, uint64_t *word)
 {
     const struct layout *layout = check->reader->layout;
-    const uint64_t size = stack_frame_size(layout);
+    const uint64_t size = frames_stack_frame_size(layout);
     int32_t height = LAYOUT(layout, frame, stacktop), pointer = LAYOUT(layout, frame, stackpointer);
     struct bytes data;
     *word = 0;
-    STEP(reader_struct(check->reader, frame->address, (size_t)size, "frame", &data));
+    STEP(object_reader_struct(check->reader, frame->address, (size_t)size, "frame", &data));
     uint64_t end = height != LAYOUT_ABSENT ? size + (uint64_t)field_i32(data, height) * 8 : field_u64(data, pointer) - frame->address;
     if (end < size + depth * 8 || end > frame->code->frame_bytes || end % 8 != 0)
         return READ_CACHE_READY;
-    STEP(reader_pointer(check->reader, frame->address + end - depth * 8, "value stack", word));
+    STEP(object_reader_pointer(check->reader, frame->address + end - depth * 8, "value stack", word));
     *word &= ~layout->rules->reference_tag_mask;
     return READ_CACHE_READY;
 }
@@ -232,7 +232,7 @@ static enum read_cache_status check_call(struct check *check, size_t index, cons
     const struct layout_rules *rules = check->reader->layout->rules;
     const struct raw_frame *callee = &check->frames[index], *caller = callee + 1;
     *possible = true;
-    if (code_is_trampoline(caller->code))
+    if (frames_code_is_trampoline(caller->code))
         return READ_CACHE_READY;
     if (callee->owner == FRAME_OWNER_THREAD) {
         bool calls = instruction->kind == INSTRUCTION_CALLS || instruction->kind == INSTRUCTION_MAY_CALL;
@@ -260,7 +260,7 @@ static enum read_cache_status check_position(struct check *check, size_t index, 
 {
     struct instruction instruction;
     bool possible = true;
-    enum read_cache_status status = offset < 0 ? READ_CACHE_FAILED : instruction_at(check->reader, &check->frames[index], offset, &instruction);
+    enum read_cache_status status = offset < 0 ? READ_CACHE_FAILED : frames_instruction_at(check->reader, &check->frames[index], offset, &instruction);
     if (status != READ_CACHE_READY || !instruction.known)
         return status == READ_CACHE_PENDING ? status : READ_CACHE_READY;
     if (!is_at_instruction(check, &instruction, offset)) {
@@ -283,7 +283,7 @@ static enum read_cache_status check_frames(struct check *check)
     int64_t offset;
     bool found;
     for (size_t i = 0; i < check->count; i++) {
-        if (!frame_instruction(&check->frames[i], rules, &offset, reason, sizeof reason)) {
+        if (!frames_frame_instruction(&check->frames[i], rules, &offset, reason, sizeof reason)) {
             check->kept = check->count;
             return READ_CACHE_READY;
         }
@@ -328,10 +328,10 @@ static enum read_cache_status enter_data_stack(struct check *check, bool *agree)
     const struct layout *layout = check->reader->layout;
     const struct stack *stack = check->stack;
     struct bytes data;
-    STEP(reader_struct(check->reader, stack->thread_state, stack_thread_state_size(layout), "thread state", &data));
+    STEP(object_reader_struct(check->reader, stack->thread_state, frames_stack_thread_state_size(layout), "thread state", &data));
     uint64_t chunk = field_u64(data, LAYOUT(layout, thread_state, datastack_chunk));
     STEP(enter_piece(check, chunk, stack->data_stack.top));
-    STEP(reader_struct(check->reader, chunk, (size_t)LAYOUT(layout, stack_chunk, data), "data stack", &data));
+    STEP(object_reader_struct(check->reader, chunk, (size_t)LAYOUT(layout, stack_chunk, data), "data stack", &data));
     *agree = chunk + field_u64(data, LAYOUT(layout, stack_chunk, size)) == stack->data_stack.limit && stack->data_stack.top <= stack->data_stack.limit;
     if (!*agree && check->doubt[0] == '\0')
         snprintf(check->doubt, sizeof check->doubt, "the thread state and its data stack at 0x%" PRIx64 " contradict each other", chunk);
@@ -382,7 +382,7 @@ static enum read_cache_status check_entries(struct check *check)
     bool agree;
     if (!check->whole || check->reason[0] != '\0')
         return READ_CACHE_READY;
-    STEP(entry_check_step(check->stack, check->reader, &agree));
+    STEP(frames_entry_check_step(check->stack, check->reader, &agree));
     if (!agree)
         amiss(check, "the C stack holds more calls than the chain of frames, or other ones");
     return READ_CACHE_READY;
@@ -397,7 +397,7 @@ static enum read_cache_status check_stack(struct check *check, bool *restored)
     STEP(check_data_stack(check, restored));
     if (!*restored)
         STEP(check_entries(check));
-    return check->doubt[0] == '\0' ? caller_check(stack, check->reader, check->doubt, sizeof check->doubt) : READ_CACHE_READY;
+    return check->doubt[0] == '\0' ? frames_caller_check(stack, check->reader, check->doubt, sizeof check->doubt) : READ_CACHE_READY;
 }
 
 /* Makes what was rejected the stack. */
@@ -427,7 +427,7 @@ static void settle(struct stack *stack, const struct check *check)
     stack->verdict.contradicts_itself = check->reason[0] != '\0' || check->doubt[0] != '\0';
 }
 
-void stack_check_step(struct stack *stack, struct reader *reader, struct code_table *codes)
+void frames_stack_check_step(struct stack *stack, struct reader *reader, struct code_table *codes)
 {
     struct check check = {.stack = stack, .reader = reader, .codes = codes};
     bool restored = false;

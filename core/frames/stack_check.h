@@ -12,6 +12,6 @@
  * Goes on with a stack that is DONE, as far as memory is there. In the end stack.truncated says what is missing, or
  * contradicts itself, and frames that are none of this thread's are gone.
  */
-void stack_check_step(struct stack *stack, struct reader *reader, struct code_table *codes);
+void frames_stack_check_step(struct stack *stack, struct reader *reader, struct code_table *codes);
 
 #endif

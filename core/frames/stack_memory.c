@@ -5,7 +5,7 @@
 
 #include "base/array.h"
 
-void stack_memory_free(struct stack_memory *memory)
+void frames_stack_memory_free(struct stack_memory *memory)
 {
     free(memory->bytes);
     free(memory->frames);
@@ -20,7 +20,7 @@ static size_t first_in_chunk(const struct raw_frame *frames, size_t count, uint6
     return count;
 }
 
-void stack_memory_take(struct stack_memory *memory, struct raw_frame **frames, size_t *capacity, size_t count)
+void frames_stack_memory_take(struct stack_memory *memory, struct raw_frame **frames, size_t *capacity, size_t count)
 {
     struct raw_frame *spare = memory->frames;
     size_t spare_capacity = memory->frame_capacity;
@@ -44,7 +44,7 @@ static uint64_t common(const uint8_t *a, const uint8_t *b, size_t size)
     return at;
 }
 
-void stack_memory_compare(struct stack_memory *memory, const struct data_stack *data_stack)
+void frames_stack_memory_compare(struct stack_memory *memory, const struct data_stack *data_stack)
 {
     const size_t size = (size_t)data_stack->used;
     memory->same = 0;
@@ -66,7 +66,7 @@ void stack_memory_compare(struct stack_memory *memory, const struct data_stack *
     memory->fresh = true;
 }
 
-const struct raw_frame *stack_memory_find(struct stack_memory *memory, uint64_t cursor, size_t size, size_t *count)
+const struct raw_frame *frames_stack_memory_find(struct stack_memory *memory, uint64_t cursor, size_t size, size_t *count)
 {
     *count = 0;
     if (cursor < memory->chunk || cursor - memory->chunk + size > memory->same)

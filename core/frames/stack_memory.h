@@ -19,15 +19,15 @@ struct stack_memory {
     size_t next; /* the newest of them that may still be met */
 };
 
-void stack_memory_free(struct stack_memory *memory); /* its contents */
+void frames_stack_memory_free(struct stack_memory *memory); /* its contents */
 
 /* Takes over the frames of a walk, count of which are a whole stack; *frames becomes another array, for the next ones. */
-void stack_memory_take(struct stack_memory *memory, struct raw_frame **frames, size_t *capacity, size_t count);
+void frames_stack_memory_take(struct stack_memory *memory, struct raw_frame **frames, size_t *capacity, size_t count);
 
 /* Compares the newest chunk, which is at hand, with what it was. */
-void stack_memory_compare(struct stack_memory *memory, const struct data_stack *data_stack);
+void frames_stack_memory_compare(struct stack_memory *memory, const struct data_stack *data_stack);
 
 /* The known frames from one at an address on to the oldest; *count is 0 where they must be walked. A frame's header has size bytes. */
-const struct raw_frame *stack_memory_find(struct stack_memory *memory, uint64_t cursor, size_t size, size_t *count);
+const struct raw_frame *frames_stack_memory_find(struct stack_memory *memory, uint64_t cursor, size_t size, size_t *count);
 
 #endif

@@ -12,7 +12,7 @@
 
 enum { INTERPRETERS_MAX = 1 << 14, THREADS_MAX = 1 << 18 };
 
-void thread_list_init(struct thread_list *list, uint64_t runtime)
+void frames_thread_list_init(struct thread_list *list, uint64_t runtime)
 {
     *list = (struct thread_list){.runtime = runtime};
 }
@@ -32,7 +32,7 @@ static void interpreter_free(struct interpreter *interpreter)
 {
     tdestroy(interpreter->seen, keep);
     for (size_t i = 0; i < interpreter->thread_count; i++) {
-        stack_free(&interpreter->threads[i]->stack);
+        frames_stack_free(&interpreter->threads[i]->stack);
         free(interpreter->threads[i]);
     }
     free(interpreter->threads);
@@ -41,7 +41,7 @@ static void interpreter_free(struct interpreter *interpreter)
     free(interpreter);
 }
 
-void thread_list_free(struct thread_list *list)
+void frames_thread_list_free(struct thread_list *list)
 {
     for (size_t i = 0; i < list->count; i++)
         interpreter_free(list->interpreters[i]);
@@ -53,13 +53,13 @@ static enum read_cache_status add_interpreter(struct thread_list *list, struct r
 {
     for (size_t i = 0; i < list->count; i++)
         if (list->interpreters[i]->address == address)
-            return reader_fail(reader, "the list of interpreters runs in a circle");
+            return object_reader_fail(reader, "the list of interpreters runs in a circle");
     if (list->count >= INTERPRETERS_MAX)
-        return reader_fail(reader, "more interpreters than any process has; the rest is left out");
-    struct interpreter *interpreter = reader_allocate(reader, 1, sizeof *interpreter);
+        return object_reader_fail(reader, "more interpreters than any process has; the rest is left out");
+    struct interpreter *interpreter = object_reader_allocate(reader, 1, sizeof *interpreter);
     if (interpreter == NULL || !ARRAY_RESERVE(list->interpreters, list->capacity, list->count + 1)) {
         free(interpreter);
-        return reader_no_memory(reader);
+        return object_reader_no_memory(reader);
     }
     interpreter->address = address;
     interpreter->is_main = address == list->main_interpreter;
@@ -72,15 +72,15 @@ static enum read_cache_status start(struct thread_list *list, struct reader *rea
     const struct layout *layout = reader->layout;
     struct bytes data;
     /* Asked for together: they come in one batch. */
-    enum read_cache_status head = reader_pointer(reader, list->runtime + (uint64_t)LAYOUT(layout, runtime, interpreters_head),
+    enum read_cache_status head = object_reader_pointer(reader, list->runtime + (uint64_t)LAYOUT(layout, runtime, interpreters_head),
                                            "the list of interpreters", &list->next);
-    enum read_cache_status main = reader_pointer(reader, list->runtime + (uint64_t)LAYOUT(layout, runtime, interpreters_main),
+    enum read_cache_status main = object_reader_pointer(reader, list->runtime + (uint64_t)LAYOUT(layout, runtime, interpreters_main),
                                            "the main interpreter", &list->main_interpreter);
-    enum read_cache_status ident = reader_bytes(reader, list->runtime + (uint64_t)LAYOUT(layout, runtime, main_thread), 8, "the main thread", &data);
+    enum read_cache_status ident = object_reader_bytes(reader, list->runtime + (uint64_t)LAYOUT(layout, runtime, main_thread), 8, "the main thread", &data);
     STEP(head);
     STEP(main);
     STEP(ident);
-    list->main_thread = reader_long(reader, data, 0);
+    list->main_thread = object_reader_long(reader, data, 0);
     list->started = true;
     return READ_CACHE_READY;
 }
@@ -91,7 +91,7 @@ static enum read_cache_status list_interpreters(struct thread_list *list, struct
         STEP(start(list, reader));
     while (list->next != 0) {
         uint64_t next;
-        STEP(reader_pointer(reader, list->next + (uint64_t)LAYOUT(reader->layout, interpreter, next), "interpreter", &next));
+        STEP(object_reader_pointer(reader, list->next + (uint64_t)LAYOUT(reader->layout, interpreter, next), "interpreter", &next));
         STEP(add_interpreter(list, reader, list->next));
         list->next = next;
     }
@@ -111,12 +111,12 @@ static enum read_cache_status read_header(struct interpreter *interpreter, struc
     bool behind = layout->rules->gil == GIL_BEHIND_INTERPRETER;
     int32_t frame_offset = LAYOUT(layout, interpreter, gc_frame);
     enum read_cache_status parts[] = {
-        reader_pointer(reader, field_at(interpreter, LAYOUT(layout, interpreter, id)), "interpreter", &id),
-        reader_pointer(reader, field_at(interpreter, LAYOUT(layout, interpreter, threads_head)), "interpreter", &interpreter->next_thread),
-        reader_pointer(reader, field_at(interpreter, LAYOUT(layout, interpreter, modules)), "interpreter", &interpreter->modules),
-        reader_bytes(reader, field_at(interpreter, LAYOUT(layout, interpreter, gc_collecting)), 4, "interpreter", &collecting),
-        behind ? reader_pointer(reader, field_at(interpreter, LAYOUT(layout, interpreter, gil)), "interpreter", &gil) : READ_CACHE_READY,
-        frame_offset != LAYOUT_ABSENT ? reader_pointer(reader, field_at(interpreter, frame_offset), "interpreter", &gc_frame) : READ_CACHE_READY,
+        object_reader_pointer(reader, field_at(interpreter, LAYOUT(layout, interpreter, id)), "interpreter", &id),
+        object_reader_pointer(reader, field_at(interpreter, LAYOUT(layout, interpreter, threads_head)), "interpreter", &interpreter->next_thread),
+        object_reader_pointer(reader, field_at(interpreter, LAYOUT(layout, interpreter, modules)), "interpreter", &interpreter->modules),
+        object_reader_bytes(reader, field_at(interpreter, LAYOUT(layout, interpreter, gc_collecting)), 4, "interpreter", &collecting),
+        behind ? object_reader_pointer(reader, field_at(interpreter, LAYOUT(layout, interpreter, gil)), "interpreter", &gil) : READ_CACHE_READY,
+        frame_offset != LAYOUT_ABSENT ? object_reader_pointer(reader, field_at(interpreter, frame_offset), "interpreter", &gc_frame) : READ_CACHE_READY,
     };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         STEP(parts[i]);
@@ -133,7 +133,7 @@ static enum read_cache_status read_gil(struct interpreter *interpreter, struct r
 {
     const struct layout *layout = reader->layout;
     struct bytes data;
-    enum read_cache_status status = reader_struct(reader, interpreter->gil, (size_t)LAYOUT(layout, gil, locked) + 4, "GIL", &data);
+    enum read_cache_status status = object_reader_struct(reader, interpreter->gil, (size_t)LAYOUT(layout, gil, locked) + 4, "GIL", &data);
     if (status == READ_CACHE_PENDING)
         return status;
     interpreter->gil_read = true;
@@ -165,7 +165,7 @@ static enum read_cache_status is_linked(const struct interpreter *interpreter, s
     uint64_t back = 0;
     *linked = older != 0;
     if (*linked)
-        STEP(reader_pointer(reader, older + (uint64_t)LAYOUT(layout, thread_state, prev), "thread state", &back));
+        STEP(object_reader_pointer(reader, older + (uint64_t)LAYOUT(layout, thread_state, prev), "thread state", &back));
     *linked = back == interpreter->next_thread;
     return READ_CACHE_READY;
 }
@@ -177,7 +177,7 @@ static enum read_cache_status check_interpreter(struct interpreter *interpreter,
         return READ_CACHE_READY;
     if (is_linked(interpreter, reader, data, &linked) == READ_CACHE_PENDING)
         return READ_CACHE_PENDING;
-    (void)reader_fail(reader, "the thread state at 0x%" PRIx64 " does not belong to its interpreter", interpreter->next_thread);
+    (void)object_reader_fail(reader, "the thread state at 0x%" PRIx64 " does not belong to its interpreter", interpreter->next_thread);
     if (!linked)
         return READ_CACHE_FAILED;
     add_doubt(interpreter, reader->reason);
@@ -195,13 +195,13 @@ static enum read_cache_status add_thread(struct interpreter *interpreter, struct
     const struct layout *layout = reader->layout;
     STEP(check_interpreter(interpreter, reader, data));
     if (is_listed(interpreter, interpreter->next_thread))
-        return reader_fail(reader, "the list of threads runs in a circle");
+        return object_reader_fail(reader, "the list of threads runs in a circle");
     if (interpreter->thread_count >= THREADS_MAX)
-        return reader_fail(reader, "more threads than any process has; the rest is left out");
-    struct thread_state *thread = reader_allocate(reader, 1, sizeof *thread);
+        return object_reader_fail(reader, "more threads than any process has; the rest is left out");
+    struct thread_state *thread = object_reader_allocate(reader, 1, sizeof *thread);
     if (thread == NULL || !ARRAY_RESERVE(interpreter->threads, interpreter->thread_capacity, interpreter->thread_count + 1)) {
         free(thread);
-        return reader_no_memory(reader);
+        return object_reader_no_memory(reader);
     }
     int32_t native = LAYOUT(layout, thread_state, native_thread_id);
     int32_t attach = LAYOUT(layout, thread_state, attach_state);
@@ -209,15 +209,15 @@ static enum read_cache_status add_thread(struct interpreter *interpreter, struct
     int32_t executor = LAYOUT(layout, thread_state, current_executor);
     thread->address = interpreter->next_thread;
     thread->previous = field_u64(data, LAYOUT(layout, thread_state, prev));
-    thread->thread_id = reader_long(reader, data, LAYOUT(layout, thread_state, thread_id));
-    thread->native_thread_id = native == LAYOUT_ABSENT ? 0 : reader_long(reader, data, native);
+    thread->thread_id = object_reader_long(reader, data, LAYOUT(layout, thread_state, thread_id));
+    thread->native_thread_id = native == LAYOUT_ABSENT ? 0 : object_reader_long(reader, data, native);
     thread->unique_id = field_u64(data, LAYOUT(layout, thread_state, id));
     thread->attach_state = attach == LAYOUT_ABSENT ? -1 : field_i32(data, attach);
     thread->gil_requested = requested != LAYOUT_ABSENT && field_i32(data, requested) != 0;
     thread->in_jit = executor != LAYOUT_ABSENT && field_u64(data, executor) != 0;
-    stack_init(&thread->stack, thread->address);
+    frames_stack_init(&thread->stack, thread->address);
     interpreter->threads[interpreter->thread_count++] = thread;
-    return tsearch(thread, &interpreter->seen, by_address) != NULL ? READ_CACHE_READY : reader_no_memory(reader);
+    return tsearch(thread, &interpreter->seen, by_address) != NULL ? READ_CACHE_READY : object_reader_no_memory(reader);
 }
 
 /*
@@ -229,11 +229,11 @@ static enum read_cache_status find_skipped(struct interpreter *interpreter, stru
     const struct layout *layout = reader->layout;
     const size_t count = interpreter->thread_count;
     uint64_t newest = count > 0 ? interpreter->threads[count - 1]->address : 0, at = interpreter->next_thread;
-    if (read_cache_target(reader->cache)->kind != SPPROF_TARGET_CORE)
+    if (target_read_cache_target(reader->cache)->kind != SPPROF_TARGET_CORE)
         return READ_CACHE_READY;
     for (size_t steps = 0; steps < THREADS_MAX; steps++) {
         struct bytes data;
-        enum read_cache_status status = reader_struct(reader, at, stack_thread_state_size(layout), "thread state", &data);
+        enum read_cache_status status = object_reader_struct(reader, at, frames_stack_thread_state_size(layout), "thread state", &data);
         if (status == READ_CACHE_PENDING)
             return status;
         if (status == READ_CACHE_FAILED || field_u64(data, LAYOUT(layout, thread_state, interp)) != interpreter->address)
@@ -255,7 +255,7 @@ static enum read_cache_status list_threads(struct interpreter *interpreter, stru
     while (interpreter->next_thread != 0) {
         struct bytes data;
         STEP(find_skipped(interpreter, reader));
-        STEP(reader_struct(reader, interpreter->next_thread, stack_thread_state_size(reader->layout), "thread state", &data));
+        STEP(object_reader_struct(reader, interpreter->next_thread, frames_stack_thread_state_size(reader->layout), "thread state", &data));
         STEP(add_thread(interpreter, reader, data));
         interpreter->next_thread = field_u64(data, LAYOUT(reader->layout, thread_state, next));
     }
@@ -277,7 +277,7 @@ static enum read_cache_status go_back(const struct interpreter *interpreter, str
     *first = 0;
     for (size_t steps = 0; steps < THREADS_MAX && address != 0 && !is_listed(interpreter, address); steps++) {
         struct bytes data;
-        enum read_cache_status status = reader_struct(reader, address, stack_thread_state_size(layout), "thread state", &data);
+        enum read_cache_status status = object_reader_struct(reader, address, frames_stack_thread_state_size(layout), "thread state", &data);
         if (status == READ_CACHE_PENDING)
             return status;
         if (status == READ_CACHE_FAILED || field_u64(data, LAYOUT(layout, thread_state, interp)) != interpreter->address)
@@ -294,7 +294,7 @@ static enum read_cache_status find_lost(struct interpreter *interpreter, struct 
     uint64_t tail = 0;
     *first = 0;
     if (interpreter->is_main && !has_thread(interpreter, main_thread))
-        STEP(thread_tail_find(reader, interpreter->address, main_thread, &tail));
+        STEP(frames_thread_tail_find(reader, interpreter->address, main_thread, &tail));
     STEP(go_back(interpreter, reader, tail, first));
     return *first != 0 ? READ_CACHE_READY : go_back(interpreter, reader, interpreter->gil_holder, first);
 }
@@ -314,7 +314,7 @@ static enum read_cache_status list_all_threads(struct interpreter *interpreter, 
         return READ_CACHE_PENDING;
     interpreter->searched = true;
     if (first == 0)
-        return status == READ_CACHE_FAILED ? reader_fail(reader, "%s", reason) : status;
+        return status == READ_CACHE_FAILED ? object_reader_fail(reader, "%s", reason) : status;
     add_doubt(interpreter, reason);
     interpreter->next_thread = first;
     return list_threads(interpreter, reader);
@@ -332,7 +332,7 @@ static void step_interpreter(struct interpreter *interpreter, struct reader *rea
     interpreter->listed = status == READ_CACHE_FAILED || (status == READ_CACHE_READY && interpreter->gil_read);
 }
 
-bool thread_list_step(struct thread_list *list, struct reader *reader)
+bool frames_thread_list_step(struct thread_list *list, struct reader *reader)
 {
     if (!list->listed) {
         enum read_cache_status status = list_interpreters(list, reader);
@@ -349,15 +349,15 @@ bool thread_list_step(struct thread_list *list, struct reader *reader)
     return settled;
 }
 
-struct spprof_error *thread_list_read(struct thread_list *list, struct spprof_target *target, const struct layout *layout)
+struct spprof_error *frames_thread_list_read(struct thread_list *list, struct spprof_target *target, const struct layout *layout)
 {
     struct reader reader = {.layout = layout};
-    TRY(read_cache_new(target, &reader.cache));
+    TRY(target_read_cache_new(target, &reader.cache));
     do {
-        thread_list_step(list, &reader);
-    } while (read_cache_fetch(reader.cache));
-    reader_give_back(&reader, 0); /* who reads a list by itself forgets it soon */
-    read_cache_free(reader.cache);
+        frames_thread_list_step(list, &reader);
+    } while (target_read_cache_fetch(reader.cache));
+    object_reader_give_back(&reader, 0); /* who reads a list by itself forgets it soon */
+    target_read_cache_free(reader.cache);
     if (list->count > 0)
         return NULL;
     return spprof_error_new(SPPROF_ERROR_UNREADABLE, "the list of Python's threads cannot be read: %s",

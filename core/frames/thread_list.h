@@ -32,7 +32,7 @@ struct thread_state {
     bool gil_requested;        /* 3.15 */
     bool in_jit;               /* 3.14 and later: its newest frame is run by code of the JIT (ENTER_EXECUTOR in Python/bytecodes.c; cleared by every
                                 * interpreter loop inside it, _PyEval_EvalFrameDefault in Python/ceval.c) */
-    struct thread_owner owner; /* by thread_owners_find */
+    struct thread_owner owner; /* by snapshot_thread_owners_find */
     struct stack stack;
 };
 
@@ -69,13 +69,13 @@ struct thread_list {
     char *truncated; /* why the list of interpreters ends early; owned */
 };
 
-void thread_list_init(struct thread_list *list, uint64_t runtime);
-void thread_list_free(struct thread_list *list); /* its contents, with the stacks */
+void frames_thread_list_init(struct thread_list *list, uint64_t runtime);
+void frames_thread_list_free(struct thread_list *list); /* its contents, with the stacks */
 
 /* Lists as far as memory is there; true when everything is settled. */
-bool thread_list_step(struct thread_list *list, struct reader *reader);
+bool frames_thread_list_step(struct thread_list *list, struct reader *reader);
 
 /* Lists all of it, without stacks. Errors: there is none that can be read. */
-struct spprof_error *thread_list_read(struct thread_list *list, struct spprof_target *target, const struct layout *layout);
+struct spprof_error *frames_thread_list_read(struct thread_list *list, struct spprof_target *target, const struct layout *layout);
 
 #endif

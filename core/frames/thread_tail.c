@@ -7,8 +7,8 @@ static enum read_cache_status look_at(struct reader *reader, uint64_t address, u
 {
     const struct layout *layout = reader->layout;
     struct bytes data;
-    enum read_cache_status status = reader_struct(reader, address, (size_t)LAYOUT(layout, thread_state, thread_id) + 8, "thread state", &data);
-    if (status == READ_CACHE_READY && reader_long(reader, data, LAYOUT(layout, thread_state, thread_id)) == main_thread)
+    enum read_cache_status status = object_reader_struct(reader, address, (size_t)LAYOUT(layout, thread_state, thread_id) + 8, "thread state", &data);
+    if (status == READ_CACHE_READY && object_reader_long(reader, data, LAYOUT(layout, thread_state, thread_id)) == main_thread)
         *tail = address;
     return status == READ_CACHE_PENDING ? status : READ_CACHE_READY;
 }
@@ -16,7 +16,7 @@ static enum read_cache_status look_at(struct reader *reader, uint64_t address, u
 static enum read_cache_status look_through(struct reader *reader, uint64_t page, uint64_t interpreter, uint64_t main_thread, uint64_t *tail)
 {
     struct bytes data;
-    enum read_cache_status status = reader_bytes(reader, page, PAGE, "interpreter", &data);
+    enum read_cache_status status = object_reader_bytes(reader, page, PAGE, "interpreter", &data);
     for (int32_t at = 0; status == READ_CACHE_READY && *tail == 0 && at < PAGE; at += 8) {
         uint64_t address = page + (uint64_t)at - (uint64_t)LAYOUT(reader->layout, thread_state, interp);
         if (field_u64(data, at) == interpreter && address > interpreter)
@@ -26,7 +26,7 @@ static enum read_cache_status look_through(struct reader *reader, uint64_t page,
 }
 
 /* Every page is asked for before one is waited for. */
-enum read_cache_status thread_tail_find(struct reader *reader, uint64_t interpreter, uint64_t main_thread, uint64_t *tail)
+enum read_cache_status frames_thread_tail_find(struct reader *reader, uint64_t interpreter, uint64_t main_thread, uint64_t *tail)
 {
     enum read_cache_status all = READ_CACHE_READY;
     *tail = 0;

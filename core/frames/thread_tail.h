@@ -9,6 +9,6 @@
  * (Include/internal/pycore_interp.h, 3.11 and later). It must say that it belongs to the interpreter, and to the main thread (a pthread_t).
  * *tail is 0 where there is none.
  */
-enum read_cache_status thread_tail_find(struct reader *reader, uint64_t interpreter, uint64_t main_thread, uint64_t *tail);
+enum read_cache_status frames_thread_tail_find(struct reader *reader, uint64_t interpreter, uint64_t main_thread, uint64_t *tail);
 
 #endif

@@ -17,7 +17,7 @@ struct old_instruction {
 };
 
 /* The one at an offset in bytes; at its first EXTENDED_ARG where it has such, which is where f_lasti of a frame is that runs it. */
-struct old_instruction old_instruction_at(struct bytes bytecode, int64_t offset);
+struct old_instruction frames_old_instruction_at(struct bytes bytecode, int64_t offset);
 
 struct value_depth {
     int32_t *before; /* of the instruction at each code unit, or VALUE_DEPTH_UNKNOWN; owned */
@@ -25,10 +25,10 @@ struct value_depth {
 };
 
 /* by_units: jumps count code units, not bytes (3.10). False: there is no memory, or the bytecode is longer than is looked at, or is none. */
-bool value_depth_find(struct value_depth *depth, struct bytes bytecode, bool by_units);
-void value_depth_free(struct value_depth *depth);
+bool frames_value_depth_find(struct value_depth *depth, struct bytes bytecode, bool by_units);
+void frames_value_depth_free(struct value_depth *depth);
 
 /* At an offset in bytes. */
-int64_t value_depth_at(const struct value_depth *depth, int64_t offset);
+int64_t frames_value_depth_at(const struct value_depth *depth, int64_t offset);
 
 #endif

@@ -45,10 +45,10 @@ static int32_t largest_known(enum layout_field field)
 {
     size_t count;
     int32_t largest = 0;
-    const struct built_in *tables = built_in_tables(&count);
+    const struct built_in *tables = layout_built_in_tables(&count);
     for (size_t i = 0; i < count; i++)
-        if (built_in_offset(&tables[i], field) > largest)
-            largest = built_in_offset(&tables[i], field);
+        if (layout_built_in_offset(&tables[i], field) > largest)
+            largest = layout_built_in_offset(&tables[i], field);
     return largest;
 }
 
@@ -96,7 +96,7 @@ static bool holds(enum layout_field field, const int32_t *offset, char *text, si
     return true;
 }
 
-bool bounds_hold(const int32_t offset[LAYOUT_FIELD_COUNT], char *text, size_t size)
+bool layout_bounds_hold(const int32_t offset[LAYOUT_FIELD_COUNT], char *text, size_t size)
 {
     for (enum layout_field field = 0; field < LAYOUT_FIELD_COUNT; field++)
         if (offset[field] != LAYOUT_ABSENT && !holds(field, offset, text, size))

@@ -8,6 +8,6 @@
  * False: they cannot, and text says why. Every field lies where it may lie by far (twice as deep as in any version that is known), not
  * behind the end of its structure, and on no other field of it.
  */
-bool bounds_hold(const int32_t offset[LAYOUT_FIELD_COUNT], char *text, size_t size);
+bool layout_bounds_hold(const int32_t offset[LAYOUT_FIELD_COUNT], char *text, size_t size);
 
 #endif

@@ -8,13 +8,13 @@ enum { TABLE_COUNT = sizeof tables / sizeof *tables };
 _Static_assert((int)TABLE_FIELD_COUNT == (int)LAYOUT_FIELD_COUNT,
                "fields.def has changed: make tables.inc again, by generate.py --repository");
 
-const struct built_in *built_in_tables(size_t *count)
+const struct built_in *layout_built_in_tables(size_t *count)
 {
     *count = TABLE_COUNT;
     return tables;
 }
 
-const struct built_in *built_in_find(uint32_t version, bool free_threaded, bool *exact)
+const struct built_in *layout_built_in_find(uint32_t version, bool free_threaded, bool *exact)
 {
     const struct built_in *nearest = NULL;
     for (const struct built_in *table = tables; table < tables + TABLE_COUNT; table++) {
@@ -28,13 +28,13 @@ const struct built_in *built_in_find(uint32_t version, bool free_threaded, bool 
     return nearest;
 }
 
-int32_t built_in_offset(const struct built_in *table, enum layout_field field)
+int32_t layout_built_in_offset(const struct built_in *table, enum layout_field field)
 {
     return offsets[field][table - tables];
 }
 
-void built_in_copy(const struct built_in *table, int32_t offset[LAYOUT_FIELD_COUNT])
+void layout_built_in_copy(const struct built_in *table, int32_t offset[LAYOUT_FIELD_COUNT])
 {
     for (enum layout_field field = 0; field < LAYOUT_FIELD_COUNT; field++)
-        offset[field] = built_in_offset(table, field);
+        offset[field] = layout_built_in_offset(table, field);
 }

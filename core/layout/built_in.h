@@ -11,17 +11,17 @@ struct built_in {
 };
 
 /* Every table, by version. */
-const struct built_in *built_in_tables(size_t *count);
+const struct built_in *layout_built_in_tables(size_t *count);
 
 /*
  * The table for a version and build, or the nearest one: for a pre-release that none covers the first of its minor version, for a
  * version newer than all the newest. *exact tells that the table covers the version. NULL for one older than 3.9, and for a
  * free-threaded one older than 3.13.
  */
-const struct built_in *built_in_find(uint32_t version, bool free_threaded, bool *exact);
+const struct built_in *layout_built_in_find(uint32_t version, bool free_threaded, bool *exact);
 
 /* LAYOUT_ABSENT where the version does not have the field. */
-int32_t built_in_offset(const struct built_in *table, enum layout_field field);
-void built_in_copy(const struct built_in *table, int32_t offset[LAYOUT_FIELD_COUNT]);
+int32_t layout_built_in_offset(const struct built_in *table, enum layout_field field);
+void layout_built_in_copy(const struct built_in *table, int32_t offset[LAYOUT_FIELD_COUNT]);
 
 #endif

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 /* Whether it is the thread state's own (PyThreadState.root_cframe), which has none before it, and names no frame. */
-bool cframe_is_root(uint64_t thread_state, uint64_t cframe);
+bool layout_cframe_is_root(uint64_t thread_state, uint64_t cframe);
 
 /* Goes along a chain of them. */
 struct cframe_chain {
@@ -21,9 +21,9 @@ struct cframe_chain {
 
 enum cframe_progress { CFRAME_MORE, CFRAME_SOUND, CFRAME_BROKEN };
 
-struct cframe_chain cframe_chain_of(uint64_t thread_state, uint64_t cframe);
+struct cframe_chain layout_cframe_chain_of(uint64_t thread_state, uint64_t cframe);
 
 /* previous: what the one at chain->at says is before it. A long chain is sound where it leads upwards so far. */
-enum cframe_progress cframe_chain_step(struct cframe_chain *chain, uint64_t previous);
+enum cframe_progress layout_cframe_chain_step(struct cframe_chain *chain, uint64_t previous);
 
 #endif

@@ -152,7 +152,7 @@ static void open_alternate(struct spprof_target *target, struct debug_file *file
         dwarf_setalt(file->dwarf, file->alternate);
 }
 
-struct spprof_error *debug_file_open(struct spprof_target *target, const struct spprof_module *module, struct debug_file *file)
+struct spprof_error *layout_debug_file_open(struct spprof_target *target, const struct spprof_module *module, struct debug_file *file)
 {
     *file = (struct debug_file){.fd = -1, .alternate_fd = -1};
     if (!try_all(target, module, file)) {
@@ -164,7 +164,7 @@ struct spprof_error *debug_file_open(struct spprof_target *target, const struct 
     return NULL;
 }
 
-void debug_file_close(struct debug_file *file)
+void layout_debug_file_close(struct debug_file *file)
 {
     if (file->dwarf == NULL)
         return;

@@ -14,7 +14,7 @@ struct debug_file {
 };
 
 /* Errors: NOT_FOUND where there is none, which says what was looked for. */
-struct spprof_error *debug_file_open(struct spprof_target *target, const struct spprof_module *module, struct debug_file *file);
-void debug_file_close(struct debug_file *file);
+struct spprof_error *layout_debug_file_open(struct spprof_target *target, const struct spprof_module *module, struct debug_file *file);
+void layout_debug_file_close(struct debug_file *file);
 
 #endif

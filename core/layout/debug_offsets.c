@@ -145,7 +145,7 @@ static void name_fields(const struct named_words *named, struct debug_offsets *o
         offsets->offset[i] = evaluate(named, offsets->free_threaded, words[i]);
 }
 
-bool debug_offsets_decode(const uint64_t *words, size_t count, struct debug_offsets *offsets)
+bool layout_debug_offsets_decode(const uint64_t *words, size_t count, struct debug_offsets *offsets)
 {
     if (count < HEADER_WORDS || memcmp(words, "xdebugpy", 8) != 0 || words[1] < 0x030d0000 || words[1] >= 0x04000000 || words[2] > 1)
         return false;
@@ -162,14 +162,14 @@ bool debug_offsets_decode(const uint64_t *words, size_t count, struct debug_offs
     return false;
 }
 
-struct spprof_error *debug_offsets_read(struct spprof_target *target, uint64_t address, struct debug_offsets *offsets)
+struct spprof_error *layout_debug_offsets_read(struct spprof_target *target, uint64_t address, struct debug_offsets *offsets)
 {
     uint64_t words[DEBUG_OFFSETS_MAX_WORDS];
     /* Behind the shortest variant come hundreds of kilobytes of _PyRuntimeState, so the longest can be read everywhere. */
     struct spprof_error *error = target_read(target, address, words, sizeof words);
     if (error != NULL)
         return spprof_error_context(error, "reading _Py_DebugOffsets");
-    if (!debug_offsets_decode(words, DEBUG_OFFSETS_MAX_WORDS, offsets))
+    if (!layout_debug_offsets_decode(words, DEBUG_OFFSETS_MAX_WORDS, offsets))
         return spprof_error_new(SPPROF_ERROR_UNSUPPORTED,
                                 "The debug offsets of Python at 0x%" PRIx64 " make no sense as those of any version from 3.13 to 3.15: "
                                 "this Python is either damaged in memory or changed by its builder.",

@@ -22,9 +22,9 @@ enum { DEBUG_OFFSETS_MAX_WORDS = 111 };
  * one that makes sense: sizes sane, every offset inside its structure and aligned, what is known of all versions true. No word is
  * believed: every offset given is below 1 MiB. Returns false where no variant makes sense.
  */
-bool debug_offsets_decode(const uint64_t *words, size_t count, struct debug_offsets *offsets);
+bool layout_debug_offsets_decode(const uint64_t *words, size_t count, struct debug_offsets *offsets);
 
 /* Reads and decodes them. Errors: UNREADABLE; UNSUPPORTED where they make no sense. */
-struct spprof_error *debug_offsets_read(struct spprof_target *target, uint64_t address, struct debug_offsets *offsets);
+struct spprof_error *layout_debug_offsets_read(struct spprof_target *target, uint64_t address, struct debug_offsets *offsets);
 
 #endif

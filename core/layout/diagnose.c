@@ -13,7 +13,7 @@ static const char *const source_names[] = {
 
 static void add_missing(struct spprof_diagnosis *diagnosis, const char *subject, struct spprof_error *error)
 {
-    diagnosis_add(diagnosis, SPPROF_FINDING_MISSING, subject, "%s", error->message);
+    layout_diagnosis_add(diagnosis, SPPROF_FINDING_MISSING, subject, "%s", error->message);
     spprof_error_free(error);
 }
 
@@ -29,14 +29,14 @@ static void compare(const char *source, const int32_t *offsets, const struct lay
             continue;
         }
         differ++;
-        diagnosis_add(diagnosis, SPPROF_FINDING_CHECK_FAILED, source, "%s.%s is %" PRId32 "; what is used is %" PRId32 ", from the %s",
+        layout_diagnosis_add(diagnosis, SPPROF_FINDING_CHECK_FAILED, source, "%s.%s is %" PRId32 "; what is used is %" PRId32 ", from the %s",
                       layout_field_group(field), layout_field_name(field), offsets[field], layout->offset[field],
                       source_names[layout->field_source[field]]);
     }
     if (differ == 0)
-        diagnosis_add(diagnosis, SPPROF_FINDING_CHECK_PASSED, source, "%d fields, all as in the layout that is used", agree);
+        layout_diagnosis_add(diagnosis, SPPROF_FINDING_CHECK_PASSED, source, "%d fields, all as in the layout that is used", agree);
     else
-        diagnosis_add(diagnosis, SPPROF_FINDING_FACT, source, "%d fields are as in the layout that is used, %d are not", agree, differ);
+        layout_diagnosis_add(diagnosis, SPPROF_FINDING_FACT, source, "%d fields are as in the layout that is used, %d are not", agree, differ);
 }
 
 static void diagnose_debug_offsets(const struct layout_sources *sources, const struct layout *layout, struct spprof_diagnosis *diagnosis)
@@ -46,7 +46,7 @@ static void diagnose_debug_offsets(const struct layout_sources *sources, const s
         return;
     char version[32];
     spprof_version_text(offsets->version, version, sizeof version);
-    diagnosis_add(diagnosis, SPPROF_FINDING_FACT, "debug offsets", "of Python %s%s, laid out as in %s", version,
+    layout_diagnosis_add(diagnosis, SPPROF_FINDING_FACT, "debug offsets", "of Python %s%s, laid out as in %s", version,
                   offsets->free_threaded ? ", free-threaded" : "", offsets->variant);
     compare("debug offsets", offsets->offset, layout, diagnosis);
 }
@@ -55,11 +55,11 @@ static void diagnose_table(const struct built_in *table, bool exact, const struc
 {
     char since[32], end[32];
     int32_t offsets[LAYOUT_FIELD_COUNT];
-    built_in_copy(table, offsets);
+    layout_built_in_copy(table, offsets);
     bool is_last = (table->until & 0xffff) == 0xffff;
     spprof_version_text(table->since, since, sizeof since);
     spprof_version_text(table->until + 1, end, sizeof end);
-    diagnosis_add(diagnosis, exact ? SPPROF_FINDING_FACT : SPPROF_FINDING_MISSING, "built-in table", "%sof Python %s%s %s%s",
+    layout_diagnosis_add(diagnosis, exact ? SPPROF_FINDING_FACT : SPPROF_FINDING_MISSING, "built-in table", "%sof Python %s%s %s%s",
                   exact ? "" : "there is none for this version; the nearest is that ", since,
                   table->free_threaded ? ", free-threaded," : "",
                   is_last ? "and its later patch releases" : "up to the last release before ", is_last ? "" : end);
@@ -69,12 +69,12 @@ static void diagnose_table(const struct built_in *table, bool exact, const struc
 static void diagnose_dwarf(struct layout_sources *sources, const struct built_in *table, const struct layout *layout,
                            struct spprof_diagnosis *diagnosis)
 {
-    struct spprof_error *error = sources_read_dwarf(sources, table);
+    struct spprof_error *error = layout_sources_read_dwarf(sources, table);
     if (error != NULL) {
         add_missing(diagnosis, "debug information", error);
         return;
     }
-    diagnosis_add(diagnosis, SPPROF_FINDING_FACT, "debug information", "in %s", sources->dwarf->file);
+    layout_diagnosis_add(diagnosis, SPPROF_FINDING_FACT, "debug information", "in %s", sources->dwarf->file);
     compare("debug information", sources->dwarf->offset, layout, diagnosis);
 }
 
@@ -86,27 +86,27 @@ static void diagnose_probe(const struct probe_result *result, const char *name, 
         [PROBE_PASSED] = SPPROF_FINDING_CHECK_PASSED,
         [PROBE_FAILED] = SPPROF_FINDING_CHECK_FAILED,
     };
-    diagnosis_add(diagnosis, kinds[result->outcome], name, "%s", result->text);
+    layout_diagnosis_add(diagnosis, kinds[result->outcome], name, "%s", result->text);
     if (result->outcome == PROBE_PASSED && result->failed > 0)
-        diagnosis_add(diagnosis, SPPROF_FINDING_CHECK_FAILED, name, "%d object%s before it failed: %s", result->failed,
+        layout_diagnosis_add(diagnosis, SPPROF_FINDING_CHECK_FAILED, name, "%d object%s before it failed: %s", result->failed,
                       result->failed == 1 ? "" : "s", result->failure);
 }
 
 static void diagnose_probes(const struct layout_sources *sources, const struct layout *layout, struct spprof_diagnosis *diagnosis)
 {
     struct probes probes;
-    probes_make_patiently(sources->target, sources->runtime->address, layout, &probes);
+    layout_probes_make_patiently(sources->target, sources->runtime->address, layout, &probes);
     for (enum probe probe = 0; probe < PROBE_COUNT; probe++)
-        diagnose_probe(&probes.results[probe], probe_name(probe), diagnosis);
+        diagnose_probe(&probes.results[probe], layout_probe_name(probe), diagnosis);
 }
 
 static void read_debug_offsets(struct layout_sources *sources, struct debug_offsets *offsets, struct spprof_diagnosis *diagnosis)
 {
     if (!sources->runtime->has_debug_offsets) {
-        diagnosis_add(diagnosis, SPPROF_FINDING_MISSING, "debug offsets", "this runtime has none: Python has them from 3.13 on");
+        layout_diagnosis_add(diagnosis, SPPROF_FINDING_MISSING, "debug offsets", "this runtime has none: Python has them from 3.13 on");
         return;
     }
-    struct spprof_error *error = debug_offsets_read(sources->target, sources->runtime->address, offsets);
+    struct spprof_error *error = layout_debug_offsets_read(sources->target, sources->runtime->address, offsets);
     if (error == NULL)
         sources->debug_offsets = offsets;
     else
@@ -127,7 +127,7 @@ static const struct built_in *choose_table(const struct layout_sources *sources,
         *version = layout->version;
         free_threaded = layout->free_threaded;
     }
-    return built_in_find(*version, free_threaded, exact);
+    return layout_built_in_find(*version, free_threaded, exact);
 }
 
 /* The best that can be put together where no layout was found. */
@@ -135,17 +135,17 @@ static void compose(struct layout_sources *sources, uint32_t version, const stru
                     struct spprof_diagnosis *diagnosis)
 {
     struct refusal refusal;
-    if (sources_compose(sources, version, table, layout, &refusal))
+    if (layout_sources_compose(sources, version, table, layout, &refusal))
         return;
-    diagnosis_add(diagnosis, SPPROF_FINDING_CHECK_FAILED, "debug offsets", "%s", refusal.text);
+    layout_diagnosis_add(diagnosis, SPPROF_FINDING_CHECK_FAILED, "debug offsets", "%s", refusal.text);
     sources->debug_offsets = NULL;
-    sources_compose(sources, version, table, layout, &refusal);
+    layout_sources_compose(sources, version, table, layout, &refusal);
 }
 
 void layout_diagnose(struct spprof_target *target, const struct runtime *runtime, const struct layout *layout,
                      struct spprof_diagnosis *diagnosis)
 {
-    CLEANUP(sources_release) struct layout_sources sources = {.target = target, .runtime = runtime};
+    CLEANUP(layout_sources_release) struct layout_sources sources = {.target = target, .runtime = runtime};
     struct debug_offsets debug_offsets;
     struct layout composed;
     uint32_t version;
@@ -153,7 +153,7 @@ void layout_diagnose(struct spprof_target *target, const struct runtime *runtime
     read_debug_offsets(&sources, &debug_offsets, diagnosis);
     const struct built_in *table = choose_table(&sources, layout, &version, &exact);
     if (table == NULL) {
-        diagnosis_add(diagnosis, SPPROF_FINDING_MISSING, "built-in table", "the version of this Python is not known, or older than 3.9");
+        layout_diagnosis_add(diagnosis, SPPROF_FINDING_MISSING, "built-in table", "the version of this Python is not known, or older than 3.9");
         return;
     }
     if (layout == NULL)

@@ -24,7 +24,7 @@ static void append(struct spprof_diagnosis *diagnosis, struct spprof_finding fin
     diagnosis->findings[diagnosis->count++] = finding;
 }
 
-void diagnosis_add(struct spprof_diagnosis *diagnosis, int kind, const char *subject, const char *format, ...)
+void layout_diagnosis_add(struct spprof_diagnosis *diagnosis, int kind, const char *subject, const char *format, ...)
 {
     struct spprof_finding finding = {.subject = strdup(subject)};
     finding.kind = (__typeof__(finding.kind))kind;

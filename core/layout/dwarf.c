@@ -304,15 +304,15 @@ static void look_at_units(struct dwarf_search *search, Dwarf *dwarf, bool prefer
     }
 }
 
-struct spprof_error *dwarf_offsets_read(struct spprof_target *target, const struct spprof_module *module, const int32_t *wanted,
+struct spprof_error *layout_dwarf_offsets_read(struct spprof_target *target, const struct spprof_module *module, const int32_t *wanted,
                                         struct dwarf_offsets *offsets)
 {
     *offsets = (struct dwarf_offsets){0};
     CLEANUP_FREE struct dwarf_search *search = malloc(sizeof *search);
     if (search == NULL)
         return spprof_error_no_memory();
-    CLEANUP(debug_file_close) struct debug_file file;
-    TRY(debug_file_open(target, module, &file));
+    CLEANUP(layout_debug_file_close) struct debug_file file;
+    TRY(layout_debug_file_open(target, module, &file));
     *search = (struct dwarf_search){.wanted = wanted, .offsets = offsets};
     list_sections(search, file.dwarf);
     if (file.alternate != NULL)
@@ -330,7 +330,7 @@ struct spprof_error *dwarf_offsets_read(struct spprof_target *target, const stru
     return NULL;
 }
 
-void dwarf_offsets_free(struct dwarf_offsets *offsets)
+void layout_dwarf_offsets_free(struct dwarf_offsets *offsets)
 {
     free(offsets->file);
 }

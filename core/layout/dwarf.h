@@ -16,8 +16,8 @@ struct dwarf_offsets {
  * found (an offset for each, LAYOUT_ABSENT: not wanted); NULL: all. Slow beside everything else here: up to some hundred milliseconds.
  * Errors: NOT_FOUND where there is none, which says what was looked for.
  */
-struct spprof_error *dwarf_offsets_read(struct spprof_target *target, const struct spprof_module *module, const int32_t *wanted,
+struct spprof_error *layout_dwarf_offsets_read(struct spprof_target *target, const struct spprof_module *module, const int32_t *wanted,
                                         struct dwarf_offsets *offsets);
-void dwarf_offsets_free(struct dwarf_offsets *offsets);
+void layout_dwarf_offsets_free(struct dwarf_offsets *offsets);
 
 #endif

@@ -33,13 +33,13 @@ const char *layout_field_name(enum layout_field field)
 size_t layout_runtime_shapes(struct runtime_shape *shapes, size_t capacity)
 {
     size_t table_count, count = 0;
-    const struct built_in *tables = built_in_tables(&table_count);
+    const struct built_in *tables = layout_built_in_tables(&table_count);
     for (size_t i = 0; i < table_count && count < capacity && tables[i].since < 0x030d0000; i++)
         shapes[count++] = (struct runtime_shape){
             .version = tables[i].since & 0xffff0000,
-            .interpreters_head = built_in_offset(&tables[i], FIELD_runtime_interpreters_head),
-            .interpreters_main = built_in_offset(&tables[i], FIELD_runtime_interpreters_main),
-            .interpreter_runtime = built_in_offset(&tables[i], FIELD_interpreter_runtime),
+            .interpreters_head = layout_built_in_offset(&tables[i], FIELD_runtime_interpreters_head),
+            .interpreters_main = layout_built_in_offset(&tables[i], FIELD_runtime_interpreters_main),
+            .interpreter_runtime = layout_built_in_offset(&tables[i], FIELD_interpreter_runtime),
         };
     return count;
 }
@@ -54,7 +54,7 @@ struct trial {
 /* No probe failed. */
 static bool is_proven(const struct trial *trial)
 {
-    return trial->refusal.text[0] == '\0' && probes_accept(&trial->probes);
+    return trial->refusal.text[0] == '\0' && layout_probes_accept(&trial->probes);
 }
 
 /*
@@ -66,7 +66,7 @@ static bool is_likely(const struct trial *trial, bool known)
     const struct probe_result *results = trial->probes.results;
     enum probe_outcome interpreters = results[PROBE_INTERPRETERS].outcome, threads = results[PROBE_THREADS].outcome;
     bool led = threads == PROBE_PASSED || (threads == PROBE_NOT_MADE && interpreters == PROBE_PASSED);
-    return trial->refusal.text[0] == '\0' && led && probes_weigh(&trial->probes) + known > 0;
+    return trial->refusal.text[0] == '\0' && led && layout_probes_weigh(&trial->probes) + known > 0;
 }
 
 /* Where PyCode_Type stands; 0: not known. */
@@ -85,14 +85,14 @@ static uint64_t find_code_type(struct spprof_target *target, const struct runtim
 static void make_trial(const struct layout_sources *sources, uint32_t version, const struct built_in *table, struct trial *trial)
 {
     *trial = (struct trial){0};
-    if (!sources_compose(sources, version, table, &trial->layout, &trial->refusal))
+    if (!layout_sources_compose(sources, version, table, &trial->layout, &trial->refusal))
         return;
     uint64_t runtime = sources->runtime->address;
-    probes_make_patiently(sources->target, runtime, &trial->layout, &trial->probes);
+    layout_probes_make_patiently(sources->target, runtime, &trial->layout, &trial->probes);
     if (trial->probes.results[PROBE_CODE].outcome == PROBE_FAILED)
         trial->layout.code_type = find_code_type(sources->target, sources->runtime);
     if (trial->layout.code_type != 0) /* its name may have been overwritten */
-        probes_make_patiently(sources->target, runtime, &trial->layout, &trial->probes);
+        layout_probes_make_patiently(sources->target, runtime, &trial->layout, &trial->probes);
     trial->layout.debug = trial->probes.debug;
     if (trial->probes.version != 0)
         trial->layout.version = trial->probes.version;
@@ -139,21 +139,21 @@ static struct spprof_error *explain(struct spprof_target *target, const struct r
     const char *file = file_of(runtime);
     if (probes->not_initialized)
         return explain_absence(target, runtime, &trial->layout, version);
-    enum probe failed = probes_failed(probes);
+    enum probe failed = layout_probes_failed(probes);
     if (trial->refusal.text[0] == '\0' && failed == PROBE_COUNT)
         return spprof_error_new(SPPROF_ERROR_UNREADABLE, "Python %s in %s cannot be read: %s.", version, file,
                                 probes->results[PROBE_INTERPRETERS].text);
     return spprof_error_new(SPPROF_ERROR_UNSUPPORTED,
                             "Python %s in %s is not laid out in memory as expected (probe \"%s\": %s). It may be a build with changes of "
                             "its own: its debug information, when installed beside it, tells where things are. `spprof doctor` says more.",
-                            version, file, trial->refusal.text[0] != '\0' ? "bounds" : probe_name(failed),
+                            version, file, trial->refusal.text[0] != '\0' ? "bounds" : layout_probe_name(failed),
                             trial->refusal.text[0] != '\0' ? trial->refusal.text : probes->results[failed].text);
 }
 
 static void tell_newer(struct spprof_target *target, uint32_t version)
 {
     size_t count;
-    const struct built_in *newest = &built_in_tables(&count)[count - 1];
+    const struct built_in *newest = &layout_built_in_tables(&count)[count - 1];
     char text[VERSION_TEXT_SIZE], known[VERSION_TEXT_SIZE];
     spprof_version_text(version, text, sizeof text);
     spprof_version_text(newest->since & 0xffff0000, known, sizeof known);
@@ -197,7 +197,7 @@ static void tell_doubt(struct spprof_target *target, const struct trial *trial)
 /* Reads the debug information if there is any. That there is none is nothing to tell here: the doctor does. */
 static bool try_dwarf(struct layout_sources *sources, const struct built_in *table)
 {
-    spprof_error_free(sources_read_dwarf(sources, table));
+    spprof_error_free(layout_sources_read_dwarf(sources, table));
     return sources->dwarf != NULL;
 }
 
@@ -206,7 +206,7 @@ static bool is_candidate(const struct built_in *table, const struct runtime *run
 {
     bool guess = (runtime->version & 0xffff) == 0, exact;
     bool fits = guess ? table->since >> 16 == runtime->version >> 16
-                      : built_in_find(runtime->version, table->free_threaded, &exact) == table;
+                      : layout_built_in_find(runtime->version, table->free_threaded, &exact) == table;
     return fitting ? fits : guess && !fits;
 }
 
@@ -215,10 +215,10 @@ static void refine(const struct layout_sources *sources, struct trial *trial)
 {
     bool exact;
     const struct probes *probes = &trial->probes;
-    const struct built_in *table = built_in_find(probes->version, probes->free_threaded, &exact);
+    const struct built_in *table = layout_built_in_find(probes->version, probes->free_threaded, &exact);
     struct layout refined;
     struct refusal refusal;
-    if (probes->version == 0 || table == NULL || !sources_compose(sources, probes->version, table, &refined, &refusal))
+    if (probes->version == 0 || table == NULL || !layout_sources_compose(sources, probes->version, table, &refined, &refusal))
         return;
     refined.debug = trial->layout.debug;
     refined.code_type = trial->layout.code_type;
@@ -243,15 +243,15 @@ static bool find_among(const struct layout_sources *sources, bool fitting, enum 
     int most = -1;
     uint32_t known = sources->runtime->version;
     bool exact = (known & 0xffff) != 0;
-    const struct built_in *tables = built_in_tables(&count);
+    const struct built_in *tables = layout_built_in_tables(&count);
     for (size_t i = 0; i < count && most < PROBE_COUNT; i++) {
         if (!is_candidate(&tables[i], sources->runtime, fitting))
             continue;
         struct trial trial;
         make_trial(sources, exact ? known : tables[i].since & 0xffff0000, &tables[i], &trial);
         if (passes(&trial, bar, exact)) {
-            if (probes_weigh(&trial.probes) > most) {
-                most = probes_weigh(&trial.probes);
+            if (layout_probes_weigh(&trial.probes) > most) {
+                most = layout_probes_weigh(&trial.probes);
                 *best = trial;
             }
         } else if (!*refused) {
@@ -275,11 +275,11 @@ static void compare_dwarf(struct layout_sources *sources, const struct layout *l
 {
     bool exact;
     int32_t known[LAYOUT_FIELD_COUNT];
-    const struct built_in *table = built_in_find(layout->version, layout->free_threaded, &exact);
+    const struct built_in *table = layout_built_in_find(layout->version, layout->free_threaded, &exact);
     if (!exact || sources->dwarf == NULL)
         return;
-    built_in_copy(table, known);
-    struct disagreement disagreement = sources_compare(sources->dwarf->offset, known);
+    layout_built_in_copy(table, known);
+    struct disagreement disagreement = layout_sources_compare(sources->dwarf->offset, known);
     if (disagreement.count > 0)
         tell_disagreement(sources->target, &disagreement, "The debug information of this Python contradicts", "what is known of its version",
                           layout);
@@ -289,7 +289,7 @@ static struct spprof_error *find_by_tables(struct layout_sources *sources, struc
 {
     struct trial best, refusal = {0};
     bool found = find_in_turn(sources, PROVEN, &best, &refusal);
-    if (!found && probes_failed(&refusal.probes) != PROBE_COUNT && !refusal.probes.not_initialized && try_dwarf(sources, NULL)) {
+    if (!found && layout_probes_failed(&refusal.probes) != PROBE_COUNT && !refusal.probes.not_initialized && try_dwarf(sources, NULL)) {
         sources->dwarf_first = true;
         found = find_in_turn(sources, PROVEN, &best, &refusal);
         sources->dwarf_first = found;
@@ -315,11 +315,11 @@ static struct witnesses ask_witnesses(const struct layout_sources *sources, cons
 {
     int32_t known[LAYOUT_FIELD_COUNT];
     struct witnesses witnesses = {.has_dwarf = sources->dwarf != NULL};
-    built_in_copy(table, known);
+    layout_built_in_copy(table, known);
     if (exact)
-        witnesses.table = sources_compare(sources->debug_offsets->offset, known);
+        witnesses.table = layout_sources_compare(sources->debug_offsets->offset, known);
     if (sources->dwarf != NULL)
-        witnesses.dwarf = sources_compare(sources->debug_offsets->offset, sources->dwarf->offset);
+        witnesses.dwarf = layout_sources_compare(sources->debug_offsets->offset, sources->dwarf->offset);
     return witnesses;
 }
 
@@ -349,8 +349,8 @@ static bool believe_offsets(const struct layout_sources *sources, const struct b
     int more = count_passed(&told->probes) - count_passed(&other->probes);
     if (more != 0)
         return more > 0;
-    built_in_copy(table, known);
-    return sources_look_patched(sources->debug_offsets->offset, known);
+    layout_built_in_copy(table, known);
+    return layout_sources_look_patched(sources->debug_offsets->offset, known);
 }
 
 /* Puts the layout together without the debug offsets. */
@@ -406,15 +406,15 @@ static struct spprof_error *find_by_debug_offsets(struct layout_sources *sources
 /* The tables are those of Linux. On Windows a long has four bytes, on macOS the locks inside of structures are others: both are no ELF. */
 static bool has_tables(struct spprof_target *target, const struct runtime *runtime)
 {
-    const struct elf_reader reader = elf_target_reader(target);
-    return target->long_size == 8 && (runtime->module == NULL || !elf_is_another_format(&reader, runtime->module->start));
+    const struct elf_reader reader = target_elf_target_reader(target);
+    return target->long_size == 8 && (runtime->module == NULL || !target_elf_is_another_format(&reader, runtime->module->start));
 }
 
 /* Reads the debug offsets, and the debug information too where the table does not quite fit. */
 static struct spprof_error *read_debug_offsets(struct layout_sources *sources, struct debug_offsets *offsets, const struct built_in **table, bool *exact)
 {
     bool newer;
-    TRY(debug_offsets_read(sources->target, sources->runtime->address, offsets));
+    TRY(layout_debug_offsets_read(sources->target, sources->runtime->address, offsets));
     /* Py_Version is a constant in memory that the process cannot write to. */
     bool sure = sources->runtime->version >> 16 >= 0x030d && sources->runtime->version != offsets->version;
     sources->version = sure ? sources->runtime->version : offsets->version;
@@ -424,11 +424,11 @@ static struct spprof_error *read_debug_offsets(struct layout_sources *sources, s
                             ": they are damaged, and may be misread.",
                             offsets->version, sources->runtime->version);
     sources->debug_offsets = offsets;
-    *table = built_in_find(sources->version, offsets->free_threaded, exact);
+    *table = layout_built_in_find(sources->version, offsets->free_threaded, exact);
     *exact = *exact && has_tables(sources->target, sources->runtime);
     if (layout_rules_find(sources->version >> 16, offsets->free_threaded, &newer) != NULL && newer)
         tell_newer(sources->target, sources->version);
-    if (!*exact || sources_doubt(sources, *table))
+    if (!*exact || layout_sources_doubt(sources, *table))
         try_dwarf(sources, *table);
     return NULL;
 }
@@ -482,7 +482,7 @@ struct spprof_error *layout_find(struct spprof_target *target, const struct runt
         spprof_version_text(runtime->version, text, sizeof text);
         return spprof_error_new(SPPROF_ERROR_UNSUPPORTED, "Python %s is too old: spprof reads 3.9 and later.", text);
     }
-    CLEANUP(sources_release) struct layout_sources sources = {.target = target, .runtime = runtime};
+    CLEANUP(layout_sources_release) struct layout_sources sources = {.target = target, .runtime = runtime};
     size_t told = target->problems.count;
     struct spprof_error *error = find_by_best(&sources, layout);
     if (error != NULL)

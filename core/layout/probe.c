@@ -229,12 +229,12 @@ enum { NEWEST_FRAMES = 2 };
 
 static bool leads_to_root(struct prober *prober, uint64_t thread, uint64_t cframe)
 {
-    struct cframe_chain chain = cframe_chain_of(thread, cframe);
+    struct cframe_chain chain = layout_cframe_chain_of(thread, cframe);
     enum cframe_progress progress = CFRAME_MORE;
     while (progress == CFRAME_MORE) {
         uint64_t previous;
         enum spprof_read_status status = target_try_read(prober->target, chain.at + (uint64_t)OFFSET(prober, cframe, previous), &previous, 8);
-        progress = status == SPPROF_READ_OK ? cframe_chain_step(&chain, previous) : CFRAME_BROKEN;
+        progress = status == SPPROF_READ_OK ? layout_cframe_chain_step(&chain, previous) : CFRAME_BROKEN;
     }
     return progress == CFRAME_SOUND;
 }
@@ -249,11 +249,11 @@ static bool newest_by_cframe(struct prober *prober, uint64_t thread, uint64_t cf
     };
     if (!READ(prober, pieces))
         return false;
-    if (cframe_is_root(thread, cframe))
+    if (layout_cframe_is_root(thread, cframe))
         return true;
     if (!leads_to_root(prober, thread, cframe))
         frames[0] = 0;
-    else if (!cframe_is_root(thread, before))
+    else if (!layout_cframe_is_root(thread, before))
         return read_pointer(prober, before, OFFSET(prober, cframe, current_frame), &frames[1], "_PyCFrame.current_frame");
     return true;
 }
@@ -561,7 +561,7 @@ static void probe_sys(struct prober *prober)
     }
 }
 
-void probes_make(struct spprof_target *target, uint64_t runtime, const struct layout *layout, struct probes *probes)
+void layout_probes_make(struct spprof_target *target, uint64_t runtime, const struct layout *layout, struct probes *probes)
 {
     *probes = (struct probes){0};
     struct prober prober = {.target = target, .layout = layout, .probes = probes};
@@ -583,21 +583,21 @@ enum { PATIENCE = 300, PATIENCE_WITH_SYS = 5 };
 
 static bool only_sys_failed(const struct probes *probes)
 {
-    return probes_failed(probes) == PROBE_SYS;
+    return layout_probes_failed(probes) == PROBE_SYS;
 }
 
-void probes_make_patiently(struct spprof_target *target, uint64_t runtime, const struct layout *layout, struct probes *probes)
+void layout_probes_make_patiently(struct spprof_target *target, uint64_t runtime, const struct layout *layout, struct probes *probes)
 {
     /* What cannot be stopped stands still: a core, or a process that a debugger holds. */
     int tries = target->ops->stop != NULL ? PATIENCE : 1, with_sys = PATIENCE_WITH_SYS;
     do {
-        probes_make(target, runtime, layout, probes);
+        layout_probes_make(target, runtime, layout, probes);
         if (only_sys_failed(probes) && --with_sys == 0)
             break;
-    } while (!probes_accept(probes) && --tries > 0);
+    } while (!layout_probes_accept(probes) && --tries > 0);
 }
 
-int probes_weigh(const struct probes *probes)
+int layout_probes_weigh(const struct probes *probes)
 {
     int weight = 0;
     for (enum probe probe = 0; probe < PROBE_COUNT; probe++)
@@ -605,13 +605,13 @@ int probes_weigh(const struct probes *probes)
     return weight;
 }
 
-bool probes_accept(const struct probes *probes)
+bool layout_probes_accept(const struct probes *probes)
 {
-    return probes_failed(probes) == PROBE_COUNT && (probes->results[PROBE_INTERPRETERS].outcome == PROBE_PASSED ||
+    return layout_probes_failed(probes) == PROBE_COUNT && (probes->results[PROBE_INTERPRETERS].outcome == PROBE_PASSED ||
                                                     probes->results[PROBE_THREADS].outcome == PROBE_PASSED);
 }
 
-enum probe probes_failed(const struct probes *probes)
+enum probe layout_probes_failed(const struct probes *probes)
 {
     enum probe probe = 0;
     while (probe < PROBE_COUNT && probes->results[probe].outcome != PROBE_FAILED)
@@ -619,7 +619,7 @@ enum probe probes_failed(const struct probes *probes)
     return probe;
 }
 
-const char *probe_name(enum probe probe)
+const char *layout_probe_name(enum probe probe)
 {
     static const char *const names[PROBE_COUNT] = {"interpreters", "threads", "code objects", "sys.hexversion"};
     return names[probe];

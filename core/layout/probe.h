@@ -34,21 +34,21 @@ struct probes {
 };
 
 /* Makes every probe, in about 20 reads where the first object that each looks at is as expected. */
-void probes_make(struct spprof_target *target, uint64_t runtime, const struct layout *layout, struct probes *probes);
+void layout_probes_make(struct spprof_target *target, uint64_t runtime, const struct layout *layout, struct probes *probes);
 
 /* The same up to 300 times for a process that runs, until none fails: what was read while it ran may have been changing. */
-void probes_make_patiently(struct spprof_target *target, uint64_t runtime, const struct layout *layout, struct probes *probes);
+void layout_probes_make_patiently(struct spprof_target *target, uint64_t runtime, const struct layout *layout, struct probes *probes);
 
 /* How many probes passed, less those that failed: each looks at other things. */
-int probes_weigh(const struct probes *probes);
+int layout_probes_weigh(const struct probes *probes);
 
 /* None failed, and those passed without which nothing is proved. */
-bool probes_accept(const struct probes *probes);
+bool layout_probes_accept(const struct probes *probes);
 
 /* The first probe that failed; PROBE_COUNT where none did. */
-enum probe probes_failed(const struct probes *probes);
+enum probe layout_probes_failed(const struct probes *probes);
 
 /* "interpreters", "threads", "code objects", "sys.hexversion". */
-const char *probe_name(enum probe probe);
+const char *layout_probe_name(enum probe probe);
 
 #endif

@@ -72,7 +72,7 @@ struct layout_bytecode {
     uint8_t extended_arg;    /* the instruction that holds the higher bits of the next one's argument */
     uint8_t caches[256];     /* code units of inline cache behind an instruction, which may be a specialised one */
     uint8_t name_shift[256]; /* not 0: the argument, shifted right by one less than this, is an index into co_names */
-    uint8_t kinds[256];      /* enum instruction_kind */
+    uint8_t kinds[256];      /* enum sample_instruction_kind */
 };
 
 struct layout_rules {

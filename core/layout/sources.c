@@ -6,10 +6,10 @@
 #include "base/cleanup.h"
 #include "layout/bounds.h"
 
-void sources_release(struct layout_sources *sources)
+void layout_sources_release(struct layout_sources *sources)
 {
     if (sources->dwarf != NULL)
-        dwarf_offsets_free(sources->dwarf);
+        layout_dwarf_offsets_free(sources->dwarf);
     free(sources->dwarf);
 }
 
@@ -37,11 +37,11 @@ static enum layout_field group_start(enum layout_field field)
  */
 static int32_t table_offset(const struct layout_sources *sources, const struct built_in *table, enum layout_field field)
 {
-    int32_t here = built_in_offset(table, field), before = -1, moved = 0;
+    int32_t here = layout_built_in_offset(table, field), before = -1, moved = 0;
     if (here == LAYOUT_ABSENT || sources->debug_offsets == NULL)
         return here;
     for (enum layout_field other = group_start(field); other < LAYOUT_FIELD_COUNT && same_group(other, field); other++) {
-        int32_t known = debug_offset(sources, other), there = built_in_offset(table, other);
+        int32_t known = debug_offset(sources, other), there = layout_built_in_offset(table, other);
         if (known == LAYOUT_ABSENT || there <= before || there > here)
             continue;
         before = there;
@@ -50,16 +50,16 @@ static int32_t table_offset(const struct layout_sources *sources, const struct b
     return here + moved; /* not below 0: moved is at least -there, and there <= here */
 }
 
-bool sources_doubt(const struct layout_sources *sources, const struct built_in *table)
+bool layout_sources_doubt(const struct layout_sources *sources, const struct built_in *table)
 {
     for (enum layout_field field = 0; field < LAYOUT_FIELD_COUNT; field++) {
-        if (debug_offset(sources, field) == LAYOUT_ABSENT && table_offset(sources, table, field) != built_in_offset(table, field))
+        if (debug_offset(sources, field) == LAYOUT_ABSENT && table_offset(sources, table, field) != layout_built_in_offset(table, field))
             return true;
     }
     return false;
 }
 
-struct spprof_error *sources_read_dwarf(struct layout_sources *sources, const struct built_in *table)
+struct spprof_error *layout_sources_read_dwarf(struct layout_sources *sources, const struct built_in *table)
 {
     if (sources->dwarf != NULL)
         return NULL;
@@ -67,11 +67,11 @@ struct spprof_error *sources_read_dwarf(struct layout_sources *sources, const st
         return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "The file that Python was loaded from is not known.");
     int32_t wanted[LAYOUT_FIELD_COUNT];
     for (enum layout_field field = 0; table != NULL && field < LAYOUT_FIELD_COUNT; field++)
-        wanted[field] = built_in_offset(table, field);
+        wanted[field] = layout_built_in_offset(table, field);
     CLEANUP_FREE struct dwarf_offsets *dwarf = malloc(sizeof *dwarf);
     if (dwarf == NULL)
         return spprof_error_no_memory();
-    TRY(dwarf_offsets_read(sources->target, sources->runtime->module, table != NULL ? wanted : NULL, dwarf));
+    TRY(layout_dwarf_offsets_read(sources->target, sources->runtime->module, table != NULL ? wanted : NULL, dwarf));
     sources->dwarf = dwarf;
     dwarf = NULL;
     return NULL;
@@ -95,7 +95,7 @@ static struct choice choose_field(const struct layout_sources *sources, const st
     return (struct choice){table_offset(sources, table, field), SPPROF_LAYOUT_BUILT_IN};
 }
 
-bool sources_compose(const struct layout_sources *sources, uint32_t version, const struct built_in *table, struct layout *layout,
+bool layout_sources_compose(const struct layout_sources *sources, uint32_t version, const struct built_in *table, struct layout *layout,
                      struct refusal *refusal)
 {
     bool newer;
@@ -114,12 +114,12 @@ bool sources_compose(const struct layout_sources *sources, uint32_t version, con
     }
     /* Only a probe uses this one: from a table that may be wrong about it, it would prove nothing. */
     bool covered = sources->debug_offsets == NULL || (table->since <= version && version <= table->until);
-    if (layout->field_source[FIELD_interpreter_runtime] == SPPROF_LAYOUT_BUILT_IN && (!covered || sources_doubt(sources, table)))
+    if (layout->field_source[FIELD_interpreter_runtime] == SPPROF_LAYOUT_BUILT_IN && (!covered || layout_sources_doubt(sources, table)))
         layout->offset[FIELD_interpreter_runtime] = LAYOUT_ABSENT;
-    return bounds_hold(layout->offset, refusal->text, sizeof refusal->text);
+    return layout_bounds_hold(layout->offset, refusal->text, sizeof refusal->text);
 }
 
-struct disagreement sources_compare(const int32_t *said, const int32_t *other)
+struct disagreement layout_sources_compare(const int32_t *said, const int32_t *other)
 {
     struct disagreement disagreement = {0};
     for (enum layout_field field = LAYOUT_FIELD_COUNT; field-- > 0;) {
@@ -136,7 +136,7 @@ static bool moved_alike(const int32_t *said, const int32_t *known, enum layout_f
     return known[one] > known[other] ? said[one] - known[one] >= said[other] - known[other] : said[one] - known[one] <= said[other] - known[other];
 }
 
-bool sources_look_patched(const int32_t *said, const int32_t *known)
+bool layout_sources_look_patched(const int32_t *said, const int32_t *known)
 {
     for (enum layout_field field = 0; field < LAYOUT_FIELD_COUNT; field++) {
         if (said[field] == LAYOUT_ABSENT || known[field] == LAYOUT_ABSENT)

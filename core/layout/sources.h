@@ -17,16 +17,16 @@ struct layout_sources {
     uint32_t version;   /* PY_VERSION_HEX, where there are debug offsets */
 };
 
-void sources_release(struct layout_sources *sources);
+void layout_sources_release(struct layout_sources *sources);
 
 /*
  * Reads the debug information where it has not been read yet: the fields that the table has, all where table is NULL.
- * Errors as dwarf_offsets_read; NOT_FOUND where the module is not known.
+ * Errors as layout_dwarf_offsets_read; NOT_FOUND where the module is not known.
  */
-struct spprof_error *sources_read_dwarf(struct layout_sources *sources, const struct built_in *table);
+struct spprof_error *layout_sources_read_dwarf(struct layout_sources *sources, const struct built_in *table);
 
 /* Whether some field is known from the table only, and stands behind a place where the debug offsets contradict the table. */
-bool sources_doubt(const struct layout_sources *sources, const struct built_in *table);
+bool layout_sources_doubt(const struct layout_sources *sources, const struct built_in *table);
 
 /* Why a layout must not be used. */
 struct refusal {
@@ -37,7 +37,7 @@ struct refusal {
  * Puts the layout of one version together from the best source of each field; the table stands in for what no other knows. False: it
  * cannot be (bounds.h), and must not be used.
  */
-bool sources_compose(const struct layout_sources *sources, uint32_t version, const struct built_in *table, struct layout *layout,
+bool layout_sources_compose(const struct layout_sources *sources, uint32_t version, const struct built_in *table, struct layout *layout,
                      struct refusal *refusal);
 
 /* Where two sources differ: in how many fields, and what each says of the first of them. */
@@ -48,12 +48,12 @@ struct disagreement {
 };
 
 /* Compares the fields that both have. */
-struct disagreement sources_compare(const int32_t *said, const int32_t *other);
+struct disagreement layout_sources_compare(const int32_t *said, const int32_t *other);
 
 /*
  * Whether what is said may be so of a build with changes of its own, where what is known is that of its version: a field that was put into
  * a structure moves all that stand behind it, and makes it larger.
  */
-bool sources_look_patched(const int32_t *said, const int32_t *known);
+bool layout_sources_look_patched(const int32_t *said, const int32_t *known);
 
 #endif

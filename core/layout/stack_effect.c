@@ -59,7 +59,7 @@ static bool varying(unsigned opcode, int64_t argument, bool jumps, int64_t *effe
     }
 }
 
-bool stack_effect(unsigned opcode, uint32_t argument, bool jumps, int64_t *effect)
+bool layout_stack_effect(unsigned opcode, uint32_t argument, bool jumps, int64_t *effect)
 {
     if (opcode < sizeof fixed && fixed[opcode] != 0) {
         *effect = (int64_t)fixed[opcode] - BY(0);
@@ -68,7 +68,7 @@ bool stack_effect(unsigned opcode, uint32_t argument, bool jumps, int64_t *effec
     return varying(opcode, argument, jumps, effect);
 }
 
-enum jump_style stack_effect_jump(unsigned opcode)
+enum jump_style layout_stack_effect_jump(unsigned opcode)
 {
     switch (opcode) {
     case OLD_FOR_ITER:
@@ -86,7 +86,7 @@ enum jump_style stack_effect_jump(unsigned opcode)
     }
 }
 
-bool stack_effect_ends(unsigned opcode)
+bool layout_stack_effect_ends(unsigned opcode)
 {
     switch (opcode) {
     case OLD_RERAISE_3_9:
@@ -99,7 +99,7 @@ bool stack_effect_ends(unsigned opcode)
     }
 }
 
-bool stack_effect_is_inert(unsigned opcode)
+bool layout_stack_effect_is_inert(unsigned opcode)
 {
     switch (opcode) {
     case OLD_ROT_TWO:

@@ -1,5 +1,5 @@
 /*
- * What an instruction of 3.9 or 3.10 does to the value stack, and where it goes on: stack_effect in Python/compile.c, Lib/opcode.py. The numbers
+ * What an instruction of 3.9 or 3.10 does to the value stack, and where it goes on: layout_stack_effect in Python/compile.c, Lib/opcode.py. The numbers
  * of both versions are in one table: one that the other version has, too, means the same there. Both store how deep the stack is nowhere while
  * a frame runs, so that it is to be found from the bytecode.
  */
@@ -61,16 +61,16 @@ enum old_opcode {
 };
 
 /* How many values lie on the stack more than before, if the next instruction comes next, or where it jumps. False: there is no such instruction. */
-bool stack_effect(unsigned opcode, uint32_t argument, bool jumps, int64_t *effect);
+bool layout_stack_effect(unsigned opcode, uint32_t argument, bool jumps, int64_t *effect);
 
 enum jump_style { JUMP_NONE, JUMP_RELATIVE /* counted from the next instruction */, JUMP_ABSOLUTE };
 
-enum jump_style stack_effect_jump(unsigned opcode);
+enum jump_style layout_stack_effect_jump(unsigned opcode);
 
 /* Whether the next instruction never comes next. */
-bool stack_effect_ends(unsigned opcode);
+bool layout_stack_effect_ends(unsigned opcode);
 
 /* Whether it runs no other code and cannot fail, and the next one comes without a look at what else is to be done (FAST_DISPATCH of 3.9). */
-bool stack_effect_is_inert(unsigned opcode);
+bool layout_stack_effect_is_inert(unsigned opcode);
 
 #endif

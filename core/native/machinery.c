@@ -121,13 +121,13 @@ static bool is_of_the_api(const char *function)
     return function[0] == 'P' && function[1] == 'y' && (function[2] == '_' || (function[2] >= 'A' && function[2] <= 'Z'));
 }
 
-bool machinery_is_evaluator(const char *function)
+bool native_machinery_is_evaluator(const char *function)
 {
     return is_name(function, EVALUATOR);
 }
 
 /* Functions of C++ may begin like it, but have no single colon. */
-bool machinery_is_generated(const char *function)
+bool native_machinery_is_generated(const char *function)
 {
     if (strncmp(function, "py::", 4) != 0)
         return false;
@@ -143,12 +143,12 @@ static bool takes_stack_references(const char *function)
     return strncmp(function, "_Py", 3) == 0 && strstr(function, "_StackRef") != NULL;
 }
 
-bool machinery_calls(const char *function)
+bool native_machinery_calls(const char *function)
 {
     return takes_stack_references(function) || is_one_of(function, callers, sizeof callers / sizeof *callers);
 }
 
-bool machinery_connects(const char *function)
+bool native_machinery_connects(const char *function)
 {
-    return is_of_the_api(function) || machinery_calls(function) || is_one_of(function, starters, sizeof starters / sizeof *starters);
+    return is_of_the_api(function) || native_machinery_calls(function) || is_one_of(function, starters, sizeof starters / sizeof *starters);
 }

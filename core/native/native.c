@@ -151,7 +151,7 @@ static bool is_in_interpreter(const struct spprof_native_pairs *pairs, const str
 
 static bool is_named_evaluator(const struct spprof_native_frame *frame)
 {
-    return frame->function != NULL && machinery_is_evaluator(frame->function);
+    return frame->function != NULL && native_machinery_is_evaluator(frame->function);
 }
 
 /* The evaluator's file is the interpreter's; a program that was linked against libpython may hold its data, though. */
@@ -278,11 +278,11 @@ static bool is_machinery(struct spprof_native_pairs *pairs, size_t level)
     bool below_python = pairs->first_evaluator < level;
     if (frame->function == NULL)
         return below_python && is_in_interpreter(pairs, frame);
-    if (machinery_is_generated(frame->function))
+    if (native_machinery_is_generated(frame->function))
         return !is_in_interpreter(pairs, frame);
-    if (!is_in_interpreter(pairs, frame) || machinery_is_evaluator(frame->function))
+    if (!is_in_interpreter(pairs, frame) || native_machinery_is_evaluator(frame->function))
         return false;
-    return below_python ? machinery_connects(frame->function) : machinery_calls(frame->function);
+    return below_python ? native_machinery_connects(frame->function) : native_machinery_calls(frame->function);
 }
 
 /* Below the last evaluator machinery is left out only where nothing is missing there. */

@@ -27,16 +27,16 @@ static enum read_cache_status read_magnitude(struct reader *reader, uint64_t obj
     struct bytes data;
     uint64_t type, flags;
     *fits = false;
-    STEP(reader_type(reader, object, what, &type, &flags));
+    STEP(object_reader_type(reader, object, what, &type, &flags));
     if ((flags & TYPE_FLAG_LONG) == 0)
         return READ_CACHE_READY;
     size_t header = (size_t)LAYOUT(layout, integer, digits);
-    STEP(reader_struct(reader, object, header + 4, what, &data));
+    STEP(object_reader_struct(reader, object, header + 4, what, &data));
     uint64_t digits = digit_count(layout, data, negative);
     if (digits > DIGITS_IN_WORD)
         return READ_CACHE_READY;
     if (digits > 1)
-        STEP(reader_struct(reader, object, header + (size_t)digits * 4, what, &data));
+        STEP(object_reader_struct(reader, object, header + (size_t)digits * 4, what, &data));
     uint64_t result = 0;
     for (uint64_t i = digits; i-- > 0;) {
         uint32_t digit = field_u32(data, (int32_t)(header + i * 4));
@@ -49,7 +49,7 @@ static enum read_cache_status read_magnitude(struct reader *reader, uint64_t obj
     return READ_CACHE_READY;
 }
 
-enum read_cache_status integer_read(struct reader *reader, uint64_t object, const char *what, bool *fits, uint64_t *value)
+enum read_cache_status object_integer_read(struct reader *reader, uint64_t object, const char *what, bool *fits, uint64_t *value)
 {
     bool negative = false;
     STEP(read_magnitude(reader, object, what, fits, &negative, value));
@@ -57,7 +57,7 @@ enum read_cache_status integer_read(struct reader *reader, uint64_t object, cons
     return READ_CACHE_READY;
 }
 
-enum read_cache_status integer_read_signed(struct reader *reader, uint64_t object, const char *what, bool *fits, int64_t *value)
+enum read_cache_status object_integer_read_signed(struct reader *reader, uint64_t object, const char *what, bool *fits, int64_t *value)
 {
     bool negative = false;
     uint64_t magnitude = 0;

@@ -18,12 +18,12 @@ struct intern {
     struct hash_table by_hash; /* struct held */
 };
 
-struct intern *intern_new(void)
+struct intern *object_intern_new(void)
 {
     return calloc(1, sizeof(struct intern));
 }
 
-void intern_draw_from(struct intern *intern, struct spprof_budget *budget)
+void object_intern_draw_from(struct intern *intern, struct spprof_budget *budget)
 {
     intern->budget = budget;
 }
@@ -34,7 +34,7 @@ static void release(struct held *held)
         free(held);
 }
 
-void intern_free(struct intern *intern)
+void object_intern_free(struct intern *intern)
 {
     if (intern == NULL)
         return;
@@ -43,20 +43,20 @@ void intern_free(struct intern *intern)
         release(entry->item);
     base_hash_table_free(&intern->by_hash);
     if (intern->budget != NULL)
-        budget_give(intern->budget, intern->taken);
+        target_budget_give(intern->budget, intern->taken);
     free(intern);
 }
 
 static struct held *hold(struct intern *intern, const char *bytes, size_t size, uint64_t hash)
 {
     size_t whole = sizeof(struct held) + size + 1;
-    if (intern->budget != NULL && !budget_take(intern->budget, whole))
+    if (intern->budget != NULL && !target_budget_take(intern->budget, whole))
         return NULL;
     struct held *held = base_hash_table_reserve(&intern->by_hash) ? malloc(whole) : NULL;
     if (held == NULL) {
         if (intern->budget != NULL) {
-            budget_give(intern->budget, whole);
-            budget_out_of_memory(intern->budget);
+            target_budget_give(intern->budget, whole);
+            target_budget_out_of_memory(intern->budget);
         }
         return NULL;
     }
@@ -79,7 +79,7 @@ static struct held *find(const struct intern *intern, const void *bytes, size_t 
     return NULL;
 }
 
-const char *intern_bytes(struct intern *intern, const void *bytes, size_t size)
+const char *object_intern_bytes(struct intern *intern, const void *bytes, size_t size)
 {
     uint64_t hash = base_hash_bytes(bytes, size);
     struct held *held = find(intern, bytes, size, hash);
@@ -91,7 +91,7 @@ const char *intern_bytes(struct intern *intern, const void *bytes, size_t size)
     return held->bytes;
 }
 
-void intern_release(const void *bytes)
+void object_intern_release(const void *bytes)
 {
     if (bytes != NULL)
         release((struct held *)((uintptr_t)bytes - offsetof(struct held, bytes)));

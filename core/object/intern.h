@@ -12,18 +12,18 @@
 struct intern;
 
 /* NULL: no memory. */
-struct intern *intern_new(void);
+struct intern *object_intern_new(void);
 
 /* From now on memory is taken from a budget, borrowed. To be called before the first text comes. */
-void intern_draw_from(struct intern *intern, struct spprof_budget *budget);
+void object_intern_draw_from(struct intern *intern, struct spprof_budget *budget);
 
 /* Gives up its own references, and what it has drawn. NULL is allowed. */
-void intern_free(struct intern *intern);
+void object_intern_free(struct intern *intern);
 
 /* Bytes equal to these, ended by NUL, with a reference for the caller; NULL: no memory. */
-const char *intern_bytes(struct intern *intern, const void *bytes, size_t size);
+const char *object_intern_bytes(struct intern *intern, const void *bytes, size_t size);
 
 /* Gives up a reference. NULL is allowed. */
-void intern_release(const void *bytes);
+void object_intern_release(const void *bytes);
 
 #endif

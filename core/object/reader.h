@@ -29,32 +29,32 @@ struct reader {
     } while (0)
 
 /* size bytes at address; what names them in the reason. The address must be a pointer to an object or struct: aligned, not null. */
-enum read_cache_status reader_struct(struct reader *reader, uint64_t address, size_t size, const char *what, struct bytes *data);
+enum read_cache_status object_reader_struct(struct reader *reader, uint64_t address, size_t size, const char *what, struct bytes *data);
 
 /* The same without alignment, for text and tables of bytes. */
-enum read_cache_status reader_bytes(struct reader *reader, uint64_t address, size_t size, const char *what, struct bytes *data);
+enum read_cache_status object_reader_bytes(struct reader *reader, uint64_t address, size_t size, const char *what, struct bytes *data);
 
-enum read_cache_status reader_pointer(struct reader *reader, uint64_t address, const char *what, uint64_t *value);
+enum read_cache_status object_reader_pointer(struct reader *reader, uint64_t address, const char *what, uint64_t *value);
 
 /* Sets the reason and returns FAILED. */
-enum read_cache_status reader_fail(struct reader *reader, const char *format, ...) __attribute__((format(printf, 2, 3)));
+enum read_cache_status object_reader_fail(struct reader *reader, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Fails since there is no memory: words for whether the budget is used up, or the machine has none. */
-enum read_cache_status reader_no_memory(struct reader *reader);
+enum read_cache_status object_reader_no_memory(struct reader *reader);
 
 /* Whether memory has been refused: what failed since may be sound. */
-bool reader_is_short(const struct reader *reader);
+bool object_reader_is_short(const struct reader *reader);
 
-/* Takes memory from the budget of the target; where it is refused, reader_no_memory was called. */
-bool reader_take(struct reader *reader, uint64_t bytes);
+/* Takes memory from the budget of the target; where it is refused, object_reader_no_memory was called. */
+bool object_reader_take(struct reader *reader, uint64_t bytes);
 
 /* The same, with memory as calloc and reallocarray give it; NULL where it is refused. */
-void *reader_allocate(struct reader *reader, size_t count, size_t size);
-void *reader_allocate_in(struct reader *reader, struct hash_table *table, uint64_t key, size_t size); /* one item, entered under a key */
-void *reader_grow(struct reader *reader, void *memory, size_t old_count, size_t count, size_t size);
+void *object_reader_allocate(struct reader *reader, size_t count, size_t size);
+void *object_reader_allocate_in(struct reader *reader, struct hash_table *table, uint64_t key, size_t size); /* one item, entered under a key */
+void *object_reader_grow(struct reader *reader, void *memory, size_t old_count, size_t count, size_t size);
 
 /* Gives back what was taken since reader.taken was this. */
-void reader_give_back(struct reader *reader, uint64_t taken);
+void object_reader_give_back(struct reader *reader, uint64_t taken);
 
 /* Bits of tp_flags (Include/object.h, the same from 3.9 to 3.15). */
 enum type_flag {
@@ -71,12 +71,12 @@ enum type_flag {
 };
 
 /* The type of an object, and the flags of that type. */
-enum read_cache_status reader_type(struct reader *reader, uint64_t object, const char *what, uint64_t *type, uint64_t *flags);
+enum read_cache_status object_reader_type(struct reader *reader, uint64_t object, const char *what, uint64_t *type, uint64_t *flags);
 
 /* Fails where the object's type (or a base of it) is not the one that the flag stands for; what is e.g. "co_name". */
-enum read_cache_status reader_expect(struct reader *reader, uint64_t object, enum type_flag flag, const char *what);
+enum read_cache_status object_reader_expect(struct reader *reader, uint64_t object, enum type_flag flag, const char *what);
 
 /* A field of type unsigned long in bytes that were read: of 8 bytes, and of 4 where the target is Windows. */
-uint64_t reader_long(const struct reader *reader, struct bytes data, int32_t offset);
+uint64_t object_reader_long(const struct reader *reader, struct bytes data, int32_t offset);
 
 #endif

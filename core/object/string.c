@@ -25,7 +25,7 @@ static const struct limit names_only = {STRING_LENGTH_MAX, false};
 
 static enum read_cache_status too_long(struct reader *reader, const char *what, uint64_t object, uint64_t length)
 {
-    return reader_fail(reader, "%s at 0x%" PRIx64 " claims %" PRIu64 " characters, more than any name has", what, object, length);
+    return object_reader_fail(reader, "%s at 0x%" PRIx64 " claims %" PRIu64 " characters, more than any name has", what, object, length);
 }
 
 /*
@@ -37,7 +37,7 @@ static enum read_cache_status separate_characters(struct reader *reader, uint64_
 {
     const struct layout *layout = reader->layout;
     struct bytes data;
-    STEP(reader_struct(reader, object, (size_t)LAYOUT(layout, unicode, legacy_data) + 8, what, &data));
+    STEP(object_reader_struct(reader, object, (size_t)LAYOUT(layout, unicode, legacy_data) + 8, what, &data));
     uint64_t address = field_u64(data, LAYOUT(layout, unicode, legacy_data));
     uint64_t length = field_u64(data, LAYOUT(layout, unicode, length));
     characters->width = kind;
@@ -52,7 +52,7 @@ static enum read_cache_status separate_characters(struct reader *reader, uint64_
     characters->length = characters->cut ? limit.length : (size_t)length;
     if (characters->length == 0)
         return READ_CACHE_READY;
-    STEP(reader_bytes(reader, address, characters->length * characters->width, what, &data));
+    STEP(object_reader_bytes(reader, address, characters->length * characters->width, what, &data));
     characters->data = data.at;
     return READ_CACHE_READY;
 }
@@ -64,9 +64,9 @@ static enum read_cache_status find_characters(struct reader *reader, uint64_t ob
     const struct layout_rules *rules = layout->rules;
     struct bytes data;
     *characters = (struct characters){.data = NULL};
-    STEP(reader_expect(reader, object, TYPE_FLAG_UNICODE, what));
+    STEP(object_reader_expect(reader, object, TYPE_FLAG_UNICODE, what));
     size_t header = (size_t)LAYOUT(layout, unicode, ascii_size);
-    STEP(reader_struct(reader, object, header, what, &data));
+    STEP(object_reader_struct(reader, object, header, what, &data));
     uint32_t state = field_u32(data, LAYOUT(layout, unicode, state));
     uint64_t length = field_u64(data, LAYOUT(layout, unicode, length));
     unsigned kind = (state >> rules->unicode_kind_shift) & KIND_MASK;
@@ -76,7 +76,7 @@ static enum read_cache_status find_characters(struct reader *reader, uint64_t ob
     if (!compact && (known_kind || (kind == 0 && rules->legacy_strings)))
         return separate_characters(reader, object, kind, what, limit, characters);
     if (!compact || !known_kind || (ascii && kind != 1))
-        return reader_fail(reader, "%s at 0x%" PRIx64 " is no sane str (state 0x%x)", what, object, state);
+        return object_reader_fail(reader, "%s at 0x%" PRIx64 " is no sane str (state 0x%x)", what, object, state);
     if (length > limit.length && !limit.cut)
         return too_long(reader, what, object, length);
     bool cut = length > limit.length;
@@ -84,7 +84,7 @@ static enum read_cache_status find_characters(struct reader *reader, uint64_t ob
         length = limit.length;
     if (!ascii)
         header = (size_t)LAYOUT(layout, unicode, compact_size);
-    STEP(reader_struct(reader, object, header + (size_t)length * kind, what, &data));
+    STEP(object_reader_struct(reader, object, header + (size_t)length * kind, what, &data));
     *characters = (struct characters){data.at + header, (size_t)length, kind, cut};
     return READ_CACHE_READY;
 }
@@ -120,38 +120,38 @@ static size_t encode(uint32_t character, char *out)
     return 4;
 }
 
-enum read_cache_status string_load(struct reader *reader, uint64_t object, const char *what)
+enum read_cache_status object_string_load(struct reader *reader, uint64_t object, const char *what)
 {
     struct characters characters;
     return find_characters(reader, object, what, names_only, &characters);
 }
 
-enum read_cache_status string_read(struct reader *reader, uint64_t object, const char *what, struct spprof_text *text)
+enum read_cache_status object_string_read(struct reader *reader, uint64_t object, const char *what, struct spprof_text *text)
 {
     struct characters characters;
     STEP(find_characters(reader, object, what, names_only, &characters));
     size_t size = 0, room = characters.length * (characters.width == 1 ? 2 : 4) + 1;
     uint64_t before = reader->taken;
-    char *bytes = reader_allocate(reader, room, 1);
+    char *bytes = object_reader_allocate(reader, room, 1);
     if (bytes == NULL)
         return READ_CACHE_FAILED;
     for (size_t i = 0; i < characters.length; i++) {
         uint32_t character = character_at(&characters, i);
         if (character > 0x10ffff) {
             free(bytes);
-            reader_give_back(reader, before);
-            return reader_fail(reader, "%s at 0x%" PRIx64 " holds 0x%x, which is no character", what, object, character);
+            object_reader_give_back(reader, before);
+            return object_reader_fail(reader, "%s at 0x%" PRIx64 " holds 0x%x, which is no character", what, object, character);
         }
         size += encode(character, bytes + size);
     }
     bytes[size] = '\0';
     ARRAY_RESIZE(bytes, size + 1); /* as much as it needs; where that is refused, it stays as it is */
-    reader_give_back(reader, before + size + 1);
+    object_reader_give_back(reader, before + size + 1);
     *text = (struct spprof_text){bytes, size};
     return READ_CACHE_READY;
 }
 
-enum read_cache_status string_peek(struct reader *reader, uint64_t object, const char *what, size_t limit, const uint8_t **data, size_t *length,
+enum read_cache_status object_string_peek(struct reader *reader, uint64_t object, const char *what, size_t limit, const uint8_t **data, size_t *length,
                              unsigned *width, bool *cut)
 {
     struct characters characters;
@@ -163,17 +163,17 @@ enum read_cache_status string_peek(struct reader *reader, uint64_t object, const
     return READ_CACHE_READY;
 }
 
-enum read_cache_status string_equals(struct reader *reader, uint64_t object, const char *ascii, bool *equal)
+enum read_cache_status object_string_equals(struct reader *reader, uint64_t object, const char *ascii, bool *equal)
 {
     const struct layout *layout = reader->layout;
     struct bytes data;
     uint64_t type, flags;
     *equal = false;
     size_t length = strlen(ascii);
-    STEP(reader_type(reader, object, "a key", &type, &flags));
+    STEP(object_reader_type(reader, object, "a key", &type, &flags));
     if ((flags & TYPE_FLAG_UNICODE) == 0)
         return READ_CACHE_READY;
-    STEP(reader_struct(reader, object, (size_t)LAYOUT(layout, unicode, ascii_size), "a key", &data));
+    STEP(object_reader_struct(reader, object, (size_t)LAYOUT(layout, unicode, ascii_size), "a key", &data));
     if (field_u64(data, LAYOUT(layout, unicode, length)) != length)
         return READ_CACHE_READY;
     struct characters characters;
@@ -186,26 +186,26 @@ static enum read_cache_status bytes_header(struct reader *reader, uint64_t objec
 {
     const struct layout *layout = reader->layout;
     struct bytes data;
-    STEP(reader_struct(reader, object, (size_t)LAYOUT(layout, bytes, data), what, &data));
+    STEP(object_reader_struct(reader, object, (size_t)LAYOUT(layout, bytes, data), what, &data));
     *size = field_u64(data, LAYOUT(layout, bytes, size));
     return READ_CACHE_READY;
 }
 
-enum read_cache_status bytes_size(struct reader *reader, uint64_t object, const char *what, uint64_t *size)
+enum read_cache_status object_bytes_size(struct reader *reader, uint64_t object, const char *what, uint64_t *size)
 {
-    STEP(reader_expect(reader, object, TYPE_FLAG_BYTES, what));
+    STEP(object_reader_expect(reader, object, TYPE_FLAG_BYTES, what));
     return bytes_header(reader, object, what, size);
 }
 
-enum read_cache_status bytes_read(struct reader *reader, uint64_t object, const char *what, size_t limit, const uint8_t **data, size_t *size)
+enum read_cache_status object_bytes_read(struct reader *reader, uint64_t object, const char *what, size_t limit, const uint8_t **data, size_t *size)
 {
     struct bytes whole;
     uint64_t length;
-    STEP(bytes_size(reader, object, what, &length));
+    STEP(object_bytes_size(reader, object, what, &length));
     if (length > limit)
-        return reader_fail(reader, "%s at 0x%" PRIx64 " claims %" PRIu64 " bytes, more than can be right", what, object, length);
+        return object_reader_fail(reader, "%s at 0x%" PRIx64 " claims %" PRIu64 " bytes, more than can be right", what, object, length);
     size_t header = (size_t)LAYOUT(reader->layout, bytes, data);
-    STEP(reader_struct(reader, object, header + (size_t)length, what, &whole));
+    STEP(object_reader_struct(reader, object, header + (size_t)length, what, &whole));
     *data = whole.at + header;
     *size = (size_t)length;
     return READ_CACHE_READY;

@@ -24,7 +24,7 @@ struct types {
     struct hash_table by_address; /* struct type_entry */
 };
 
-struct spprof_error *types_new(struct types **types)
+struct spprof_error *object_types_new(struct types **types)
 {
     *types = calloc(1, sizeof **types);
     return *types == NULL ? spprof_error_no_memory() : NULL;
@@ -38,7 +38,7 @@ static void free_entry(struct type_entry *entry)
     free(entry);
 }
 
-void types_free(struct types *types)
+void object_types_free(struct types *types)
 {
     if (types == NULL)
         return;
@@ -82,7 +82,7 @@ static void replace_broken(char *string)
 }
 
 /* Reads up to the end of the page first: what is mapped is mapped in pages. */
-enum read_cache_status read_c_string(struct reader *reader, uint64_t address, const char *what, char *string, size_t size)
+enum read_cache_status object_read_c_string(struct reader *reader, uint64_t address, const char *what, char *string, size_t size)
 {
     size_t done = 0;
     string[0] = '\0';
@@ -92,7 +92,7 @@ enum read_cache_status read_c_string(struct reader *reader, uint64_t address, co
         struct bytes data;
         if (piece > size - 1 - done)
             piece = size - 1 - done;
-        STEP(reader_bytes(reader, here, piece, what, &data));
+        STEP(object_reader_bytes(reader, here, piece, what, &data));
         const uint8_t *end = memchr(data.at, 0, piece);
         size_t length = end != NULL ? (size_t)(end - data.at) : piece;
         memcpy(string + done, data.at, length);
@@ -110,11 +110,11 @@ static enum read_cache_status read_pointers(struct reader *reader, struct type_i
     const struct layout *layout = reader->layout;
     struct bytes data;
     uint64_t metatype, flags;
-    STEP(reader_type(reader, info->address, "a type", &metatype, &flags));
+    STEP(object_reader_type(reader, info->address, "a type", &metatype, &flags));
     if ((flags & TYPE_FLAG_TYPE) == 0)
-        return reader_fail(reader, "what should be a type at 0x%" PRIx64 " is none", info->address);
-    STEP(reader_struct(reader, info->address, (size_t)LAYOUT(layout, type, size), "a type", &data));
-    info->flags = reader_long(reader, data, LAYOUT(layout, type, flags));
+        return object_reader_fail(reader, "what should be a type at 0x%" PRIx64 " is none", info->address);
+    STEP(object_reader_struct(reader, info->address, (size_t)LAYOUT(layout, type, size), "a type", &data));
+    info->flags = object_reader_long(reader, data, LAYOUT(layout, type, flags));
     info->base = field_u64(data, LAYOUT(layout, type, base));
     info->dict = field_u64(data, LAYOUT(layout, type, dict));
     info->mro = field_u64(data, LAYOUT(layout, type, mro));
@@ -125,8 +125,8 @@ static enum read_cache_status read_pointers(struct reader *reader, struct type_i
         return READ_CACHE_READY;
     uint64_t slots = field_u64(data, LAYOUT(layout, variable_object, ob_size));
     uint64_t basicsize;
-    STEP(reader_pointer(reader, metatype + (uint64_t)LAYOUT(layout, type, basicsize), "a metatype", &basicsize));
-    STEP(reader_pointer(reader, info->address + (uint64_t)LAYOUT(layout, type, cached_keys), "the keys of a type", &info->cached_keys));
+    STEP(object_reader_pointer(reader, metatype + (uint64_t)LAYOUT(layout, type, basicsize), "a metatype", &basicsize));
+    STEP(object_reader_pointer(reader, info->address + (uint64_t)LAYOUT(layout, type, cached_keys), "the keys of a type", &info->cached_keys));
     info->slots = (struct type_slots){info->address + basicsize, slots <= SLOTS_MAX ? slots : 0};
     return READ_CACHE_READY;
 }
@@ -134,9 +134,9 @@ static enum read_cache_status read_pointers(struct reader *reader, struct type_i
 static enum read_cache_status read_name(struct reader *reader, struct type_info *info)
 {
     uint64_t name;
-    STEP(reader_pointer(reader, info->address + (uint64_t)LAYOUT(reader->layout, type, name), "a type", &name));
+    STEP(object_reader_pointer(reader, info->address + (uint64_t)LAYOUT(reader->layout, type, name), "a type", &name));
     /* A name in read-only memory may be missing from a core: the flags of the type still tell much. */
-    enum read_cache_status status = read_c_string(reader, name, "the name of a type", info->name, sizeof info->name);
+    enum read_cache_status status = object_read_c_string(reader, name, "the name of a type", info->name, sizeof info->name);
     const char *dot = strrchr(info->name, '.');
     info->short_name = dot != NULL ? dot + 1 : info->name;
     return status == READ_CACHE_PENDING ? status : READ_CACHE_READY;
@@ -157,10 +157,10 @@ static bool join_names(struct spprof_text *result, const char *module, size_t mo
 static enum read_cache_status read_module(struct reader *reader, uint64_t dict, struct spprof_text *module)
 {
     uint64_t object;
-    STEP(dict_find_first(reader, dict, "the dict of a class", "__module__", &object));
+    STEP(object_dict_find_first(reader, dict, "the dict of a class", "__module__", &object));
     if (object == 0)
         return READ_CACHE_READY;
-    return string_read(reader, object, "__module__", module);
+    return object_string_read(reader, object, "__module__", module);
 }
 
 /*
@@ -173,24 +173,24 @@ static enum read_cache_status read_full_name(struct reader *reader, uint64_t typ
     const char *dot = strrchr(name, '.');
     if ((flags & TYPE_FLAG_HEAP) == 0 || dot != NULL) {
         bool made = join_names(full, name, dot != NULL ? (size_t)(dot - name) : 0, dot != NULL ? dot + 1 : name);
-        return made && reader_take(reader, full->size) ? READ_CACHE_READY : reader_no_memory(reader);
+        return made && object_reader_take(reader, full->size) ? READ_CACHE_READY : object_reader_no_memory(reader);
     }
     struct spprof_text module = {NULL, 0}, own = {NULL, 0};
     uint64_t object, before = reader->taken;
-    enum read_cache_status status = reader_pointer(reader, type + (uint64_t)LAYOUT(reader->layout, type, qualname), "__qualname__", &object);
+    enum read_cache_status status = object_reader_pointer(reader, type + (uint64_t)LAYOUT(reader->layout, type, qualname), "__qualname__", &object);
     if (status == READ_CACHE_READY)
-        status = string_read(reader, object, "__qualname__", &own);
+        status = object_string_read(reader, object, "__qualname__", &own);
     enum read_cache_status other = read_module(reader, dict, &module);
     bool pending = status == READ_CACHE_PENDING || other == READ_CACHE_PENDING;
     bool made = pending || join_names(full, module.bytes != NULL ? module.bytes : "", module.size,
                                       own.bytes != NULL ? own.bytes : dot != NULL ? dot + 1 : name);
     free(module.bytes);
-    reader_give_back(reader, before);
+    object_reader_give_back(reader, before);
     if (!pending && qualified != NULL && own.bytes != NULL)
         *qualified = own;
     else
         free(own.bytes);
-    return pending ? READ_CACHE_PENDING : made && reader_take(reader, full->size + own.size) ? READ_CACHE_READY : reader_no_memory(reader);
+    return pending ? READ_CACHE_PENDING : made && object_reader_take(reader, full->size + own.size) ? READ_CACHE_READY : object_reader_no_memory(reader);
 }
 
 /*
@@ -203,7 +203,7 @@ static enum read_cache_status find_repr(struct reader *reader, struct type_info 
     struct bytes data;
     uint64_t type = info->address, provider = type, wanted = 0, name = 0, flags = info->flags;
     for (int i = 0; type != 0 && i < TYPE_CHAIN_MAX; i++) {
-        STEP(reader_struct(reader, type, (size_t)LAYOUT(layout, type, size), "a type", &data));
+        STEP(object_reader_struct(reader, type, (size_t)LAYOUT(layout, type, size), "a type", &data));
         uint64_t repr = field_u64(data, LAYOUT(layout, type, repr));
         if (wanted == 0)
             wanted = repr;
@@ -211,10 +211,10 @@ static enum read_cache_status find_repr(struct reader *reader, struct type_info 
             break;
         provider = type;
         name = field_u64(data, LAYOUT(layout, type, name));
-        flags = reader_long(reader, data, LAYOUT(layout, type, flags));
+        flags = object_reader_long(reader, data, LAYOUT(layout, type, flags));
         type = field_u64(data, LAYOUT(layout, type, base));
     }
-    if (read_c_string(reader, name, "the name of a type", info->repr_name, sizeof info->repr_name) == READ_CACHE_PENDING)
+    if (object_read_c_string(reader, name, "the name of a type", info->repr_name, sizeof info->repr_name) == READ_CACHE_PENDING)
         return READ_CACHE_PENDING;
     /* Heap types made by C have the name of their module in tp_name, those made by a class statement do not. */
     info->python_repr = provider != 0 && (flags & TYPE_FLAG_HEAP) != 0 && strchr(info->repr_name, '.') == NULL;
@@ -225,13 +225,13 @@ static enum read_cache_status look_for_enum(struct reader *reader, struct type_i
 {
     uint64_t type, flags, name;
     char text[16];
-    STEP(reader_type(reader, info->address, "a type", &type, &flags));
+    STEP(object_reader_type(reader, info->address, "a type", &type, &flags));
     for (int i = 0; type != 0 && i < TYPE_CHAIN_MAX && !info->is_enum; i++) {
-        STEP(reader_pointer(reader, type + (uint64_t)LAYOUT(reader->layout, type, name), "a metatype", &name));
-        if (read_c_string(reader, name, "the name of a type", text, sizeof text) == READ_CACHE_PENDING)
+        STEP(object_reader_pointer(reader, type + (uint64_t)LAYOUT(reader->layout, type, name), "a metatype", &name));
+        if (object_read_c_string(reader, name, "the name of a type", text, sizeof text) == READ_CACHE_PENDING)
             return READ_CACHE_PENDING;
         info->is_enum = strcmp(text, "EnumMeta") == 0 || strcmp(text, "EnumType") == 0; /* EnumType since 3.11 */
-        STEP(reader_pointer(reader, type + (uint64_t)LAYOUT(reader->layout, type, base), "a metatype", &type));
+        STEP(object_reader_pointer(reader, type + (uint64_t)LAYOUT(reader->layout, type, base), "a metatype", &type));
     }
     return READ_CACHE_READY;
 }
@@ -247,33 +247,33 @@ static enum read_cache_status is_recursive_repr(struct reader *reader, uint64_t 
     uint64_t type, flags, name, code;
     char text[sizeof "function"];
     *is = false;
-    STEP(reader_type(reader, function, "__repr__", &type, &flags));
-    STEP(reader_pointer(reader, type + (uint64_t)LAYOUT(layout, type, name), "the type of __repr__", &name));
-    if (read_c_string(reader, name, "the type of __repr__", text, sizeof text) == READ_CACHE_PENDING)
+    STEP(object_reader_type(reader, function, "__repr__", &type, &flags));
+    STEP(object_reader_pointer(reader, type + (uint64_t)LAYOUT(layout, type, name), "the type of __repr__", &name));
+    if (object_read_c_string(reader, name, "the type of __repr__", text, sizeof text) == READ_CACHE_PENDING)
         return READ_CACHE_PENDING;
     if (strcmp(text, "function") != 0)
         return READ_CACHE_READY;
-    STEP(reader_struct(reader, function, (size_t)LAYOUT(layout, function, code) + 8, "__repr__", &data));
+    STEP(object_reader_struct(reader, function, (size_t)LAYOUT(layout, function, code) + 8, "__repr__", &data));
     code = field_u64(data, LAYOUT(layout, function, code));
-    STEP(reader_pointer(reader, code + (uint64_t)LAYOUT(layout, code, name), "the code of __repr__", &name));
-    return string_equals(reader, name, "wrapper", is);
+    STEP(object_reader_pointer(reader, code + (uint64_t)LAYOUT(layout, code, name), "the code of __repr__", &name));
+    return object_string_equals(reader, name, "wrapper", is);
 }
 
 static enum read_cache_status look_into_class(struct reader *reader, struct type_info *info, uint64_t class, bool *found_repr)
 {
     const struct layout *layout = reader->layout;
     struct bytes data;
-    STEP(reader_struct(reader, class, (size_t)LAYOUT(layout, type, size), "a class", &data));
-    uint64_t flags = reader_long(reader, data, LAYOUT(layout, type, flags)), dict = field_u64(data, LAYOUT(layout, type, dict));
+    STEP(object_reader_struct(reader, class, (size_t)LAYOUT(layout, type, size), "a class", &data));
+    uint64_t flags = object_reader_long(reader, data, LAYOUT(layout, type, flags)), dict = field_u64(data, LAYOUT(layout, type, dict));
     uint64_t name = field_u64(data, LAYOUT(layout, type, name)), repr = 0, fields = 0, tuple_fields = 0;
     char text[TYPE_NAME_MAX];
     if ((flags & TYPE_FLAG_HEAP) == 0 || *found_repr)
         return READ_CACHE_READY;
     enum read_cache_status parts[] = {
-        dict_find(reader, dict, "the dict of a class", "__repr__", &repr),
-        dict_find(reader, dict, "the dict of a class", "__dataclass_fields__", &fields),
-        dict_find(reader, dict, "the dict of a class", "_fields", &tuple_fields),
-        read_c_string(reader, name, "the name of a class", text, sizeof text),
+        object_dict_find(reader, dict, "the dict of a class", "__repr__", &repr),
+        object_dict_find(reader, dict, "the dict of a class", "__dataclass_fields__", &fields),
+        object_dict_find(reader, dict, "the dict of a class", "_fields", &tuple_fields),
+        object_read_c_string(reader, name, "the name of a class", text, sizeof text),
     };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         STEP(parts[i]);
@@ -301,15 +301,15 @@ static enum read_cache_status look_for_shape(struct reader *reader, struct type_
     bool found = false;
     info->dataclass_fields = info->tuple_fields = 0;
     STEP(look_for_enum(reader, info));
-    STEP(reader_expect(reader, info->mro, TYPE_FLAG_TUPLE, "the bases of a class"));
-    STEP(reader_struct(reader, info->mro, (size_t)LAYOUT(layout, tuple, items), "the bases of a class", &data));
+    STEP(object_reader_expect(reader, info->mro, TYPE_FLAG_TUPLE, "the bases of a class"));
+    STEP(object_reader_struct(reader, info->mro, (size_t)LAYOUT(layout, tuple, items), "the bases of a class", &data));
     uint64_t count = field_u64(data, LAYOUT(layout, variable_object, ob_size));
     if (count == 0 || count > MRO_MAX)
         return READ_CACHE_READY;
     size_t header = (size_t)LAYOUT(layout, tuple, items);
-    STEP(reader_struct(reader, info->mro, header + (size_t)count * 8, "the bases of a class", &data));
+    STEP(object_reader_struct(reader, info->mro, header + (size_t)count * 8, "the bases of a class", &data));
     for (uint64_t i = 0; i < count && !found; i++) {
-        STEP(reader_struct(reader, info->mro, header + (size_t)count * 8, "the bases of a class", &data));
+        STEP(object_reader_struct(reader, info->mro, header + (size_t)count * 8, "the bases of a class", &data));
         STEP(look_into_class(reader, info, field_u64(data, (int32_t)(header + i * 8)), &found));
     }
     return READ_CACHE_READY;
@@ -334,7 +334,7 @@ static struct type_entry *get(struct types *types, struct reader *reader, uint64
     struct type_entry *entry = base_hash_table_item(&types->by_address, address);
     if (entry != NULL)
         return entry;
-    entry = reader_allocate_in(reader, &types->by_address, address, sizeof *entry);
+    entry = object_reader_allocate_in(reader, &types->by_address, address, sizeof *entry);
     if (entry == NULL)
         return NULL;
     entry->info.address = address;
@@ -342,7 +342,7 @@ static struct type_entry *get(struct types *types, struct reader *reader, uint64
     return entry;
 }
 
-enum read_cache_status types_find(struct types *types, struct reader *reader, uint64_t address, struct type_info **info)
+enum read_cache_status object_types_find(struct types *types, struct reader *reader, uint64_t address, struct type_info **info)
 {
     struct type_entry *entry = get(types, reader, address);
     if (entry == NULL)
@@ -353,7 +353,7 @@ enum read_cache_status types_find(struct types *types, struct reader *reader, ui
             snprintf(entry->reason, sizeof entry->reason, "%s", reader->reason);
     }
     if (entry->status == READ_CACHE_FAILED)
-        return reader_fail(reader, "%s", entry->reason);
+        return object_reader_fail(reader, "%s", entry->reason);
     *info = &entry->info;
     return entry->status;
 }

@@ -43,13 +43,13 @@ struct type_info {
 
 struct types;
 
-struct spprof_error *types_new(struct types **types);
-void types_free(struct types *types); /* NULL is allowed */
+struct spprof_error *object_types_new(struct types **types);
+void object_types_free(struct types *types); /* NULL is allowed */
 
-/* The type at an address, read once. FAILED where that is no sane type. The info stays where it is until types_free. */
-enum read_cache_status types_find(struct types *types, struct reader *reader, uint64_t address, struct type_info **info);
+/* The type at an address, read once. FAILED where that is no sane type. The info stays where it is until object_types_free. */
+enum read_cache_status object_types_find(struct types *types, struct reader *reader, uint64_t address, struct type_info **info);
 
 /* A string of C, cut at size - 1 bytes. */
-enum read_cache_status read_c_string(struct reader *reader, uint64_t address, const char *what, char *string, size_t size);
+enum read_cache_status object_read_c_string(struct reader *reader, uint64_t address, const char *what, char *string, size_t size);
 
 #endif

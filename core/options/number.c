@@ -4,14 +4,14 @@
 #include <inttypes.h>
 #include <string.h>
 
-bool number_is_digits(const char *text)
+bool options_number_is_digits(const char *text)
 {
     return text[0] != '\0' && strspn(text, "0123456789") == strlen(text);
 }
 
-bool number_parse(const char *text, int64_t *number)
+bool options_number_parse(const char *text, int64_t *number)
 {
     errno = 0;
     *number = strtoimax(text, NULL, 10);
-    return number_is_digits(text) && errno == 0;
+    return options_number_is_digits(text) && errno == 0;
 }

@@ -6,9 +6,9 @@
 #include <stdint.h>
 
 /* Whether text is digits and nothing else, at least one. */
-bool number_is_digits(const char *text);
+bool options_number_is_digits(const char *text);
 
 /* The number that text is; false where it is none, or larger than an int64_t. */
-bool number_parse(const char *text, int64_t *number);
+bool options_number_parse(const char *text, int64_t *number);
 
 #endif

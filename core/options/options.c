@@ -99,7 +99,7 @@ static struct spprof_error *set_color(struct options *options, const char *text)
 
 static struct spprof_error *set_number(int64_t *number, const char *text, const char *wanted)
 {
-    if (number_parse(text, number) && *number > 0)
+    if (options_number_parse(text, number) && *number > 0)
         return NULL;
     return spprof_error_new(SPPROF_ERROR_USAGE, "%s, not '%s'", wanted, text);
 }
@@ -115,7 +115,7 @@ static struct spprof_error *set_memory(struct options *options, const char *text
     unsigned shift = found == NULL ? 0 : 10 * (unsigned)(found - units + 1);
     bool ends = unit[0] == '\0' || (found != NULL && unit[1] == '\0');
     int64_t number;
-    if (digits != NULL && ends && number_parse(digits, &number) && number <= INT64_MAX >> shift && number << shift >= LEAST) {
+    if (digits != NULL && ends && options_number_parse(digits, &number) && number <= INT64_MAX >> shift && number << shift >= LEAST) {
         options->memory = (uint64_t)number << shift;
         return NULL;
     }

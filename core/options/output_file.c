@@ -130,7 +130,7 @@ static bool open_file(struct output_file *file)
     return open_regular(file, fd, &status);
 }
 
-struct spprof_error *output_file_open(const char *path, struct output_file **result)
+struct spprof_error *options_output_file_open(const char *path, struct output_file **result)
 {
     struct output_file *file = calloc(1, sizeof *file);
     if (file == NULL)
@@ -140,14 +140,14 @@ struct spprof_error *output_file_open(const char *path, struct output_file **res
     errno = 0;
     if (!open_file(file)) {
         int reason = errno;
-        output_file_discard(file);
+        options_output_file_discard(file);
         return cannot_write(path, reason);
     }
     *result = file;
     return NULL;
 }
 
-FILE *output_file_stream(struct output_file *file)
+FILE *options_output_file_stream(struct output_file *file)
 {
     return file->stream;
 }
@@ -228,14 +228,14 @@ static bool finish(struct output_file *file)
     return true;
 }
 
-struct spprof_error *output_file_finish(struct output_file *file)
+struct spprof_error *options_output_file_finish(struct output_file *file)
 {
     struct spprof_error *error = finish(file) ? NULL : cannot_write(file->path, errno);
-    output_file_discard(file);
+    options_output_file_discard(file);
     return error;
 }
 
-void output_file_discard(struct output_file *file)
+void options_output_file_discard(struct output_file *file)
 {
     if (file == NULL)
         return;

@@ -17,15 +17,15 @@ struct output_file;
  * same holds for a file of a folder in which nothing can be made: it is written over, once all of the new bytes are known and have room.
  * path is borrowed until the end. Errors: it cannot be written.
  */
-struct spprof_error *output_file_open(const char *path, struct output_file **file);
+struct spprof_error *options_output_file_open(const char *path, struct output_file **file);
 
 /* Where to write to. Owned by the file. */
-FILE *output_file_stream(struct output_file *file);
+FILE *options_output_file_stream(struct output_file *file);
 
 /* Makes what was written the file, with the mode and the owner of an old one, and frees it. Errors: it could not be written; the old one is as it was. */
-struct spprof_error *output_file_finish(struct output_file *file);
+struct spprof_error *options_output_file_finish(struct output_file *file);
 
 /* Forgets what was written, and frees it. NULL is allowed. */
-void output_file_discard(struct output_file *file);
+void options_output_file_discard(struct output_file *file);
 
 #endif

@@ -24,7 +24,7 @@ static bool is_standard(const char *path)
     return path != NULL && strcmp(path, "-") == 0;
 }
 
-bool profile_output_has_file(const struct options *options)
+bool options_profile_output_has_file(const struct options *options)
 {
     return options->output != NULL && !is_standard(options->output);
 }
@@ -70,7 +70,7 @@ static struct spprof_error *no_format_of(const char *path)
     return spprof_error_new(SPPROF_ERROR_USAGE, "the name '%s' tells no format: end it in %s, or add --format with one of %s", path, endings, names);
 }
 
-struct spprof_error *profile_output_check(const struct options *options, enum spprof_profile_format *format)
+struct spprof_error *options_profile_output_check(const struct options *options, enum spprof_profile_format *format)
 {
     *format = SPPROF_FORMAT_TABLE;
     if (options->stop && options->no_stop)
@@ -81,7 +81,7 @@ struct spprof_error *profile_output_check(const struct options *options, enum sp
         *format = spprof_profile_format_by_name(options->format);
         if (*format == SPPROF_FORMATS)
             return no_such_format(options->format);
-    } else if (profile_output_has_file(options)) {
+    } else if (options_profile_output_has_file(options)) {
         *format = spprof_profile_format_of_file(options->output);
         if (*format == SPPROF_FORMATS)
             return no_format_of(options->output);
@@ -89,17 +89,17 @@ struct spprof_error *profile_output_check(const struct options *options, enum sp
     return NULL;
 }
 
-struct spprof_error *profile_output_open(const struct options *options, struct profile_output *output)
+struct spprof_error *options_profile_output_open(const struct options *options, struct profile_output *output)
 {
     *output = (struct profile_output){.options = options};
-    TRY(profile_output_check(options, &output->format));
-    if (profile_output_has_file(options))
-        TRY(output_file_open(options->output, &output->profile));
+    TRY(options_profile_output_check(options, &output->format));
+    if (options_profile_output_has_file(options))
+        TRY(options_output_file_open(options->output, &output->profile));
     struct spprof_error *error = NULL;
     if (options->stats != NULL && !is_standard(options->stats))
-        error = output_file_open(options->stats, &output->stats);
+        error = options_output_file_open(options->stats, &output->stats);
     if (error != NULL)
-        profile_output_close(output);
+        options_profile_output_close(output);
     return error;
 }
 
@@ -108,8 +108,8 @@ static struct spprof_error *finish(struct output_file **file, struct spprof_erro
     struct output_file *whole = *file;
     *file = NULL;
     if (error == NULL)
-        return output_file_finish(whole);
-    output_file_discard(whole);
+        return options_output_file_finish(whole);
+    options_output_file_discard(whole);
     return error;
 }
 
@@ -117,7 +117,7 @@ static struct spprof_error *write_stats(struct profile_output *output, const str
 {
     if (output->options->stats == NULL)
         return NULL;
-    spprof_report_sample_stats(output->stats != NULL ? output_file_stream(output->stats) : standard, &profile->counts);
+    spprof_report_sample_stats(output->stats != NULL ? options_output_file_stream(output->stats) : standard, &profile->counts);
     return output->stats != NULL ? finish(&output->stats, NULL) : NULL;
 }
 
@@ -177,12 +177,12 @@ static struct spprof_error *write_profile(struct profile_output *output, const s
     const struct spprof_profile_report_options wanted = {.threads = output->options->threads, .width = streams->width};
     if (output->profile == NULL)
         return write_to_stream(output, profile, output->format, streams);
-    struct spprof_error *error = spprof_report_profile(output_file_stream(output->profile), profile, output->format, &wanted);
+    struct spprof_error *error = spprof_report_profile(options_output_file_stream(output->profile), profile, output->format, &wanted);
     error = finish(&output->profile, error);
     return error != NULL ? save(output, profile, streams, error) : NULL;
 }
 
-struct spprof_error *profile_output_write(struct profile_output *output, const struct spprof_profile *profile, const struct profile_streams *streams)
+struct spprof_error *options_profile_output_write(struct profile_output *output, const struct spprof_profile *profile, const struct profile_streams *streams)
 {
     struct spprof_error *error = write_profile(output, profile, streams);
     struct spprof_error *of_stats = write_stats(output, profile, streams->standard);
@@ -192,9 +192,9 @@ struct spprof_error *profile_output_write(struct profile_output *output, const s
     return error;
 }
 
-void profile_output_close(struct profile_output *output)
+void options_profile_output_close(struct profile_output *output)
 {
-    output_file_discard(output->profile);
-    output_file_discard(output->stats);
+    options_output_file_discard(output->profile);
+    options_output_file_discard(output->stats);
     output->profile = output->stats = NULL;
 }

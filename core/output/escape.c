@@ -26,7 +26,7 @@ static unsigned sequence_length(unsigned char lead)
     return lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
 }
 
-struct text_unit text_unit_next(const char *bytes, size_t size, enum text_encoding encoding)
+struct text_unit output_text_unit_next(const char *bytes, size_t size, enum text_encoding encoding)
 {
     static const uint8_t lead_bits[] = {0, 0x7f, 0x1f, 0x0f, 0x07};
     static const uint32_t smallest[] = {0, 0, 0x80, 0x800, 0x10000};
@@ -44,12 +44,12 @@ struct text_unit text_unit_next(const char *bytes, size_t size, enum text_encodi
     }
     if (unit.value < smallest[length] || unit.value > 0x10ffff)
         return broken;
-    if (encoding == TEXT_STRICT && text_unit_is_surrogate(unit))
+    if (encoding == TEXT_STRICT && output_text_unit_is_surrogate(unit))
         return broken;
     return unit;
 }
 
-bool text_unit_is_surrogate(struct text_unit unit)
+bool output_text_unit_is_surrogate(struct text_unit unit)
 {
     return !unit.is_byte && unit.value >= 0xd800 && unit.value <= 0xdfff;
 }
@@ -61,12 +61,12 @@ static bool is_bidirectional_control(uint32_t value)
            value == 0x061c;
 }
 
-bool text_unit_is_plain(struct text_unit unit)
+bool output_text_unit_is_plain(struct text_unit unit)
 {
     bool is_control = unit.value < 0x20 || (unit.value >= 0x7f && unit.value <= 0x9f);
     bool is_line_break = unit.value == 0x2028 || unit.value == 0x2029;
     bool is_byte_order_mark = unit.value == 0xfeff;
-    return !unit.is_byte && !is_control && !is_line_break && !is_byte_order_mark && !text_unit_is_surrogate(unit) &&
+    return !unit.is_byte && !is_control && !is_line_break && !is_byte_order_mark && !output_text_unit_is_surrogate(unit) &&
            !is_bidirectional_control(unit.value);
 }
 
@@ -91,9 +91,9 @@ static size_t write_within(FILE *stream, const char *bytes, size_t size, size_t 
             *columns -= run;
             continue;
         }
-        struct text_unit unit = text_unit_next(bytes + done, size - done, TEXT_GENERALISED);
+        struct text_unit unit = output_text_unit_next(bytes + done, size - done, TEXT_GENERALISED);
         char escape[ESCAPE_MAX];
-        bool plain = text_unit_is_plain(unit);
+        bool plain = output_text_unit_is_plain(unit);
         size_t width = plain ? 1 : make_escape(unit, escape);
         if (width > *columns)
             break;
@@ -110,7 +110,7 @@ void spprof_write_escaped(FILE *stream, const char *bytes, size_t size)
     write_within(stream, bytes, size, &columns);
 }
 
-void escape_write_cut(FILE *stream, const char *bytes, size_t size, size_t limit)
+void output_escape_write_cut(FILE *stream, const char *bytes, size_t size, size_t limit)
 {
     if (write_within(stream, bytes, size, &limit) < size)
         fputs("...", stream);

@@ -20,14 +20,14 @@ struct text_unit {
 };
 
 /* The first unit of a text that is not empty. */
-struct text_unit text_unit_next(const char *bytes, size_t size, enum text_encoding encoding);
+struct text_unit output_text_unit_next(const char *bytes, size_t size, enum text_encoding encoding);
 
-bool text_unit_is_surrogate(struct text_unit unit);
+bool output_text_unit_is_surrogate(struct text_unit unit);
 
 /* Whether a terminal shows the unit and does nothing else with it. Every code point that is not plain lies below U+10000. */
-bool text_unit_is_plain(struct text_unit unit);
+bool output_text_unit_is_plain(struct text_unit unit);
 
 /* Writes text as spprof_write_escaped does, but ends it with "..." where it takes more than limit columns. */
-void escape_write_cut(FILE *stream, const char *bytes, size_t size, size_t limit);
+void output_escape_write_cut(FILE *stream, const char *bytes, size_t size, size_t limit);
 
 #endif

@@ -30,7 +30,7 @@ static void before_item(struct json_writer *json)
         next_line(json);
 }
 
-void json_begin(struct json_writer *json, char bracket)
+void output_json_begin(struct json_writer *json, char bracket)
 {
     before_item(json);
     putc(bracket, json->stream);
@@ -39,14 +39,14 @@ void json_begin(struct json_writer *json, char bracket)
     json->first = true;
 }
 
-void json_begin_inline(struct json_writer *json, char bracket)
+void output_json_begin_inline(struct json_writer *json, char bracket)
 {
-    json_begin(json, bracket);
+    output_json_begin(json, bracket);
     if (json->inline_depth == 0)
         json->inline_depth = 1;
 }
 
-void json_end(struct json_writer *json, char bracket)
+void output_json_end(struct json_writer *json, char bracket)
 {
     bool was_inline = json->inline_depth > 0;
     json->depth--;
@@ -59,7 +59,7 @@ void json_end(struct json_writer *json, char bracket)
         putc('\n', json->stream);
 }
 
-void json_key(struct json_writer *json, const char *name)
+void output_json_key(struct json_writer *json, const char *name)
 {
     before_item(json);
     putc('"', json->stream);
@@ -68,45 +68,45 @@ void json_key(struct json_writer *json, const char *name)
     json->after_key = true;
 }
 
-void json_null(struct json_writer *json)
+void output_json_null(struct json_writer *json)
 {
     before_item(json);
     fputs("null", json->stream);
 }
 
-void json_bool(struct json_writer *json, bool value)
+void output_json_bool(struct json_writer *json, bool value)
 {
     before_item(json);
     fputs(value ? "true" : "false", json->stream);
 }
 
-void json_integer(struct json_writer *json, int64_t value)
+void output_json_integer(struct json_writer *json, int64_t value)
 {
     before_item(json);
     fprintf(json->stream, "%" PRId64, value);
 }
 
-void json_unsigned(struct json_writer *json, uint64_t value)
+void output_json_unsigned(struct json_writer *json, uint64_t value)
 {
     before_item(json);
     fprintf(json->stream, "%" PRIu64, value);
 }
 
-void json_address(struct json_writer *json, uint64_t address)
+void output_json_address(struct json_writer *json, uint64_t address)
 {
     before_item(json);
     fprintf(json->stream, "\"0x%" PRIx64 "\"", address);
 }
 
-void json_thousandths(struct json_writer *json, uint64_t value)
+void output_json_thousandths(struct json_writer *json, uint64_t value)
 {
     before_item(json);
     fprintf(json->stream, "%" PRIu64 ".%03u", value / 1000, (unsigned)(value % 1000));
 }
 
-void json_string(struct json_writer *json, const char *text)
+void output_json_string(struct json_writer *json, const char *text)
 {
-    json_text(json, text, text == NULL ? 0 : strlen(text), TEXT_GENERALISED);
+    output_json_text(json, text, text == NULL ? 0 : strlen(text), TEXT_GENERALISED);
 }
 
 /* Bytes at the start that stand in a JSON string as they are. */
@@ -125,16 +125,16 @@ static void write_unit(struct json_writer *json, const char *bytes, struct text_
         fprintf(json->stream, "\\udc%02" PRIx32, unit.value);
     else if (unit.value == '"' || unit.value == '\\')
         fprintf(json->stream, "\\%c", (int)unit.value);
-    else if (text_unit_is_plain(unit) && unit.value != '<')
+    else if (output_text_unit_is_plain(unit) && unit.value != '<')
         fwrite(bytes, 1, unit.size, json->stream);
     else
         fprintf(json->stream, "\\u%04" PRIx32, unit.value);
 }
 
-void json_text(struct json_writer *json, const char *bytes, size_t size, enum text_encoding encoding)
+void output_json_text(struct json_writer *json, const char *bytes, size_t size, enum text_encoding encoding)
 {
     if (bytes == NULL) {
-        json_null(json);
+        output_json_null(json);
         return;
     }
     before_item(json);
@@ -145,16 +145,16 @@ void json_text(struct json_writer *json, const char *bytes, size_t size, enum te
         done += run;
         if (done == size)
             break;
-        struct text_unit unit = text_unit_next(bytes + done, size - done, encoding);
+        struct text_unit unit = output_text_unit_next(bytes + done, size - done, encoding);
         write_unit(json, bytes + done, unit);
         done += unit.size;
     }
     putc('"', json->stream);
 }
 
-void json_text_key(struct json_writer *json, const char *bytes, size_t size, enum text_encoding encoding)
+void output_json_text_key(struct json_writer *json, const char *bytes, size_t size, enum text_encoding encoding)
 {
-    json_text(json, bytes, size, encoding);
+    output_json_text(json, bytes, size, encoding);
     fputs(": ", json->stream);
     json->after_key = true;
 }

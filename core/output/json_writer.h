@@ -21,28 +21,28 @@ struct json_writer {
     bool in_script;        /* of an HTML page: '<' in text is written as an escape, so that nothing in it ends the script */
 };
 
-/* Begins an object '{' or an array '['; json_end takes the matching '}' or ']'. An inline container stands on one line. */
-void json_begin(struct json_writer *json, char bracket);
-void json_begin_inline(struct json_writer *json, char bracket);
-void json_end(struct json_writer *json, char bracket);
+/* Begins an object '{' or an array '['; output_json_end takes the matching '}' or ']'. An inline container stands on one line. */
+void output_json_begin(struct json_writer *json, char bracket);
+void output_json_begin_inline(struct json_writer *json, char bracket);
+void output_json_end(struct json_writer *json, char bracket);
 
 /* name is plain ASCII. */
-void json_key(struct json_writer *json, const char *name);
+void output_json_key(struct json_writer *json, const char *name);
 
 /* A key that is text of the target. */
-void json_text_key(struct json_writer *json, const char *bytes, size_t size, enum text_encoding encoding);
+void output_json_text_key(struct json_writer *json, const char *bytes, size_t size, enum text_encoding encoding);
 
-void json_null(struct json_writer *json);
-void json_bool(struct json_writer *json, bool value);
-void json_integer(struct json_writer *json, int64_t value);
-void json_unsigned(struct json_writer *json, uint64_t value);
-void json_address(struct json_writer *json, uint64_t address); /* as "0x…" */
-void json_string(struct json_writer *json, const char *text);  /* text of spprof's own; NULL: null */
+void output_json_null(struct json_writer *json);
+void output_json_bool(struct json_writer *json, bool value);
+void output_json_integer(struct json_writer *json, int64_t value);
+void output_json_unsigned(struct json_writer *json, uint64_t value);
+void output_json_address(struct json_writer *json, uint64_t address); /* as "0x…" */
+void output_json_string(struct json_writer *json, const char *text);  /* text of spprof's own; NULL: null */
 
 /* Text of the target. What is not valid in encoding goes out byte by byte as \udcXX, as Python's "surrogateescape" does. NULL: null. */
-void json_text(struct json_writer *json, const char *bytes, size_t size, enum text_encoding encoding);
+void output_json_text(struct json_writer *json, const char *bytes, size_t size, enum text_encoding encoding);
 
 /* value / 1000 with three decimals, in any locale. */
-void json_thousandths(struct json_writer *json, uint64_t value);
+void output_json_thousandths(struct json_writer *json, uint64_t value);
 
 #endif

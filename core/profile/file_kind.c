@@ -50,7 +50,7 @@ static bool is_in_library(const struct spprof_text *path)
     return false;
 }
 
-enum file_kind file_kind(const struct spprof_text *path)
+enum file_kind profile_file_kind(const struct spprof_text *path)
 {
     if (path->bytes == NULL)
         return FILE_OWN;

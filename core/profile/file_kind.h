@@ -11,6 +11,6 @@ enum file_kind {
     FILE_KINDS
 };
 
-enum file_kind file_kind(const struct spprof_text *path);
+enum file_kind profile_file_kind(const struct spprof_text *path);
 
 #endif

@@ -33,7 +33,7 @@ static void gecko_free(struct gecko *gecko)
 {
     profile_tree_free(&gecko->tree);
     profile_functions_free(&gecko->functions);
-    string_table_free(&gecko->strings);
+    profile_string_table_free(&gecko->strings);
     free(gecko->function_names);
     free(gecko->function_files);
     free(gecko->target);
@@ -47,7 +47,7 @@ static const struct spprof_place *place_of_function(const struct gecko *gecko, u
 
 static uint32_t string_of(struct gecko *gecko, char *text)
 {
-    uint32_t number = string_table_add(&gecko->strings, text);
+    uint32_t number = profile_string_table_add(&gecko->strings, text);
     gecko->failed |= number == UINT32_MAX;
     return number;
 }
@@ -71,38 +71,38 @@ static struct spprof_error *collect_strings(struct gecko *gecko)
 
 static void write_category(struct json_writer *json, const char *name, const char *color)
 {
-    json_begin_inline(json, '{');
+    output_json_begin_inline(json, '{');
     profile_json_string(json, "name", name);
     profile_json_string(json, "color", color);
     profile_json_begin(json, "subcategories", '[');
-    json_string(json, "Other");
-    json_end(json, ']');
-    json_end(json, '}');
+    output_json_string(json, "Other");
+    output_json_end(json, ']');
+    output_json_end(json, '}');
 }
 
-/* In the order of enum file_kind. */
+/* In the order of enum profile_file_kind. */
 static void write_categories(struct json_writer *json)
 {
     profile_json_begin(json, "categories", '[');
     write_category(json, "Program", "blue");
     write_category(json, "Packages", "orange");
     write_category(json, "Standard library", "grey");
-    json_end(json, ']');
+    output_json_end(json, ']');
 }
 
 static void write_entry(struct json_writer *json, const char *label, uint64_t value)
 {
-    json_begin_inline(json, '{');
+    output_json_begin_inline(json, '{');
     profile_json_string(json, "label", label);
     profile_json_string(json, "format", "integer");
     profile_json_unsigned(json, "value", value);
-    json_end(json, '}');
+    output_json_end(json, '}');
 }
 
 static void write_counts(struct json_writer *json, const struct spprof_sample_counts *counts)
 {
     profile_json_begin(json, "extra", '[');
-    json_begin(json, '{');
+    output_json_begin(json, '{');
     profile_json_string(json, "label", "Samples");
     profile_json_begin(json, "entries", '[');
     write_entry(json, "captured", counts->captured);
@@ -116,14 +116,14 @@ static void write_counts(struct json_writer *json, const struct spprof_sample_co
     }
     write_entry(json, "ticks", counts->ticks);
     write_entry(json, "overruns", counts->overruns);
-    json_end(json, ']');
-    json_end(json, '}');
-    json_end(json, ']');
+    output_json_end(json, ']');
+    output_json_end(json, '}');
+    output_json_end(json, ']');
 }
 
 static uint64_t period_us(const struct gecko *gecko)
 {
-    uint64_t period = (counts_period_ns(&gecko->profile->counts) + 500) / 1000;
+    uint64_t period = (profile_counts_period_ns(&gecko->profile->counts) + 500) / 1000;
     return period != 0 ? period : 1000;
 }
 
@@ -136,10 +136,10 @@ static void write_meta(struct gecko *gecko)
     profile_json_unsigned(json, "preprocessedProfileVersion", PROCESSED_VERSION);
     profile_json_string(json, "product", gecko->target);
     profile_json_string(json, "importedFrom", "spprof");
-    json_key(json, "interval");
-    json_thousandths(json, period_us(gecko));
-    json_key(json, "startTime");
-    json_thousandths(json, profile->started_at > 0 ? (uint64_t)profile->started_at / 1000 : 0);
+    output_json_key(json, "interval");
+    output_json_thousandths(json, period_us(gecko));
+    output_json_key(json, "startTime");
+    output_json_thousandths(json, profile->started_at > 0 ? (uint64_t)profile->started_at / 1000 : 0);
     profile_json_unsigned(json, "processType", 0);
     profile_json_unsigned(json, "stackwalk", 1);
     profile_json_bool(json, "debug", profile->python.debug);
@@ -147,20 +147,20 @@ static void write_meta(struct gecko *gecko)
     profile_json_bool(json, "symbolicationNotSupported", true);
     profile_json_bool(json, "usesOnlyOneStackType", true);
     profile_json_bool(json, "sourceCodeIsNotOnSearchfox", true);
-    json_key(json, "misc");
+    output_json_key(json, "misc");
     gecko->failed |= !profile_json_text(json, profile_text_of_python(profile));
     write_categories(json);
     profile_json_begin_inline(json, "markerSchema", '[');
-    json_end(json, ']');
+    output_json_end(json, ']');
     write_counts(json, &profile->counts);
-    json_end(json, '}');
+    output_json_end(json, '}');
 }
 
 /* A table is an object of columns of one length. */
 static void end_table(struct json_writer *json, uint32_t length)
 {
     profile_json_unsigned(json, "length", length);
-    json_end(json, '}');
+    output_json_end(json, '}');
 }
 
 #define WRITE_COLUMN(json, name, row, length, write)                                                                                       \
@@ -168,15 +168,15 @@ static void end_table(struct json_writer *json, uint32_t length)
         profile_json_begin_inline((json), (name), '[');                                                                                    \
         for (uint32_t row = 0; row < (length); row++)                                                                                      \
             write;                                                                                                                         \
-        json_end((json), ']');                                                                                                             \
+        output_json_end((json), ']');                                                                                                             \
     } while (0)
 
 static void number_or_null(struct json_writer *json, bool known, uint64_t value)
 {
     if (known)
-        json_unsigned(json, value);
+        output_json_unsigned(json, value);
     else
-        json_null(json);
+        output_json_null(json);
 }
 
 /* A stack for each node of the tree, numbered alike; that of a root is the one without frames, and nobody's caller. */
@@ -186,7 +186,7 @@ static void write_stacks(struct gecko *gecko)
     const struct profile_tree_node *nodes = gecko->tree.nodes;
     uint32_t length = gecko->tree.count, no_frame = gecko->profile->place_count;
     profile_json_begin(json, "stackTable", '{');
-    WRITE_COLUMN(json, "frame", i, length, json_unsigned(json, nodes[i].depth > 0 ? nodes[i].place : no_frame));
+    WRITE_COLUMN(json, "frame", i, length, output_json_unsigned(json, nodes[i].depth > 0 ? nodes[i].place : no_frame));
     WRITE_COLUMN(json, "prefix", i, length, number_or_null(json, nodes[i].depth > 1, nodes[i].parent));
     end_table(json, length);
 }
@@ -203,15 +203,15 @@ static void write_frames(struct gecko *gecko)
     const struct spprof_profile *profile = gecko->profile;
     uint32_t count = profile->place_count, length = count + 1;
     profile_json_begin(json, "frameTable", '{');
-    WRITE_COLUMN(json, "address", i, length, json_integer(json, -1));
-    WRITE_COLUMN(json, "inlineDepth", i, length, json_unsigned(json, 0));
-    WRITE_COLUMN(json, "category", i, length, json_unsigned(json, i < count ? file_kind(&profile->places[i].file) : FILE_LIBRARY));
-    WRITE_COLUMN(json, "subcategory", i, length, json_unsigned(json, 0));
-    WRITE_COLUMN(json, "func", i, length, json_unsigned(json, i < count ? gecko->functions.of_place[i] : gecko->functions.count));
-    WRITE_COLUMN(json, "nativeSymbol", i, length, json_null(json));
-    WRITE_COLUMN(json, "innerWindowID", i, length, json_null(json));
+    WRITE_COLUMN(json, "address", i, length, output_json_integer(json, -1));
+    WRITE_COLUMN(json, "inlineDepth", i, length, output_json_unsigned(json, 0));
+    WRITE_COLUMN(json, "category", i, length, output_json_unsigned(json, i < count ? profile_file_kind(&profile->places[i].file) : FILE_LIBRARY));
+    WRITE_COLUMN(json, "subcategory", i, length, output_json_unsigned(json, 0));
+    WRITE_COLUMN(json, "func", i, length, output_json_unsigned(json, i < count ? gecko->functions.of_place[i] : gecko->functions.count));
+    WRITE_COLUMN(json, "nativeSymbol", i, length, output_json_null(json));
+    WRITE_COLUMN(json, "innerWindowID", i, length, output_json_null(json));
     WRITE_COLUMN(json, "line", i, length, write_line(gecko, i));
-    WRITE_COLUMN(json, "column", i, length, json_null(json));
+    WRITE_COLUMN(json, "column", i, length, output_json_null(json));
     end_table(json, length);
 }
 
@@ -227,13 +227,13 @@ static void write_functions(struct gecko *gecko)
     struct json_writer *json = &gecko->json;
     uint32_t length = gecko->functions.count + 1;
     profile_json_begin(json, "funcTable", '{');
-    WRITE_COLUMN(json, "name", i, length, json_unsigned(json, gecko->function_names[i]));
-    WRITE_COLUMN(json, "isJS", i, length, json_bool(json, false));
-    WRITE_COLUMN(json, "relevantForJS", i, length, json_bool(json, false));
-    WRITE_COLUMN(json, "resource", i, length, json_integer(json, -1));
+    WRITE_COLUMN(json, "name", i, length, output_json_unsigned(json, gecko->function_names[i]));
+    WRITE_COLUMN(json, "isJS", i, length, output_json_bool(json, false));
+    WRITE_COLUMN(json, "relevantForJS", i, length, output_json_bool(json, false));
+    WRITE_COLUMN(json, "resource", i, length, output_json_integer(json, -1));
     WRITE_COLUMN(json, "source", i, length, number_or_null(json, i < gecko->functions.count, gecko->function_files[i]));
     WRITE_COLUMN(json, "lineNumber", i, length, write_first_line(gecko, i));
-    WRITE_COLUMN(json, "columnNumber", i, length, json_null(json));
+    WRITE_COLUMN(json, "columnNumber", i, length, output_json_null(json));
     end_table(json, length);
 }
 
@@ -242,7 +242,7 @@ static void write_empty_table(struct json_writer *json, const char *name, const 
     profile_json_begin(json, name, '{');
     for (size_t i = 0; i < count; i++) {
         profile_json_begin_inline(json, columns[i], '[');
-        json_end(json, ']');
+        output_json_end(json, ']');
     }
     end_table(json, 0);
 }
@@ -259,14 +259,14 @@ static void write_shared(struct gecko *gecko)
     write_empty_table(json, "resourceTable", resource_columns, 4);
     write_empty_table(json, "nativeSymbols", symbol_columns, 4);
     profile_json_begin(json, "sources", '{');
-    WRITE_COLUMN(json, "uuid", i, gecko->file_count, json_null(json));
-    WRITE_COLUMN(json, "filename", i, gecko->file_count, json_unsigned(json, i));
+    WRITE_COLUMN(json, "uuid", i, gecko->file_count, output_json_null(json));
+    WRITE_COLUMN(json, "filename", i, gecko->file_count, output_json_unsigned(json, i));
     end_table(json, gecko->file_count);
     profile_json_begin(json, "stringArray", '[');
     for (uint32_t i = 0; i < gecko->strings.count; i++)
-        json_string(json, gecko->strings.texts[i]);
-    json_end(json, ']');
-    json_end(json, '}');
+        output_json_string(json, gecko->strings.texts[i]);
+    output_json_end(json, ']');
+    output_json_end(json, '}');
 }
 
 /* The nodes from a root to before the next. */
@@ -281,29 +281,29 @@ static void write_samples(struct gecko *gecko, uint32_t first, uint32_t end)
     profile_json_begin_inline(json, "stack", '[');
     for (uint32_t i = first; i < end; i++)
         if (nodes[i].self > 0)
-            json_unsigned(json, i);
-    json_end(json, ']');
+            output_json_unsigned(json, i);
+    output_json_end(json, ']');
     profile_json_begin_inline(json, "weight", '[');
     for (uint32_t i = first; i < end; i++)
         if (nodes[i].self > 0)
-            json_unsigned(json, nodes[i].self);
-    json_end(json, ']');
+            output_json_unsigned(json, nodes[i].self);
+    output_json_end(json, ']');
     profile_json_begin_inline(json, "time", '[');
     for (uint32_t i = first; i < end; time += nodes[i].self * period_us(gecko), i++)
         if (nodes[i].self > 0) {
-            json_thousandths(json, time);
+            output_json_thousandths(json, time);
             length++;
         }
-    json_end(json, ']');
+    output_json_end(json, ']');
     end_table(json, length);
 }
 
 static void write_thread_name(struct gecko *gecko, const struct spprof_profile_thread *thread)
 {
     struct json_writer *json = &gecko->json;
-    json_key(json, "name");
+    output_json_key(json, "name");
     if (thread == NULL)
-        json_string(json, "All threads");
+        output_json_string(json, "All threads");
     else if (thread->name.bytes != NULL)
         gecko->failed |= !profile_json_text(json, profile_text(&thread->name));
     else
@@ -317,25 +317,25 @@ static void write_thread(struct gecko *gecko, const struct spprof_profile_thread
     struct json_writer *json = &gecko->json;
     char pid[24];
     snprintf(pid, sizeof pid, "%" PRId64, gecko->profile->pid);
-    json_begin(json, '{');
+    output_json_begin(json, '{');
     write_thread_name(gecko, thread);
     profile_json_bool(json, "isMainThread", thread == NULL || thread->main);
     profile_json_string(json, "processType", "default");
     profile_json_string(json, "processName", gecko->target);
     profile_json_string(json, "pid", pid);
-    json_key(json, "tid");
-    json_integer(json, thread != NULL ? thread->tid : gecko->profile->pid);
+    output_json_key(json, "tid");
+    output_json_integer(json, thread != NULL ? thread->tid : gecko->profile->pid);
     profile_json_unsigned(json, "processStartupTime", 0);
-    json_key(json, "processShutdownTime");
-    json_null(json);
+    output_json_key(json, "processShutdownTime");
+    output_json_null(json);
     profile_json_unsigned(json, "registerTime", 0);
-    json_key(json, "unregisterTime");
-    json_null(json);
+    output_json_key(json, "unregisterTime");
+    output_json_null(json);
     profile_json_begin_inline(json, "pausedRanges", '[');
-    json_end(json, ']');
+    output_json_end(json, ']');
     write_samples(gecko, first, end);
     write_empty_table(json, "markers", marker_columns, 6);
-    json_end(json, '}');
+    output_json_end(json, '}');
 }
 
 static void write_threads(struct gecko *gecko)
@@ -350,7 +350,7 @@ static void write_threads(struct gecko *gecko)
             end++;
         write_thread(gecko, thread != SPPROF_NONE ? &gecko->profile->threads[thread] : NULL, first, end);
     }
-    json_end(&gecko->json, ']');
+    output_json_end(&gecko->json, ']');
 }
 
 struct spprof_error *profile_write_gecko(FILE *stream, const struct spprof_profile *profile,
@@ -360,12 +360,12 @@ struct spprof_error *profile_write_gecko(FILE *stream, const struct spprof_profi
     TRY(profile_tree_make(&gecko.tree, profile, options->threads));
     TRY(profile_functions_make(&gecko.functions, profile));
     TRY(collect_strings(&gecko));
-    json_begin(&gecko.json, '{');
+    output_json_begin(&gecko.json, '{');
     write_meta(&gecko);
     profile_json_begin_inline(&gecko.json, "libs", '[');
-    json_end(&gecko.json, ']');
+    output_json_end(&gecko.json, ']');
     write_shared(&gecko);
     write_threads(&gecko);
-    json_end(&gecko.json, '}');
+    output_json_end(&gecko.json, '}');
     return gecko.failed ? spprof_error_no_memory() : NULL;
 }

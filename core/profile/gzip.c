@@ -12,7 +12,7 @@ struct gzip {
     unsigned char output[OUTPUT_SIZE];
 };
 
-struct gzip *gzip_new(FILE *stream)
+struct gzip *profile_gzip_new(FILE *stream)
 {
     struct gzip *gzip = calloc(1, sizeof *gzip);
     if (gzip == NULL)
@@ -35,7 +35,7 @@ static void run(struct gzip *gzip, int flush)
     } while (gzip->deflate.avail_out == 0);
 }
 
-void gzip_write(struct gzip *gzip, const void *bytes, size_t size)
+void profile_gzip_write(struct gzip *gzip, const void *bytes, size_t size)
 {
     const unsigned char *at = bytes;
     while (size > 0) {
@@ -48,14 +48,14 @@ void gzip_write(struct gzip *gzip, const void *bytes, size_t size)
     }
 }
 
-void gzip_finish(struct gzip *gzip)
+void profile_gzip_finish(struct gzip *gzip)
 {
     gzip->deflate.next_in = NULL;
     gzip->deflate.avail_in = 0;
     run(gzip, Z_FINISH);
 }
 
-void gzip_free(struct gzip *gzip)
+void profile_gzip_free(struct gzip *gzip)
 {
     if (gzip == NULL)
         return;

@@ -27,7 +27,7 @@ static void page_free(struct page *page)
 {
     profile_tree_free(&page->tree);
     profile_functions_free(&page->functions);
-    string_table_free(&page->files);
+    profile_string_table_free(&page->files);
     free(page->kinds);
 }
 
@@ -38,7 +38,7 @@ static const struct spprof_place *place_of_function(const struct page *page, uin
 
 static void write_text(struct page *page, const char *key, char *text)
 {
-    json_key(&page->json, key);
+    output_json_key(&page->json, key);
     page->failed |= !profile_json_text(&page->json, text);
 }
 
@@ -49,14 +49,14 @@ static void write_target(struct page *page)
     write_text(page, "target", profile_text_of_target(profile));
     write_text(page, "executable", profile_text_of_bytes(profile->executable));
     write_text(page, "python", profile_text_of_python(profile));
-    json_key(json, "pid");
-    json_integer(json, profile->pid);
-    json_key(json, "started_ms");
-    json_integer(json, profile->started_at / 1000000);
-    profile_json_unsigned(json, "period_ns", counts_period_ns(&profile->counts));
+    output_json_key(json, "pid");
+    output_json_integer(json, profile->pid);
+    output_json_key(json, "started_ms");
+    output_json_integer(json, profile->started_at / 1000000);
+    profile_json_unsigned(json, "period_ns", profile_counts_period_ns(&profile->counts));
     profile_json_begin(json, "counts", '{');
-    counts_write_json(json, &profile->counts);
-    json_end(json, '}');
+    profile_counts_write_json(json, &profile->counts);
+    output_json_end(json, '}');
 }
 
 /* A function is [name, file, first line], a file [path, kind]. */
@@ -72,26 +72,26 @@ static void write_functions(struct page *page)
     profile_json_begin(json, "functions", '[');
     for (uint32_t i = 0; i < count && !page->failed; i++) {
         const struct spprof_place *place = place_of_function(page, i);
-        uint32_t file = string_table_add(&page->files, profile_text(&place->file));
+        uint32_t file = profile_string_table_add(&page->files, profile_text(&place->file));
         page->failed |= file == UINT32_MAX;
         if (page->failed)
             break;
-        page->kinds[file] = file_kind(&place->file);
-        json_begin_inline(json, '[');
+        page->kinds[file] = profile_file_kind(&place->file);
+        output_json_begin_inline(json, '[');
         page->failed |= !profile_json_text(json, profile_text(&place->function));
-        json_unsigned(json, file);
-        json_integer(json, place->first_line);
-        json_end(json, ']');
+        output_json_unsigned(json, file);
+        output_json_integer(json, place->first_line);
+        output_json_end(json, ']');
     }
-    json_end(json, ']');
+    output_json_end(json, ']');
     profile_json_begin(json, "files", '[');
     for (uint32_t i = 0; i < page->files.count; i++) {
-        json_begin_inline(json, '[');
-        json_string(json, page->files.texts[i]);
-        json_unsigned(json, page->kinds[i]);
-        json_end(json, ']');
+        output_json_begin_inline(json, '[');
+        output_json_string(json, page->files.texts[i]);
+        output_json_unsigned(json, page->kinds[i]);
+        output_json_end(json, ']');
     }
-    json_end(json, ']');
+    output_json_end(json, ']');
 }
 
 /* The tree in preorder, as columns. place: of a root the thread. */
@@ -101,39 +101,39 @@ static void write_nodes(struct page *page)
     const struct profile_tree *tree = &page->tree;
     profile_json_begin_inline(json, "place_function", '[');
     for (uint32_t i = 0; i < page->profile->place_count; i++)
-        json_unsigned(json, page->functions.of_place[i]);
-    json_end(json, ']');
+        output_json_unsigned(json, page->functions.of_place[i]);
+    output_json_end(json, ']');
     profile_json_begin_inline(json, "place_line", '[');
     for (uint32_t i = 0; i < page->profile->place_count; i++)
-        json_integer(json, page->profile->places[i].line);
-    json_end(json, ']');
+        output_json_integer(json, page->profile->places[i].line);
+    output_json_end(json, ']');
     profile_json_begin_inline(json, "depth", '[');
     for (uint32_t i = 0; i < tree->count; i++)
-        json_unsigned(json, tree->nodes[i].depth);
-    json_end(json, ']');
+        output_json_unsigned(json, tree->nodes[i].depth);
+    output_json_end(json, ']');
     profile_json_begin_inline(json, "place", '[');
     for (uint32_t i = 0; i < tree->count; i++)
-        json_unsigned(json, tree->nodes[i].depth == 0 ? tree->nodes[i].thread : tree->nodes[i].place);
-    json_end(json, ']');
+        output_json_unsigned(json, tree->nodes[i].depth == 0 ? tree->nodes[i].thread : tree->nodes[i].place);
+    output_json_end(json, ']');
     profile_json_begin_inline(json, "self", '[');
     for (uint32_t i = 0; i < tree->count; i++)
-        json_unsigned(json, tree->nodes[i].self);
-    json_end(json, ']');
+        output_json_unsigned(json, tree->nodes[i].self);
+    output_json_end(json, ']');
 }
 
 static void write_data(struct page *page)
 {
     struct json_writer *json = &page->json;
-    json_begin(json, '{');
+    output_json_begin(json, '{');
     write_target(page);
     profile_json_bool(json, "by_threads", page->options->threads);
     profile_json_begin(json, "threads", '[');
     for (uint32_t i = 0; i < page->profile->thread_count; i++)
         page->failed |= !profile_json_text(json, profile_text_of_thread(&page->profile->threads[i]));
-    json_end(json, ']');
+    output_json_end(json, ']');
     write_functions(page);
     write_nodes(page);
-    json_end(json, '}');
+    output_json_end(json, '}');
 }
 
 static void write_bytes(struct page *page, const unsigned char *bytes, size_t size)

@@ -9,40 +9,40 @@
 /* Writes a text that text.h made, and frees it. False: there was no memory to make it, "" is written. */
 static inline bool profile_json_text(struct json_writer *json, char *text)
 {
-    json_string(json, text != NULL ? text : "");
+    output_json_string(json, text != NULL ? text : "");
     free(text);
     return text != NULL;
 }
 
 static inline void profile_json_begin(struct json_writer *json, const char *key, char bracket)
 {
-    json_key(json, key);
-    json_begin(json, bracket);
+    output_json_key(json, key);
+    output_json_begin(json, bracket);
 }
 
 /* An array or an object on one line. */
 static inline void profile_json_begin_inline(struct json_writer *json, const char *key, char bracket)
 {
-    json_key(json, key);
-    json_begin_inline(json, bracket);
+    output_json_key(json, key);
+    output_json_begin_inline(json, bracket);
 }
 
 static inline void profile_json_string(struct json_writer *json, const char *key, const char *value)
 {
-    json_key(json, key);
-    json_string(json, value);
+    output_json_key(json, key);
+    output_json_string(json, value);
 }
 
 static inline void profile_json_unsigned(struct json_writer *json, const char *key, uint64_t value)
 {
-    json_key(json, key);
-    json_unsigned(json, value);
+    output_json_key(json, key);
+    output_json_unsigned(json, value);
 }
 
 static inline void profile_json_bool(struct json_writer *json, const char *key, bool value)
 {
-    json_key(json, key);
-    json_bool(json, value);
+    output_json_key(json, key);
+    output_json_bool(json, value);
 }
 
 #endif

@@ -48,37 +48,37 @@ static void pprof_free(struct pprof *pprof)
 {
     profile_functions_free(&pprof->functions);
     profile_tree_free(&pprof->tree);
-    string_table_free(&pprof->strings);
-    gzip_free(pprof->gzip);
-    protobuf_free(&pprof->output);
-    protobuf_free(&pprof->message);
-    protobuf_free(&pprof->part);
+    profile_string_table_free(&pprof->strings);
+    profile_gzip_free(pprof->gzip);
+    profile_protobuf_free(&pprof->output);
+    profile_protobuf_free(&pprof->message);
+    profile_protobuf_free(&pprof->part);
 }
 
 /* Sends what stands in output to the file. */
 static void flush(struct pprof *pprof)
 {
-    gzip_write(pprof->gzip, pprof->output.bytes, pprof->output.size);
+    profile_gzip_write(pprof->gzip, pprof->output.bytes, pprof->output.size);
     pprof->output.size = 0;
     pprof->failed |= pprof->output.failed;
 }
 
 static void write_message(struct pprof *pprof, enum profile_field field)
 {
-    protobuf_message(&pprof->output, field, &pprof->message);
+    profile_protobuf_message(&pprof->output, field, &pprof->message);
     flush(pprof);
 }
 
 static void write_number(struct pprof *pprof, enum profile_field field, uint64_t value)
 {
-    protobuf_unsigned(&pprof->output, field, value);
+    profile_protobuf_unsigned(&pprof->output, field, value);
     flush(pprof);
 }
 
 /* The number of a text, which is taken over. */
 static uint32_t string_of(struct pprof *pprof, char *text)
 {
-    uint32_t number = string_table_add(&pprof->strings, text);
+    uint32_t number = profile_string_table_add(&pprof->strings, text);
     pprof->failed |= number == UINT32_MAX;
     return number;
 }
@@ -90,28 +90,28 @@ static uint32_t constant(struct pprof *pprof, const char *text)
 
 static void write_value_type(struct pprof *pprof, enum profile_field field, const char *type, const char *unit)
 {
-    protobuf_unsigned(&pprof->message, VALUE_TYPE_TYPE, constant(pprof, type));
-    protobuf_unsigned(&pprof->message, VALUE_TYPE_UNIT, constant(pprof, unit));
+    profile_protobuf_unsigned(&pprof->message, VALUE_TYPE_TYPE, constant(pprof, type));
+    profile_protobuf_unsigned(&pprof->message, VALUE_TYPE_UNIT, constant(pprof, unit));
     write_message(pprof, field);
 }
 
 static void write_mapping(struct pprof *pprof)
 {
-    protobuf_unsigned(&pprof->message, MAPPING_ID, 1);
-    protobuf_unsigned(&pprof->message, MAPPING_FILENAME, string_of(pprof, profile_text_of_bytes(pprof->profile->executable)));
+    profile_protobuf_unsigned(&pprof->message, MAPPING_ID, 1);
+    profile_protobuf_unsigned(&pprof->message, MAPPING_FILENAME, string_of(pprof, profile_text_of_bytes(pprof->profile->executable)));
     for (unsigned field = MAPPING_HAS_FUNCTIONS; field <= MAPPING_HAS_INLINE_FRAMES; field++)
-        protobuf_unsigned(&pprof->message, field, 1); /* functions, file names, line numbers: there is nothing left to look up */
+        profile_protobuf_unsigned(&pprof->message, field, 1); /* functions, file names, line numbers: there is nothing left to look up */
     write_message(pprof, PROFILE_MAPPING);
 }
 
 /* Ids begin with 1: functions are numbered as in profile_functions, locations as places. The last of each stands for no frame. */
 static void write_function(struct pprof *pprof, uint64_t id, uint32_t name, uint32_t file, int32_t first_line)
 {
-    protobuf_unsigned(&pprof->message, FUNCTION_ID, id);
-    protobuf_unsigned(&pprof->message, FUNCTION_NAME, name);
-    protobuf_unsigned(&pprof->message, FUNCTION_SYSTEM_NAME, name);
-    protobuf_unsigned(&pprof->message, FUNCTION_FILENAME, file);
-    protobuf_unsigned(&pprof->message, FUNCTION_START_LINE, first_line > 0 ? (uint64_t)first_line : 0);
+    profile_protobuf_unsigned(&pprof->message, FUNCTION_ID, id);
+    profile_protobuf_unsigned(&pprof->message, FUNCTION_NAME, name);
+    profile_protobuf_unsigned(&pprof->message, FUNCTION_SYSTEM_NAME, name);
+    profile_protobuf_unsigned(&pprof->message, FUNCTION_FILENAME, file);
+    profile_protobuf_unsigned(&pprof->message, FUNCTION_START_LINE, first_line > 0 ? (uint64_t)first_line : 0);
     write_message(pprof, PROFILE_FUNCTION);
 }
 
@@ -128,11 +128,11 @@ static void write_functions(struct pprof *pprof)
 
 static void write_location(struct pprof *pprof, uint64_t id, uint64_t function, int32_t line)
 {
-    protobuf_unsigned(&pprof->part, LINE_FUNCTION_ID, function);
-    protobuf_unsigned(&pprof->part, LINE_LINE, line > 0 ? (uint64_t)line : 0);
-    protobuf_unsigned(&pprof->message, LOCATION_ID, id);
-    protobuf_unsigned(&pprof->message, LOCATION_MAPPING_ID, 1);
-    protobuf_message(&pprof->message, LOCATION_LINE, &pprof->part);
+    profile_protobuf_unsigned(&pprof->part, LINE_FUNCTION_ID, function);
+    profile_protobuf_unsigned(&pprof->part, LINE_LINE, line > 0 ? (uint64_t)line : 0);
+    profile_protobuf_unsigned(&pprof->message, LOCATION_ID, id);
+    profile_protobuf_unsigned(&pprof->message, LOCATION_MAPPING_ID, 1);
+    profile_protobuf_message(&pprof->message, LOCATION_LINE, &pprof->part);
     write_message(pprof, PROFILE_LOCATION);
 }
 
@@ -146,28 +146,28 @@ static void write_locations(struct pprof *pprof)
 
 static void write_labels(struct pprof *pprof, uint32_t thread, uint32_t thread_name)
 {
-    protobuf_unsigned(&pprof->part, LABEL_KEY, constant(pprof, "thread"));
-    protobuf_unsigned(&pprof->part, LABEL_STRING, thread_name);
-    protobuf_message(&pprof->message, SAMPLE_LABEL, &pprof->part);
+    profile_protobuf_unsigned(&pprof->part, LABEL_KEY, constant(pprof, "thread"));
+    profile_protobuf_unsigned(&pprof->part, LABEL_STRING, thread_name);
+    profile_protobuf_message(&pprof->message, SAMPLE_LABEL, &pprof->part);
     int64_t tid = pprof->profile->threads[thread].tid;
     if (tid <= 0)
         return;
-    protobuf_unsigned(&pprof->part, LABEL_KEY, constant(pprof, "tid"));
-    protobuf_unsigned(&pprof->part, LABEL_NUMBER, (uint64_t)tid);
-    protobuf_message(&pprof->message, SAMPLE_LABEL, &pprof->part);
+    profile_protobuf_unsigned(&pprof->part, LABEL_KEY, constant(pprof, "tid"));
+    profile_protobuf_unsigned(&pprof->part, LABEL_NUMBER, (uint64_t)tid);
+    profile_protobuf_message(&pprof->message, SAMPLE_LABEL, &pprof->part);
 }
 
 /* path: the places from depth 1 on. */
 static void write_sample(struct pprof *pprof, const struct profile_tree_node *node, const uint32_t *path, uint32_t thread_name)
 {
     for (uint32_t depth = node->depth; depth > 0; depth--)
-        protobuf_varint(&pprof->part, path[depth] + UINT64_C(1));
+        profile_protobuf_varint(&pprof->part, path[depth] + UINT64_C(1));
     if (node->depth == 0)
-        protobuf_varint(&pprof->part, pprof->profile->place_count + UINT64_C(1));
-    protobuf_message(&pprof->message, SAMPLE_LOCATION_ID, &pprof->part);
-    protobuf_varint(&pprof->part, node->self);
-    protobuf_varint(&pprof->part, node->self * counts_period_ns(&pprof->profile->counts));
-    protobuf_message(&pprof->message, SAMPLE_VALUE, &pprof->part);
+        profile_protobuf_varint(&pprof->part, pprof->profile->place_count + UINT64_C(1));
+    profile_protobuf_message(&pprof->message, SAMPLE_LOCATION_ID, &pprof->part);
+    profile_protobuf_varint(&pprof->part, node->self);
+    profile_protobuf_varint(&pprof->part, node->self * profile_counts_period_ns(&pprof->profile->counts));
+    profile_protobuf_message(&pprof->message, SAMPLE_VALUE, &pprof->part);
     write_labels(pprof, node->thread, thread_name);
     write_message(pprof, PROFILE_SAMPLE);
 }
@@ -206,7 +206,7 @@ static void write_comments(struct pprof *pprof)
     int length = asprintf(&text,
                           "spprof: %" PRIu64 " samples captured, %" PRIu64 " recovered, %" PRIu64 " cut to caller, %" PRIu64
                           " retried, %" PRIu64 " dropped; %" PRIu64 " ticks, %" PRIu64 " overruns",
-                          counts->captured, counts->recovered, counts->cut_to_caller, counts->retried, counts_dropped(counts),
+                          counts->captured, counts->recovered, counts->cut_to_caller, counts->retried, profile_counts_dropped(counts),
                           counts->ticks, counts->overruns);
     write_comment(pprof, length < 0 ? NULL : text);
 }
@@ -215,7 +215,7 @@ static void write_strings(struct pprof *pprof)
 {
     for (uint32_t i = 0; i < pprof->strings.count; i++) {
         const char *text = pprof->strings.texts[i];
-        protobuf_bytes(&pprof->output, PROFILE_STRING_TABLE, text, strlen(text));
+        profile_protobuf_bytes(&pprof->output, PROFILE_STRING_TABLE, text, strlen(text));
         flush(pprof);
     }
 }
@@ -227,7 +227,7 @@ struct spprof_error *profile_write_pprof(FILE *stream, const struct spprof_profi
     CLEANUP(pprof_free) struct pprof pprof = {.profile = profile};
     TRY(profile_tree_make(&pprof.tree, profile, true));
     TRY(profile_functions_make(&pprof.functions, profile));
-    pprof.gzip = gzip_new(stream);
+    pprof.gzip = profile_gzip_new(stream);
     if (pprof.gzip == NULL)
         return spprof_error_no_memory();
 
@@ -236,15 +236,15 @@ struct spprof_error *profile_write_pprof(FILE *stream, const struct spprof_profi
     write_value_type(&pprof, PROFILE_SAMPLE_TYPE, "wall", "nanoseconds");
     write_number(&pprof, PROFILE_DEFAULT_SAMPLE_TYPE, constant(&pprof, "wall"));
     write_value_type(&pprof, PROFILE_PERIOD_TYPE, "wall", "nanoseconds");
-    write_number(&pprof, PROFILE_PERIOD, counts_period_ns(&profile->counts));
+    write_number(&pprof, PROFILE_PERIOD, profile_counts_period_ns(&profile->counts));
     write_number(&pprof, PROFILE_TIME_NANOS, profile->started_at > 0 ? (uint64_t)profile->started_at : 0);
-    write_number(&pprof, PROFILE_DURATION_NANOS, counts_duration_ns(&profile->counts));
+    write_number(&pprof, PROFILE_DURATION_NANOS, profile_counts_duration_ns(&profile->counts));
     write_mapping(&pprof);
     write_functions(&pprof);
     write_locations(&pprof);
     TRY(write_samples(&pprof));
     write_comments(&pprof);
     write_strings(&pprof);
-    gzip_finish(pprof.gzip);
+    profile_gzip_finish(pprof.gzip);
     return pprof.failed ? spprof_error_no_memory() : NULL;
 }

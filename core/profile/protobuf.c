@@ -7,7 +7,7 @@
 
 enum { TYPE_VARINT = 0, TYPE_BYTES = 2, VARINT_MAX = 10 };
 
-void protobuf_free(struct protobuf *message)
+void profile_protobuf_free(struct protobuf *message)
 {
     free(message->bytes);
     *message = (struct protobuf){0};
@@ -21,7 +21,7 @@ static bool reserve(struct protobuf *message, size_t size)
     return false;
 }
 
-void protobuf_varint(struct protobuf *message, uint64_t value)
+void profile_protobuf_varint(struct protobuf *message, uint64_t value)
 {
     if (!reserve(message, VARINT_MAX))
         return;
@@ -32,30 +32,30 @@ void protobuf_varint(struct protobuf *message, uint64_t value)
 
 static void write_tag(struct protobuf *message, unsigned field, unsigned type)
 {
-    protobuf_varint(message, field << 3 | type);
+    profile_protobuf_varint(message, field << 3 | type);
 }
 
-void protobuf_unsigned(struct protobuf *message, unsigned field, uint64_t value)
+void profile_protobuf_unsigned(struct protobuf *message, unsigned field, uint64_t value)
 {
     if (value == 0)
         return;
     write_tag(message, field, TYPE_VARINT);
-    protobuf_varint(message, value);
+    profile_protobuf_varint(message, value);
 }
 
-void protobuf_bytes(struct protobuf *message, unsigned field, const void *bytes, size_t size)
+void profile_protobuf_bytes(struct protobuf *message, unsigned field, const void *bytes, size_t size)
 {
     write_tag(message, field, TYPE_BYTES);
-    protobuf_varint(message, size);
+    profile_protobuf_varint(message, size);
     if (size == 0 || !reserve(message, size))
         return;
     memcpy(message->bytes + message->size, bytes, size);
     message->size += size;
 }
 
-void protobuf_message(struct protobuf *message, unsigned field, struct protobuf *part)
+void profile_protobuf_message(struct protobuf *message, unsigned field, struct protobuf *part)
 {
-    protobuf_bytes(message, field, part->bytes, part->size);
+    profile_protobuf_bytes(message, field, part->bytes, part->size);
     message->failed |= part->failed;
     part->size = 0;
 }

@@ -13,17 +13,17 @@ struct protobuf {
     bool failed; /* no memory: what was to be written is not there */
 };
 
-void protobuf_free(struct protobuf *message);
+void profile_protobuf_free(struct protobuf *message);
 
-void protobuf_varint(struct protobuf *message, uint64_t value); /* bare, of a packed field */
+void profile_protobuf_varint(struct protobuf *message, uint64_t value); /* bare, of a packed field */
 
 /* A field of type int64, uint64 or bool; 0, the default, is left out. */
-void protobuf_unsigned(struct protobuf *message, unsigned field, uint64_t value);
+void profile_protobuf_unsigned(struct protobuf *message, unsigned field, uint64_t value);
 
 /* A field of type string, bytes, a message or packed numbers. */
-void protobuf_bytes(struct protobuf *message, unsigned field, const void *bytes, size_t size);
+void profile_protobuf_bytes(struct protobuf *message, unsigned field, const void *bytes, size_t size);
 
 /* Writes part as a field, empties it for the next, and passes its failure on. */
-void protobuf_message(struct protobuf *message, unsigned field, struct protobuf *part);
+void profile_protobuf_message(struct protobuf *message, unsigned field, struct protobuf *part);
 
 #endif

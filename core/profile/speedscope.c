@@ -23,14 +23,14 @@ static uint32_t frame_of(const struct speedscope *speedscope, const struct profi
 
 static bool write_frame(struct json_writer *json, const struct spprof_place *place)
 {
-    json_begin_inline(json, '{');
-    json_key(json, "name");
+    output_json_begin_inline(json, '{');
+    output_json_key(json, "name");
     bool made = profile_json_text(json, profile_text(&place->function));
-    json_key(json, "file");
+    output_json_key(json, "file");
     made &= profile_json_text(json, profile_text(&place->file));
     if (place->line >= 0)
         profile_json_unsigned(json, "line", (uint64_t)place->line);
-    json_end(json, '}');
+    output_json_end(json, '}');
     return made;
 }
 
@@ -42,11 +42,11 @@ static bool write_frames(struct speedscope *speedscope)
     profile_json_begin(json, "frames", '[');
     for (uint32_t i = 0; made && i < speedscope->profile->place_count; i++)
         made = write_frame(json, &speedscope->profile->places[i]);
-    json_begin_inline(json, '{');
+    output_json_begin_inline(json, '{');
     profile_json_string(json, "name", PROFILE_NO_FRAME);
-    json_end(json, '}');
-    json_end(json, ']');
-    json_end(json, '}');
+    output_json_end(json, '}');
+    output_json_end(json, ']');
+    output_json_end(json, '}');
     return made;
 }
 
@@ -63,17 +63,17 @@ static bool write_stacks(struct speedscope *speedscope, uint32_t first, uint32_t
         path[node->depth] = frame_of(speedscope, node);
         if (node->self == 0)
             continue;
-        json_begin_inline(json, '[');
+        output_json_begin_inline(json, '[');
         for (uint32_t depth = node->depth == 0 ? 0 : 1; depth <= node->depth; depth++)
-            json_unsigned(json, path[depth]);
-        json_end(json, ']');
+            output_json_unsigned(json, path[depth]);
+        output_json_end(json, ']');
     }
-    json_end(json, ']');
+    output_json_end(json, ']');
     profile_json_begin_inline(json, "weights", '[');
     for (uint32_t i = first; i < end; i++)
         if (speedscope->tree->nodes[i].self > 0)
-            json_unsigned(json, speedscope->tree->nodes[i].self * speedscope->period);
-    json_end(json, ']');
+            output_json_unsigned(json, speedscope->tree->nodes[i].self * speedscope->period);
+    output_json_end(json, ']');
     return true;
 }
 
@@ -81,15 +81,15 @@ static bool write_stacks(struct speedscope *speedscope, uint32_t first, uint32_t
 static bool write_profile(struct speedscope *speedscope, char *name, uint32_t first, uint32_t end, uint64_t total)
 {
     struct json_writer *json = &speedscope->json;
-    json_begin(json, '{');
+    output_json_begin(json, '{');
     profile_json_string(json, "type", "sampled");
-    json_key(json, "name");
+    output_json_key(json, "name");
     bool made = profile_json_text(json, name);
     profile_json_string(json, "unit", speedscope->unit);
     profile_json_unsigned(json, "startValue", 0);
     profile_json_unsigned(json, "endValue", total * speedscope->period);
     made &= write_stacks(speedscope, first, end);
-    json_end(json, '}');
+    output_json_end(json, '}');
     return made;
 }
 
@@ -109,7 +109,7 @@ static bool write_profiles(struct speedscope *speedscope)
         char *name = folded ? profile_text_of_target(profile) : profile_text_of_thread(&profile->threads[root->thread]);
         made &= write_profile(speedscope, name, first, end, root->total);
     }
-    json_end(&speedscope->json, ']');
+    output_json_end(&speedscope->json, ']');
     return made;
 }
 
@@ -118,7 +118,7 @@ struct spprof_error *profile_write_speedscope(FILE *stream, const struct spprof_
 {
     CLEANUP(profile_tree_free) struct profile_tree tree;
     TRY(profile_tree_make(&tree, profile, options->threads));
-    uint64_t period = counts_period_ns(&profile->counts);
+    uint64_t period = profile_counts_period_ns(&profile->counts);
     struct speedscope speedscope = {
         .json = {.stream = stream, .first = true},
         .profile = profile,
@@ -127,14 +127,14 @@ struct spprof_error *profile_write_speedscope(FILE *stream, const struct spprof_
         .unit = period != 0 ? "nanoseconds" : "none",
     };
     struct json_writer *json = &speedscope.json;
-    json_begin(json, '{');
+    output_json_begin(json, '{');
     profile_json_string(json, "$schema", "https://www.speedscope.app/file-format-schema.json");
     profile_json_string(json, "exporter", "spprof");
-    json_key(json, "name");
+    output_json_key(json, "name");
     bool made = profile_json_text(json, profile_text_of_target(profile));
     profile_json_unsigned(json, "activeProfileIndex", 0);
     made &= write_frames(&speedscope);
     made &= write_profiles(&speedscope);
-    json_end(json, '}');
+    output_json_end(json, '}');
     return made ? NULL : spprof_error_no_memory();
 }

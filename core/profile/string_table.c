@@ -6,7 +6,7 @@
 #include "base/array.h"
 #include "base/cleanup.h"
 
-void string_table_free(struct string_table *table)
+void profile_string_table_free(struct string_table *table)
 {
     for (uint32_t i = 0; i < table->count; i++)
         free(table->texts[i]);
@@ -15,7 +15,7 @@ void string_table_free(struct string_table *table)
     *table = (struct string_table){0};
 }
 
-uint32_t string_table_add(struct string_table *table, char *text)
+uint32_t profile_string_table_add(struct string_table *table, char *text)
 {
     CLEANUP_FREE char *owned = text;
     if (text == NULL)

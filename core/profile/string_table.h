@@ -15,7 +15,7 @@ struct string_table {
 };
 
 /* The number of a text, which is taken over; UINT32_MAX: no memory, or text is NULL. */
-uint32_t string_table_add(struct string_table *table, char *text);
-void string_table_free(struct string_table *table);
+uint32_t profile_string_table_add(struct string_table *table, char *text);
+void profile_string_table_free(struct string_table *table);
 
 #endif

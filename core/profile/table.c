@@ -69,7 +69,7 @@ static struct spprof_error *write_header(const struct table *table)
     if (target == NULL || python == NULL)
         return spprof_error_no_memory();
     paint(table, COLOR_BOLD);
-    table_text_write_end(table->stream, target, strlen(target), table->width);
+    profile_table_text_write_end(table->stream, target, strlen(target), table->width);
     paint(table, COLOR_END);
     fprintf(table->stream, "\n%s%s%" PRIu64 " sample%s of %s%" PRIu32 " thread%s", python, python[0] != '\0' ? ", " : "", profile->samples,
             plural(profile->samples), profile->threads_are_cut ? "more than " : "", profile->thread_count, plural(profile->thread_count));
@@ -97,17 +97,17 @@ static struct spprof_error *write_function_name(const struct table *table, const
     char line[16] = "";
     if (place->first_line > 0)
         snprintf(line, sizeof line, ":%" PRId32, place->first_line);
-    size_t name_width = table_text_width(name, strlen(name));
+    size_t name_width = profile_table_text_width(name, strlen(name));
     size_t path_min = strlen(line) + 2 + TABLE_PATH_MIN;
     size_t name_room = name_width + path_min <= width ? name_width : width > path_min ? width - path_min : width;
     paint(table, COLOR_BOLD);
-    size_t written = table_text_write_end(table->stream, name, strlen(name), name_room);
+    size_t written = profile_table_text_write_end(table->stream, name, strlen(name), name_room);
     paint(table, COLOR_END);
     if (written + path_min > width)
         return NULL;
     fputs("  ", table->stream);
     paint(table, COLOR_MAGENTA);
-    table_text_write_path(table->stream, path, strlen(path), width - written - 2 - strlen(line));
+    profile_table_text_write_path(table->stream, path, strlen(path), width - written - 2 - strlen(line));
     paint(table, COLOR_END);
     fputs(line, table->stream);
     return NULL;
@@ -172,7 +172,7 @@ static struct spprof_error *write_thread_name(const struct table *table, uint32_
     CLEANUP_FREE char *name = profile_text_of_thread(&table->profile->threads[thread]);
     if (name == NULL)
         return spprof_error_no_memory();
-    table_text_write_end(table->stream, name, strlen(name), width);
+    profile_table_text_write_end(table->stream, name, strlen(name), width);
     return NULL;
 }
 
@@ -211,10 +211,10 @@ static struct spprof_error *write_frame(const struct table *table, const struct 
     if (place->line >= 0)
         snprintf(line, sizeof line, "%" PRId32, place->line);
     const char *quote = place->file.bytes != NULL ? "\"" : "";
-    size_t fixed = strlen("  File \"\", line , in ") + strlen(line) + table_text_width(name, strlen(name));
+    size_t fixed = strlen("  File \"\", line , in ") + strlen(line) + profile_table_text_width(name, strlen(name));
     fprintf(table->stream, "  File %s", quote);
     paint(table, COLOR_MAGENTA);
-    table_text_write_path(table->stream, path, strlen(path), table->width > fixed ? table->width - fixed : 0);
+    profile_table_text_write_path(table->stream, path, strlen(path), table->width > fixed ? table->width - fixed : 0);
     paint(table, COLOR_END);
     fprintf(table->stream, "%s, line %s, in ", quote, line);
     paint(table, COLOR_BOLD);
@@ -255,7 +255,7 @@ static void write_count(const struct table *table, const char *name, uint64_t co
     if (count == 0)
         return;
     fprintf(table->stream, "%10" PRIu64 " %5.1f%%  %-14s ", count, percent(count, whole), name);
-    table_text_write_end(table->stream, meaning, strlen(meaning), table->width - MEANING_COLUMN);
+    profile_table_text_write_end(table->stream, meaning, strlen(meaning), table->width - MEANING_COLUMN);
     putc('\n', table->stream);
 }
 
@@ -269,7 +269,7 @@ static void write_drops(const struct table *table, uint64_t looks)
         [SPPROF_DROP_CYCLE] = "dropped: a stack that runs in a circle",
         [SPPROF_DROP_UNREADABLE] = "dropped: memory that cannot be read",
     };
-    uint64_t sum = counts_dropped(&table->profile->counts);
+    uint64_t sum = profile_counts_dropped(&table->profile->counts);
     paint(table, 100 * sum >= looks && sum > 0 ? COLOR_RED : "");
     for (int i = 0; i < SPPROF_DROP_REASONS; i++)
         write_count(table, spprof_drop_names[i], table->profile->counts.dropped[i], looks, meanings[i]);
@@ -319,7 +319,7 @@ static void write_no_samples(const struct table *table)
 static void write_counts(const struct table *table)
 {
     const struct spprof_sample_counts *counts = &table->profile->counts;
-    uint64_t looks = counts->captured + counts_dropped(counts), due = counts->ticks + counts->overruns;
+    uint64_t looks = counts->captured + profile_counts_dropped(counts), due = counts->ticks + counts->overruns;
     write_heading(table, "Samples");
     fprintf(table->stream, "%10" PRIu64 " %5.1f%%  captured\n", counts->captured, percent(counts->captured, looks));
     write_count(table, "recovered", counts->recovered, looks, "of them: their newest call changed while they were read");
@@ -332,7 +332,7 @@ static void write_counts(const struct table *table)
     write_left_over(table);
     char rate[80] = "";
     if (counts->duration_s > 0)
-        snprintf(rate, sizeof rate, "%.1f a second of %.1f asked for", counts_delivered_hz(counts), counts->rate_hz);
+        snprintf(rate, sizeof rate, "%.1f a second of %.1f asked for", profile_counts_delivered_hz(counts), counts->rate_hz);
     write_count(table, "ticks", counts->ticks, due, rate);
     write_count(table, "overruns", counts->overruns, due, "ticks that could not be in time");
 }

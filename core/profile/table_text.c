@@ -30,7 +30,7 @@ static size_t fit(const char *text, size_t size, size_t limit, size_t *width)
     size_t at = 0;
     *width = 0;
     while (at < size) {
-        struct text_unit unit = text_unit_next(text + at, size - at, TEXT_GENERALISED);
+        struct text_unit unit = output_text_unit_next(text + at, size - at, TEXT_GENERALISED);
         size_t columns = columns_of(unit.value);
         if (columns > limit - *width)
             break;
@@ -40,16 +40,16 @@ static size_t fit(const char *text, size_t size, size_t limit, size_t *width)
     return at;
 }
 
-size_t table_text_width(const char *text, size_t size)
+size_t profile_table_text_width(const char *text, size_t size)
 {
     size_t width;
     fit(text, size, SIZE_MAX, &width);
     return width;
 }
 
-size_t table_text_write_end(FILE *stream, const char *text, size_t size, size_t limit)
+size_t profile_table_text_write_end(FILE *stream, const char *text, size_t size, size_t limit)
 {
-    size_t width = table_text_width(text, size);
+    size_t width = profile_table_text_width(text, size);
     if (width <= limit) {
         fwrite(text, 1, size, stream);
         return width;
@@ -68,7 +68,7 @@ static size_t tail_of(const char *path, size_t size, size_t limit)
     for (size_t at = size; at-- > 0;) {
         if (path[at] != '/')
             continue;
-        if (tail != size && table_text_width(path + at, size - at) > limit)
+        if (tail != size && profile_table_text_width(path + at, size - at) > limit)
             break;
         tail = at;
     }
@@ -80,20 +80,20 @@ static size_t head_of(const char *path, size_t size, size_t limit)
 {
     const char *end = size > 0 ? memchr(path + 1, '/', size - 1) : NULL;
     size_t head = end != NULL ? (size_t)(end + 1 - path) : 0;
-    return table_text_width(path, head) + 1 <= limit / 2 ? head : 0;
+    return profile_table_text_width(path, head) + 1 <= limit / 2 ? head : 0;
 }
 
-size_t table_text_write_path(FILE *stream, const char *path, size_t size, size_t limit)
+size_t profile_table_text_write_path(FILE *stream, const char *path, size_t size, size_t limit)
 {
-    size_t width = table_text_width(path, size);
+    size_t width = profile_table_text_width(path, size);
     if (width <= limit) {
         fwrite(path, 1, size, stream);
         return width;
     }
     size_t room = limit > 0 ? limit - 1 : 0; /* beside the ellipsis */
-    size_t head = head_of(path, size, limit), head_width = table_text_width(path, head);
+    size_t head = head_of(path, size, limit), head_width = profile_table_text_width(path, head);
     size_t tail = tail_of(path, size, room - head_width);
-    if (tail < head || head_width + table_text_width(path + tail, size - tail) > room) {
+    if (tail < head || head_width + profile_table_text_width(path + tail, size - tail) > room) {
         head = head_width = 0;
         tail = tail_of(path, size, room);
     }
@@ -101,5 +101,5 @@ size_t table_text_write_path(FILE *stream, const char *path, size_t size, size_t
     if (tail > 0)
         fputs(ELLIPSIS, stream);
     fwrite(path + tail, 1, size - tail, stream);
-    return head_width + (tail > 0) + table_text_width(path + tail, size - tail);
+    return head_width + (tail > 0) + profile_table_text_width(path + tail, size - tail);
 }

@@ -7,15 +7,15 @@
 
 enum { TABLE_PATH_MIN = 12 }; /* fewer columns tell nothing of a path */
 
-size_t table_text_width(const char *text, size_t size); /* in columns */
+size_t profile_table_text_width(const char *text, size_t size); /* in columns */
 
 /* Writes the text, cut at its end where it takes more than limit columns. Returns the columns that it took. */
-size_t table_text_write_end(FILE *stream, const char *text, size_t size, size_t limit);
+size_t profile_table_text_write_end(FILE *stream, const char *text, size_t size, size_t limit);
 
 /*
  * Writes a path, cut in its middle where it takes more than limit columns: "/srv/…/jobs/queue.py". The name of the file is never cut, so
  * that it may take more. Returns the columns that it took.
  */
-size_t table_text_write_path(FILE *stream, const char *path, size_t size, size_t limit);
+size_t profile_table_text_write_path(FILE *stream, const char *path, size_t size, size_t limit);
 
 #endif

@@ -54,7 +54,7 @@ static bool may_share_line_table(const char *pyc, size_t size, const struct sppr
     return memmem(pyc + HEADER_END, size - HEADER_END, reference, sizeof reference) != NULL;
 }
 
-enum bytecode_answer bytecode_ask(const char *pyc, size_t size, int64_t modified_at, uint64_t source_size, const struct spprof_code *code)
+enum bytecode_answer report_bytecode_ask(const char *pyc, size_t size, int64_t modified_at, uint64_t source_size, const struct spprof_code *code)
 {
     if (size < HEADER_END || get_32(pyc + HEADER_FLAGS) != 0)
         return BYTECODE_SILENT;

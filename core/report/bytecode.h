@@ -14,6 +14,6 @@ enum bytecode_answer {
 };
 
 /* pyc: the whole file; modified_at, source_size: of the source as it lies there now, seconds and bytes. */
-enum bytecode_answer bytecode_ask(const char *pyc, size_t size, int64_t modified_at, uint64_t source_size, const struct spprof_code *code);
+enum bytecode_answer report_bytecode_ask(const char *pyc, size_t size, int64_t modified_at, uint64_t source_size, const struct spprof_code *code);
 
 #endif

@@ -11,7 +11,7 @@ static const char *const names[] = {
     [29] = "SIGIO",   [30] = "SIGPWR",    [31] = "SIGSYS",
 };
 
-void signal_name(int signal, char name[SIGNAL_NAME_SIZE])
+void report_signal_name(int signal, char name[SIGNAL_NAME_SIZE])
 {
     if (signal > 0 && (size_t)signal < sizeof names / sizeof names[0])
         snprintf(name, SIGNAL_NAME_SIZE, "%s", names[signal]);

@@ -8,55 +8,55 @@
 
 static void write_text(struct json_writer *json, const char *key, struct spprof_text text)
 {
-    json_key(json, key);
-    json_text(json, text.bytes, text.size, TEXT_GENERALISED);
+    output_json_key(json, key);
+    output_json_text(json, text.bytes, text.size, TEXT_GENERALISED);
 }
 
 /* Bytes of the kernel: Python's os.fsencode gives them back. */
 static void write_bytes(struct json_writer *json, const char *key, const char *bytes, size_t size)
 {
-    json_key(json, key);
-    json_text(json, bytes, size, TEXT_STRICT);
+    output_json_key(json, key);
+    output_json_text(json, bytes, size, TEXT_STRICT);
 }
 
 static void write_string(struct json_writer *json, const char *key, const char *text)
 {
-    json_key(json, key);
-    json_string(json, text);
+    output_json_key(json, key);
+    output_json_string(json, text);
 }
 
 /* value, or null where it is not known */
 static void write_known(struct json_writer *json, const char *key, bool known, int64_t value)
 {
-    json_key(json, key);
+    output_json_key(json, key);
     if (known)
-        json_integer(json, value);
+        output_json_integer(json, value);
     else
-        json_null(json);
+        output_json_null(json);
 }
 
 static void write_truth(struct json_writer *json, const char *key, enum spprof_truth truth)
 {
-    json_key(json, key);
+    output_json_key(json, key);
     if (truth == SPPROF_UNKNOWN)
-        json_null(json);
+        output_json_null(json);
     else
-        json_bool(json, truth == SPPROF_TRUE);
+        output_json_bool(json, truth == SPPROF_TRUE);
 }
 
 static void write_bool(struct json_writer *json, const char *key, bool value)
 {
-    json_key(json, key);
-    json_bool(json, value);
+    output_json_key(json, key);
+    output_json_bool(json, value);
 }
 
 static void write_address(struct json_writer *json, const char *key, bool known, uint64_t address)
 {
-    json_key(json, key);
+    output_json_key(json, key);
     if (known)
-        json_address(json, address);
+        output_json_address(json, address);
     else
-        json_null(json);
+        output_json_null(json);
 }
 
 static const char *architecture_name(enum spprof_architecture architecture)
@@ -115,15 +115,15 @@ static const char *owner_name(enum spprof_owner owner)
 
 static void write_cost(struct json_writer *json, const struct spprof_snapshot *snapshot)
 {
-    json_key(json, "stopped_us");
+    output_json_key(json, "stopped_us");
     if (snapshot->stopped_ns > 0)
-        json_thousandths(json, snapshot->stopped_ns);
+        output_json_thousandths(json, snapshot->stopped_ns);
     else
-        json_null(json);
-    json_key(json, "read_calls");
-    json_unsigned(json, snapshot->read_calls);
-    json_key(json, "read_bytes");
-    json_unsigned(json, snapshot->read_bytes);
+        output_json_null(json);
+    output_json_key(json, "read_calls");
+    output_json_unsigned(json, snapshot->read_calls);
+    output_json_key(json, "read_bytes");
+    output_json_unsigned(json, snapshot->read_bytes);
 }
 
 static void write_build_id(struct json_writer *json, const uint8_t *bytes, size_t size)
@@ -137,13 +137,13 @@ static void write_build_id(struct json_writer *json, const uint8_t *bytes, size_
 static void write_crash(struct json_writer *json, const struct spprof_crash *crash)
 {
     char name[SIGNAL_NAME_SIZE];
-    json_key(json, "crash");
+    output_json_key(json, "crash");
     if (crash->signal == 0) {
-        json_null(json);
+        output_json_null(json);
         return;
     }
-    signal_name(crash->signal, name);
-    json_begin(json, '{');
+    report_signal_name(crash->signal, name);
+    output_json_begin(json, '{');
     write_known(json, "tid", true, crash->tid);
     write_bytes(json, "os_name", crash->name[0] != '\0' ? crash->name : NULL, strnlen(crash->name, sizeof crash->name));
     write_bool(json, "known_to_python", crash->known);
@@ -154,14 +154,14 @@ static void write_crash(struct json_writer *json, const struct spprof_crash *cra
     write_bytes(json, "module", crash->module, crash->module != NULL ? strlen(crash->module) : 0);
     write_address(json, "offset", crash->module != NULL, crash->offset);
     write_build_id(json, crash->build_id, crash->build_id_size);
-    json_end(json, '}');
+    output_json_end(json, '}');
 }
 
 static void write_target(struct json_writer *json, const struct spprof_snapshot *snapshot)
 {
     bool knows_threads = snapshot->native_thread_count > 0;
-    json_key(json, "target");
-    json_begin(json, '{');
+    output_json_key(json, "target");
+    output_json_begin(json, '{');
     write_string(json, "kind", snapshot->kind == SPPROF_TARGET_CORE ? "core" : "process");
     write_known(json, "pid", snapshot->pid != 0, snapshot->pid);
     write_bytes(json, "executable", snapshot->executable, snapshot->executable != NULL ? strlen(snapshot->executable) : 0);
@@ -172,14 +172,14 @@ static void write_target(struct json_writer *json, const struct spprof_snapshot 
     write_known(json, "threads_without_python", knows_threads, (int64_t)snapshot->unknown_thread_count);
     write_crash(json, &snapshot->crash);
     write_cost(json, snapshot);
-    json_end(json, '}');
+    output_json_end(json, '}');
 }
 
 static void write_python(struct json_writer *json, const struct spprof_python *python)
 {
     char version[32];
     spprof_version_text(python->version, version, sizeof version);
-    json_begin(json, '{');
+    output_json_begin(json, '{');
     write_string(json, "python", python->version != 0 ? version : NULL);
     write_bool(json, "free_threaded", python->free_threaded);
     write_bool(json, "debug", python->debug);
@@ -187,19 +187,19 @@ static void write_python(struct json_writer *json, const struct spprof_python *p
     write_string(json, "layout", layout_name(python->layout));
     write_address(json, "address", python->runtime != 0, python->runtime);
     write_bytes(json, "file", python->file, python->file != NULL ? strlen(python->file) : 0);
-    json_end(json, '}');
+    output_json_end(json, '}');
 }
 
 /* "runtime" is the first Python, which nearly always is the only one; "runtimes" are all of them. */
 static void write_runtimes(struct json_writer *json, const struct spprof_snapshot *snapshot)
 {
-    json_key(json, "runtime");
+    output_json_key(json, "runtime");
     write_python(json, &snapshot->python);
-    json_key(json, "runtimes");
-    json_begin(json, '[');
+    output_json_key(json, "runtimes");
+    output_json_begin(json, '[');
     for (size_t i = 0; i < spprof_snapshot_python_count(snapshot); i++)
         write_python(json, spprof_snapshot_python(snapshot, i));
-    json_end(json, ']');
+    output_json_end(json, ']');
 }
 
 static void write_position(struct json_writer *json, const char *key, int32_t position)
@@ -209,21 +209,21 @@ static void write_position(struct json_writer *json, const char *key, int32_t po
 
 static void write_locals(struct json_writer *json, const struct spprof_frame *frame)
 {
-    json_key(json, "locals");
-    json_begin(json, '{');
+    output_json_key(json, "locals");
+    output_json_begin(json, '{');
     for (size_t i = 0; i < frame->variable_count; i++) {
         const struct spprof_variable *variable = &frame->variables[i];
-        json_text_key(json, variable->name.bytes, variable->name.size, TEXT_GENERALISED);
-        json_text(json, variable->value.bytes, variable->value.size, TEXT_GENERALISED);
+        output_json_text_key(json, variable->name.bytes, variable->name.size, TEXT_GENERALISED);
+        output_json_text(json, variable->value.bytes, variable->value.size, TEXT_GENERALISED);
     }
-    json_end(json, '}');
+    output_json_end(json, '}');
 }
 
 static void write_frame(struct json_writer *json, struct sources *sources, const struct spprof_frame *frame, bool locals)
 {
     static const struct spprof_code unknown;
     const struct spprof_code *code = frame->code != NULL ? frame->code : &unknown;
-    json_begin_inline(json, '{');
+    output_json_begin_inline(json, '{');
     write_text(json, "function", code->name);
     write_text(json, "qualified_name", code->qualified_name);
     write_text(json, "file", code->file);
@@ -233,10 +233,10 @@ static void write_frame(struct json_writer *json, struct sources *sources, const
     write_position(json, "column", frame->column);
     write_position(json, "end_column", frame->end_column);
     write_string(json, "owner", owner_name(frame->owner));
-    write_truth(json, "source_may_differ", sources != NULL ? sources_may_differ(sources, frame) : SPPROF_UNKNOWN);
+    write_truth(json, "source_may_differ", sources != NULL ? report_sources_may_differ(sources, frame) : SPPROF_UNKNOWN);
     if (locals)
         write_locals(json, frame);
-    json_end(json, '}');
+    output_json_end(json, '}');
 }
 
 static void write_exception(struct json_writer *json, struct sources *sources, const char *key, const struct spprof_exception *exception);
@@ -244,26 +244,26 @@ static void write_exception(struct json_writer *json, struct sources *sources, c
 /* The chain of exceptions is short: snapshot/exceptions.c cuts it. */
 static void write_exception_parts(struct json_writer *json, struct sources *sources, const struct spprof_exception *exception)
 {
-    json_begin(json, '{');
+    output_json_begin(json, '{');
     write_text(json, "type", exception->type);
     write_text(json, "message", exception->message);
     write_bool(json, "raising", exception->raising);
-    json_key(json, "traceback");
-    json_begin(json, '[');
+    output_json_key(json, "traceback");
+    output_json_begin(json, '[');
     for (size_t i = 0; i < exception->frame_count; i++)
         write_frame(json, sources, &exception->frames[i], false);
-    json_end(json, ']');
+    output_json_end(json, ']');
     write_string(json, "truncated", exception->truncated);
     write_exception(json, sources, "cause", exception->cause);
     write_exception(json, sources, "context", exception->context);
-    json_end(json, '}');
+    output_json_end(json, '}');
 }
 
 static void write_exception(struct json_writer *json, struct sources *sources, const char *key, const struct spprof_exception *exception)
 {
-    json_key(json, key);
+    output_json_key(json, key);
     if (exception == NULL)
-        json_null(json);
+        output_json_null(json);
     else
         write_exception_parts(json, sources, exception);
 }
@@ -285,7 +285,7 @@ static void write_left_over(struct json_writer *json, const struct spprof_thread
 
 static void write_thread(struct json_writer *json, struct sources *sources, const struct spprof_snapshot *snapshot, const struct spprof_thread *thread)
 {
-    json_begin(json, '{');
+    output_json_begin(json, '{');
     write_known(json, "tid", thread->tid != 0, thread->tid);
     write_text(json, "name", thread->name);
     size_t os_name_size = strnlen(thread->os_name, sizeof thread->os_name);
@@ -299,55 +299,55 @@ static void write_thread(struct json_writer *json, struct sources *sources, cons
     write_bytes(json, "held_by", thread->held_by[0] != '\0' ? thread->held_by : NULL, strnlen(thread->held_by, sizeof thread->held_by));
     if (thread->left_over != SPPROF_LEFT_OVER_NOT)
         write_left_over(json, thread);
-    json_key(json, "frames");
-    json_begin(json, '[');
+    output_json_key(json, "frames");
+    output_json_begin(json, '[');
     for (size_t i = 0; i < thread->frame_count; i++)
         write_frame(json, sources, &thread->frames[i], snapshot->has_locals);
-    json_end(json, ']');
+    output_json_end(json, ']');
     write_string(json, "truncated", thread->truncated);
     if (snapshot->has_exceptions)
         write_exception(json, sources, "exception", thread->exception);
-    json_end(json, '}');
+    output_json_end(json, '}');
 }
 
 static void write_interpreter(struct json_writer *json, struct sources *sources, const struct spprof_snapshot *snapshot, const struct spprof_interpreter *interpreter)
 {
     const struct spprof_python *python = spprof_snapshot_python(snapshot, interpreter->python);
-    json_begin(json, '{');
+    output_json_begin(json, '{');
     write_known(json, "id", true, interpreter->id);
     write_address(json, "runtime", python->runtime != 0, python->runtime);
-    json_key(json, "threads");
-    json_begin(json, '[');
+    output_json_key(json, "threads");
+    output_json_begin(json, '[');
     for (size_t i = 0; i < interpreter->thread_count; i++)
         write_thread(json, sources, snapshot, &interpreter->threads[i]);
-    json_end(json, ']');
-    json_end(json, '}');
+    output_json_end(json, ']');
+    output_json_end(json, '}');
 }
 
 void spprof_report_json(FILE *stream, const struct spprof_snapshot *snapshot, const struct spprof_report_options *options)
 {
-    struct sources *sources = sources_of(snapshot, options);
+    struct sources *sources = report_sources_of(snapshot, options);
     struct json_writer json = {.stream = stream, .first = true};
-    json_begin(&json, '{');
+    output_json_begin(&json, '{');
     write_string(&json, "format", "spprof-stacks");
     write_known(&json, "version", true, 1);
     write_target(&json, snapshot);
     write_runtimes(&json, snapshot);
-    json_key(&json, "interpreters");
-    json_begin(&json, '[');
+    output_json_key(&json, "interpreters");
+    output_json_begin(&json, '[');
     for (size_t i = 0; i < snapshot->interpreter_count; i++)
         write_interpreter(&json, sources, snapshot, &snapshot->interpreters[i]);
-    json_end(&json, ']');
-    json_key(&json, "left_over");
-    json_begin(&json, '[');
+    output_json_end(&json, ']');
+    output_json_key(&json, "left_over");
+    output_json_begin(&json, '[');
     for (size_t i = 0; i < snapshot->left_over_count; i++)
         write_thread(&json, sources, snapshot, &snapshot->left_over[i]);
-    json_end(&json, ']');
-    json_key(&json, "problems");
-    json_begin(&json, '[');
+    output_json_end(&json, ']');
+    output_json_key(&json, "problems");
+    output_json_begin(&json, '[');
     for (size_t i = 0; i < snapshot->problems.count; i++)
-        json_string(&json, snapshot->problems.texts[i]);
-    json_end(&json, ']');
-    json_end(&json, '}');
-    sources_free(sources);
+        output_json_string(&json, snapshot->problems.texts[i]);
+    output_json_end(&json, ']');
+    output_json_end(&json, '}');
+    report_sources_free(sources);
 }

@@ -83,7 +83,7 @@ static void assign_files(struct sources *sources)
     qsort(sources->codes, sources->code_count, sizeof *sources->codes, compare_by_code);
 }
 
-struct sources *sources_new(const struct spprof_snapshot *snapshot, struct spprof_target *target)
+struct sources *report_sources_new(const struct spprof_snapshot *snapshot, struct spprof_target *target)
 {
     struct sources *sources = calloc(1, sizeof *sources);
     if (sources == NULL)
@@ -97,7 +97,7 @@ struct sources *sources_new(const struct spprof_snapshot *snapshot, struct sppro
         .search_left = SEARCH_MAX,
     };
     if (sources->codes == NULL || sources->files == NULL) {
-        sources_free(sources);
+        report_sources_free(sources);
         return NULL;
     }
     for (size_t i = 0; i < snapshot->code_count; i++)
@@ -106,18 +106,18 @@ struct sources *sources_new(const struct spprof_snapshot *snapshot, struct sppro
     return sources;
 }
 
-struct sources *sources_of(const struct spprof_snapshot *snapshot, const struct spprof_report_options *options)
+struct sources *report_sources_of(const struct spprof_snapshot *snapshot, const struct spprof_report_options *options)
 {
     bool has_files = options->source && options->target != NULL && options->target->ops->open_file != NULL;
-    return has_files ? sources_new(snapshot, options->target) : NULL;
+    return has_files ? report_sources_new(snapshot, options->target) : NULL;
 }
 
-void sources_free(struct sources *sources)
+void report_sources_free(struct sources *sources)
 {
     if (sources == NULL)
         return;
     for (size_t i = 0; i < sources->file_count; i++)
-        source_file_clear(&sources->files[i].file);
+        report_source_file_clear(&sources->files[i].file);
     free(sources->files);
     free(sources->codes);
     free(sources);
@@ -138,7 +138,7 @@ static bool begins_in(const struct source_file *file, const struct spprof_code *
     size_t size;
     if (is_made_up(&code->name))
         return true;
-    return source_file_line(file, code->first_line, &line, &size) && size > 0 &&
+    return report_source_file_line(file, code->first_line, &line, &size) && size > 0 &&
            (line[0] == '@' || memmem(line, size, code->name.bytes, code->name.size) != NULL);
 }
 
@@ -150,7 +150,7 @@ static enum bytecode_answer ask_bytecode(struct sources *sources, const struct s
         if (bytecode->bytes == NULL || bytecode->size > sources->search_left)
             continue;
         sources->search_left -= bytecode->size;
-        enum bytecode_answer one = bytecode_ask(bytecode->bytes, bytecode->size, file->source.modified_at, file->size_on_disk, code);
+        enum bytecode_answer one = report_bytecode_ask(bytecode->bytes, bytecode->size, file->source.modified_at, file->size_on_disk, code);
         if (one != BYTECODE_SILENT)
             answer = one;
     }
@@ -171,7 +171,7 @@ static enum doubt judge(struct sources *sources, struct named_file *named, const
 {
     const struct contents *source = &named->file.source;
     if (!named->is_loaded)
-        source_file_load(&named->file, sources->target, named->name, sources->version, &sources->bytes_left);
+        report_source_file_load(&named->file, sources->target, named->name, sources->version, &sources->bytes_left);
     named->is_loaded = true;
     if (source->bytes == NULL)
         return doubt_of_lack(source->lack);
@@ -208,19 +208,19 @@ static const struct source_file *shown_file(struct sources *sources, const struc
     return code != NULL && code->doubt < OTHER ? &code->file->file : NULL;
 }
 
-bool sources_line(struct sources *sources, const struct spprof_frame *frame, const char **line, size_t *size)
+bool report_sources_line(struct sources *sources, const struct spprof_frame *frame, const char **line, size_t *size)
 {
     const struct source_file *file = shown_file(sources, frame);
-    return file != NULL && source_file_line(file, frame->line, line, size) && *size > 0;
+    return file != NULL && report_source_file_line(file, frame->line, line, size) && *size > 0;
 }
 
-bool sources_line_at(struct sources *sources, const struct spprof_frame *frame, int32_t number, const char **line, size_t *size)
+bool report_sources_line_at(struct sources *sources, const struct spprof_frame *frame, int32_t number, const char **line, size_t *size)
 {
     const struct source_file *file = shown_file(sources, frame);
-    return file != NULL && source_file_indented_line(file, number, line, size);
+    return file != NULL && report_source_file_indented_line(file, number, line, size);
 }
 
-enum spprof_truth sources_may_differ(struct sources *sources, const struct spprof_frame *frame)
+enum spprof_truth report_sources_may_differ(struct sources *sources, const struct spprof_frame *frame)
 {
     const struct source_code *code = judged(sources, frame);
     if (code == NULL || code->doubt > OTHER)
@@ -238,7 +238,7 @@ static bool write_note(const struct sources *sources, FILE *stream, enum doubt d
         if (!file->has[doubt] || ++count > NAMES_SHOWN)
             continue;
         fputs(count == 1 ? before : ", ", stream);
-        escape_write_cut(stream, file->name->bytes, file->name->size, NAME_COLUMNS);
+        output_escape_write_cut(stream, file->name->bytes, file->name->size, NAME_COLUMNS);
     }
     if (count > NAMES_SHOWN)
         fprintf(stream, " and %zu more files", count - NAMES_SHOWN);
@@ -247,7 +247,7 @@ static bool write_note(const struct sources *sources, FILE *stream, enum doubt d
     return count > 0;
 }
 
-bool sources_write_notes(const struct sources *sources, FILE *stream)
+bool report_sources_write_notes(const struct sources *sources, FILE *stream)
 {
     bool any = false;
     any |= write_note(sources, stream, CHANGED, SOURCE_MARK " source may have changed since: ", " changed after the program had started, or just before");

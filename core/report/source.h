@@ -23,27 +23,27 @@
 struct sources;
 
 /* Borrows both, which must outlive it. NULL where memory has run out: then there are no source lines. Reads no file yet. */
-struct sources *sources_new(const struct spprof_snapshot *snapshot, struct spprof_target *target);
+struct sources *report_sources_new(const struct spprof_snapshot *snapshot, struct spprof_target *target);
 /* The same as options ask for it; NULL where they do not, too. */
-struct sources *sources_of(const struct spprof_snapshot *snapshot, const struct spprof_report_options *options);
+struct sources *report_sources_of(const struct spprof_snapshot *snapshot, const struct spprof_report_options *options);
 
-void sources_free(struct sources *sources); /* NULL is allowed */
+void report_sources_free(struct sources *sources); /* NULL is allowed */
 
 /*
  * The line at which frame stands, without the blanks around it; false where there is none to show, or it is blank. Each file
  * is read at most once. line points into memory of sources; it is not ended by NUL and is raw: escape before showing.
  */
-bool sources_line(struct sources *sources, const struct spprof_frame *frame, const char **line, size_t *size);
+bool report_sources_line(struct sources *sources, const struct spprof_frame *frame, const char **line, size_t *size);
 
 /* Any line of the file in which frame stands, by its number, with the blanks in front of it; it may be empty. */
-bool sources_line_at(struct sources *sources, const struct spprof_frame *frame, int32_t number, const char **line, size_t *size);
+bool report_sources_line_at(struct sources *sources, const struct spprof_frame *frame, int32_t number, const char **line, size_t *size);
 
 /* Whether the file may be another than the one that ran; UNKNOWN where there is none at hand. */
-enum spprof_truth sources_may_differ(struct sources *sources, const struct spprof_frame *frame);
+enum spprof_truth report_sources_may_differ(struct sources *sources, const struct spprof_frame *frame);
 
 #define SOURCE_MARK "?" /* in front of a line that may differ from what ran */
 
 /* A line for each reason why lines that were asked for are marked or missing, of all files that it holds for. False: there was none. */
-bool sources_write_notes(const struct sources *sources, FILE *stream);
+bool report_sources_write_notes(const struct sources *sources, FILE *stream);
 
 #endif

@@ -116,7 +116,7 @@ static bool name_for_iconv(const char *normal, char name[ENCODING_NAME_MAX])
     return numbered(normal, name);
 }
 
-bool source_encoding(const char *bytes, size_t size, char name[ENCODING_NAME_MAX])
+bool report_source_encoding(const char *bytes, size_t size, char name[ENCODING_NAME_MAX])
 {
     char normal[ENCODING_NAME_MAX];
     if (size >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0) /* then it is UTF-8 */
@@ -146,11 +146,11 @@ static bool convert(iconv_t converter, char *bytes, size_t size, char *text, siz
     return done;
 }
 
-char *source_to_utf_8(char *bytes, size_t *size, size_t *bytes_left)
+char *report_source_to_utf_8(char *bytes, size_t *size, size_t *bytes_left)
 {
     char name[ENCODING_NAME_MAX];
     size_t room = *size * GROWTH_MAX + 1;
-    if (!source_encoding(bytes, *size, name) || room > *bytes_left)
+    if (!report_source_encoding(bytes, *size, name) || room > *bytes_left)
         return bytes;
     iconv_t converter = iconv_open("UTF-8", name);
     if (converter == (iconv_t)-1)

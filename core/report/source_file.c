@@ -92,9 +92,9 @@ static char *encode_path(const struct spprof_text *name)
         return NULL;
     size_t length = 0;
     for (size_t done = 0; done < name->size;) {
-        struct text_unit unit = text_unit_next(name->bytes + done, name->size - done, TEXT_GENERALISED);
-        bool is_escaped_byte = text_unit_is_surrogate(unit) && unit.value >= 0xdc80 && unit.value <= 0xdcff;
-        if (unit.is_byte || (text_unit_is_surrogate(unit) && !is_escaped_byte))
+        struct text_unit unit = output_text_unit_next(name->bytes + done, name->size - done, TEXT_GENERALISED);
+        bool is_escaped_byte = output_text_unit_is_surrogate(unit) && unit.value >= 0xdc80 && unit.value <= 0xdcff;
+        if (unit.is_byte || (output_text_unit_is_surrogate(unit) && !is_escaped_byte))
             return NULL;
         if (is_escaped_byte) {
             path[length++] = (char)(unit.value & 0xff);
@@ -160,7 +160,7 @@ static bool is_blank(char byte)
     return byte == ' ' || byte == '\t' || byte == '\f' || byte == '\v';
 }
 
-bool source_file_indented_line(const struct source_file *file, int32_t number, const char **line, size_t *size)
+bool report_source_file_indented_line(const struct source_file *file, int32_t number, const char **line, size_t *size)
 {
     if (number < 1 || (size_t)number > file->line_count)
         return false;
@@ -176,16 +176,16 @@ bool source_file_indented_line(const struct source_file *file, int32_t number, c
     return true;
 }
 
-bool source_file_line(const struct source_file *file, int32_t number, const char **line, size_t *size)
+bool report_source_file_line(const struct source_file *file, int32_t number, const char **line, size_t *size)
 {
-    if (!source_file_indented_line(file, number, line, size))
+    if (!report_source_file_indented_line(file, number, line, size))
         return false;
     for (; *size > 0 && is_blank(**line); (*size)--)
         (*line)++;
     return true;
 }
 
-void source_file_load(struct source_file *file, struct spprof_target *target, const struct spprof_text *name, uint32_t version,
+void report_source_file_load(struct source_file *file, struct spprof_target *target, const struct spprof_text *name, uint32_t version,
                       size_t *bytes_left)
 {
     CLEANUP_FREE char *path = encode_path(name);
@@ -198,12 +198,12 @@ void source_file_load(struct source_file *file, struct spprof_target *target, co
         return;
     read_bytecode(file, target, path, version, bytes_left);
     size_t size = file->source.size;
-    file->source.bytes = source_to_utf_8(file->source.bytes, &file->source.size, bytes_left);
+    file->source.bytes = report_source_to_utf_8(file->source.bytes, &file->source.size, bytes_left);
     file->size_on_disk = size;
     index_lines(file, bytes_left);
 }
 
-void source_file_clear(struct source_file *file)
+void report_source_file_clear(struct source_file *file)
 {
     free(file->source.bytes);
     free(file->line_starts);

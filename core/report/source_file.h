@@ -43,14 +43,14 @@ struct source_file {
  * Only regular files; what is missing, too large or changes while it is read stays empty. The source becomes UTF-8 from the encoding that
  * it names. Takes the memory used off *bytes_left and uses no more than that.
  */
-void source_file_load(struct source_file *file, struct spprof_target *target, const struct spprof_text *name, uint32_t version,
+void report_source_file_load(struct source_file *file, struct spprof_target *target, const struct spprof_text *name, uint32_t version,
                       size_t *bytes_left);
-void source_file_clear(struct source_file *file);
+void report_source_file_clear(struct source_file *file);
 
 /* A line by its number, counted from 1, without the blanks around it; false where the file has none of that number. */
-bool source_file_line(const struct source_file *file, int32_t number, const char **line, size_t *size);
+bool report_source_file_line(const struct source_file *file, int32_t number, const char **line, size_t *size);
 
 /* The same with the blanks in front of it. */
-bool source_file_indented_line(const struct source_file *file, int32_t number, const char **line, size_t *size);
+bool report_source_file_indented_line(const struct source_file *file, int32_t number, const char **line, size_t *size);
 
 #endif

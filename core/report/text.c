@@ -38,7 +38,7 @@ static void write_painted(const struct text_report *report, const char *color, c
 static void write_signal(FILE *stream, int signal, bool has_address, uint64_t address)
 {
     char name[SIGNAL_NAME_SIZE];
-    signal_name(signal, name);
+    report_signal_name(signal, name);
     fputs(name, stream);
     if (has_address)
         fprintf(stream, " at 0x%" PRIx64, address);
@@ -240,14 +240,14 @@ static void write_source(const struct text_report *report, const struct spprof_f
 {
     const char *line;
     size_t size;
-    if (report->sources == NULL || !sources_line(report->sources, frame, &line, &size))
+    if (report->sources == NULL || !report_sources_line(report->sources, frame, &line, &size))
         return;
     char shown[SOURCE_BYTES];
     size = size < sizeof shown ? size : sizeof shown;
     for (size_t i = 0; i < size; i++)
         shown[i] = line[i] == '\t' ? ' ' : line[i];
-    fputs(sources_may_differ(report->sources, frame) == SPPROF_TRUE ? "  " SOURCE_MARK " " : "    ", report->stream);
-    escape_write_cut(report->stream, shown, size, SOURCE_COLUMNS);
+    fputs(report_sources_may_differ(report->sources, frame) == SPPROF_TRUE ? "  " SOURCE_MARK " " : "    ", report->stream);
+    output_escape_write_cut(report->stream, shown, size, SOURCE_COLUMNS);
     putc('\n', report->stream);
 }
 
@@ -406,7 +406,7 @@ static void write_source_notes(const struct text_report *report)
     CLEANUP_FREE char *notes = NULL;
     size_t size = 0;
     FILE *stream = report->sources != NULL ? open_memstream(&notes, &size) : NULL;
-    bool any = stream != NULL && sources_write_notes(report->sources, stream);
+    bool any = stream != NULL && report_sources_write_notes(report->sources, stream);
     if (stream != NULL && fclose(stream) == 0 && any)
         fprintf(report->stream, "\n%s", notes);
 }
@@ -445,7 +445,7 @@ static struct text_report begin(FILE *stream, const struct spprof_snapshot *snap
         .snapshot = snapshot,
         .options = options,
         .color = options->color,
-        .sources = sources_of(snapshot, options),
+        .sources = report_sources_of(snapshot, options),
     };
 }
 
@@ -456,7 +456,7 @@ void spprof_report_text(FILE *stream, const struct spprof_snapshot *snapshot, co
     write_interpreters(&report);
     write_all_left_over(&report);
     write_footer(&report);
-    sources_free(report.sources);
+    report_sources_free(report.sources);
 }
 
 void spprof_report_thread(FILE *stream, const struct spprof_snapshot *snapshot, const struct spprof_thread *thread,
@@ -468,5 +468,5 @@ void spprof_report_thread(FILE *stream, const struct spprof_snapshot *snapshot, 
         fputs("Traceback (most recent call first):\n", stream);
     write_stack(&report, thread);
     write_source_notes(&report);
-    sources_free(report.sources);
+    report_sources_free(report.sources);
 }

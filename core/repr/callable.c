@@ -8,18 +8,18 @@ enum read_cache_status repr_function(struct writer *writer, uint64_t object, con
 {
     uint64_t name;
     (void)type;
-    STEP(read_field(writer, object, LAYOUT(writer->reader->layout, function, qualname), "its name", &name));
-    put(writer, "<function ");
-    put_characters(writer, name, "its name");
-    put_format(writer, " at 0x%" PRIx64 ">", object);
+    STEP(repr_read_field(writer, object, LAYOUT(writer->reader->layout, function, qualname), "its name", &name));
+    repr_put(writer, "<function ");
+    repr_put_characters(writer, name, "its name");
+    repr_put_format(writer, " at 0x%" PRIx64 ">", object);
     return READ_CACHE_READY;
 }
 
 static enum read_cache_status type_of(struct writer *writer, uint64_t object, struct type_info **type)
 {
     uint64_t address;
-    STEP(reader_pointer(writer->reader, object + (uint64_t)LAYOUT(writer->reader->layout, object, type), "an object", &address));
-    return types_find(writer->types, writer->reader, address, type);
+    STEP(object_reader_pointer(writer->reader, object + (uint64_t)LAYOUT(writer->reader->layout, object, type), "an object", &address));
+    return object_types_find(writer->types, writer->reader, address, type);
 }
 
 /* meth_repr, Objects/methodobject.c. */
@@ -30,16 +30,16 @@ enum read_cache_status repr_builtin(struct writer *writer, uint64_t object, cons
     char text[TYPE_NAME_MAX];
     struct type_info *self_type = NULL;
     (void)type;
-    STEP(read_field(writer, object, LAYOUT(layout, builtin, definition), "its definition", &definition));
-    STEP(read_field(writer, object, LAYOUT(layout, builtin, self), "its object", &self));
-    STEP(reader_pointer(writer->reader, definition, "its definition", &name));
-    STEP(read_c_string(writer->reader, name, "its name", text, sizeof text));
+    STEP(repr_read_field(writer, object, LAYOUT(layout, builtin, definition), "its definition", &definition));
+    STEP(repr_read_field(writer, object, LAYOUT(layout, builtin, self), "its object", &self));
+    STEP(object_reader_pointer(writer->reader, definition, "its definition", &name));
+    STEP(object_read_c_string(writer->reader, name, "its name", text, sizeof text));
     if (self != 0)
         STEP(type_of(writer, self, &self_type));
     if (self == 0 || strcmp(self_type->repr_name, "module") == 0)
-        put_format(writer, "<built-in function %s>", text);
+        repr_put_format(writer, "<built-in function %s>", text);
     else
-        put_format(writer, "<built-in method %s of %s object at 0x%" PRIx64 ">", text, self_type->name, self);
+        repr_put_format(writer, "<built-in method %s of %s object at 0x%" PRIx64 ">", text, self_type->name, self);
     return READ_CACHE_READY;
 }
 
@@ -51,12 +51,12 @@ static enum read_cache_status put_function_name(struct writer *writer, uint64_t 
     uint64_t name = 0;
     STEP(type_of(writer, function, &type));
     if (strcmp(type->repr_name, "function") == 0)
-        STEP(read_field(writer, function, LAYOUT(layout, function, qualname), "its name", &name));
+        STEP(repr_read_field(writer, function, LAYOUT(layout, function, qualname), "its name", &name));
     if (name == 0) {
-        put(writer, "?");
+        repr_put(writer, "?");
         return READ_CACHE_READY;
     }
-    put_characters(writer, name, "its name");
+    repr_put_characters(writer, name, "its name");
     return READ_CACHE_READY;
 }
 
@@ -66,18 +66,18 @@ enum read_cache_status repr_method(struct writer *writer, uint64_t object, const
     const struct layout *layout = writer->reader->layout;
     uint64_t function, self;
     (void)type;
-    STEP(read_field(writer, object, LAYOUT(layout, method, function), "its function", &function));
-    STEP(read_field(writer, object, LAYOUT(layout, method, self), "its object", &self));
-    put(writer, "<bound method ");
+    STEP(repr_read_field(writer, object, LAYOUT(layout, method, function), "its function", &function));
+    STEP(repr_read_field(writer, object, LAYOUT(layout, method, self), "its object", &self));
+    repr_put(writer, "<bound method ");
     STEP(put_function_name(writer, function));
-    if (!open_container(writer, object)) {
-        put(writer, " of ...>");
+    if (!repr_open_container(writer, object)) {
+        repr_put(writer, " of ...>");
         return READ_CACHE_READY;
     }
-    put(writer, " of ");
-    put_value(writer, self);
-    put(writer, ">");
-    close_container(writer);
+    repr_put(writer, " of ");
+    repr_put_value(writer, self);
+    repr_put(writer, ">");
+    repr_close_container(writer);
     return READ_CACHE_READY;
 }
 
@@ -87,15 +87,15 @@ static enum read_cache_status write_descriptor(struct writer *writer, uint64_t o
     const struct layout *layout = writer->reader->layout;
     uint64_t name, class;
     struct type_info *info;
-    STEP(read_field(writer, object, LAYOUT(layout, descriptor, name), "its name", &name));
-    STEP(read_field(writer, object, LAYOUT(layout, descriptor, type), "its type", &class));
-    STEP(types_find(writer->types, writer->reader, class, &info));
-    put_format(writer, "<%s '", kind);
-    put_characters(writer, name, "its name");
+    STEP(repr_read_field(writer, object, LAYOUT(layout, descriptor, name), "its name", &name));
+    STEP(repr_read_field(writer, object, LAYOUT(layout, descriptor, type), "its type", &class));
+    STEP(object_types_find(writer->types, writer->reader, class, &info));
+    repr_put_format(writer, "<%s '", kind);
+    repr_put_characters(writer, name, "its name");
     if (layout->rules->descriptor_hides_object && strcmp(info->name, "object") == 0 && info->base == 0)
-        put(writer, "'>");
+        repr_put(writer, "'>");
     else
-        put_format(writer, "' of '%s' objects>", info->name);
+        repr_put_format(writer, "' of '%s' objects>", info->name);
     return READ_CACHE_READY;
 }
 
@@ -130,13 +130,13 @@ enum read_cache_status repr_method_wrapper(struct writer *writer, uint64_t objec
     uint64_t descriptor, self, name;
     struct type_info *self_type;
     (void)type;
-    STEP(read_field(writer, object, LAYOUT(layout, method_wrapper, descriptor), "its descriptor", &descriptor));
-    STEP(read_field(writer, object, LAYOUT(layout, method_wrapper, self), "its object", &self));
-    STEP(read_field(writer, descriptor, LAYOUT(layout, descriptor, name), "its name", &name));
+    STEP(repr_read_field(writer, object, LAYOUT(layout, method_wrapper, descriptor), "its descriptor", &descriptor));
+    STEP(repr_read_field(writer, object, LAYOUT(layout, method_wrapper, self), "its object", &self));
+    STEP(repr_read_field(writer, descriptor, LAYOUT(layout, descriptor, name), "its name", &name));
     STEP(type_of(writer, self, &self_type));
-    put(writer, "<method-wrapper '");
-    put_characters(writer, name, "its name");
-    put_format(writer, "' of %s object at 0x%" PRIx64 ">", self_type->name, self);
+    repr_put(writer, "<method-wrapper '");
+    repr_put_characters(writer, name, "its name");
+    repr_put_format(writer, "' of %s object at 0x%" PRIx64 ">", self_type->name, self);
     return READ_CACHE_READY;
 }
 
@@ -144,10 +144,10 @@ enum read_cache_status repr_method_wrapper(struct writer *writer, uint64_t objec
 static enum read_cache_status write_wrapped(struct writer *writer, uint64_t object, const char *kind)
 {
     uint64_t callable;
-    STEP(read_field(writer, object, LAYOUT(writer->reader->layout, static_method, callable), "its function", &callable));
-    put_format(writer, "<%s(", kind);
-    put_value(writer, callable);
-    put(writer, ")>");
+    STEP(repr_read_field(writer, object, LAYOUT(writer->reader->layout, static_method, callable), "its function", &callable));
+    repr_put_format(writer, "<%s(", kind);
+    repr_put_value(writer, callable);
+    repr_put(writer, ")>");
     return READ_CACHE_READY;
 }
 
@@ -169,38 +169,38 @@ enum read_cache_status repr_partial(struct writer *writer, uint64_t object, cons
     const struct layout *layout = writer->reader->layout;
     struct dict_view view;
     uint64_t function, args, keywords, count;
-    STEP(read_field(writer, object, LAYOUT(layout, partial, function), "its function", &function));
-    STEP(read_field(writer, object, LAYOUT(layout, partial, args), "its arguments", &args));
-    STEP(read_field(writer, object, LAYOUT(layout, partial, keywords), "its keywords", &keywords));
-    STEP(read_field(writer, args, LAYOUT(layout, variable_object, ob_size), "its arguments", &count));
-    STEP(dict_open(writer->reader, keywords, "its keywords", &view));
-    if (!open_container(writer, object)) {
-        put(writer, "...");
+    STEP(repr_read_field(writer, object, LAYOUT(layout, partial, function), "its function", &function));
+    STEP(repr_read_field(writer, object, LAYOUT(layout, partial, args), "its arguments", &args));
+    STEP(repr_read_field(writer, object, LAYOUT(layout, partial, keywords), "its keywords", &keywords));
+    STEP(repr_read_field(writer, args, LAYOUT(layout, variable_object, ob_size), "its arguments", &count));
+    STEP(object_dict_open(writer->reader, keywords, "its keywords", &view));
+    if (!repr_open_container(writer, object)) {
+        repr_put(writer, "...");
         return READ_CACHE_READY;
     }
-    put_text(writer, type->full_name);
-    put(writer, "(");
-    put_value(writer, function);
+    repr_put_text(writer, type->full_name);
+    repr_put(writer, "(");
+    repr_put_value(writer, function);
     if (count > 0) {
-        put(writer, ", ");
-        STEP(put_tuple_items(writer, args, "its arguments"));
+        repr_put(writer, ", ");
+        STEP(repr_put_tuple_items(writer, args, "its arguments"));
     }
     size_t index = 0;
-    for (size_t place = 0; place < dict_places(&view); place++) {
+    for (size_t place = 0; place < object_dict_places(&view); place++) {
         uint64_t key, value;
-        STEP(dict_at(writer->reader, &view, place, &key, &value));
+        STEP(object_dict_at(writer->reader, &view, place, &key, &value));
         if (key == 0)
             continue;
         if (index++ >= writer->limits->items) {
-            put(writer, ", ...");
+            repr_put(writer, ", ...");
             break;
         }
-        put(writer, ", ");
-        put_characters(writer, key, "a keyword");
-        put(writer, "=");
-        put_value(writer, value);
+        repr_put(writer, ", ");
+        repr_put_characters(writer, key, "a keyword");
+        repr_put(writer, "=");
+        repr_put_value(writer, value);
     }
-    put(writer, ")");
-    close_container(writer);
+    repr_put(writer, ")");
+    repr_close_container(writer);
     return READ_CACHE_READY;
 }

@@ -6,20 +6,20 @@
 enum read_cache_status repr_class(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     struct type_info *class;
-    STEP(types_find(writer->types, writer->reader, object, &class));
+    STEP(object_types_find(writer->types, writer->reader, object, &class));
     if (!type->python_repr || !class->is_enum) {
-        put(writer, "<class '");
-        put_text(writer, class->full_name);
-        put(writer, "'>");
+        repr_put(writer, "<class '");
+        repr_put_text(writer, class->full_name);
+        repr_put(writer, "'>");
         return READ_CACHE_READY;
     }
     bool flag = false;
     struct type_info *base = class;
     for (int i = 0; i < TYPE_CHAIN_MAX && base->base != 0 && !flag && writer->reader->layout->rules->enum_tells_flags; i++) {
         flag = strcmp(base->full_name.bytes, "enum.Flag") == 0;
-        STEP(types_find(writer->types, writer->reader, base->base, &base));
+        STEP(object_types_find(writer->types, writer->reader, base->base, &base));
     }
-    put_format(writer, "<%s '%s'>", flag ? "flag" : "enum", class->short_name);
+    repr_put_format(writer, "<%s '%s'>", flag ? "flag" : "enum", class->short_name);
     return READ_CACHE_READY;
 }
 
@@ -27,22 +27,22 @@ enum read_cache_status repr_class(struct writer *writer, uint64_t object, const 
 static enum read_cache_status put_type(struct writer *writer, uint64_t object)
 {
     uint64_t address, flags;
-    STEP(reader_type(writer->reader, object, "a type", &address, &flags));
+    STEP(object_reader_type(writer->reader, object, "a type", &address, &flags));
     if ((flags & TYPE_FLAG_TYPE) == 0) {
         struct type_info *type;
-        STEP(types_find(writer->types, writer->reader, address, &type));
+        STEP(object_types_find(writer->types, writer->reader, address, &type));
         if (strcmp(type->name, "ellipsis") == 0)
-            put(writer, "...");
+            repr_put(writer, "...");
         else
-            put_value(writer, object);
+            repr_put_value(writer, object);
         return READ_CACHE_READY;
     }
     struct type_info *class;
-    STEP(types_find(writer->types, writer->reader, object, &class));
+    STEP(object_types_find(writer->types, writer->reader, object, &class));
     if (strcmp(class->name, "NoneType") == 0 && (class->flags & TYPE_FLAG_HEAP) == 0)
-        put(writer, "None");
+        repr_put(writer, "None");
     else
-        put_text(writer, class->full_name);
+        repr_put_text(writer, class->full_name);
     return READ_CACHE_READY;
 }
 
@@ -50,15 +50,15 @@ static enum read_cache_status put_types(struct writer *writer, uint64_t tuple, c
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t count, item;
-    STEP(reader_expect(writer->reader, tuple, TYPE_FLAG_TUPLE, "its types"));
-    STEP(read_field(writer, tuple, LAYOUT(layout, variable_object, ob_size), "its types", &count));
+    STEP(object_reader_expect(writer->reader, tuple, TYPE_FLAG_TUPLE, "its types"));
+    STEP(repr_read_field(writer, tuple, LAYOUT(layout, variable_object, ob_size), "its types", &count));
     for (uint64_t i = 0; i < count; i++) {
         if (i >= writer->limits->items) {
-            put(writer, "...");
+            repr_put(writer, "...");
             break;
         }
-        put(writer, i > 0 ? separator : "");
-        STEP(read_field(writer, tuple, LAYOUT(layout, tuple, items) + (int32_t)(i * 8), "its types", &item));
+        repr_put(writer, i > 0 ? separator : "");
+        STEP(repr_read_field(writer, tuple, LAYOUT(layout, tuple, items) + (int32_t)(i * 8), "its types", &item));
         STEP(put_type(writer, item));
     }
     return READ_CACHE_READY;
@@ -70,12 +70,12 @@ enum read_cache_status repr_generic_alias(struct writer *writer, uint64_t object
     const struct layout *layout = writer->reader->layout;
     uint64_t origin, args;
     (void)type;
-    STEP(read_field(writer, object, LAYOUT(layout, generic_alias, origin), "its origin", &origin));
-    STEP(read_field(writer, object, LAYOUT(layout, generic_alias, args), "its types", &args));
+    STEP(repr_read_field(writer, object, LAYOUT(layout, generic_alias, origin), "its origin", &origin));
+    STEP(repr_read_field(writer, object, LAYOUT(layout, generic_alias, args), "its types", &args));
     STEP(put_type(writer, origin));
-    put(writer, "[");
+    repr_put(writer, "[");
     STEP(put_types(writer, args, ", "));
-    put(writer, "]");
+    repr_put(writer, "]");
     return READ_CACHE_READY;
 }
 
@@ -84,6 +84,6 @@ enum read_cache_status repr_union(struct writer *writer, uint64_t object, const 
 {
     uint64_t args;
     (void)type;
-    STEP(read_field(writer, object, LAYOUT(writer->reader->layout, union, args), "its types", &args));
+    STEP(repr_read_field(writer, object, LAYOUT(writer->reader->layout, union, args), "its types", &args));
     return put_types(writer, args, " | ");
 }

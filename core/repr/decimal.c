@@ -18,8 +18,8 @@ static enum read_cache_status read_decimal(struct writer *writer, uint64_t objec
     const struct layout *layout = writer->reader->layout;
     struct bytes data;
     if (LAYOUT(layout, decimal, data) == LAYOUT_ABSENT)
-        return reader_fail(writer->reader, "how it is laid out is not known");
-    STEP(reader_struct(writer->reader, object, (size_t)LAYOUT(layout, decimal, data) + 8, "a Decimal", &data));
+        return object_reader_fail(writer->reader, "how it is laid out is not known");
+    STEP(object_reader_struct(writer->reader, object, (size_t)LAYOUT(layout, decimal, data) + 8, "a Decimal", &data));
     *decimal = (struct decimal){
         .flags = field_u8(data, LAYOUT(layout, decimal, flags)),
         .exponent = field_i64(data, LAYOUT(layout, decimal, exponent)),
@@ -28,7 +28,7 @@ static enum read_cache_status read_decimal(struct writer *writer, uint64_t objec
         .data = field_u64(data, LAYOUT(layout, decimal, data)),
     };
     if (decimal->length > WORDS_MAX || decimal->exponent > INT64_C(4000000000000000000) || decimal->exponent < -INT64_C(4000000000000000000))
-        return reader_fail(writer->reader, "it claims %" PRIu64 " words of digits", decimal->length);
+        return object_reader_fail(writer->reader, "it claims %" PRIu64 " words of digits", decimal->length);
     return READ_CACHE_READY;
 }
 
@@ -37,13 +37,13 @@ static enum read_cache_status read_coefficient(struct writer *writer, const stru
     struct bytes data;
     if (decimal->length == 0)
         return READ_CACHE_READY;
-    STEP(reader_struct(writer->reader, decimal->data, (size_t)decimal->length * 8, "its digits", &data));
+    STEP(object_reader_struct(writer->reader, decimal->data, (size_t)decimal->length * 8, "its digits", &data));
     for (uint64_t i = decimal->length; i-- > 0;) {
         uint64_t word = field_u64(data, (int32_t)(i * 8));
         if (i + 1 == decimal->length)
-            text_format(digits, "%" PRIu64, word);
+            base_text_format(digits, "%" PRIu64, word);
         else
-            text_format(digits, "%0*" PRIu64, WORD_DIGITS, word);
+            base_text_format(digits, "%0*" PRIu64, WORD_DIGITS, word);
     }
     return READ_CACHE_READY;
 }
@@ -51,7 +51,7 @@ static enum read_cache_status read_coefficient(struct writer *writer, const stru
 static void put_zeros(struct text *text, int64_t count)
 {
     for (; count > 0; count--)
-        text_add(text, "0", 1);
+        base_text_add(text, "0", 1);
 }
 
 /* to-scientific-string of the General Decimal Arithmetic Specification, as _mpd_to_string gives it. */
@@ -59,36 +59,36 @@ static void add_finite(struct text *text, const struct text *digits, int64_t exp
 {
     int64_t count = (int64_t)digits->size, point = exponent <= 0 && exponent + count > -6 ? exponent + count : 1;
     if (point <= 0) {
-        text_add(text, "0.", 2);
+        base_text_add(text, "0.", 2);
         put_zeros(text, -point);
-        text_add(text, digits->bytes, digits->size);
+        base_text_add(text, digits->bytes, digits->size);
     } else {
-        text_add(text, digits->bytes, (size_t)point);
+        base_text_add(text, digits->bytes, (size_t)point);
         if (point < count) {
-            text_add(text, ".", 1);
-            text_add(text, digits->bytes + point, (size_t)(count - point));
+            base_text_add(text, ".", 1);
+            base_text_add(text, digits->bytes + point, (size_t)(count - point));
         }
     }
     if (exponent > 0 || exponent + count <= -6)
-        text_format(text, "E%+" PRId64, exponent + count - 1);
+        base_text_format(text, "E%+" PRId64, exponent + count - 1);
 }
 
 static void put_decimal(struct writer *writer, uint8_t flags, const struct text *digits, int64_t exponent)
 {
     struct text text = {0};
-    text_add_string(&text, (flags & FLAG_NEGATIVE) != 0 ? "-" : "");
+    base_text_add_string(&text, (flags & FLAG_NEGATIVE) != 0 ? "-" : "");
     if ((flags & (FLAG_NAN | FLAG_SIGNALING_NAN)) != 0) {
-        text_add_string(&text, (flags & FLAG_SIGNALING_NAN) != 0 ? "sNaN" : "NaN");
-        text_add(&text, digits->bytes, digits->size);
+        base_text_add_string(&text, (flags & FLAG_SIGNALING_NAN) != 0 ? "sNaN" : "NaN");
+        base_text_add(&text, digits->bytes, digits->size);
     } else if ((flags & FLAG_INFINITE) != 0) {
-        text_add_string(&text, "Infinity");
+        base_text_add_string(&text, "Infinity");
     } else {
         add_finite(&text, digits, exponent);
     }
-    put(writer, "Decimal('"); /* dec_repr does not ask for the name of a subclass */
-    put_bytes(writer, text.bytes, text.size);
-    put(writer, "')");
-    text_free(&text);
+    repr_put(writer, "Decimal('"); /* dec_repr does not ask for the name of a subclass */
+    repr_put_bytes(writer, text.bytes, text.size);
+    repr_put(writer, "')");
+    base_text_free(&text);
 }
 
 enum read_cache_status repr_decimal(struct writer *writer, uint64_t object, const struct type_info *type)
@@ -100,10 +100,10 @@ enum read_cache_status repr_decimal(struct writer *writer, uint64_t object, cons
     enum read_cache_status status = read_coefficient(writer, &decimal, &digits);
     bool finite = (decimal.flags & (FLAG_NAN | FLAG_SIGNALING_NAN | FLAG_INFINITE)) == 0;
     if (status == READ_CACHE_READY && finite && digits.size == 0)
-        status = reader_fail(writer->reader, "it has no digits");
+        status = object_reader_fail(writer->reader, "it has no digits");
     if (status == READ_CACHE_READY)
         put_decimal(writer, decimal.flags, &digits, decimal.exponent);
-    text_free(&digits);
+    base_text_free(&digits);
     return status;
 }
 
@@ -116,26 +116,26 @@ enum read_cache_status repr_python_decimal(struct writer *writer, uint64_t objec
     int64_t exponent = 0;
     bool fits, is_int, equal[3] = {false};
     for (int i = 0; i < 3; i++) {
-        STEP(find_attribute(writer, object, type, names[i], &values[i]));
+        STEP(repr_find_attribute(writer, object, type, names[i], &values[i]));
         if (values[i] == 0)
-            return reader_fail(reader, "it has no %s", names[i]);
+            return object_reader_fail(reader, "it has no %s", names[i]);
     }
-    STEP(integer_read(reader, values[0], "_sign", &fits, &sign));
-    STEP(integer_read_signed(reader, values[2], "_exp", &is_int, &exponent));
-    STEP(string_equals(reader, values[2], "F", &equal[0]));
-    STEP(string_equals(reader, values[2], "n", &equal[1]));
-    STEP(string_equals(reader, values[2], "N", &equal[2]));
+    STEP(object_integer_read(reader, values[0], "_sign", &fits, &sign));
+    STEP(object_integer_read_signed(reader, values[2], "_exp", &is_int, &exponent));
+    STEP(object_string_equals(reader, values[2], "F", &equal[0]));
+    STEP(object_string_equals(reader, values[2], "n", &equal[1]));
+    STEP(object_string_equals(reader, values[2], "N", &equal[2]));
     bool finite = !equal[0] && !equal[1] && !equal[2];
     if (!fits || (finite && !is_int))
-        return reader_fail(reader, "it is no sane number");
+        return object_reader_fail(reader, "it is no sane number");
     struct spprof_text digits;
-    STEP(string_read(reader, values[1], "_int", &digits));
+    STEP(object_string_read(reader, values[1], "_int", &digits));
     struct text text = {.bytes = digits.bytes, .size = digits.size, .capacity = digits.size + 1};
     uint8_t flags = (uint8_t)((sign != 0 ? FLAG_NEGATIVE : 0) | (equal[0] ? FLAG_INFINITE : 0) | (equal[1] ? FLAG_NAN : 0) |
                               (equal[2] ? FLAG_SIGNALING_NAN : 0));
-    enum read_cache_status status = finite && text.size == 0 ? reader_fail(reader, "it has no digits") : READ_CACHE_READY;
+    enum read_cache_status status = finite && text.size == 0 ? object_reader_fail(reader, "it has no digits") : READ_CACHE_READY;
     if (status == READ_CACHE_READY)
         put_decimal(writer, flags, &text, exponent);
-    text_free(&text);
+    base_text_free(&text);
     return status;
 }

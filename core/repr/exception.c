@@ -9,23 +9,23 @@ enum read_cache_status repr_exception(struct writer *writer, uint64_t object, co
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t args, count, item;
-    STEP(read_field(writer, object, LAYOUT(layout, exception, args), "its arguments", &args));
-    STEP(reader_expect(writer->reader, args, TYPE_FLAG_TUPLE, "its arguments"));
-    STEP(read_field(writer, args, LAYOUT(layout, variable_object, ob_size), "its arguments", &count));
-    if (!open_container(writer, object)) {
-        put_format(writer, "%s(...)", type->short_name);
+    STEP(repr_read_field(writer, object, LAYOUT(layout, exception, args), "its arguments", &args));
+    STEP(object_reader_expect(writer->reader, args, TYPE_FLAG_TUPLE, "its arguments"));
+    STEP(repr_read_field(writer, args, LAYOUT(layout, variable_object, ob_size), "its arguments", &count));
+    if (!repr_open_container(writer, object)) {
+        repr_put_format(writer, "%s(...)", type->short_name);
         return READ_CACHE_READY;
     }
-    put(writer, type->short_name);
+    repr_put(writer, type->short_name);
     if (count == 1) {
-        STEP(reader_pointer(writer->reader, args + (uint64_t)LAYOUT(layout, tuple, items), "its argument", &item));
-        put(writer, "(");
-        put_value(writer, item);
-        put(writer, ")");
+        STEP(object_reader_pointer(writer->reader, args + (uint64_t)LAYOUT(layout, tuple, items), "its argument", &item));
+        repr_put(writer, "(");
+        repr_put_value(writer, item);
+        repr_put(writer, ")");
     } else {
-        put_value(writer, args);
+        repr_put_value(writer, args);
     }
-    close_container(writer);
+    repr_close_container(writer);
     return READ_CACHE_READY;
 }
 
@@ -34,32 +34,32 @@ enum read_cache_status repr_exception_group(struct writer *writer, uint64_t obje
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t message, exceptions, args, count, given, given_type, flags;
-    STEP(read_field(writer, object, LAYOUT(layout, exception_group, message), "its message", &message));
-    STEP(read_field(writer, object, LAYOUT(layout, exception_group, exceptions), "its exceptions", &exceptions));
-    STEP(read_field(writer, object, LAYOUT(layout, exception, args), "its arguments", &args));
-    STEP(read_field(writer, args, LAYOUT(layout, variable_object, ob_size), "its arguments", &count));
+    STEP(repr_read_field(writer, object, LAYOUT(layout, exception_group, message), "its message", &message));
+    STEP(repr_read_field(writer, object, LAYOUT(layout, exception_group, exceptions), "its exceptions", &exceptions));
+    STEP(repr_read_field(writer, object, LAYOUT(layout, exception, args), "its arguments", &args));
+    STEP(repr_read_field(writer, args, LAYOUT(layout, variable_object, ob_size), "its arguments", &count));
     bool list = false;
     if (count == 2) {
-        STEP(reader_pointer(writer->reader, args + (uint64_t)LAYOUT(layout, tuple, items) + 8, "its argument", &given));
-        STEP(reader_type(writer->reader, given, "its argument", &given_type, &flags));
+        STEP(object_reader_pointer(writer->reader, args + (uint64_t)LAYOUT(layout, tuple, items) + 8, "its argument", &given));
+        STEP(object_reader_type(writer->reader, given, "its argument", &given_type, &flags));
         list = (flags & TYPE_FLAG_LIST) != 0;
     }
-    if (!open_container(writer, object)) {
-        put_format(writer, "%s(...)", type->short_name);
+    if (!repr_open_container(writer, object)) {
+        repr_put_format(writer, "%s(...)", type->short_name);
         return READ_CACHE_READY;
     }
-    put_format(writer, "%s(", type->short_name);
-    put_value(writer, message);
-    put(writer, ", ");
+    repr_put_format(writer, "%s(", type->short_name);
+    repr_put_value(writer, message);
+    repr_put(writer, ", ");
     if (list) {
-        put(writer, "[");
-        STEP(put_tuple_items(writer, exceptions, "its exceptions"));
-        put(writer, "]");
+        repr_put(writer, "[");
+        STEP(repr_put_tuple_items(writer, exceptions, "its exceptions"));
+        repr_put(writer, "]");
     } else {
-        put_value(writer, exceptions);
+        repr_put_value(writer, exceptions);
     }
-    put(writer, ")");
-    close_container(writer);
+    repr_put(writer, ")");
+    repr_close_container(writer);
     return READ_CACHE_READY;
 }
 
@@ -67,11 +67,11 @@ enum read_cache_status repr_exception_group(struct writer *writer, uint64_t obje
 static enum read_cache_status put_str(struct writer *writer, uint64_t object)
 {
     uint64_t type, flags;
-    STEP(reader_type(writer->reader, object, "an argument", &type, &flags));
+    STEP(object_reader_type(writer->reader, object, "an argument", &type, &flags));
     if ((flags & TYPE_FLAG_UNICODE) != 0)
-        put_characters(writer, object, "an argument");
+        repr_put_characters(writer, object, "an argument");
     else
-        put_value(writer, object);
+        repr_put_value(writer, object);
     return READ_CACHE_READY;
 }
 
@@ -82,8 +82,8 @@ static enum read_cache_status is_none(struct writer *writer, uint64_t object, bo
     *none = object == 0;
     if (*none)
         return READ_CACHE_READY;
-    STEP(reader_pointer(writer->reader, object + (uint64_t)LAYOUT(writer->reader->layout, object, type), "an object", &address));
-    STEP(types_find(writer->types, writer->reader, address, &type));
+    STEP(object_reader_pointer(writer->reader, object + (uint64_t)LAYOUT(writer->reader->layout, object, type), "an object", &address));
+    STEP(object_types_find(writer->types, writer->reader, address, &type));
     *none = strcmp(type->name, "NoneType") == 0;
     return READ_CACHE_READY;
 }
@@ -94,26 +94,26 @@ static enum read_cache_status put_os_error(struct writer *writer, uint64_t objec
     const struct layout *layout = writer->reader->layout;
     uint64_t number, text, names[2];
     bool none, other;
-    STEP(read_field(writer, object, LAYOUT(layout, os_error, errno), "its errno", &number));
-    STEP(read_field(writer, object, LAYOUT(layout, os_error, strerror), "its strerror", &text));
-    STEP(read_field(writer, object, LAYOUT(layout, os_error, filename), "its filename", &names[0]));
-    STEP(read_field(writer, object, LAYOUT(layout, os_error, filename2), "its filename2", &names[1]));
+    STEP(repr_read_field(writer, object, LAYOUT(layout, os_error, errno), "its errno", &number));
+    STEP(repr_read_field(writer, object, LAYOUT(layout, os_error, strerror), "its strerror", &text));
+    STEP(repr_read_field(writer, object, LAYOUT(layout, os_error, filename), "its filename", &names[0]));
+    STEP(repr_read_field(writer, object, LAYOUT(layout, os_error, filename2), "its filename2", &names[1]));
     *done = number != 0 && text != 0;
     if (!*done)
         return READ_CACHE_READY;
     STEP(is_none(writer, names[0], &none));
     STEP(is_none(writer, names[1], &other));
-    put(writer, "[Errno ");
+    repr_put(writer, "[Errno ");
     STEP(put_str(writer, number));
-    put(writer, "] ");
+    repr_put(writer, "] ");
     STEP(put_str(writer, text));
     if (!none) {
-        put(writer, ": ");
-        put_value(writer, names[0]);
+        repr_put(writer, ": ");
+        repr_put_value(writer, names[0]);
     }
     if (!none && !other) {
-        put(writer, " -> ");
-        put_value(writer, names[1]);
+        repr_put(writer, " -> ");
+        repr_put_value(writer, names[1]);
     }
     return READ_CACHE_READY;
 }
@@ -124,32 +124,32 @@ static enum read_cache_status put_syntax_error(struct writer *writer, uint64_t o
     const struct layout *layout = writer->reader->layout;
     uint64_t message, file, line;
     bool no_message, no_file, no_line;
-    STEP(read_field(writer, object, LAYOUT(layout, syntax_error, msg), "its message", &message));
-    STEP(read_field(writer, object, LAYOUT(layout, syntax_error, filename), "its filename", &file));
-    STEP(read_field(writer, object, LAYOUT(layout, syntax_error, lineno), "its line", &line));
+    STEP(repr_read_field(writer, object, LAYOUT(layout, syntax_error, msg), "its message", &message));
+    STEP(repr_read_field(writer, object, LAYOUT(layout, syntax_error, filename), "its filename", &file));
+    STEP(repr_read_field(writer, object, LAYOUT(layout, syntax_error, lineno), "its line", &line));
     STEP(is_none(writer, message, &no_message));
     STEP(is_none(writer, file, &no_file));
     STEP(is_none(writer, line, &no_line));
     *done = true;
     if (no_message)
-        put(writer, "None");
+        repr_put(writer, "None");
     else
         STEP(put_str(writer, message));
     if (no_file && no_line)
         return READ_CACHE_READY;
-    put(writer, " (");
+    repr_put(writer, " (");
     if (!no_file) {
         struct spprof_text text;
-        STEP(string_read(writer->reader, file, "its filename", &text));
+        STEP(object_string_read(writer->reader, file, "its filename", &text));
         const char *slash = strrchr(text.bytes, '/');
-        put(writer, slash != NULL ? slash + 1 : text.bytes);
+        repr_put(writer, slash != NULL ? slash + 1 : text.bytes);
         free(text.bytes);
     }
     if (!no_line) {
-        put(writer, no_file ? "line " : ", line ");
-        put_value(writer, line);
+        repr_put(writer, no_file ? "line " : ", line ");
+        repr_put_value(writer, line);
     }
-    put(writer, ")");
+    repr_put(writer, ")");
     return READ_CACHE_READY;
 }
 
@@ -158,19 +158,19 @@ static enum read_cache_status put_arguments(struct writer *writer, uint64_t obje
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t args, count, item;
-    STEP(read_field(writer, object, LAYOUT(layout, exception, args), "its arguments", &args));
-    STEP(reader_expect(writer->reader, args, TYPE_FLAG_TUPLE, "its arguments"));
-    STEP(read_field(writer, args, LAYOUT(layout, variable_object, ob_size), "its arguments", &count));
+    STEP(repr_read_field(writer, object, LAYOUT(layout, exception, args), "its arguments", &args));
+    STEP(object_reader_expect(writer->reader, args, TYPE_FLAG_TUPLE, "its arguments"));
+    STEP(repr_read_field(writer, args, LAYOUT(layout, variable_object, ob_size), "its arguments", &count));
     if (count == 0)
         return READ_CACHE_READY;
     if (count > 1) {
-        put_value(writer, args);
+        repr_put_value(writer, args);
         return READ_CACHE_READY;
     }
-    STEP(reader_pointer(writer->reader, args + (uint64_t)LAYOUT(layout, tuple, items), "its argument", &item));
+    STEP(object_reader_pointer(writer->reader, args + (uint64_t)LAYOUT(layout, tuple, items), "its argument", &item));
     if (!quoted)
         return put_str(writer, item);
-    put_value(writer, item);
+    repr_put_value(writer, item);
     return READ_CACHE_READY;
 }
 
@@ -187,7 +187,7 @@ static enum read_cache_status find_family(struct writer *writer, const struct ty
         if (type->base == 0 || **family != '\0')
             break;
         struct type_info *base;
-        STEP(types_find(writer->types, writer->reader, type->base, &base));
+        STEP(object_types_find(writer->types, writer->reader, type->base, &base));
         type = base;
     }
     return READ_CACHE_READY;
@@ -198,11 +198,11 @@ static enum read_cache_status put_group(struct writer *writer, uint64_t object)
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t message, exceptions, count;
-    STEP(read_field(writer, object, LAYOUT(layout, exception_group, message), "its message", &message));
-    STEP(read_field(writer, object, LAYOUT(layout, exception_group, exceptions), "its exceptions", &exceptions));
-    STEP(read_field(writer, exceptions, LAYOUT(layout, variable_object, ob_size), "its exceptions", &count));
+    STEP(repr_read_field(writer, object, LAYOUT(layout, exception_group, message), "its message", &message));
+    STEP(repr_read_field(writer, object, LAYOUT(layout, exception_group, exceptions), "its exceptions", &exceptions));
+    STEP(repr_read_field(writer, exceptions, LAYOUT(layout, variable_object, ob_size), "its exceptions", &count));
     STEP(put_str(writer, message));
-    put_format(writer, " (%" PRIu64 " sub-exception%s)", count, count > 1 ? "s" : "");
+    repr_put_format(writer, " (%" PRIu64 " sub-exception%s)", count, count > 1 ? "s" : "");
     return READ_CACHE_READY;
 }
 
@@ -211,11 +211,11 @@ static enum read_cache_status put_unicode_error(struct writer *writer, uint64_t 
 {
     const struct layout *layout = writer->reader->layout;
     uint64_t encoding, text, start, end, reason;
-    STEP(read_field(writer, object, LAYOUT(layout, unicode_error, encoding), "its encoding", &encoding));
-    STEP(read_field(writer, object, LAYOUT(layout, unicode_error, object), "its object", &text));
-    STEP(read_field(writer, object, LAYOUT(layout, unicode_error, start), "its start", &start));
-    STEP(read_field(writer, object, LAYOUT(layout, unicode_error, end), "its end", &end));
-    STEP(read_field(writer, object, LAYOUT(layout, unicode_error, reason), "its reason", &reason));
+    STEP(repr_read_field(writer, object, LAYOUT(layout, unicode_error, encoding), "its encoding", &encoding));
+    STEP(repr_read_field(writer, object, LAYOUT(layout, unicode_error, object), "its object", &text));
+    STEP(repr_read_field(writer, object, LAYOUT(layout, unicode_error, start), "its start", &start));
+    STEP(repr_read_field(writer, object, LAYOUT(layout, unicode_error, end), "its end", &end));
+    STEP(repr_read_field(writer, object, LAYOUT(layout, unicode_error, reason), "its reason", &reason));
     const uint8_t *data;
     size_t length;
     unsigned width = 1;
@@ -223,30 +223,30 @@ static enum read_cache_status put_unicode_error(struct writer *writer, uint64_t 
     uint32_t at = 0;
     bool single = end == start + 1;
     if (single && encode) {
-        STEP(string_peek(writer->reader, text, "its object", STRING_LENGTH_MAX, &data, &length, &width, &cut));
+        STEP(object_string_peek(writer->reader, text, "its object", STRING_LENGTH_MAX, &data, &length, &width, &cut));
         single = start < length;
         if (single)
             memcpy(&at, data + start * width, width);
     } else if (single) {
-        STEP(bytes_read(writer->reader, text, "its object", STRING_LENGTH_MAX, &data, &length));
+        STEP(object_bytes_read(writer->reader, text, "its object", STRING_LENGTH_MAX, &data, &length));
         single = start < length;
         at = single ? data[start] : 0;
     }
-    put(writer, "'");
+    repr_put(writer, "'");
     STEP(put_str(writer, encoding));
-    put_format(writer, "' codec can't %s ", encode ? "encode" : "decode");
+    repr_put_format(writer, "' codec can't %s ", encode ? "encode" : "decode");
     if (!single)
-        put_format(writer, "%s in position %" PRIu64 "-%" PRIu64, encode ? "characters" : "bytes", start, end - 1);
+        repr_put_format(writer, "%s in position %" PRIu64 "-%" PRIu64, encode ? "characters" : "bytes", start, end - 1);
     else if (!encode)
-        put_format(writer, "byte 0x%02x in position %" PRIu64, at, start);
+        repr_put_format(writer, "byte 0x%02x in position %" PRIu64, at, start);
     else
-        put_format(writer, at <= 0xff ? "character '\\x%02x' in position %" PRIu64 : at <= 0xffff ? "character '\\u%04x' in position %" PRIu64 :
+        repr_put_format(writer, at <= 0xff ? "character '\\x%02x' in position %" PRIu64 : at <= 0xffff ? "character '\\u%04x' in position %" PRIu64 :
                    "character '\\U%08x' in position %" PRIu64, at, start);
-    put(writer, ": ");
+    repr_put(writer, ": ");
     return put_str(writer, reason);
 }
 
-enum read_cache_status write_message(struct writer *writer, uint64_t object, const struct type_info *type)
+enum read_cache_status repr_write_message(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     const char *family;
     bool done = false, none;
@@ -261,7 +261,7 @@ enum read_cache_status write_message(struct writer *writer, uint64_t object, con
     else if (strncmp(family, "Unicode", 7) == 0)
         return put_unicode_error(writer, object, strcmp(family, "UnicodeEncodeError") == 0);
     else if (strcmp(family, "ImportError") == 0) {
-        STEP(read_field(writer, object, LAYOUT(writer->reader->layout, import_error, msg), "its message", &message));
+        STEP(repr_read_field(writer, object, LAYOUT(writer->reader->layout, import_error, msg), "its message", &message));
         STEP(is_none(writer, message, &none));
         if (!none)
             return put_str(writer, message);

@@ -30,7 +30,7 @@ static enum read_cache_status read_integer(struct writer *writer, uint64_t objec
     struct bytes data;
     int32_t tag = LAYOUT(layout, integer, tag);
     size_t header = (size_t)LAYOUT(layout, integer, digits);
-    STEP(reader_struct(writer->reader, object, header, "an int", &data));
+    STEP(object_reader_struct(writer->reader, object, header, "an int", &data));
     if (tag == LAYOUT_ABSENT) { /* before 3.12 the sign is that of ob_size */
         int64_t size = field_i64(data, LAYOUT(layout, variable_object, ob_size));
         integer->negative = size < 0;
@@ -41,11 +41,11 @@ static enum read_cache_status read_integer(struct writer *writer, uint64_t objec
         integer->count = word >> TAG_SIZE_SHIFT;
     }
     if (integer->count > TARGET_DIGITS_MAX)
-        return reader_fail(writer->reader, "it claims %" PRIu64 " digits", integer->count);
+        return object_reader_fail(writer->reader, "it claims %" PRIu64 " digits", integer->count);
     integer->digits = bytes_none();
     if (integer->count == 0)
         return READ_CACHE_READY;
-    STEP(reader_struct(writer->reader, object, header + (size_t)integer->count * 4, "the digits of an int", &data));
+    STEP(object_reader_struct(writer->reader, object, header + (size_t)integer->count * 4, "the digits of an int", &data));
     integer->digits = bytes_from(data, header);
     return READ_CACHE_READY;
 }
@@ -65,11 +65,11 @@ static enum read_cache_status put_decimal(struct writer *writer, const struct in
     CLEANUP_FREE uint32_t *pieces = calloc((size_t)integer->count + 2, sizeof *pieces);
     size_t count = 0;
     if (pieces == NULL)
-        return reader_no_memory(writer->reader);
+        return object_reader_no_memory(writer->reader);
     for (uint64_t i = integer->count; i-- > 0;) {
         uint64_t carry = field_u32(integer->digits, (int32_t)(i * 4));
         if (carry >> DIGIT_BITS != 0)
-            return reader_fail(writer->reader, "its digit %" PRIu64 " is 0x%" PRIx64, i, carry);
+            return object_reader_fail(writer->reader, "its digit %" PRIu64 " is 0x%" PRIx64, i, carry);
         for (size_t j = 0; j < count; j++) {
             carry += (uint64_t)pieces[j] << DIGIT_BITS;
             pieces[j] = (uint32_t)(carry % PIECE);
@@ -79,11 +79,11 @@ static enum read_cache_status put_decimal(struct writer *writer, const struct in
             pieces[count++] = (uint32_t)(carry % PIECE);
     }
     struct text text = {0};
-    text_format(&text, "%s%" PRIu32, integer->negative ? "-" : "", count > 0 ? pieces[count - 1] : 0);
+    base_text_format(&text, "%s%" PRIu32, integer->negative ? "-" : "", count > 0 ? pieces[count - 1] : 0);
     for (size_t j = count > 0 ? count - 1 : 0; j-- > 0;)
-        text_format(&text, "%09" PRIu32, pieces[j]);
-    put_bytes(writer, text.bytes, text.size);
-    text_free(&text);
+        base_text_format(&text, "%09" PRIu32, pieces[j]);
+    repr_put_bytes(writer, text.bytes, text.size);
+    base_text_free(&text);
     return READ_CACHE_READY;
 }
 
@@ -94,7 +94,7 @@ enum read_cache_status repr_integer(struct writer *writer, uint64_t object, cons
     STEP(read_integer(writer, object, &integer));
     uint64_t bits = integer.count > 0 ? bit_count(&integer) : 0;
     if (bits > BITS_MAX) {
-        put_format(writer, "<int of %" PRIu64 " bits>", bits);
+        repr_put_format(writer, "<int of %" PRIu64 " bits>", bits);
         return READ_CACHE_READY;
     }
     return put_decimal(writer, &integer);
@@ -105,7 +105,7 @@ enum read_cache_status repr_bool(struct writer *writer, uint64_t object, const s
     struct integer integer;
     (void)type;
     STEP(read_integer(writer, object, &integer));
-    put(writer, integer.count != 0 ? "True" : "False");
+    repr_put(writer, integer.count != 0 ? "True" : "False");
     return READ_CACHE_READY;
 }
 
@@ -161,16 +161,16 @@ static void put_double(struct writer *writer, double value, bool point, bool plu
         snprintf(text, sizeof text, value < 0 ? "-inf" : "inf");
     else
         format_repr(value, point, text, sizeof text);
-    put_format(writer, "%s%s", plus && text[0] != '-' ? "+" : "", text);
+    repr_put_format(writer, "%s%s", plus && text[0] != '-' ? "+" : "", text);
 }
 
-void put_float(struct writer *writer, double value)
+void repr_put_float(struct writer *writer, double value)
 {
     put_double(writer, value, true, false);
 }
 
 /* The shortest digits that give a float of C back, as numpy prints them. */
-void put_single(struct writer *writer, float value)
+void repr_put_single(struct writer *writer, float value)
 {
     char text[32];
     for (int precision = 1; precision <= 9; precision++) {
@@ -178,13 +178,13 @@ void put_single(struct writer *writer, float value)
         if (strtof(text, NULL) >= value && strtof(text, NULL) <= value)
             break;
     }
-    put_float(writer, isfinite(value) ? strtod(text, NULL) : (double)value);
+    repr_put_float(writer, isfinite(value) ? strtod(text, NULL) : (double)value);
 }
 
 static enum read_cache_status read_double(struct writer *writer, uint64_t object, int32_t offset, double *value)
 {
     uint64_t bits;
-    STEP(read_field(writer, object, offset, "its value", &bits));
+    STEP(repr_read_field(writer, object, offset, "its value", &bits));
     memcpy(value, &bits, sizeof *value);
     return READ_CACHE_READY;
 }
@@ -194,7 +194,7 @@ enum read_cache_status repr_float(struct writer *writer, uint64_t object, const 
     double value;
     (void)type;
     STEP(read_double(writer, object, LAYOUT(writer->reader->layout, float_object, value), &value));
-    put_float(writer, value);
+    repr_put_float(writer, value);
     return READ_CACHE_READY;
 }
 
@@ -207,10 +207,10 @@ enum read_cache_status repr_complex(struct writer *writer, uint64_t object, cons
     STEP(read_double(writer, object, LAYOUT(writer->reader->layout, complex, imag), &imag));
     bool only_imag = real == 0 && !signbit(real);
     if (!only_imag) {
-        put(writer, "(");
+        repr_put(writer, "(");
         put_double(writer, real, false, false);
     }
     put_double(writer, imag, false, !only_imag);
-    put(writer, only_imag ? "j" : "j)");
+    repr_put(writer, only_imag ? "j" : "j)");
     return READ_CACHE_READY;
 }

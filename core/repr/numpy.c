@@ -38,14 +38,14 @@ static enum read_cache_status read_element(struct writer *writer, uint64_t descr
 {
     struct bytes data;
     size_t head = (size_t)LAYOUT(writer->reader->layout, object, size);
-    STEP(reader_struct(writer->reader, descr, head + DESCR_SIZE, "its dtype", &data));
+    STEP(object_reader_struct(writer->reader, descr, head + DESCR_SIZE, "its dtype", &data));
     data = bytes_from(data, head);
     uint64_t alignment = field_u64(data, DESCR_NEW_ALIGNMENT);
     bool is_new = alignment > 0 && alignment <= ALIGNMENT_MAX;
     uint64_t size = is_new ? field_u64(data, DESCR_NEW_ITEM_SIZE) : field_u32(data, DESCR_OLD_ITEM_SIZE);
     *element = (struct element){(char)field_u8(data, DESCR_KIND), (char)field_u8(data, DESCR_TYPE), field_u8(data, DESCR_BYTE_ORDER) == '>', (size_t)size};
     if (size > ITEM_MAX)
-        return reader_fail(writer->reader, "its dtype has %" PRIu64 " bytes an item", size);
+        return object_reader_fail(writer->reader, "its dtype has %" PRIu64 " bytes an item", size);
     return READ_CACHE_READY;
 }
 
@@ -55,13 +55,13 @@ static enum read_cache_status read_dimensions(struct writer *writer, uint64_t di
     array->count = 1;
     if (array->dimension_count == 0)
         return READ_CACHE_READY;
-    STEP(reader_struct(writer->reader, dimensions, array->dimension_count * 8, "its shape", &sizes));
-    STEP(reader_struct(writer->reader, strides, array->dimension_count * 8, "its strides", &steps));
+    STEP(object_reader_struct(writer->reader, dimensions, array->dimension_count * 8, "its shape", &sizes));
+    STEP(object_reader_struct(writer->reader, strides, array->dimension_count * 8, "its strides", &steps));
     for (size_t i = 0; i < array->dimension_count; i++) {
         array->dimensions[i] = field_i64(sizes, (int32_t)(i * 8));
         array->strides[i] = field_i64(steps, (int32_t)(i * 8));
         if (array->dimensions[i] < 0 || __builtin_mul_overflow(array->count, (uint64_t)array->dimensions[i], &array->count))
-            return reader_fail(writer->reader, "it has no sane shape");
+            return object_reader_fail(writer->reader, "it has no sane shape");
     }
     return READ_CACHE_READY;
 }
@@ -70,13 +70,13 @@ static enum read_cache_status read_array(struct writer *writer, uint64_t object,
 {
     struct bytes data;
     size_t head = (size_t)LAYOUT(writer->reader->layout, object, size);
-    STEP(reader_struct(writer->reader, object, head + ARRAY_SIZE, "an array", &data));
+    STEP(object_reader_struct(writer->reader, object, head + ARRAY_SIZE, "an array", &data));
     data = bytes_from(data, head);
     array->data = field_u64(data, ARRAY_DATA);
     uint32_t count = field_u32(data, ARRAY_DIMENSION_COUNT);
     uint64_t dimensions = field_u64(data, ARRAY_DIMENSIONS), strides = field_u64(data, ARRAY_STRIDES);
     if (count > DIMENSIONS_MAX)
-        return reader_fail(writer->reader, "it claims %" PRIu32 " dimensions", count);
+        return object_reader_fail(writer->reader, "it claims %" PRIu32 " dimensions", count);
     array->dimension_count = count;
     STEP(read_element(writer, field_u64(data, ARRAY_DESCR), &array->element));
     return read_dimensions(writer, dimensions, strides, array);
@@ -90,11 +90,11 @@ static void put_type_name(struct writer *writer, const struct element *element)
         if (*at == element->kind)
             name = at + 2;
     bool sized = strchr("iufc", element->kind) != NULL, text = strchr("SU", element->kind) != NULL;
-    put_format(writer, "%s%s", element->swapped ? ">" : "", name);
+    repr_put_format(writer, "%s%s", element->swapped ? ">" : "", name);
     if (sized)
-        put_format(writer, "%zu", element->size * 8);
+        repr_put_format(writer, "%zu", element->size * 8);
     else if (text || strcmp(name, "void") == 0)
-        put_format(writer, "%zu", element->kind == 'U' ? element->size / 4 : element->size);
+        repr_put_format(writer, "%zu", element->kind == 'U' ? element->size / 4 : element->size);
 }
 
 /* IEEE 754 half precision, which C has no type for. */
@@ -117,17 +117,17 @@ static void put_real(struct writer *writer, const uint8_t *bytes, size_t size)
     switch (size) {
     case sizeof bits:
         memcpy(&bits, bytes, sizeof bits);
-        put_float(writer, half(bits));
+        repr_put_float(writer, half(bits));
         break;
     case sizeof single:
         memcpy(&single, bytes, sizeof single);
-        put_single(writer, single);
+        repr_put_single(writer, single);
         break;
     case sizeof value:
         memcpy(&value, bytes, sizeof value);
-        put_float(writer, value);
+        repr_put_float(writer, value);
         break;
-    default: put(writer, "?");
+    default: repr_put(writer, "?");
     }
 }
 
@@ -137,9 +137,9 @@ static void put_whole(struct writer *writer, const uint8_t *bytes, size_t size, 
     memcpy(&bits, bytes, size);
     unsigned shift = (unsigned)(64 - size * 8);
     if (is_signed)
-        put_format(writer, "%" PRId64, (int64_t)(bits << shift) >> shift);
+        repr_put_format(writer, "%" PRId64, (int64_t)(bits << shift) >> shift);
     else
-        put_format(writer, "%" PRIu64, bits);
+        repr_put_format(writer, "%" PRIu64, bits);
 }
 
 /* The zeros that fill a string up are no part of it. */
@@ -155,20 +155,20 @@ static void put_plain_element(struct writer *writer, const struct element *eleme
 {
     bool number = element->size >= 1 && element->size <= 8;
     switch (element->kind) {
-    case 'b': put(writer, bytes[0] != 0 ? "True" : "False"); break;
-    case 'i': case 'M': case 'm': number ? put_whole(writer, bytes, element->size, true) : put(writer, "?"); break;
-    case 'u': number ? put_whole(writer, bytes, element->size, false) : put(writer, "?"); break;
+    case 'b': repr_put(writer, bytes[0] != 0 ? "True" : "False"); break;
+    case 'i': case 'M': case 'm': number ? put_whole(writer, bytes, element->size, true) : repr_put(writer, "?"); break;
+    case 'u': number ? put_whole(writer, bytes, element->size, false) : repr_put(writer, "?"); break;
     case 'f': put_real(writer, bytes, element->size); break;
     case 'c':
-        put(writer, "(");
+        repr_put(writer, "(");
         put_real(writer, bytes, element->size / 2);
-        put(writer, ", ");
+        repr_put(writer, ", ");
         put_real(writer, bytes + element->size / 2, element->size / 2);
-        put(writer, ")");
+        repr_put(writer, ")");
         break;
-    case 'S': put_quoted_bytes(writer, bytes, trimmed(bytes, element->size, 1), false); break;
-    case 'U': put_quoted(writer, bytes, trimmed(bytes, element->size / 4 * 4, 4), 4); break;
-    default: put(writer, "?");
+    case 'S': repr_put_quoted_bytes(writer, bytes, trimmed(bytes, element->size, 1), false); break;
+    case 'U': repr_put_quoted(writer, bytes, trimmed(bytes, element->size / 4 * 4, 4), 4); break;
+    default: repr_put(writer, "?");
     }
 }
 
@@ -179,11 +179,11 @@ static void put_element(struct writer *writer, const struct element *element, co
     size_t unit = pair ? element->size / 2 : element->size;
     if (element->kind == 'O' && element->size == 8) {
         uint64_t object = field_u64((struct bytes){bytes, element->size}, 0);
-        object != 0 ? put_value(writer, object) : put(writer, "None");
+        object != 0 ? repr_put_value(writer, object) : repr_put(writer, "None");
         return;
     }
     if (unit == 0) {
-        put(writer, "?");
+        repr_put(writer, "?");
         return;
     }
     if (!element->swapped || element->size > sizeof turned || element->kind == 'U') {
@@ -212,17 +212,17 @@ static enum read_cache_status put_elements(struct writer *writer, const struct a
     struct bytes data;
     enum read_cache_status all = READ_CACHE_READY;
     for (uint64_t i = 0; i < shown && array->element.size > 0; i++) {
-        enum read_cache_status status = reader_bytes(writer->reader, item_address(array, i), array->element.size, "an item", &data);
+        enum read_cache_status status = object_reader_bytes(writer->reader, item_address(array, i), array->element.size, "an item", &data);
         if (status == READ_CACHE_FAILED)
             return status;
         if (status == READ_CACHE_PENDING)
             all = status;
-        put_separator(writer, (size_t)i);
+        repr_put_separator(writer, (size_t)i);
         if (status == READ_CACHE_READY)
             put_element(writer, &array->element, data.at);
     }
     if (array->count > shown)
-        put_separator(writer, (size_t)shown);
+        repr_put_separator(writer, (size_t)shown);
     return all;
 }
 
@@ -230,19 +230,19 @@ enum read_cache_status repr_numpy_array(struct writer *writer, uint64_t object, 
 {
     struct array array;
     STEP(read_array(writer, object, &array));
-    if (!open_container(writer, object)) {
-        put_format(writer, "<%s at 0x%" PRIx64 ">", type->full_name.bytes, object);
+    if (!repr_open_container(writer, object)) {
+        repr_put_format(writer, "<%s at 0x%" PRIx64 ">", type->full_name.bytes, object);
         return READ_CACHE_READY;
     }
-    put_format(writer, "<%s at 0x%" PRIx64 " dtype=", type->full_name.bytes, object);
+    repr_put_format(writer, "<%s at 0x%" PRIx64 " dtype=", type->full_name.bytes, object);
     put_type_name(writer, &array.element);
-    put(writer, ", shape=(");
+    repr_put(writer, ", shape=(");
     for (size_t i = 0; i < array.dimension_count; i++)
-        put_format(writer, "%s%" PRId64, i > 0 ? ", " : "", array.dimensions[i]);
-    put(writer, array.dimension_count == 1 ? ",), [" : "), [");
+        repr_put_format(writer, "%s%" PRId64, i > 0 ? ", " : "", array.dimensions[i]);
+    repr_put(writer, array.dimension_count == 1 ? ",), [" : "), [");
     STEP(put_elements(writer, &array));
-    put(writer, "]>");
-    close_container(writer);
+    repr_put(writer, "]>");
+    repr_close_container(writer);
     return READ_CACHE_READY;
 }
 
@@ -266,26 +266,26 @@ enum read_cache_status repr_numpy_scalar(struct writer *writer, uint64_t object,
     for (size_t i = 0; i < sizeof scalars / sizeof *scalars; i++) {
         if (strcmp(type->short_name, scalars[i].name) != 0)
             continue;
-        STEP(reader_struct(writer->reader, object, head + scalars[i].element.size, "a scalar", &data));
-        put_format(writer, "%s(", type->name);
+        STEP(object_reader_struct(writer->reader, object, head + scalars[i].element.size, "a scalar", &data));
+        repr_put_format(writer, "%s(", type->name);
         put_element(writer, &scalars[i].element, data.at + head);
-        put(writer, ")");
+        repr_put(writer, ")");
         return READ_CACHE_READY;
     }
     bool text = (type->flags & TYPE_FLAG_UNICODE) != 0, bytes = (type->flags & TYPE_FLAG_BYTES) != 0;
     if (!text && !bytes)
         return repr_instance(writer, object, type);
-    put_format(writer, "%s(", type->name);
+    repr_put_format(writer, "%s(", type->name);
     STEP(text ? repr_string(writer, object, type) : repr_bytes(writer, object, type));
-    put(writer, ")");
+    repr_put(writer, ")");
     return READ_CACHE_READY;
 }
 
 static enum read_cache_status type_of(struct writer *writer, uint64_t object, struct type_info **type)
 {
     uint64_t address;
-    STEP(reader_pointer(writer->reader, object + (uint64_t)LAYOUT(writer->reader->layout, object, type), "an object", &address));
-    return types_find(writer->types, writer->reader, address, type);
+    STEP(object_reader_pointer(writer->reader, object + (uint64_t)LAYOUT(writer->reader->layout, object, type), "an object", &address));
+    return object_types_find(writer->types, writer->reader, address, type);
 }
 
 /* The length of a pandas Index: that of its range, or of its array. *known is false where it has neither. */
@@ -296,11 +296,11 @@ static enum read_cache_status index_length(struct writer *writer, uint64_t index
     uint64_t range, data, number;
     struct array array;
     STEP(type_of(writer, index, &type));
-    STEP(find_attribute(writer, index, type, "_range", &range));
-    STEP(find_attribute(writer, index, type, "_data", &data));
+    STEP(repr_find_attribute(writer, index, type, "_range", &range));
+    STEP(repr_find_attribute(writer, index, type, "_data", &data));
     if (range != 0) { /* rangeobject.length follows step: Objects/rangeobject.c */
-        STEP(read_field(writer, range, LAYOUT(layout, range, step) + 8, "the length of a range", &number));
-        return integer_read(writer->reader, number, "the length of a range", known, length);
+        STEP(repr_read_field(writer, range, LAYOUT(layout, range, step) + 8, "the length of a range", &number));
+        return object_integer_read(writer->reader, number, "the length of a range", known, length);
     }
     *known = false;
     if (data == 0)
@@ -321,15 +321,15 @@ static enum read_cache_status find_axes(struct writer *writer, uint64_t manager,
     struct bytes data;
     size_t head = (size_t)LAYOUT(writer->reader->layout, object, size);
     *axes = 0;
-    STEP(reader_struct(writer->reader, manager, head + FIELDS * 8, "a block manager", &data));
+    STEP(object_reader_struct(writer->reader, manager, head + FIELDS * 8, "a block manager", &data));
     for (int32_t i = 0; i < FIELDS && *axes == 0; i++) {
         uint64_t type, flags, field = field_u64(data, (int64_t)head + i * 8);
-        enum read_cache_status status = reader_type(writer->reader, field, "a field", &type, &flags);
+        enum read_cache_status status = object_reader_type(writer->reader, field, "a field", &type, &flags);
         if (status == READ_CACHE_PENDING)
             return status;
         if (status == READ_CACHE_READY && (flags & TYPE_FLAG_LIST) != 0)
             *axes = field;
-        STEP(reader_struct(writer->reader, manager, head + FIELDS * 8, "a block manager", &data));
+        STEP(object_reader_struct(writer->reader, manager, head + FIELDS * 8, "a block manager", &data));
     }
     return READ_CACHE_READY;
 }
@@ -339,20 +339,20 @@ enum read_cache_status repr_data_frame(struct writer *writer, uint64_t object, c
     const struct layout *layout = writer->reader->layout;
     uint64_t manager, axes = 0, items, index, lengths[2] = {0, 0};
     bool known[2] = {false, false};
-    STEP(find_attribute(writer, object, type, "_mgr", &manager));
+    STEP(repr_find_attribute(writer, object, type, "_mgr", &manager));
     if (manager != 0)
         STEP(find_axes(writer, manager, &axes));
     for (int32_t i = 0; axes != 0 && i < 2; i++) {
-        STEP(read_field(writer, axes, LAYOUT(layout, list, items), "the axes", &items));
-        STEP(reader_pointer(writer->reader, items + (uint64_t)i * 8, "an axis", &index));
+        STEP(repr_read_field(writer, axes, LAYOUT(layout, list, items), "the axes", &items));
+        STEP(object_reader_pointer(writer->reader, items + (uint64_t)i * 8, "an axis", &index));
         STEP(index_length(writer, index, &lengths[i], &known[i]));
     }
-    put_format(writer, "<%s at 0x%" PRIx64 " shape=(", type->full_name.bytes, object);
+    repr_put_format(writer, "<%s at 0x%" PRIx64 " shape=(", type->full_name.bytes, object);
     for (int i = 1; i >= 0; i--) { /* the columns are the first axis */
         if (known[i])
-            put_format(writer, "%" PRIu64 "%s", lengths[i], i == 1 ? ", " : ")>");
+            repr_put_format(writer, "%" PRIu64 "%s", lengths[i], i == 1 ? ", " : ")>");
         else
-            put(writer, i == 1 ? "?, " : "?)>");
+            repr_put(writer, i == 1 ? "?, " : "?)>");
     }
     return READ_CACHE_READY;
 }

@@ -24,17 +24,17 @@ static enum read_cache_status add_string(struct writer *writer, struct path *pat
     size_t length;
     unsigned width;
     bool cut;
-    STEP(string_peek(writer->reader, object, "a part of a path", STRING_LENGTH_MAX, &data, &length, &width, &cut));
+    STEP(object_string_peek(writer->reader, object, "a part of a path", STRING_LENGTH_MAX, &data, &length, &width, &cut));
     if (length > 0 && data[0] == '/' && (width == 1 || memcmp(data, "/\0\0", width) == 0))
         path->size = 0; /* an absolute part: posixpath.join begins anew */
     else if (path->size > 0 && path->characters[path->size - 1] != '/')
         if (!add(path, '/'))
-            return reader_no_memory(writer->reader);
+            return object_reader_no_memory(writer->reader);
     for (size_t i = 0; i < length; i++) {
         uint32_t character = 0;
         memcpy(&character, data + i * width, width);
         if (!add(path, character))
-            return reader_no_memory(writer->reader);
+            return object_reader_no_memory(writer->reader);
     }
     return READ_CACHE_READY;
 }
@@ -45,13 +45,13 @@ static enum read_cache_status add_list(struct writer *writer, struct path *path,
     const struct layout *layout = writer->reader->layout;
     struct bytes data;
     uint64_t count, items;
-    STEP(reader_expect(writer->reader, list, TYPE_FLAG_LIST, "the parts of a path"));
-    STEP(read_field(writer, list, LAYOUT(layout, variable_object, ob_size), "the parts of a path", &count));
-    STEP(read_field(writer, list, LAYOUT(layout, list, items), "the parts of a path", &items));
+    STEP(object_reader_expect(writer->reader, list, TYPE_FLAG_LIST, "the parts of a path"));
+    STEP(repr_read_field(writer, list, LAYOUT(layout, variable_object, ob_size), "the parts of a path", &count));
+    STEP(repr_read_field(writer, list, LAYOUT(layout, list, items), "the parts of a path", &items));
     if (count > writer->limits->objects)
-        return reader_fail(writer->reader, "a path of too many parts");
+        return object_reader_fail(writer->reader, "a path of too many parts");
     for (uint64_t i = 0; i < count; i++) {
-        STEP(reader_struct(writer->reader, items, (size_t)count * 8, "the parts of a path", &data));
+        STEP(object_reader_struct(writer->reader, items, (size_t)count * 8, "the parts of a path", &data));
         STEP(add_string(writer, path, field_u64(data, (int32_t)(i * 8))));
     }
     return READ_CACHE_READY;
@@ -88,13 +88,13 @@ static enum read_cache_status collect(struct writer *writer, uint64_t object, co
 {
     uint64_t parts;
     if (!add(path, '.')) /* so that there is room */
-        return reader_no_memory(writer->reader);
+        return object_reader_no_memory(writer->reader);
     path->size = 0;
-    STEP(find_attribute(writer, object, type, "_raw_paths", &parts));
+    STEP(repr_find_attribute(writer, object, type, "_raw_paths", &parts));
     if (parts == 0)
-        STEP(find_attribute(writer, object, type, "_parts", &parts));
+        STEP(repr_find_attribute(writer, object, type, "_parts", &parts));
     if (parts == 0)
-        return reader_fail(writer->reader, "it has no parts");
+        return object_reader_fail(writer->reader, "it has no parts");
     STEP(add_list(writer, path, parts));
     normalize(path);
     return READ_CACHE_READY;
@@ -106,19 +106,19 @@ enum read_cache_status repr_path(struct writer *writer, uint64_t object, const s
     uint64_t text;
     if (strstr(type->name, "Windows") != NULL)
         return repr_instance(writer, object, type);
-    STEP(find_attribute(writer, object, type, "_str", &text));
+    STEP(repr_find_attribute(writer, object, type, "_str", &text));
     if (text != 0) {
-        put_format(writer, "%s(", type->short_name);
-        put_value(writer, text);
-        put(writer, ")");
+        repr_put_format(writer, "%s(", type->short_name);
+        repr_put_value(writer, text);
+        repr_put(writer, ")");
         return READ_CACHE_READY;
     }
     struct path path = {NULL, 0, 0};
     enum read_cache_status status = collect(writer, object, type, &path);
     if (status == READ_CACHE_READY) {
-        put_format(writer, "%s(", type->short_name);
-        put_quoted(writer, (const uint8_t *)path.characters, path.size, sizeof *path.characters);
-        put(writer, ")");
+        repr_put_format(writer, "%s(", type->short_name);
+        repr_put_quoted(writer, (const uint8_t *)path.characters, path.size, sizeof *path.characters);
+        repr_put(writer, ")");
     }
     free(path.characters);
     return status;

@@ -8,8 +8,8 @@
 static enum read_cache_status type_of(struct writer *writer, uint64_t object, struct type_info **type)
 {
     uint64_t address;
-    STEP(reader_pointer(writer->reader, object + (uint64_t)LAYOUT(writer->reader->layout, object, type), "an object", &address));
-    return types_find(writer->types, writer->reader, address, type);
+    STEP(object_reader_pointer(writer->reader, object + (uint64_t)LAYOUT(writer->reader->layout, object, type), "an object", &address));
+    return object_types_find(writer->types, writer->reader, address, type);
 }
 
 static enum read_cache_status is_type(struct writer *writer, uint64_t object, const char *name, bool *same)
@@ -29,34 +29,34 @@ static enum read_cache_status put_module_by_spec(struct writer *writer, uint64_t
     uint64_t name, origin, loader, has_location;
     bool no_origin, no_loader, located = false;
     struct type_info *type;
-    STEP(instance_find(writer->reader, spec, "its spec", "name", &name));
-    STEP(instance_find(writer->reader, spec, "its spec", "origin", &origin));
-    STEP(instance_find(writer->reader, spec, "its spec", "loader", &loader));
-    STEP(instance_find(writer->reader, spec, "its spec", "_set_fileattr", &has_location));
+    STEP(object_instance_find(writer->reader, spec, "its spec", "name", &name));
+    STEP(object_instance_find(writer->reader, spec, "its spec", "origin", &origin));
+    STEP(object_instance_find(writer->reader, spec, "its spec", "loader", &loader));
+    STEP(object_instance_find(writer->reader, spec, "its spec", "_set_fileattr", &has_location));
     STEP(is_type(writer, origin, "NoneType", &no_origin));
     STEP(is_type(writer, loader, "NoneType", &no_loader));
     if (has_location != 0) {
         STEP(type_of(writer, has_location, &type));
         struct bytes data;
         int32_t digits = LAYOUT(writer->reader->layout, integer, digits);
-        STEP(reader_struct(writer->reader, has_location, (size_t)digits + 4, "its spec", &data));
+        STEP(object_reader_struct(writer->reader, has_location, (size_t)digits + 4, "its spec", &data));
         located = strcmp(type->name, "bool") == 0 && field_u32(data, digits) != 0;
     }
-    put(writer, "<module ");
-    put_value(writer, name);
+    repr_put(writer, "<module ");
+    repr_put_value(writer, name);
     if (origin != 0 && !no_origin) {
-        put(writer, located ? " from " : " (");
+        repr_put(writer, located ? " from " : " (");
         if (located)
-            put_value(writer, origin);
+            repr_put_value(writer, origin);
         else
-            put_characters(writer, origin, "its origin");
-        put(writer, located ? "" : ")");
+            repr_put_characters(writer, origin, "its origin");
+        repr_put(writer, located ? "" : ")");
     } else if (loader != 0 && !no_loader) {
-        put(writer, " (");
-        put_value(writer, loader);
-        put(writer, ")");
+        repr_put(writer, " (");
+        repr_put_value(writer, loader);
+        repr_put(writer, ")");
     }
-    put(writer, ">");
+    repr_put(writer, ">");
     return READ_CACHE_READY;
 }
 
@@ -66,29 +66,29 @@ enum read_cache_status repr_module(struct writer *writer, uint64_t object, const
     uint64_t dict, spec, name, file, loader;
     bool no_spec, no_loader;
     (void)type;
-    STEP(read_field(writer, object, LAYOUT(writer->reader->layout, module, dict), "its dict", &dict));
-    STEP(dict_find(writer->reader, dict, "its dict", "__spec__", &spec));
+    STEP(repr_read_field(writer, object, LAYOUT(writer->reader->layout, module, dict), "its dict", &dict));
+    STEP(object_dict_find(writer->reader, dict, "its dict", "__spec__", &spec));
     STEP(is_type(writer, spec, "NoneType", &no_spec));
     if (spec != 0 && !no_spec)
         return put_module_by_spec(writer, spec);
-    STEP(dict_find(writer->reader, dict, "its dict", "__name__", &name));
-    STEP(dict_find(writer->reader, dict, "its dict", "__file__", &file));
-    STEP(dict_find(writer->reader, dict, "its dict", "__loader__", &loader));
+    STEP(object_dict_find(writer->reader, dict, "its dict", "__name__", &name));
+    STEP(object_dict_find(writer->reader, dict, "its dict", "__file__", &file));
+    STEP(object_dict_find(writer->reader, dict, "its dict", "__loader__", &loader));
     STEP(is_type(writer, loader, "NoneType", &no_loader));
-    put(writer, "<module ");
+    repr_put(writer, "<module ");
     if (name != 0)
-        put_value(writer, name);
+        repr_put_value(writer, name);
     else
-        put(writer, "'?'");
+        repr_put(writer, "'?'");
     if (file != 0) {
-        put(writer, " from ");
-        put_value(writer, file);
+        repr_put(writer, " from ");
+        repr_put_value(writer, file);
     } else if (loader != 0 && !no_loader) {
-        put(writer, " (");
-        put_value(writer, loader);
-        put(writer, ")");
+        repr_put(writer, " (");
+        repr_put_value(writer, loader);
+        repr_put(writer, ")");
     }
-    put(writer, ">");
+    repr_put(writer, ">");
     return READ_CACHE_READY;
 }
 
@@ -98,26 +98,26 @@ enum read_cache_status repr_cell(struct writer *writer, uint64_t object, const s
     uint64_t contents;
     struct type_info *held;
     (void)type;
-    STEP(read_field(writer, object, LAYOUT(writer->reader->layout, cell, contents), "its contents", &contents));
+    STEP(repr_read_field(writer, object, LAYOUT(writer->reader->layout, cell, contents), "its contents", &contents));
     if (contents == 0) {
-        put_format(writer, "<cell at 0x%" PRIx64 ": empty>", object);
+        repr_put_format(writer, "<cell at 0x%" PRIx64 ": empty>", object);
         return READ_CACHE_READY;
     }
     STEP(type_of(writer, contents, &held));
-    put_format(writer, "<cell at 0x%" PRIx64 ": %.80s object at 0x%" PRIx64 ">", object, held->name, contents);
+    repr_put_format(writer, "<cell at 0x%" PRIx64 ": %.80s object at 0x%" PRIx64 ">", object, held->name, contents);
     return READ_CACHE_READY;
 }
 
 static enum read_cache_status put_module_name(struct writer *writer, uint64_t module)
 {
     uint64_t dict, name;
-    STEP(read_field(writer, module, LAYOUT(writer->reader->layout, module, dict), "its dict", &dict));
-    STEP(dict_find(writer->reader, dict, "its dict", "__name__", &name));
+    STEP(repr_read_field(writer, module, LAYOUT(writer->reader->layout, module, dict), "its dict", &dict));
+    STEP(object_dict_find(writer->reader, dict, "its dict", "__name__", &name));
     if (name == 0)
         return READ_CACHE_READY;
-    put(writer, " (");
-    put_characters(writer, name, "its name");
-    put(writer, ")");
+    repr_put(writer, " (");
+    repr_put_characters(writer, name, "its name");
+    repr_put(writer, ")");
     return READ_CACHE_READY;
 }
 
@@ -127,28 +127,28 @@ enum read_cache_status repr_weakref(struct writer *writer, uint64_t object, cons
     uint64_t referent, name;
     struct type_info *held, *class;
     (void)type;
-    STEP(read_field(writer, object, LAYOUT(writer->reader->layout, weakref, object), "what it refers to", &referent));
+    STEP(repr_read_field(writer, object, LAYOUT(writer->reader->layout, weakref, object), "what it refers to", &referent));
     STEP(type_of(writer, referent, &held));
     if (strcmp(held->name, "NoneType") == 0) {
-        put_format(writer, "<weakref at 0x%" PRIx64 "; dead>", object);
+        repr_put_format(writer, "<weakref at 0x%" PRIx64 "; dead>", object);
         return READ_CACHE_READY;
     }
     const struct layout *layout = writer->reader->layout;
     bool full = layout->rules->weakref_full_names, main = strncmp(held->full_name.bytes, "__main__.", 9) == 0;
     const char *held_name = !full ? held->name : main ? held->full_name.bytes + 9 : held->full_name.bytes;
-    put_format(writer, "<weakref at 0x%" PRIx64 "; to '%s' at 0x%" PRIx64, object, held_name, referent);
+    repr_put_format(writer, "<weakref at 0x%" PRIx64 "; to '%s' at 0x%" PRIx64, object, held_name, referent);
     if (strcmp(held->repr_name, "function") == 0) { /* those whose type has __name__: functions and classes */
-        STEP(read_field(writer, referent, LAYOUT(layout, function, name), "its name", &name));
-        put(writer, " (");
-        put_characters(writer, name, "its name");
-        put(writer, ")");
+        STEP(repr_read_field(writer, referent, LAYOUT(layout, function, name), "its name", &name));
+        repr_put(writer, " (");
+        repr_put_characters(writer, name, "its name");
+        repr_put(writer, ")");
     } else if ((held->flags & TYPE_FLAG_TYPE) != 0) {
-        STEP(types_find(writer->types, writer->reader, referent, &class));
-        put_format(writer, " (%s)", class->short_name);
+        STEP(object_types_find(writer->types, writer->reader, referent, &class));
+        repr_put_format(writer, " (%s)", class->short_name);
     } else if (strcmp(held->repr_name, "module") == 0 && layout->version < layout->rules->weakref_module_names_until) {
         STEP(put_module_name(writer, referent));
     }
-    put(writer, ">");
+    repr_put(writer, ">");
     return READ_CACHE_READY;
 }
 
@@ -159,15 +159,15 @@ enum read_cache_status repr_code(struct writer *writer, uint64_t object, const s
     struct bytes data;
     uint64_t name, file;
     (void)type;
-    STEP(read_field(writer, object, LAYOUT(layout, code, name), "its name", &name));
-    STEP(read_field(writer, object, LAYOUT(layout, code, filename), "its file", &file));
-    STEP(reader_bytes(writer->reader, object + (uint64_t)LAYOUT(layout, code, firstlineno), 4, "its line", &data));
+    STEP(repr_read_field(writer, object, LAYOUT(layout, code, name), "its name", &name));
+    STEP(repr_read_field(writer, object, LAYOUT(layout, code, filename), "its file", &file));
+    STEP(object_reader_bytes(writer->reader, object + (uint64_t)LAYOUT(layout, code, firstlineno), 4, "its line", &data));
     int32_t line = field_i32(data, 0);
-    put(writer, "<code object ");
-    put_characters(writer, name, "its name");
-    put_format(writer, " at 0x%" PRIx64 ", file \"", object);
-    put_characters(writer, file, "its file");
-    put_format(writer, "\", line %" PRId32 ">", line != 0 ? line : -1);
+    repr_put(writer, "<code object ");
+    repr_put_characters(writer, name, "its name");
+    repr_put_format(writer, " at 0x%" PRIx64 ", file \"", object);
+    repr_put_characters(writer, file, "its file");
+    repr_put_format(writer, "\", line %" PRId32 ">", line != 0 ? line : -1);
     return READ_CACHE_READY;
 }
 
@@ -178,20 +178,20 @@ enum read_cache_status repr_frame(struct writer *writer, uint64_t object, const 
     uint64_t frame, code = 0, name, file;
     int32_t line = 0;
     (void)type;
-    STEP(frame_of_object(writer->reader, object, "its frame", &frame));
+    STEP(object_frame_of_object(writer->reader, object, "its frame", &frame));
     if (writer->place != NULL)
         STEP(writer->place(writer->place_context, writer->reader, frame, &code, &line));
     if (code == 0) {
-        put_format(writer, "<frame at 0x%" PRIx64 ">", object);
+        repr_put_format(writer, "<frame at 0x%" PRIx64 ">", object);
         return READ_CACHE_READY;
     }
-    STEP(read_field(writer, code, LAYOUT(layout, code, name), "its name", &name));
-    STEP(read_field(writer, code, LAYOUT(layout, code, filename), "its file", &file));
-    put_format(writer, "<frame at 0x%" PRIx64 ", file ", object);
-    put_value(writer, file);
-    put_format(writer, ", line %" PRId32 ", code ", line);
-    put_characters(writer, name, "its name");
-    put(writer, ">");
+    STEP(repr_read_field(writer, code, LAYOUT(layout, code, name), "its name", &name));
+    STEP(repr_read_field(writer, code, LAYOUT(layout, code, filename), "its file", &file));
+    repr_put_format(writer, "<frame at 0x%" PRIx64 ", file ", object);
+    repr_put_value(writer, file);
+    repr_put_format(writer, ", line %" PRId32 ", code ", line);
+    repr_put_characters(writer, name, "its name");
+    repr_put(writer, ">");
     return READ_CACHE_READY;
 }
 
@@ -199,7 +199,7 @@ enum read_cache_status repr_frame(struct writer *writer, uint64_t object, const 
 static enum read_cache_status read_state(struct writer *writer, uint64_t address, enum generator_state *state)
 {
     struct bytes data;
-    STEP(reader_bytes(writer->reader, address, 1, "its state", &data));
+    STEP(object_reader_bytes(writer->reader, address, 1, "its state", &data));
     int index = (int8_t)field_u8(data, 0) + GENERATOR_STATE_LOWEST;
     if (index >= 0 && index < GENERATOR_STATES)
         *state = (enum generator_state)writer->reader->layout->rules->generator_states[index];
@@ -211,9 +211,9 @@ static enum read_cache_status infer_state(struct writer *writer, uint64_t object
 {
     const struct layout *layout = writer->reader->layout;
     struct bytes data;
-    STEP(reader_bytes(writer->reader, object + (uint64_t)LAYOUT(layout, generator, running), 1, "its state", &data));
+    STEP(object_reader_bytes(writer->reader, object + (uint64_t)LAYOUT(layout, generator, running), 1, "its state", &data));
     bool running = field_u8(data, 0) != 0;
-    STEP(reader_bytes(writer->reader, frame + (uint64_t)LAYOUT(layout, frame_object, lasti), 4, "its frame", &data));
+    STEP(object_reader_bytes(writer->reader, frame + (uint64_t)LAYOUT(layout, frame_object, lasti), 4, "its frame", &data));
     *state = running ? GENERATOR_RUNNING : field_i32(data, 0) < 0 ? GENERATOR_CREATED : GENERATOR_SUSPENDED;
     return READ_CACHE_READY;
 }
@@ -227,7 +227,7 @@ static enum read_cache_status generator_state(struct writer *writer, uint64_t ob
     *state = GENERATOR_FINISHED;
     if (own != LAYOUT_ABSENT)
         return read_state(writer, object + (uint64_t)own, state);
-    STEP(read_field(writer, object, LAYOUT(layout, generator, frame), "its frame", frame));
+    STEP(repr_read_field(writer, object, LAYOUT(layout, generator, frame), "its frame", frame));
     if (*frame == 0)
         return READ_CACHE_READY;
     return of_frame != LAYOUT_ABSENT ? read_state(writer, *frame + (uint64_t)of_frame, state) : infer_state(writer, object, *frame, state);
@@ -241,19 +241,19 @@ enum read_cache_status repr_generator(struct writer *writer, uint64_t object, co
     uint64_t name, frame, code = 0, file;
     int32_t line = 0;
     enum generator_state state;
-    STEP(read_field(writer, object, LAYOUT(layout, generator, qualname), "its name", &name));
+    STEP(repr_read_field(writer, object, LAYOUT(layout, generator, qualname), "its name", &name));
     STEP(generator_state(writer, object, &frame, &state));
     if (state == GENERATOR_SUSPENDED && writer->place != NULL)
         STEP(writer->place(writer->place_context, writer->reader, frame, &code, &line));
-    put_format(writer, "<%s object ", type->name);
-    put_characters(writer, name, "its name");
-    put_format(writer, " at 0x%" PRIx64 ", %s", object, states[state]);
+    repr_put_format(writer, "<%s object ", type->name);
+    repr_put_characters(writer, name, "its name");
+    repr_put_format(writer, " at 0x%" PRIx64 ", %s", object, states[state]);
     if (code != 0) {
-        STEP(read_field(writer, code, LAYOUT(layout, code, filename), "its file", &file));
-        put(writer, " at ");
-        put_characters(writer, file, "its file");
-        put_format(writer, ":%" PRId32, line);
+        STEP(repr_read_field(writer, code, LAYOUT(layout, code, filename), "its file", &file));
+        repr_put(writer, " at ");
+        repr_put_characters(writer, file, "its file");
+        repr_put_format(writer, ":%" PRId32, line);
     }
-    put(writer, ">");
+    repr_put(writer, ">");
     return READ_CACHE_READY;
 }

@@ -52,15 +52,15 @@ static char choose_quote(const uint8_t *data, size_t length, unsigned width)
 static bool add_common_escape(struct text *text, uint32_t character, char quote)
 {
     switch (character) {
-    case '\t': text_add(text, "\\t", 2); return true;
-    case '\n': text_add(text, "\\n", 2); return true;
-    case '\r': text_add(text, "\\r", 2); return true;
-    case '\\': text_add(text, "\\\\", 2); return true;
+    case '\t': base_text_add(text, "\\t", 2); return true;
+    case '\n': base_text_add(text, "\\n", 2); return true;
+    case '\r': base_text_add(text, "\\r", 2); return true;
+    case '\\': base_text_add(text, "\\\\", 2); return true;
     }
     if (character != (unsigned char)quote)
         return false;
-    text_add(text, "\\", 1);
-    text_add(text, &quote, 1);
+    base_text_add(text, "\\", 1);
+    base_text_add(text, &quote, 1);
     return true;
 }
 
@@ -70,25 +70,25 @@ static void add_character(struct text *text, uint32_t character, char quote, uin
     if (add_common_escape(text, character, quote))
         return;
     if (is_printable(character, minor))
-        text_add_character(text, character);
+        base_text_add_character(text, character);
     else if (character <= 0xff)
-        text_format(text, "\\x%02" PRIx32, character);
+        base_text_format(text, "\\x%02" PRIx32, character);
     else if (character <= 0xffff)
-        text_format(text, "\\u%04" PRIx32, character);
+        base_text_format(text, "\\u%04" PRIx32, character);
     else
-        text_format(text, "\\U%08" PRIx32, character);
+        base_text_format(text, "\\U%08" PRIx32, character);
 }
 
-void put_quoted(struct writer *writer, const uint8_t *data, size_t length, unsigned width)
+void repr_put_quoted(struct writer *writer, const uint8_t *data, size_t length, unsigned width)
 {
     struct text text = {0};
     char quote = choose_quote(data, length, width);
-    text_add(&text, &quote, 1);
+    base_text_add(&text, &quote, 1);
     for (size_t i = 0; i < length && text.size <= writer->limits->length; i++)
         add_character(&text, character_at(data, i, width), quote, writer->reader->layout->rules->minor);
-    text_add(&text, &quote, 1);
-    put_bytes(writer, text.bytes, text.size);
-    text_free(&text);
+    base_text_add(&text, &quote, 1);
+    repr_put_bytes(writer, text.bytes, text.size);
+    base_text_free(&text);
 }
 
 enum read_cache_status repr_string(struct writer *writer, uint64_t object, const struct type_info *type)
@@ -98,33 +98,33 @@ enum read_cache_status repr_string(struct writer *writer, uint64_t object, const
     unsigned width;
     bool cut;
     (void)type;
-    STEP(string_peek(writer->reader, object, "a str", READ_MAX, &data, &length, &width, &cut));
-    put_quoted(writer, data, length, width);
+    STEP(object_string_peek(writer->reader, object, "a str", READ_MAX, &data, &length, &width, &cut));
+    repr_put_quoted(writer, data, length, width);
     if (cut)
-        put(writer, "...");
+        repr_put(writer, "...");
     return READ_CACHE_READY;
 }
 
 /* bytes_repr, Objects/bytesobject.c. */
-void put_quoted_bytes(struct writer *writer, const uint8_t *data, size_t size, bool always_escape)
+void repr_put_quoted_bytes(struct writer *writer, const uint8_t *data, size_t size, bool always_escape)
 {
     struct text text = {0};
     char quote = choose_quote(data, size, 1);
-    text_add(&text, "b", 1);
-    text_add(&text, &quote, 1);
+    base_text_add(&text, "b", 1);
+    base_text_add(&text, &quote, 1);
     for (size_t i = 0; i < size && text.size <= writer->limits->length; i++) {
         if (add_common_escape(&text, data[i], quote))
             continue;
         if (data[i] == '\'' && always_escape)
-            text_add(&text, "\\'", 2);
+            base_text_add(&text, "\\'", 2);
         else if (data[i] >= ' ' && data[i] <= '~')
-            text_add(&text, (const char *)&data[i], 1);
+            base_text_add(&text, (const char *)&data[i], 1);
         else
-            text_format(&text, "\\x%02x", data[i]);
+            base_text_format(&text, "\\x%02x", data[i]);
     }
-    text_add(&text, &quote, 1);
-    put_bytes(writer, text.bytes, text.size);
-    text_free(&text);
+    base_text_add(&text, &quote, 1);
+    repr_put_bytes(writer, text.bytes, text.size);
+    base_text_free(&text);
 }
 
 enum read_cache_status repr_bytes(struct writer *writer, uint64_t object, const struct type_info *type)
@@ -134,14 +134,14 @@ enum read_cache_status repr_bytes(struct writer *writer, uint64_t object, const 
     size_t header = (size_t)LAYOUT(layout, bytes, data);
     uint64_t size;
     (void)type;
-    STEP(bytes_size(writer->reader, object, "bytes", &size));
+    STEP(object_bytes_size(writer->reader, object, "bytes", &size));
     bool cut = size > READ_MAX;
     if (cut)
         size = READ_MAX;
-    STEP(reader_struct(writer->reader, object, header + (size_t)size, "bytes", &data));
-    put_quoted_bytes(writer, data.at + header, (size_t)size, false);
+    STEP(object_reader_struct(writer->reader, object, header + (size_t)size, "bytes", &data));
+    repr_put_quoted_bytes(writer, data.at + header, (size_t)size, false);
     if (cut)
-        put(writer, "...");
+        repr_put(writer, "...");
     return READ_CACHE_READY;
 }
 
@@ -150,16 +150,16 @@ enum read_cache_status repr_bytearray(struct writer *writer, uint64_t object, co
     const struct layout *layout = writer->reader->layout;
     struct bytes data = bytes_none();
     uint64_t size, start;
-    STEP(read_field(writer, object, LAYOUT(layout, variable_object, ob_size), "its size", &size));
-    STEP(read_field(writer, object, LAYOUT(layout, bytearray, start), "its bytes", &start));
+    STEP(repr_read_field(writer, object, LAYOUT(layout, variable_object, ob_size), "its size", &size));
+    STEP(repr_read_field(writer, object, LAYOUT(layout, bytearray, start), "its bytes", &start));
     bool cut = size > READ_MAX;
     if (cut)
         size = READ_MAX;
     if (size > 0)
-        STEP(reader_bytes(writer->reader, start, (size_t)size, "its bytes", &data));
-    put_format(writer, "%s(", type->short_name);
-    put_quoted_bytes(writer, data.at, (size_t)size, layout->rules->bytearray_escapes_quotes);
-    put(writer, cut ? "..." : ")");
+        STEP(object_reader_bytes(writer->reader, start, (size_t)size, "its bytes", &data));
+    repr_put_format(writer, "%s(", type->short_name);
+    repr_put_quoted_bytes(writer, data.at, (size_t)size, layout->rules->bytearray_escapes_quotes);
+    repr_put(writer, cut ? "..." : ")");
     return READ_CACHE_READY;
 }
 
@@ -168,7 +168,7 @@ enum read_cache_status repr_memoryview(struct writer *writer, uint64_t object, c
 {
     uint64_t flags;
     (void)type;
-    STEP(read_field(writer, object, LAYOUT(writer->reader->layout, memoryview, flags), "its flags", &flags));
-    put_format(writer, "<%smemory at 0x%" PRIx64 ">", (flags & MEMORYVIEW_RELEASED) != 0 ? "released " : "", object);
+    STEP(repr_read_field(writer, object, LAYOUT(writer->reader->layout, memoryview, flags), "its flags", &flags));
+    repr_put_format(writer, "<%smemory at 0x%" PRIx64 ">", (flags & MEMORYVIEW_RELEASED) != 0 ? "released " : "", object);
     return READ_CACHE_READY;
 }

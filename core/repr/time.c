@@ -8,8 +8,8 @@ enum { DATE_SIZE = 4, TIME_SIZE = 6, DATETIME_SIZE = 10 };
 static enum read_cache_status read_bytes_at(struct writer *writer, uint64_t object, int32_t offset, size_t size, struct bytes *data)
 {
     if (offset == LAYOUT_ABSENT)
-        return reader_fail(writer->reader, "where it keeps its time is not known");
-    STEP(reader_struct(writer->reader, object, (size_t)offset + size, "an object", data));
+        return object_reader_fail(writer->reader, "where it keeps its time is not known");
+    STEP(object_reader_struct(writer->reader, object, (size_t)offset + size, "an object", data));
     *data = bytes_from(*data, (size_t)offset);
     return READ_CACHE_READY;
 }
@@ -21,16 +21,16 @@ enum read_cache_status repr_timedelta(struct writer *writer, uint64_t object, co
     static const char *const names[] = {"days", "seconds", "microseconds"};
     const int32_t offsets[] = {LAYOUT(layout, timedelta, days), LAYOUT(layout, timedelta, seconds), LAYOUT(layout, timedelta, microseconds)};
     bool any = false;
-    put_format(writer, "%s(", type->name);
+    repr_put_format(writer, "%s(", type->name);
     for (int i = 0; i < 3; i++) {
         struct bytes data;
         STEP(read_bytes_at(writer, object, offsets[i], 4, &data));
         int32_t value = field_i32(data, 0);
         if (value != 0)
-            put_format(writer, "%s%s=%" PRId32, any ? ", " : "", names[i], value);
+            repr_put_format(writer, "%s%s=%" PRId32, any ? ", " : "", names[i], value);
         any = any || value != 0;
     }
-    put(writer, any ? ")" : "0)");
+    repr_put(writer, any ? ")" : "0)");
     return READ_CACHE_READY;
 }
 
@@ -43,7 +43,7 @@ enum read_cache_status repr_date(struct writer *writer, uint64_t object, const s
 {
     struct bytes data;
     STEP(read_bytes_at(writer, object, LAYOUT(writer->reader->layout, date, data), DATE_SIZE, &data));
-    put_format(writer, "%s(%u, %u, %u)", type->name, year(data), field_u8(data, 2), field_u8(data, 3));
+    repr_put_format(writer, "%s(%u, %u, %u)", type->name, year(data), field_u8(data, 2), field_u8(data, 3));
     return READ_CACHE_READY;
 }
 
@@ -52,9 +52,9 @@ static void put_seconds(struct writer *writer, struct bytes time)
 {
     unsigned second = field_u8(time, 2), microsecond = (unsigned)field_u8(time, 3) << 16 | (unsigned)field_u8(time, 4) << 8 | field_u8(time, 5);
     if (second != 0 || microsecond != 0)
-        put_format(writer, ", %u", second);
+        repr_put_format(writer, ", %u", second);
     if (microsecond != 0)
-        put_format(writer, ", %u", microsecond);
+        repr_put_format(writer, ", %u", microsecond);
 }
 
 /* fold and tzinfo: an object without tzinfo ends before them, but for fold, which is always there. */
@@ -64,14 +64,14 @@ static enum read_cache_status put_zone(struct writer *writer, uint64_t object, i
     uint64_t address;
     STEP(read_bytes_at(writer, object, fold, 1, &data));
     if (field_u8(data, 0) != 0)
-        put(writer, ", fold=1");
+        repr_put(writer, ", fold=1");
     STEP(read_bytes_at(writer, object, has_zone, 1, &data));
     if (field_u8(data, 0) != 0) {
-        STEP(read_field(writer, object, zone, "its tzinfo", &address));
-        put(writer, ", tzinfo=");
-        put_value(writer, address);
+        STEP(repr_read_field(writer, object, zone, "its tzinfo", &address));
+        repr_put(writer, ", tzinfo=");
+        repr_put_value(writer, address);
     }
-    put(writer, ")");
+    repr_put(writer, ")");
     return READ_CACHE_READY;
 }
 
@@ -81,7 +81,7 @@ enum read_cache_status repr_time(struct writer *writer, uint64_t object, const s
     const struct layout *layout = writer->reader->layout;
     struct bytes data;
     STEP(read_bytes_at(writer, object, LAYOUT(layout, time, data), TIME_SIZE, &data));
-    put_format(writer, "%s(%u, %u", type->name, field_u8(data, 0), field_u8(data, 1));
+    repr_put_format(writer, "%s(%u, %u", type->name, field_u8(data, 0), field_u8(data, 1));
     put_seconds(writer, data);
     return put_zone(writer, object, LAYOUT(layout, time, fold), LAYOUT(layout, time, has_zone), LAYOUT(layout, time, zone));
 }
@@ -92,7 +92,7 @@ enum read_cache_status repr_datetime(struct writer *writer, uint64_t object, con
     const struct layout *layout = writer->reader->layout;
     struct bytes data;
     STEP(read_bytes_at(writer, object, LAYOUT(layout, datetime, data), DATETIME_SIZE, &data));
-    put_format(writer, "%s(%u, %u, %u, %u, %u", type->name, year(data), field_u8(data, 2), field_u8(data, 3), field_u8(data, 4), field_u8(data, 5));
+    repr_put_format(writer, "%s(%u, %u, %u, %u, %u", type->name, year(data), field_u8(data, 2), field_u8(data, 3), field_u8(data, 4), field_u8(data, 5));
     put_seconds(writer, bytes_from(data, DATE_SIZE));
     return put_zone(writer, object, LAYOUT(layout, datetime, fold), LAYOUT(layout, datetime, has_zone), LAYOUT(layout, datetime, zone));
 }
@@ -103,21 +103,21 @@ enum read_cache_status repr_timezone(struct writer *writer, uint64_t object, con
     const struct layout *layout = writer->reader->layout;
     struct bytes data;
     uint64_t offset, name;
-    STEP(read_field(writer, object, LAYOUT(layout, timezone, offset), "its offset", &offset));
-    STEP(read_field(writer, object, LAYOUT(layout, timezone, name), "its name", &name));
-    STEP(reader_struct(writer->reader, offset, (size_t)LAYOUT(layout, timedelta, microseconds) + 4, "its offset", &data));
+    STEP(repr_read_field(writer, object, LAYOUT(layout, timezone, offset), "its offset", &offset));
+    STEP(repr_read_field(writer, object, LAYOUT(layout, timezone, name), "its name", &name));
+    STEP(object_reader_struct(writer->reader, offset, (size_t)LAYOUT(layout, timedelta, microseconds) + 4, "its offset", &data));
     bool zero = field_i32(data, LAYOUT(layout, timedelta, days)) == 0 && field_i32(data, LAYOUT(layout, timedelta, seconds)) == 0 &&
                 field_i32(data, LAYOUT(layout, timedelta, microseconds)) == 0;
     if (name == 0 && zero) {
-        put_format(writer, "%s.utc", type->name);
+        repr_put_format(writer, "%s.utc", type->name);
         return READ_CACHE_READY;
     }
-    put_format(writer, "%s(", type->name);
-    put_value(writer, offset);
+    repr_put_format(writer, "%s(", type->name);
+    repr_put_value(writer, offset);
     if (name != 0) {
-        put(writer, ", ");
-        put_value(writer, name);
+        repr_put(writer, ", ");
+        repr_put_value(writer, name);
     }
-    put(writer, ")");
+    repr_put(writer, ")");
     return READ_CACHE_READY;
 }

@@ -55,47 +55,47 @@ static void words_added(struct writer *writer, const struct text *text, size_t b
         push_task(writer, (struct task){.kind = TASK_WORDS, .words = before, .size = text->size - before});
 }
 
-void put_bytes(struct writer *writer, const char *bytes, size_t size)
+void repr_put_bytes(struct writer *writer, const char *bytes, size_t size)
 {
     struct text *text = text_for(writer);
     size_t before = text->size;
-    text_add(text, bytes, size);
+    base_text_add(text, bytes, size);
     words_added(writer, text, before);
 }
 
-void put(struct writer *writer, const char *words)
+void repr_put(struct writer *writer, const char *words)
 {
-    put_bytes(writer, words, strlen(words));
+    repr_put_bytes(writer, words, strlen(words));
 }
 
-void put_text(struct writer *writer, struct spprof_text text)
+void repr_put_text(struct writer *writer, struct spprof_text text)
 {
     if (text.bytes != NULL)
-        put_bytes(writer, text.bytes, text.size);
+        repr_put_bytes(writer, text.bytes, text.size);
 }
 
-void put_format(struct writer *writer, const char *format, ...)
+void repr_put_format(struct writer *writer, const char *format, ...)
 {
     struct text *text = text_for(writer);
     size_t before = text->size;
     va_list arguments;
     va_start(arguments, format);
-    text_format_list(text, format, arguments);
+    base_text_format_list(text, format, arguments);
     va_end(arguments);
     words_added(writer, text, before);
 }
 
-void put_value(struct writer *writer, uint64_t object)
+void repr_put_value(struct writer *writer, uint64_t object)
 {
     push_task(writer, (struct task){.kind = TASK_OBJECT, .object = object});
 }
 
-void put_characters(struct writer *writer, uint64_t object, const char *what)
+void repr_put_characters(struct writer *writer, uint64_t object, const char *what)
 {
     push_task(writer, (struct task){.kind = TASK_CHARACTERS, .object = object, .what = what});
 }
 
-bool open_container(struct writer *writer, uint64_t object)
+bool repr_open_container(struct writer *writer, uint64_t object)
 {
     if (writer->open_count >= writer->limits->depth)
         return false;
@@ -108,26 +108,26 @@ bool open_container(struct writer *writer, uint64_t object)
     return true;
 }
 
-void close_container(struct writer *writer)
+void repr_close_container(struct writer *writer)
 {
     push_task(writer, (struct task){.kind = TASK_CLOSE});
 }
 
-bool put_separator(struct writer *writer, size_t index)
+bool repr_put_separator(struct writer *writer, size_t index)
 {
     bool more = index < writer->limits->items;
     if (index > 0)
-        put(writer, ", ");
+        repr_put(writer, ", ");
     if (!more)
-        put(writer, "...");
+        repr_put(writer, "...");
     return more;
 }
 
-enum read_cache_status read_field(struct writer *writer, uint64_t object, int32_t offset, const char *what, uint64_t *value)
+enum read_cache_status repr_read_field(struct writer *writer, uint64_t object, int32_t offset, const char *what, uint64_t *value)
 {
     if (offset == LAYOUT_ABSENT)
-        return reader_fail(writer->reader, "where it keeps %s is not known", what);
-    return reader_pointer(writer->reader, object + (uint64_t)offset, what, value);
+        return object_reader_fail(writer->reader, "where it keeps %s is not known", what);
+    return object_reader_pointer(writer->reader, object + (uint64_t)offset, what, value);
 }
 
 /* Asks for the whole of a small object at once, but not beyond the page: what is mapped is mapped in pages. */
@@ -136,18 +136,18 @@ static void read_ahead(struct writer *writer, uint64_t object)
     const uint8_t *data;
     size_t rest = PAGE - (size_t)(object % PAGE);
     if (object != 0 && object % 8 == 0 && object <= UINT64_MAX - PAGE)
-        (void)read_cache_want(writer->reader->cache, object, rest < AHEAD ? rest : AHEAD, &data);
+        (void)target_read_cache_want(writer->reader->cache, object, rest < AHEAD ? rest : AHEAD, &data);
 }
 
 static enum read_cache_status write_object(struct writer *writer, uint64_t object, struct type_info **type)
 {
     uint64_t address;
     if (object == 0)
-        return reader_fail(writer->reader, "a null pointer");
+        return object_reader_fail(writer->reader, "a null pointer");
     read_ahead(writer, object);
-    STEP(reader_pointer(writer->reader, object + (uint64_t)LAYOUT(writer->reader->layout, object, type), "an object", &address));
+    STEP(object_reader_pointer(writer->reader, object + (uint64_t)LAYOUT(writer->reader->layout, object, type), "an object", &address));
     struct type_info *found;
-    STEP(types_find(writer->types, writer->reader, address, &found));
+    STEP(object_types_find(writer->types, writer->reader, address, &found));
     *type = found;
     if (found->rule == NULL)
         found->rule = repr_rule(found);
@@ -167,10 +167,10 @@ static void reverse(struct writer *writer, size_t first)
 static void put_failure(struct writer *writer, uint64_t object, const struct type_info *type)
 {
     if (type != NULL)
-        put_format(writer, "<%s at 0x%" PRIx64 ": %s>", type->full_name.bytes != NULL ? type->full_name.bytes : "object", object,
+        repr_put_format(writer, "<%s at 0x%" PRIx64 ": %s>", type->full_name.bytes != NULL ? type->full_name.bytes : "object", object,
                    writer->reader->reason);
     else
-        put_format(writer, "<unreadable: %s>", writer->reader->reason);
+        repr_put_format(writer, "<unreadable: %s>", writer->reader->reason);
 }
 
 /* Writes one object as far as it stands in no other; what it has put is undone where it must wait or fails. */
@@ -189,7 +189,7 @@ static void visit(struct writer *writer, uint64_t object, value_rule *rule)
         writer->out.size = out, writer->later.size = later, writer->open_count = open, writer->task_count = tasks;
     if (status == READ_CACHE_PENDING) {
         writer->pending = true;
-        put(writer, "?"); /* counts against the limit */
+        repr_put(writer, "?"); /* counts against the limit */
     } else if (status == READ_CACHE_FAILED) {
         put_failure(writer, object, type);
     }
@@ -201,21 +201,21 @@ static void add_characters(struct writer *writer, const struct task *task)
 {
     struct spprof_text text = {NULL, 0};
     uint64_t before = writer->reader->taken;
-    enum read_cache_status status = string_read(writer->reader, task->object, task->what, &text);
+    enum read_cache_status status = object_string_read(writer->reader, task->object, task->what, &text);
     if (status == READ_CACHE_READY)
-        text_add(&writer->out, text.bytes, text.size);
+        base_text_add(&writer->out, text.bytes, text.size);
     else if (status == READ_CACHE_FAILED)
-        text_format(&writer->out, "<unreadable: %s>", writer->reader->reason);
+        base_text_format(&writer->out, "<unreadable: %s>", writer->reader->reason);
     else
         writer->pending = true;
     free(text.bytes);
-    reader_give_back(writer->reader, before);
+    object_reader_give_back(writer->reader, before);
 }
 
 static void run_task(struct writer *writer, const struct task *task)
 {
     switch (task->kind) {
-    case TASK_WORDS: text_add(&writer->out, writer->later.bytes + task->words, task->size); break;
+    case TASK_WORDS: base_text_add(&writer->out, writer->later.bytes + task->words, task->size); break;
     case TASK_OBJECT: visit(writer, task->object, NULL); break;
     case TASK_CHARACTERS: add_characters(writer, task); break;
     case TASK_CLOSE: writer->open_count--; break;
@@ -238,12 +238,12 @@ static enum read_cache_status finish(struct writer *writer, bool whole, struct s
     if (writer->pending && !writer->out.failed)
         return READ_CACHE_PENDING;
     if (!whole) {
-        text_cut(&writer->out, writer->limits->length);
-        text_add_string(&writer->out, "...");
+        base_text_cut(&writer->out, writer->limits->length);
+        base_text_add_string(&writer->out, "...");
     }
-    if (!reader_take(writer->reader, writer->out.size + 1))
+    if (!object_reader_take(writer->reader, writer->out.size + 1))
         return READ_CACHE_FAILED;
-    return text_take(&writer->out, text) ? READ_CACHE_READY : reader_no_memory(writer->reader);
+    return base_text_take(&writer->out, text) ? READ_CACHE_READY : object_reader_no_memory(writer->reader);
 }
 
 static enum read_cache_status write_with(struct values *values, struct reader *reader, uint64_t object, value_rule *rule, struct spprof_text *text)
@@ -258,53 +258,53 @@ static enum read_cache_status write_with(struct values *values, struct reader *r
     };
     bool whole = run(&writer, object, rule);
     enum read_cache_status status = finish(&writer, whole, text);
-    text_free(&writer.out);
-    text_free(&writer.later);
+    base_text_free(&writer.out);
+    base_text_free(&writer.later);
     free(writer.tasks);
     free(writer.open);
     return status;
 }
 
-enum read_cache_status value_text(struct values *values, struct reader *reader, uint64_t object, struct spprof_text *text)
+enum read_cache_status repr_value_text(struct values *values, struct reader *reader, uint64_t object, struct spprof_text *text)
 {
     return write_with(values, reader, object, NULL, text);
 }
 
-enum read_cache_status value_message(struct values *values, struct reader *reader, uint64_t exception, struct spprof_text *text)
+enum read_cache_status repr_value_message(struct values *values, struct reader *reader, uint64_t exception, struct spprof_text *text)
 {
-    return write_with(values, reader, exception, write_message, text);
+    return write_with(values, reader, exception, repr_write_message, text);
 }
 
-enum read_cache_status value_see_through_cell(struct values *values, struct reader *reader, uint64_t *object)
+enum read_cache_status repr_value_see_through_cell(struct values *values, struct reader *reader, uint64_t *object)
 {
     uint64_t address;
     struct type_info *type;
     if (*object == 0)
         return READ_CACHE_READY;
-    STEP(reader_pointer(reader, *object + (uint64_t)LAYOUT(reader->layout, object, type), "an object", &address));
-    STEP(types_find(values->types, reader, address, &type));
+    STEP(object_reader_pointer(reader, *object + (uint64_t)LAYOUT(reader->layout, object, type), "an object", &address));
+    STEP(object_types_find(values->types, reader, address, &type));
     if (strcmp(type->name, "cell") != 0)
         return READ_CACHE_READY;
-    return reader_pointer(reader, *object + (uint64_t)LAYOUT(reader->layout, cell, contents), "a cell", object);
+    return object_reader_pointer(reader, *object + (uint64_t)LAYOUT(reader->layout, cell, contents), "a cell", object);
 }
 
-enum read_cache_status value_type_name(struct values *values, struct reader *reader, uint64_t object, struct spprof_text *text)
+enum read_cache_status repr_value_type_name(struct values *values, struct reader *reader, uint64_t object, struct spprof_text *text)
 {
     uint64_t address;
     struct type_info *type;
-    STEP(reader_pointer(reader, object + (uint64_t)LAYOUT(reader->layout, object, type), "an object", &address));
-    STEP(types_find(values->types, reader, address, &type));
+    STEP(object_reader_pointer(reader, object + (uint64_t)LAYOUT(reader->layout, object, type), "an object", &address));
+    STEP(object_types_find(values->types, reader, address, &type));
     struct text cache = {0};
-    text_add(&cache, type->full_name.bytes, type->full_name.size);
-    return text_take(&cache, text) ? READ_CACHE_READY : reader_no_memory(reader);
+    base_text_add(&cache, type->full_name.bytes, type->full_name.size);
+    return base_text_take(&cache, text) ? READ_CACHE_READY : object_reader_no_memory(reader);
 }
 
-struct spprof_error *values_new(const struct spprof_value_limits *limits, value_place *place, void *context, struct values **result)
+struct spprof_error *repr_values_new(const struct spprof_value_limits *limits, value_place *place, void *context, struct values **result)
 {
     struct values *values = calloc(1, sizeof *values);
     if (values == NULL)
         return spprof_error_no_memory();
-    struct spprof_error *error = types_new(&values->types);
+    struct spprof_error *error = object_types_new(&values->types);
     if (error != NULL) {
         free(values);
         return error;
@@ -324,10 +324,10 @@ struct spprof_error *values_new(const struct spprof_value_limits *limits, value_
     return NULL;
 }
 
-void values_free(struct values *values)
+void repr_values_free(struct values *values)
 {
     if (values == NULL)
         return;
-    types_free(values->types);
+    object_types_free(values->types);
     free(values);
 }

@@ -17,22 +17,22 @@ struct values;
 typedef enum read_cache_status value_place(void *context, struct reader *reader, uint64_t frame, uint64_t *code, int32_t *line);
 
 /* What all values of one snapshot share: their types, each read once. Copies limits; 0 in it is the default. place may be NULL. */
-struct spprof_error *values_new(const struct spprof_value_limits *limits, value_place *place, void *context, struct values **values);
-void values_free(struct values *values); /* NULL is allowed */
+struct spprof_error *repr_values_new(const struct spprof_value_limits *limits, value_place *place, void *context, struct values **values);
+void repr_values_free(struct values *values); /* NULL is allowed */
 
 /*
- * The text of the object at an address, owned by the caller. PENDING: to be called again after read_cache_fetch. FAILED: out of memory; whatever
+ * The text of the object at an address, owned by the caller. PENDING: to be called again after target_read_cache_fetch. FAILED: out of memory; whatever
  * is wrong with the object itself is told in its text.
  */
-enum read_cache_status value_text(struct values *values, struct reader *reader, uint64_t object, struct spprof_text *text);
+enum read_cache_status repr_value_text(struct values *values, struct reader *reader, uint64_t object, struct spprof_text *text);
 
 /* The same as str() gives it for an exception: its message. */
-enum read_cache_status value_message(struct values *values, struct reader *reader, uint64_t exception, struct spprof_text *text);
+enum read_cache_status repr_value_message(struct values *values, struct reader *reader, uint64_t exception, struct spprof_text *text);
 
 /* Replaces a cell by what it holds, 0 where it is empty; leaves any other object as it is. */
-enum read_cache_status value_see_through_cell(struct values *values, struct reader *reader, uint64_t *object);
+enum read_cache_status repr_value_see_through_cell(struct values *values, struct reader *reader, uint64_t *object);
 
 /* Module and qualified name of an object's type. */
-enum read_cache_status value_type_name(struct values *values, struct reader *reader, uint64_t object, struct spprof_text *text);
+enum read_cache_status repr_value_type_name(struct values *values, struct reader *reader, uint64_t object, struct spprof_text *text);
 
 #endif

@@ -30,21 +30,21 @@ struct writer {
 
 /* A value_rule (type.h) writes an object. PENDING and FAILED undo what it has put. */
 
-void put(struct writer *writer, const char *words);
-void put_bytes(struct writer *writer, const char *bytes, size_t size);
-void put_format(struct writer *writer, const char *format, ...) __attribute__((format(printf, 2, 3)));
-void put_text(struct writer *writer, struct spprof_text text);
-void put_value(struct writer *writer, uint64_t object);
+void repr_put(struct writer *writer, const char *words);
+void repr_put_bytes(struct writer *writer, const char *bytes, size_t size);
+void repr_put_format(struct writer *writer, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void repr_put_text(struct writer *writer, struct spprof_text text);
+void repr_put_value(struct writer *writer, uint64_t object);
 
 /* The characters of a str object as they are; what names it where it cannot be read. */
-void put_characters(struct writer *writer, uint64_t object, const char *what);
+void repr_put_characters(struct writer *writer, uint64_t object, const char *what);
 
 /* Begins a container; false where it stands in itself or too deep: the rule then puts what CPython puts there. */
-bool open_container(struct writer *writer, uint64_t object);
-void close_container(struct writer *writer);
+bool repr_open_container(struct writer *writer, uint64_t object);
+void repr_close_container(struct writer *writer);
 
 /* Puts what stands before an item; false where the limit of items is reached, which it marks. */
-bool put_separator(struct writer *writer, size_t index);
+bool repr_put_separator(struct writer *writer, size_t index);
 
 /* The rule of a type, which is chosen by its name, or by its flags where that cannot be read (rule.c). */
 value_rule *repr_rule(const struct type_info *type);
@@ -58,21 +58,21 @@ value_rule *repr_rule(const struct type_info *type);
 value_rule repr_instance, repr_enum_member, repr_named_tuple, repr_dataclass, repr_numpy_scalar;
 
 /* The message of an exception, as str() gives it. */
-value_rule write_message;
+value_rule repr_write_message;
 
 /* Pieces that several rules share. */
-void put_float(struct writer *writer, double value);
-void put_single(struct writer *writer, float value);
-void put_quoted(struct writer *writer, const uint8_t *data, size_t length, unsigned width);
-void put_quoted_bytes(struct writer *writer, const uint8_t *data, size_t size, bool always_escape);
-enum read_cache_status put_tuple_items(struct writer *writer, uint64_t object, const char *what);
-enum read_cache_status put_list_items(struct writer *writer, uint64_t object);
-enum read_cache_status put_dict_items(struct writer *writer, uint64_t dict);
+void repr_put_float(struct writer *writer, double value);
+void repr_put_single(struct writer *writer, float value);
+void repr_put_quoted(struct writer *writer, const uint8_t *data, size_t length, unsigned width);
+void repr_put_quoted_bytes(struct writer *writer, const uint8_t *data, size_t size, bool always_escape);
+enum read_cache_status repr_put_tuple_items(struct writer *writer, uint64_t object, const char *what);
+enum read_cache_status repr_put_list_items(struct writer *writer, uint64_t object);
+enum read_cache_status repr_put_dict_items(struct writer *writer, uint64_t dict);
 
 /* The value of an attribute that stands in a slot or in the instance's dict; 0: it has none. */
-enum read_cache_status find_attribute(struct writer *writer, uint64_t object, const struct type_info *type, const char *name, uint64_t *value);
+enum read_cache_status repr_find_attribute(struct writer *writer, uint64_t object, const struct type_info *type, const char *name, uint64_t *value);
 
 /* One pointer field of an object. */
-enum read_cache_status read_field(struct writer *writer, uint64_t object, int32_t offset, const char *what, uint64_t *value);
+enum read_cache_status repr_read_field(struct writer *writer, uint64_t object, int32_t offset, const char *what, uint64_t *value);
 
 #endif

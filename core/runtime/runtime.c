@@ -35,7 +35,7 @@ struct debug_offsets_head {
 
 static const char cookie[8] = {'x', 'd', 'e', 'b', 'u', 'g', 'p', 'y'};
 
-void runtimes_free(struct runtimes *runtimes)
+void runtime_list_free(struct runtimes *runtimes)
 {
     free(runtimes->items);
     *runtimes = (struct runtimes){NULL, 0};
@@ -162,7 +162,7 @@ static bool leads_back(const struct runtime_search *search, uint64_t address, co
 {
     uint64_t interpreter, back;
     memcpy(&interpreter, bytes + offset, sizeof interpreter);
-    if (!is_pointer(interpreter) || !budget_search(&search->target->budget, READ_COST))
+    if (!is_pointer(interpreter) || !target_budget_search(&search->target->budget, READ_COST))
         return false;
     if (target_try_read(search->target, interpreter + (uint64_t)interpreter_runtime, &back, sizeof back) != SPPROF_READ_OK)
         return false;
@@ -255,11 +255,11 @@ static struct spprof_error *search_range(struct runtime_search *search, uint64_t
     if (end - start > search->left)
         end = start + search->left;
     search->left -= end - start;
-    for (uint64_t at = start; at < end && budget_search(&search->target->budget, ZEROS_COST);) {
+    for (uint64_t at = start; at < end && target_budget_search(&search->target->budget, ZEROS_COST);) {
         size_t wanted = end - at < PIECE ? (size_t)(end - at) : PIECE;
         size_t size = read_piece(search->target, at, piece, wanted);
         size_t last = size == PIECE ? PIECE - OVERLAP : size;
-        bool may_be_there = !is_zero(piece, size) && budget_search(&search->target->budget, PIECE - ZEROS_COST);
+        bool may_be_there = !is_zero(piece, size) && target_budget_search(&search->target->budget, PIECE - ZEROS_COST);
         for (size_t i = 0; may_be_there && i + 8 <= last; i += 8)
             TRY(test_place(search, at + i, piece + i, size - i));
         at += size == wanted ? last : size - (at + size) % PAGE + PAGE; /* over the page that is missing */
@@ -330,12 +330,12 @@ static struct spprof_error *look_up_further(struct spprof_target *target, const 
 /* The dynamic symbols of a live process lie in its memory: no file is opened. Most libraries are too small to be asked. */
 static struct spprof_error *find_exported(struct spprof_target *target, const struct spprof_modules *modules, struct runtimes *runtimes)
 {
-    struct elf_reader reader = elf_target_reader(target);
+    struct elf_reader reader = target_elf_target_reader(target);
     for (size_t i = 0; target->kind == SPPROF_TARGET_PROCESS && i < modules->count; i++) {
         struct runtime runtime = {.module = &modules->items[i], .how = "symbol _PyRuntime"};
-        CLEANUP(elf_object_free) struct elf_object object = {0};
-        if (may_hold_python(runtime.module) && elf_object_read(&reader, runtime.module->start, &object) &&
-            elf_object_find_symbol(&reader, &object, "_PyRuntime", &runtime.address) == ELF_FOUND && look_at(target, &runtime))
+        CLEANUP(target_elf_object_free) struct elf_object object = {0};
+        if (may_hold_python(runtime.module) && target_elf_object_read(&reader, runtime.module->start, &object) &&
+            target_elf_object_find_symbol(&reader, &object, "_PyRuntime", &runtime.address) == ELF_FOUND && look_at(target, &runtime))
             TRY(add(runtimes, &runtime));
     }
     return NULL;
@@ -449,6 +449,6 @@ bool runtime_is_named(struct spprof_target *target)
         error = look_up_all(target, modules, OTHERS, &runtimes);
     bool found = runtimes.count > 0;
     spprof_error_free(error);
-    runtimes_free(&runtimes);
+    runtime_list_free(&runtimes);
     return found;
 }

@@ -61,6 +61,6 @@ bool runtime_is_alive(struct spprof_target *target, const struct runtime *runtim
 /* Whether any module has the symbol or the section: no memory is searched. */
 bool runtime_is_named(struct spprof_target *target);
 
-void runtimes_free(struct runtimes *runtimes);
+void runtime_list_free(struct runtimes *runtimes);
 
 #endif

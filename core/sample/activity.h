@@ -18,18 +18,18 @@ struct activity {
     int cpu; /* that it ran on last; -1: not known */
 };
 
-void activity_open(struct activity *activity, int64_t pid, int64_t tid);
-void activity_close(struct activity *activity);
+void sample_activity_open(struct activity *activity, int64_t pid, int64_t tid);
+void sample_activity_close(struct activity *activity);
 
 /* Asks the kernel. UNKNOWN: the thread is gone, or was never there. */
-enum spprof_activity activity_ask(struct activity *activity, uint64_t now);
+enum spprof_activity sample_activity_ask(struct activity *activity, uint64_t now);
 
 /* Its last word, where that is not older than a millisecond; else asks. */
-enum spprof_activity activity_of(struct activity *activity, uint64_t now);
+enum spprof_activity sample_activity_of(struct activity *activity, uint64_t now);
 
-struct cpu_use activity_use(const struct activity *activity);
+struct cpu_use sample_activity_use(const struct activity *activity);
 
 /* Of a thread that a debugger has stopped: whether it ran since it was asked before, went ns of which it could. UNKNOWN the first time. */
-enum spprof_activity activity_since(struct activity *activity, uint64_t now, uint64_t went);
+enum spprof_activity sample_activity_since(struct activity *activity, uint64_t now, uint64_t went);
 
 #endif

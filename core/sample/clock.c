@@ -21,16 +21,16 @@ static void place(struct ticks *ticks)
     ticks->due = ticks->began + ticks->slot * ticks->period + next_random(ticks) % ticks->period;
 }
 
-void ticks_start(struct ticks *ticks, double rate_hz)
+void sample_ticks_start(struct ticks *ticks, double rate_hz)
 {
-    uint64_t now = clock_now();
+    uint64_t now = base_clock_now();
     *ticks = (struct ticks){.began = now, .period = (uint64_t)(1e9 / rate_hz), .random = now | 1};
     if (ticks->period == 0)
         ticks->period = 1;
     place(ticks);
 }
 
-void ticks_next(struct ticks *ticks, uint64_t now)
+void sample_ticks_next(struct ticks *ticks, uint64_t now)
 {
     uint64_t current = (now - ticks->began) / ticks->period;
     ticks->slot++;
@@ -42,17 +42,17 @@ void ticks_next(struct ticks *ticks, uint64_t now)
 }
 
 /* A sleep ends late by some ten microseconds: the last of them are spent awake where the rate leaves no time for that. */
-void ticks_wait(const struct ticks *ticks, uint64_t until)
+void sample_ticks_wait(const struct ticks *ticks, uint64_t until)
 {
     uint64_t due = until != 0 && until < ticks->due ? until : ticks->due;
     uint64_t spin = ticks->period < 4u * SPIN_NS ? SPIN_NS : 0;
-    uint64_t now = clock_now();
+    uint64_t now = base_clock_now();
     if (due > now + spin) {
         uint64_t wake = due - spin;
         struct timespec time = {(time_t)(wake / 1000000000u), (long)(wake % 1000000000u)};
         clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &time, NULL);
     }
-    while (spin > 0 && clock_now() < due)
+    while (spin > 0 && base_clock_now() < due)
         ;
 }
 
@@ -69,7 +69,7 @@ static double middle_of(size_t step)
     return within * (double)(UINT64_C(1) << (step / STEPS)) / STEPS;
 }
 
-void durations_add(struct durations *durations, uint64_t ns)
+void sample_durations_add(struct durations *durations, uint64_t ns)
 {
     size_t step = step_of(ns);
     durations->counts[step < CLOCK_TIMES ? step : CLOCK_TIMES - 1]++;
@@ -78,7 +78,7 @@ void durations_add(struct durations *durations, uint64_t ns)
         durations->longest = ns;
 }
 
-double durations_quantile_us(const struct durations *durations, double quantile)
+double sample_durations_quantile_us(const struct durations *durations, double quantile)
 {
     uint64_t wanted = (uint64_t)(quantile * (double)durations->total), seen = 0;
     for (size_t i = 0; i < CLOCK_TIMES; i++) {

@@ -17,13 +17,13 @@ struct ticks {
     uint64_t overruns;
 };
 
-void ticks_start(struct ticks *ticks, double rate_hz);
+void sample_ticks_start(struct ticks *ticks, double rate_hz);
 
 /* After a look, which ended now: when the next one is due. Periods that have gone by meanwhile are overruns. */
-void ticks_next(struct ticks *ticks, uint64_t now);
+void sample_ticks_next(struct ticks *ticks, uint64_t now);
 
 /* Sleeps until the next look is due, or until a moment (0: none) if that comes first. */
-void ticks_wait(const struct ticks *ticks, uint64_t until);
+void sample_ticks_wait(const struct ticks *ticks, uint64_t until);
 
 /* How long looks took, counted in steps of a sixteenth. */
 struct durations {
@@ -31,7 +31,7 @@ struct durations {
     uint64_t total, longest; /* ns */
 };
 
-void durations_add(struct durations *durations, uint64_t ns);
-double durations_quantile_us(const struct durations *durations, double quantile);
+void sample_durations_add(struct durations *durations, uint64_t ns);
+double sample_durations_quantile_us(const struct durations *durations, double quantile);
 
 #endif

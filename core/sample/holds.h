@@ -11,6 +11,6 @@ struct holds {
 };
 
 /* Counts one look, at the time now (ns). */
-void holds_count(struct holds *holds, const struct sampled_threads *threads, int64_t pid, uint64_t now, struct spprof_sample_counts *counts);
+void sample_holds_count(struct holds *holds, const struct sampled_threads *threads, int64_t pid, uint64_t now, struct spprof_sample_counts *counts);
 
 #endif

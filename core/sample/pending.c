@@ -10,13 +10,13 @@
 
 enum { SAMPLES_MAX = 2048, FRAMES_MAX = 1 << 20, PLACES = 1 << 14, THREADS_MAX = 1 << 16, MENTIONS_MAX = 1 << 25 /* bytes */ };
 
-struct spprof_error *pending_init(struct pending *pending, struct spprof_profile *profile, struct capture_context *context)
+struct spprof_error *sample_pending_init(struct pending *pending, struct spprof_profile *profile, struct capture_context *context)
 {
     *pending = (struct pending){.profile = profile, .context = context, .round = 1, .root = SPPROF_NONE, .leaf_slots = calloc(PLACES, sizeof *pending->leaf_slots)};
     return pending->leaf_slots == NULL ? spprof_error_no_memory() : NULL;
 }
 
-void pending_free(struct pending *pending)
+void sample_pending_free(struct pending *pending)
 {
     free(pending->samples);
     free(pending->frames);
@@ -26,22 +26,22 @@ void pending_free(struct pending *pending)
 /* So many of the oldest frames of a stack wait already, on one another. */
 static size_t waiting(const struct pending *pending, const struct capture *capture)
 {
-    size_t count = capture_depth(capture);
-    while (count > 0 && capture_frame(capture, count - 1)->pending.round != pending->round)
+    size_t count = sample_capture_depth(capture);
+    while (count > 0 && sample_capture_frame(capture, count - 1)->pending.round != pending->round)
         count--;
     return count;
 }
 
-bool pending_add(struct pending *pending, struct sampled_thread *thread, const struct capture_outcome *outcome)
+bool sample_pending_add(struct pending *pending, struct sampled_thread *thread, const struct capture_outcome *outcome)
 {
     const struct capture *capture = &thread->capture;
-    size_t depth = capture_depth(capture), known = waiting(pending, capture);
+    size_t depth = sample_capture_depth(capture), known = waiting(pending, capture);
     if (!ARRAY_RESERVE(pending->samples, pending->sample_capacity, pending->sample_count + 1) ||
         !ARRAY_RESERVE(pending->frames, pending->frame_capacity, pending->frame_count + depth - known))
         return false;
-    size_t top = known > 0 ? capture_frame(capture, known - 1)->pending.at : PENDING_NONE;
+    size_t top = known > 0 ? sample_capture_frame(capture, known - 1)->pending.at : PENDING_NONE;
     for (size_t i = known; i < depth; i++) {
-        struct sampled_frame *frame = capture_frame(capture, i);
+        struct sampled_frame *frame = sample_capture_frame(capture, i);
         pending->frames[pending->frame_count] =
             (struct pending_frame){.thread = thread, .caller = top, .code = frame->code, .offset = frame->offset, .incomplete = frame->incomplete};
         top = pending->frame_count++;
@@ -52,7 +52,7 @@ bool pending_add(struct pending *pending, struct sampled_thread *thread, const s
     return true;
 }
 
-bool pending_is_full(const struct pending *pending)
+bool sample_pending_is_full(const struct pending *pending)
 {
     return pending->sample_count >= SAMPLES_MAX || pending->frame_count >= FRAMES_MAX;
 }
@@ -76,7 +76,7 @@ static size_t gather_codes(struct pending *pending, struct code_entry **codes)
 static bool check_codes(struct pending *pending)
 {
     const struct layout *layout = pending->context->layout;
-    size_t size = code_header_size(layout);
+    size_t size = frames_code_header_size(layout);
     CLEANUP_FREE struct code_entry **codes = calloc(pending->frame_count + 1, sizeof *codes);
     size_t count = codes == NULL ? 0 : gather_codes(pending, codes);
     CLEANUP_FREE struct spprof_range *ranges = calloc(count + 1, sizeof *ranges);
@@ -85,16 +85,16 @@ static bool check_codes(struct pending *pending)
         return false;
     for (size_t i = 0; i < count; i++)
         ranges[i] = (struct spprof_range){.address = codes[i]->code->address, .size = size, .buffer = headers + i * size};
-    target_read_many(read_cache_target(pending->context->reader.cache), ranges, count);
+    target_read_many(target_read_cache_target(pending->context->reader.cache), ranges, count);
     bool retired = false;
     for (size_t i = 0; i < count; i++) {
-        if (ranges[i].status == SPPROF_READ_OK && code_entry_matches(codes[i], layout, (struct bytes){headers + i * size, size}))
+        if (ranges[i].status == SPPROF_READ_OK && frames_code_entry_matches(codes[i], layout, (struct bytes){headers + i * size, size}))
             continue;
-        code_table_retire(pending->context->codes, codes[i]);
+        frames_code_table_retire(pending->context->codes, codes[i]);
         retired = true;
     }
-    if (retired || read_cache_bytes(pending->context->mentions.cache) > MENTIONS_MAX)
-        read_cache_clear(pending->context->mentions.cache);
+    if (retired || target_read_cache_bytes(pending->context->mentions.cache) > MENTIONS_MAX)
+        target_read_cache_clear(pending->context->mentions.cache);
     return true;
 }
 
@@ -105,7 +105,7 @@ static uint32_t place_of(struct pending *pending, const struct pending_frame *fr
     if (slot->code == frame->code && slot->offset == frame->offset)
         return slot->place;
     const struct spprof_code *code = frame->code->code;
-    struct position position = position_find(pending->context->layout->rules->line_table, code->line_table, code->line_table_size,
+    struct position position = frames_position_find(pending->context->layout->rules->line_table, code->line_table, code->line_table_size,
                                              code->first_line, frame->offset);
     struct spprof_place place = {
         .function = code->qualified_name.bytes != NULL ? code->qualified_name : code->name,
@@ -206,7 +206,7 @@ static void count_sample(struct pending *pending, const struct pending_sample *s
     counts->retried += sample->retried;
 }
 
-void pending_commit(struct pending *pending, bool still)
+void sample_pending_commit(struct pending *pending, bool still)
 {
     bool checked = still || pending->frame_count == 0 || !RULE(CHECKS_CODES) || check_codes(pending);
     if (checked) {
@@ -221,7 +221,7 @@ void pending_commit(struct pending *pending, bool still)
     pending->round++;
 }
 
-void pending_forget(struct pending *pending)
+void sample_pending_forget(struct pending *pending)
 {
     memset(pending->leaf_slots, 0, PLACES * sizeof *pending->leaf_slots);
 }

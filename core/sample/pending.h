@@ -46,19 +46,19 @@ struct pending {
     struct place_slot *leaf_slots; /* by code object and offset; a newer one takes an older one's slot */
 };
 
-struct spprof_error *pending_init(struct pending *pending, struct spprof_profile *profile, struct capture_context *context);
-void pending_free(struct pending *pending);
+struct spprof_error *sample_pending_init(struct pending *pending, struct spprof_profile *profile, struct capture_context *context);
+void sample_pending_free(struct pending *pending);
 
-/* Adds what capture_take has put into thread->capture.frames. False: no memory, the sample is lost. */
-bool pending_add(struct pending *pending, struct sampled_thread *thread, const struct capture_outcome *outcome);
+/* Adds what sample_capture_take has put into thread->capture.frames. False: no memory, the sample is lost. */
+bool sample_pending_add(struct pending *pending, struct sampled_thread *thread, const struct capture_outcome *outcome);
 
 /* Whether enough wait to be counted. */
-bool pending_is_full(const struct pending *pending);
+bool sample_pending_is_full(const struct pending *pending);
 
 /* Counts all samples that wait. Must be called before a thread is freed. still: the target stands still, no code object can have died. */
-void pending_commit(struct pending *pending, bool still);
+void sample_pending_commit(struct pending *pending, bool still);
 
-/* Code entries are about to be freed: forgets those that it knows. Only after pending_commit. */
-void pending_forget(struct pending *pending);
+/* Code entries are about to be freed: forgets those that it knows. Only after sample_pending_commit. */
+void sample_pending_forget(struct pending *pending);
 
 #endif

@@ -11,56 +11,56 @@ enum { CODES_MAX = 1 << 15 /* code objects that are remembered */ };
 
 static struct spprof_error *new_codes(struct sampled_python *python)
 {
-    TRY(code_table_new(&python->context.codes));
-    code_table_draw_from(python->context.codes, &python->target->budget);
-    code_table_keep_ranges(python->context.codes);
+    TRY(frames_code_table_new(&python->context.codes));
+    frames_code_table_draw_from(python->context.codes, &python->target->budget);
+    frames_code_table_keep_ranges(python->context.codes);
     return NULL;
 }
 
-struct spprof_error *sampled_python_init(struct sampled_python *python, struct spprof_target *target, const struct chosen *chosen,
+struct spprof_error *sample_python_init(struct sampled_python *python, struct spprof_target *target, const struct chosen *chosen,
                                          struct spprof_profile *profile)
 {
     struct capture_context *context = &python->context;
     *python = (struct sampled_python){.target = target, .chosen = chosen};
     context->layout = context->reader.layout = context->mentions.layout = &chosen->layout;
-    thread_table_init(&python->thread_table, target, chosen);
-    TRY(read_cache_new(target, &context->reader.cache));
-    TRY(read_cache_new(target, &context->mentions.cache));
+    sample_thread_table_init(&python->thread_table, target, chosen);
+    TRY(target_read_cache_new(target, &context->reader.cache));
+    TRY(target_read_cache_new(target, &context->mentions.cache));
     TRY(new_codes(python));
-    TRY(call_sites_new(&context->sites));
-    TRY(contexts_new(&context->contexts));
-    return pending_init(&python->pending, profile, context);
+    TRY(sample_call_sites_new(&context->sites));
+    TRY(sample_contexts_new(&context->contexts));
+    return sample_pending_init(&python->pending, profile, context);
 }
 
-void sampled_python_free(struct sampled_python *python)
+void sample_python_free(struct sampled_python *python)
 {
-    thread_table_free(&python->thread_table);
-    pending_free(&python->pending);
-    call_sites_free(python->context.sites);
-    contexts_free(python->context.contexts);
-    code_table_free(python->context.codes);
-    read_cache_free(python->context.reader.cache);
-    read_cache_free(python->context.mentions.cache);
+    sample_thread_table_free(&python->thread_table);
+    sample_pending_free(&python->pending);
+    sample_call_sites_free(python->context.sites);
+    sample_contexts_free(python->context.contexts);
+    frames_code_table_free(python->context.codes);
+    target_read_cache_free(python->context.reader.cache);
+    target_read_cache_free(python->context.mentions.cache);
 }
 
-struct spprof_error *sampled_python_settle(struct sampled_python *python)
+struct spprof_error *sample_python_settle(struct sampled_python *python)
 {
     const struct spprof_budget *budget = &python->target->budget;
     struct capture_context *context = &python->context;
-    if (code_table_count(context->codes) < CODES_MAX && budget->memory < budget_memory_limit(budget) / 2)
+    if (frames_code_table_count(context->codes) < CODES_MAX && budget->memory < target_budget_memory_limit(budget) / 2)
         return NULL;
-    pending_forget(&python->pending);
-    call_sites_clear(context->sites);
-    contexts_clear(context->contexts);
-    read_cache_clear(context->mentions.cache);
+    sample_pending_forget(&python->pending);
+    sample_call_sites_clear(context->sites);
+    sample_contexts_clear(context->contexts);
+    target_read_cache_clear(context->mentions.cache);
     for (size_t i = 0; i < python->thread_table.count; i++)
-        capture_forget(&python->thread_table.threads[i]->capture);
-    code_table_free(context->codes);
+        sample_capture_forget(&python->thread_table.threads[i]->capture);
+    frames_code_table_free(context->codes);
     context->codes = NULL;
     return new_codes(python);
 }
 
-struct spprof_error *sampled_python_name(struct sampled_python *python)
+struct spprof_error *sample_python_name(struct sampled_python *python)
 {
     const struct layout *layout = &python->chosen->layout;
     const struct spprof_module *module = python->chosen->runtime.module;
@@ -101,7 +101,7 @@ static bool is_attached(const struct sampled_python *python, const struct sample
     return state == 1;
 }
 
-bool sampled_python_runs(const struct sampled_python *python, const struct sampled_thread *thread)
+bool sample_python_runs(const struct sampled_python *python, const struct sampled_thread *thread)
 {
     uint64_t holder = gil_holder(python, thread->interpreter);
     return python->chosen->layout.free_threaded && holder == 0 ? is_attached(python, thread) : holder == thread->address;

@@ -14,17 +14,17 @@ struct sampled_python {
 };
 
 /* May not be moved afterwards. Borrows all three. Also with an error to be freed. Errors: NO_MEMORY. */
-struct spprof_error *sampled_python_init(struct sampled_python *python, struct spprof_target *target, const struct chosen *chosen,
+struct spprof_error *sample_python_init(struct sampled_python *python, struct spprof_target *target, const struct chosen *chosen,
                                          struct spprof_profile *profile);
-void sampled_python_free(struct sampled_python *python);
+void sample_python_free(struct sampled_python *python);
 
-/* Code objects that come and go would fill the memory: now and then all of them are forgotten. Only after pending_commit. */
-struct spprof_error *sampled_python_settle(struct sampled_python *python);
+/* Code objects that come and go would fill the memory: now and then all of them are forgotten. Only after sample_pending_commit. */
+struct spprof_error *sample_python_settle(struct sampled_python *python);
 
 /* All stacks of it begin with a place that names it, as where a process has several Pythons. */
-struct spprof_error *sampled_python_name(struct sampled_python *python);
+struct spprof_error *sample_python_name(struct sampled_python *python);
 
 /* Whether a thread of it holds its GIL; without a GIL, whether it is attached to its interpreter. */
-bool sampled_python_runs(const struct sampled_python *python, const struct sampled_thread *thread);
+bool sample_python_runs(const struct sampled_python *python, const struct sampled_thread *thread);
 
 #endif

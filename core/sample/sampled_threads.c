@@ -4,7 +4,7 @@
 
 #include "base/array.h"
 
-void sampled_threads_free(struct sampled_threads *threads)
+void sample_threads_free(struct sampled_threads *threads)
 {
     free(threads->items);
     *threads = (struct sampled_threads){NULL, 0, 0};
@@ -42,7 +42,7 @@ static void join(struct sampled_threads *threads)
     threads->count = kept;
 }
 
-struct spprof_error *sampled_threads_gather(struct sampled_threads *threads, struct sampled_python *pythons, size_t python_count)
+struct spprof_error *sample_threads_gather(struct sampled_threads *threads, struct sampled_python *pythons, size_t python_count)
 {
     threads->count = 0;
     for (size_t i = 0; i < python_count; i++) {

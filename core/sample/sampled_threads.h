@@ -10,7 +10,7 @@ struct sampled_threads {
 };
 
 /* To be called whenever a thread table has changed: what it held before may be freed. Errors: NO_MEMORY. */
-struct spprof_error *sampled_threads_gather(struct sampled_threads *threads, struct sampled_python *pythons, size_t python_count);
-void sampled_threads_free(struct sampled_threads *threads);
+struct spprof_error *sample_threads_gather(struct sampled_threads *threads, struct sampled_python *pythons, size_t python_count);
+void sample_threads_free(struct sampled_threads *threads);
 
 #endif

@@ -61,7 +61,7 @@ static uint64_t dropped(const struct spprof_sample_counts *counts)
 static void commit(struct spprof_sampler *sampler, bool still)
 {
     for (size_t i = 0; i < sampler->python_count; i++)
-        pending_commit(&sampler->pythons[i].pending, still);
+        sample_pending_commit(&sampler->pythons[i].pending, still);
     sampler->committed_at = sampler->now;
 }
 
@@ -95,10 +95,10 @@ static void count_left_over(struct spprof_sampler *sampler)
 static struct spprof_error *refresh(struct spprof_sampler *sampler, struct sampled_python *python, bool still)
 {
     commit(sampler, still);
-    spprof_error_free(thread_table_list(&python->thread_table));
+    spprof_error_free(sample_thread_table_list(&python->thread_table));
     sampler->profile->counts.threads_seen = threads_seen(sampler);
     count_left_over(sampler);
-    return sampled_threads_gather(&sampler->threads, sampler->pythons, sampler->python_count);
+    return sample_threads_gather(&sampler->threads, sampler->pythons, sampler->python_count);
 }
 
 static bool lacks_names(const struct thread_table *thread_table)
@@ -114,9 +114,9 @@ static struct spprof_error *leave(struct spprof_sampler *sampler, struct sampled
 {
     commit(sampler, still);
     sampler->seen_before += python->thread_table.seen;
-    thread_table_free(&python->thread_table);
+    sample_thread_table_free(&python->thread_table);
     python->gone = true;
-    return sampled_threads_gather(&sampler->threads, sampler->pythons, sampler->python_count);
+    return sample_threads_gather(&sampler->threads, sampler->pythons, sampler->python_count);
 }
 
 /* Brings the list of a Python's threads up to date. */
@@ -124,7 +124,7 @@ static struct spprof_error *look_around(struct spprof_sampler *sampler, struct s
 {
     struct thread_table *thread_table = &python->thread_table;
     uint64_t now = sampler->checked_at;
-    enum thread_table_state state = thread_table_check(thread_table);
+    enum thread_table_state state = sample_thread_table_check(thread_table);
     if (state == THREAD_TABLE_GONE)
         return leave(sampler, python, still);
     uint64_t listed = now - thread_table->listed_at; /* a thread that ends and leaves its state behind changes no list of the target's */
@@ -132,7 +132,7 @@ static struct spprof_error *look_around(struct spprof_sampler *sampler, struct s
     if ((state == THREAD_TABLE_CHANGED && (thread_table->listed_at == 0 || listed >= LIST_NS)) || old)
         return refresh(sampler, python, still);
     if (now - thread_table->named_at >= NAME_NS && lacks_names(thread_table))
-        thread_table_name(thread_table);
+        sample_thread_table_name(thread_table);
     return NULL;
 }
 
@@ -154,7 +154,7 @@ static struct spprof_error *look_around_all(struct spprof_sampler *sampler, uint
 /* Whether a thread has the GIL of one of its Pythons and interpreters. */
 static bool has_gil(const struct sampled_thread *thread)
 {
-    while (thread != NULL && !sampled_python_runs(thread->python, thread))
+    while (thread != NULL && !sample_python_runs(thread->python, thread))
         thread = thread->elsewhere;
     return thread != NULL;
 }
@@ -166,12 +166,12 @@ static bool counts_now(struct spprof_sampler *sampler, struct sampled_thread *th
     if (options->gil)
         return has_gil(thread);
     if (options->idle) {
-        activity_of(&thread->activity, now); /* one that has ended may have left its state, and what it ran, behind */
+        sample_activity_of(&thread->activity, now); /* one that has ended may have left its state, and what it ran, behind */
         thread->python->thread_table.unsure = thread->python->thread_table.unsure || thread->activity.ended;
         return !thread->activity.ended;
     }
     /* One that stands still was asked before it was made to. */
-    switch (still ? thread->activity.state : activity_of(&thread->activity, now)) {
+    switch (still ? thread->activity.state : sample_activity_of(&thread->activity, now)) {
     case SPPROF_ACTIVITY_RUNNING: return true;
     case SPPROF_ACTIVITY_IDLE: return false;
     default: return (still || thread->activity.state_file < 0) && has_gil(thread);
@@ -181,10 +181,10 @@ static bool counts_now(struct spprof_sampler *sampler, struct sampled_thread *th
 static void sample(struct spprof_sampler *sampler, struct sampled_thread *thread, bool still)
 {
     uint64_t start = sampler->now;
-    thread->outcome = capture_take(&thread->capture, &thread->python->context, still);
+    thread->outcome = sample_capture_take(&thread->capture, &thread->python->context, still);
     thread->taken = true;
-    sampler->now = clock_now();
-    durations_add(&sampler->durations, sampler->now - start);
+    sampler->now = base_clock_now();
+    sample_durations_add(&sampler->durations, sampler->now - start);
 }
 
 static void count(struct spprof_sampler *sampler, struct sampled_thread *thread)
@@ -195,7 +195,7 @@ static void count(struct spprof_sampler *sampler, struct sampled_thread *thread)
     thread->taken = false;
     if (thread->outcome.result == CAPTURE_DROPPED)
         counts->dropped[thread->outcome.reason]++;
-    else if (!pending_add(&thread->python->pending, thread, &thread->outcome))
+    else if (!sample_pending_add(&thread->python->pending, thread, &thread->outcome))
         counts->dropped[SPPROF_DROP_UNREADABLE]++;
 }
 
@@ -215,7 +215,7 @@ static bool counts_standing(const struct spprof_sampler *sampler, struct sampled
     /* All of this is time in which it stands: the registers, by which it is known whether it waited, cost more than most of its frames. */
     bool any = sampler->options.idle || sampler->options.gil;
     bool waited = !any && !thread->runs && sampler->target->ops->waited(sampler->target, thread->tid);
-    thread->waits = waited ? activity_use(&thread->activity).turns : 0;
+    thread->waits = waited ? sample_activity_use(&thread->activity).turns : 0;
     return !waited;
 }
 
@@ -232,8 +232,8 @@ static bool is_to_look_at(const struct spprof_sampler *sampler, struct sampled_t
 /* How much speaks for it that the thread is in the frames of this state of it, and not in those of another. */
 static int weight_of(const struct sampled_thread *thread)
 {
-    bool any = thread->outcome.result == CAPTURE_DROPPED || capture_depth(&thread->capture) > 0;
-    return 2 * any + sampled_python_runs(thread->python, thread);
+    bool any = thread->outcome.result == CAPTURE_DROPPED || sample_capture_depth(&thread->capture) > 0;
+    return 2 * any + sample_python_runs(thread->python, thread);
 }
 
 /* One thread at one look is one sample, however many states it has: of those that are as likely, that which was made last calls no other. */
@@ -287,7 +287,7 @@ static bool profile_is_full(struct spprof_sampler *sampler)
         sampler->place_bytes += 2 * sizeof *place + place->function.size + place->file.size;
     }
     uint64_t bytes = sampler->place_bytes + 2 * sizeof *profile->nodes * profile->node_count; /* twice: they have an index each */
-    return bytes > budget_memory_limit(&sampler->target->budget);
+    return bytes > target_budget_memory_limit(&sampler->target->budget);
 }
 
 /* Counts what waits, if it has waited long enough. */
@@ -295,7 +295,7 @@ static struct spprof_error *settle(struct spprof_sampler *sampler, bool still)
 {
     bool full = false;
     for (size_t i = 0; i < sampler->python_count; i++)
-        full = full || pending_is_full(&sampler->pythons[i].pending);
+        full = full || sample_pending_is_full(&sampler->pythons[i].pending);
     if (!full && sampler->now - sampler->committed_at < COMMIT_NS && !still)
         return NULL;
     commit(sampler, still);
@@ -303,7 +303,7 @@ static struct spprof_error *settle(struct spprof_sampler *sampler, bool still)
     if (profile_is_full(sampler))
         sampler->is_full = sampler->target->budget.memory_refused = true;
     for (size_t i = 0; i < sampler->python_count; i++)
-        TRY(sampled_python_settle(&sampler->pythons[i]));
+        TRY(sample_python_settle(&sampler->pythons[i]));
     return NULL;
 }
 
@@ -316,11 +316,11 @@ static struct spprof_error *prepare(struct spprof_sampler *sampler)
         return spprof_error_no_memory();
     for (; sampler->python_count < pythons->count; sampler->python_count++) {
         struct sampled_python *python = &sampler->pythons[sampler->python_count];
-        struct spprof_error *error = sampled_python_init(python, sampler->target, &pythons->items[sampler->python_count], sampler->profile);
+        struct spprof_error *error = sample_python_init(python, sampler->target, &pythons->items[sampler->python_count], sampler->profile);
         if (error == NULL && pythons->count > 1)
-            error = sampled_python_name(python);
+            error = sample_python_name(python);
         if (error != NULL) {
-            sampled_python_free(python);
+            sample_python_free(python);
             return error;
         }
     }
@@ -397,9 +397,9 @@ struct spprof_error *spprof_sampler_new(struct spprof_target *target, const stru
 /* What belongs to the target, and not to the profile. */
 static void release(struct spprof_sampler *sampler)
 {
-    sampled_threads_free(&sampler->threads);
+    sample_threads_free(&sampler->threads);
     for (size_t i = 0; i < sampler->python_count; i++)
-        sampled_python_free(&sampler->pythons[i]);
+        sample_python_free(&sampler->pythons[i]);
     free(sampler->pythons);
     spprof_session_close(sampler->session);
     sampler->pythons = NULL;
@@ -424,7 +424,7 @@ struct spprof_error *spprof_sampler_unbind(struct spprof_sampler *sampler)
     commit(sampler, true);
     sampler->seen_before = threads_seen(sampler);
     release(sampler);
-    struct spprof_error *error = budget_tell(&sampler->target->budget, &sampler->profile->problems);
+    struct spprof_error *error = target_budget_tell(&sampler->target->budget, &sampler->profile->problems);
     sampler->target = NULL;
     return error;
 }
@@ -451,9 +451,9 @@ bool spprof_sampler_is_over(const struct spprof_sampler *sampler)
 
 struct spprof_error *spprof_sampler_look(struct spprof_sampler *sampler)
 {
-    uint64_t now = sampler->now = clock_now();
+    uint64_t now = sampler->now = base_clock_now();
     for (size_t i = 0; i < sampler->threads.count; i++)
-        activity_since(&sampler->threads.items[i]->activity, now, sampler->goes);
+        sample_activity_since(&sampler->threads.items[i]->activity, now, sampler->goes);
     TRY(begin_look(sampler, true));
     if (!sampler->over)
         look(sampler, true);
@@ -463,11 +463,11 @@ struct spprof_error *spprof_sampler_look(struct spprof_sampler *sampler)
 
 double spprof_sampler_due(struct spprof_sampler *sampler)
 {
-    uint64_t now = clock_now();
+    uint64_t now = base_clock_now();
     if (sampler->ticks.period == 0)
-        ticks_start(&sampler->ticks, sampler->options.rate_hz);
+        sample_ticks_start(&sampler->ticks, sampler->options.rate_hz);
     else if (sampler->ticks.due <= now)
-        ticks_next(&sampler->ticks, now);
+        sample_ticks_next(&sampler->ticks, now);
     sampler->goes = sampler->ticks.due > now ? sampler->ticks.due - now : 0;
     if (sampler->goes < sampler->ticks.period / GO_PART)
         sampler->goes = sampler->ticks.period / GO_PART;
@@ -506,10 +506,10 @@ static bool is_to_stop(const struct spprof_sampler *sampler, struct sampled_thre
     thread->went = sampler->now - thread->asked_at;
     thread->asked_at = sampler->now;
     thread->use = (struct cpu_use){0};
-    if (activity_ask(&thread->activity, sampler->now) == SPPROF_ACTIVITY_IDLE)
+    if (sample_activity_ask(&thread->activity, sampler->now) == SPPROF_ACTIVITY_IDLE)
         return false;
     /* The kernel counts up to the stop before, soon after it was asked last. */
-    thread->use = activity_use(&thread->activity);
+    thread->use = sample_activity_use(&thread->activity);
     thread->runs = before.time != 0 && thread->use.time - before.time + STOP_NS >= went - went / RUNS_PART;
     return thread->waits == 0 || thread->waits != thread->use.turns;
 }
@@ -521,9 +521,9 @@ static void keep_apart(const struct sampled_threads *threads)
     for (size_t i = 0; i < threads->count; i++) {
         const struct sampled_thread *thread = threads->items[i];
         if (thread->stops)
-            cpus_add(&used, thread->activity.cpu);
+            target_cpus_add(&used, thread->activity.cpu);
     }
-    scheduling_avoid(&used);
+    target_scheduling_avoid(&used);
 }
 
 /* Which threads are stopped by the next stop. *all: all of them, where one of those is not known to the kernel by its id. */
@@ -574,7 +574,7 @@ static struct spprof_error *tick(struct spprof_sampler *sampler)
     else
         look(sampler, sampler->target->ops->stop == NULL);
     if (sampler->target->local)
-        holds_count(&sampler->holds, &sampler->threads, sampler->target->pid, sampler->now, &sampler->profile->counts);
+        sample_holds_count(&sampler->holds, &sampler->threads, sampler->target->pid, sampler->now, &sampler->profile->counts);
     return settle(sampler, false);
 }
 
@@ -582,25 +582,25 @@ struct spprof_error *spprof_sampler_run(struct spprof_sampler *sampler, volatile
                                         void (*progress)(void *context, const struct spprof_sample_progress *progress), void *context)
 {
     if (sampler->ticks.period == 0)
-        ticks_start(&sampler->ticks, sampler->options.rate_hz);
-    sampler->now = clock_now();
+        sample_ticks_start(&sampler->ticks, sampler->options.rate_hz);
+    sampler->now = base_clock_now();
     if (sampler->began == 0)
         sampler->began = sampler->now;
-    scheduling_take_short_turns();
+    target_scheduling_take_short_turns();
     while (*ended == 0 && !sampler->over && !is_time_over(sampler)) {
         tell(sampler, progress, context);
         if (sampler->now < sampler->ticks.due) {
-            ticks_wait(&sampler->ticks, sampler->now + PROGRESS_NS);
-            sampler->now = clock_now();
+            sample_ticks_wait(&sampler->ticks, sampler->now + PROGRESS_NS);
+            sampler->now = base_clock_now();
             continue;
         }
         TRY(tick(sampler));
-        ticks_next(&sampler->ticks, sampler->now);
+        sample_ticks_next(&sampler->ticks, sampler->now);
         if (sampler->threads.count == 0)
-            sampler->now = clock_now();
+            sampler->now = base_clock_now();
     }
     commit(sampler, false);
-    sampler->ended = clock_now();
+    sampler->ended = base_clock_now();
     return NULL;
 }
 
@@ -637,12 +637,12 @@ struct spprof_error *spprof_sampler_finish(struct spprof_sampler *sampler, struc
         commit(sampler, true);
     tell_new_pythons(sampler);
     if (sampler->target != NULL)
-        TRY(budget_tell(&sampler->target->budget, &sampler->profile->problems));
+        TRY(target_budget_tell(&sampler->target->budget, &sampler->profile->problems));
     counts->duration_s = sampler->ended == 0 ? 0 : (double)(sampler->ended - sampler->began) / 1e9;
     counts->rate_hz = sampler->options.rate_hz;
     counts->overruns = sampler->ticks.overruns;
-    counts->capture_p50_us = durations_quantile_us(&sampler->durations, 0.5);
-    counts->capture_p99_us = durations_quantile_us(&sampler->durations, 0.99);
+    counts->capture_p50_us = sample_durations_quantile_us(&sampler->durations, 0.5);
+    counts->capture_p99_us = sample_durations_quantile_us(&sampler->durations, 0.99);
     counts->capture_max_us = (double)sampler->durations.longest / 1e3;
     spprof_profile_finish(sampler->profile);
     *profile = sampler->profile;

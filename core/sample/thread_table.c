@@ -11,20 +11,20 @@
 #include "snapshot/thread_names.h"
 #include "snapshot/thread_owners.h"
 
-void thread_table_init(struct thread_table *thread_table, struct spprof_target *target, const struct chosen *chosen)
+void sample_thread_table_init(struct thread_table *thread_table, struct spprof_target *target, const struct chosen *chosen)
 {
     *thread_table = (struct thread_table){.target = target, .chosen = chosen};
 }
 
 static void thread_free(struct sampled_thread *thread)
 {
-    capture_free(&thread->capture);
-    activity_close(&thread->activity);
+    sample_capture_free(&thread->capture);
+    sample_activity_close(&thread->activity);
     free(thread->name.bytes);
     free(thread);
 }
 
-void thread_table_free(struct thread_table *thread_table)
+void sample_thread_table_free(struct thread_table *thread_table)
 {
     for (size_t i = 0; i < thread_table->count; i++)
         thread_free(thread_table->threads[i]);
@@ -34,7 +34,7 @@ void thread_table_free(struct thread_table *thread_table)
     *thread_table = (struct thread_table){.target = thread_table->target, .chosen = thread_table->chosen};
 }
 
-enum thread_table_state thread_table_check(const struct thread_table *thread_table)
+enum thread_table_state sample_thread_table_check(const struct thread_table *thread_table)
 {
     enum { BATCH = 16 };
     for (size_t first = 0; first < thread_table->watched_count; first += BATCH) {
@@ -76,7 +76,7 @@ static struct spprof_error *add(struct thread_table *thread_table, const struct 
         return spprof_error_no_memory();
     }
     thread->activity = (struct activity){.state_file = -1, .time_file = -1, .cpu = -1};
-    struct spprof_error *error = capture_init(&thread->capture, thread_table->target, &thread_table->chosen->layout, state->address);
+    struct spprof_error *error = sample_capture_init(&thread->capture, thread_table->target, &thread_table->chosen->layout, state->address);
     if (error != NULL) {
         thread_free(thread);
         return error;
@@ -96,16 +96,16 @@ static struct spprof_error *add(struct thread_table *thread_table, const struct 
 static void describe(const struct thread_table *thread_table, struct sampled_thread *thread, const struct spprof_native_thread *native)
 {
     if (native == NULL && thread->activity.ended) {
-        activity_close(&thread->activity);
+        sample_activity_close(&thread->activity);
         thread->activity.ended = false;
     }
     if (native == NULL || thread->tid == native->tid)
         return;
     thread->tid = native->tid;
     memcpy(thread->os_name, native->name, sizeof thread->os_name);
-    activity_close(&thread->activity);
+    sample_activity_close(&thread->activity);
     if (thread_table->target->local)
-        activity_open(&thread->activity, thread_table->target->pid, native->tid);
+        sample_activity_open(&thread->activity, thread_table->target->pid, native->tid);
 }
 
 static void drop_ended(struct thread_table *thread_table)
@@ -225,7 +225,7 @@ static void take_names(struct thread_table *thread_table, const struct thread_li
     struct thread_names names = {NULL, 0, 0};
     struct spprof_problems *problems = &thread_table->target->problems;
     size_t told = problems->count;
-    struct spprof_error *error = thread_names_read(thread_table->target, &thread_table->chosen->layout, list, &names);
+    struct spprof_error *error = snapshot_thread_names_read(thread_table->target, &thread_table->chosen->layout, list, &names);
     spprof_error_free(error);
     while (problems->count > told) /* of a list that changes under the reading; it is read again */
         free(problems->texts[--problems->count]);
@@ -233,7 +233,7 @@ static void take_names(struct thread_table *thread_table, const struct thread_li
         for (size_t j = 0; j < list->interpreters[i]->thread_count; j++) {
             const struct thread_state *state = list->interpreters[i]->threads[j];
             struct sampled_thread *thread = find(thread_table, state);
-            const struct thread_name *name = thread_names_find(&names, list->interpreters[i], state);
+            const struct thread_name *name = snapshot_thread_names_find(&names, list->interpreters[i], state);
             if (thread == NULL || name == NULL || thread->name.bytes != NULL)
                 continue;
             thread->name.bytes = calloc(1, name->name.size + 1);
@@ -243,41 +243,41 @@ static void take_names(struct thread_table *thread_table, const struct thread_li
             thread->name.size = name->name.size;
         }
     }
-    thread_names_free(&names);
-    thread_table->named_at = clock_now();
+    snapshot_thread_names_free(&names);
+    thread_table->named_at = base_clock_now();
 }
 
 static void free_list(struct thread_list *list)
 {
-    thread_list_free(list);
+    frames_thread_list_free(list);
 }
 
-struct spprof_error *thread_table_list(struct thread_table *thread_table)
+struct spprof_error *sample_thread_table_list(struct thread_table *thread_table)
 {
     CLEANUP(free_list) struct thread_list list;
     struct kernel_threads kernel = {.known = NULL};
-    thread_list_init(&list, thread_table->chosen->runtime.address);
-    thread_table->listed_at = clock_now();
-    TRY(thread_list_read(&list, thread_table->target, &thread_table->chosen->layout));
-    struct spprof_error *error = kernel_threads_read(thread_table->target, &kernel);
+    frames_thread_list_init(&list, thread_table->chosen->runtime.address);
+    thread_table->listed_at = base_clock_now();
+    TRY(frames_thread_list_read(&list, thread_table->target, &thread_table->chosen->layout));
+    struct spprof_error *error = snapshot_kernel_threads_read(thread_table->target, &kernel);
     if (error == NULL)
-        error = thread_owners_find(thread_table->target, &list, &kernel);
+        error = snapshot_thread_owners_find(thread_table->target, &list, &kernel);
     if (error == NULL)
         error = take_threads(thread_table, &list);
-    kernel_threads_free(&kernel);
+    snapshot_kernel_threads_free(&kernel);
     if (error != NULL)
         return error;
     count_left_over(thread_table, &list);
     take_names(thread_table, &list);
-    thread_table->listing = clock_now() - thread_table->listed_at;
+    thread_table->listing = base_clock_now() - thread_table->listed_at;
     return watch(thread_table, &list);
 }
 
-void thread_table_name(struct thread_table *thread_table)
+void sample_thread_table_name(struct thread_table *thread_table)
 {
     CLEANUP(free_list) struct thread_list list;
-    thread_list_init(&list, thread_table->chosen->runtime.address);
-    struct spprof_error *error = thread_list_read(&list, thread_table->target, &thread_table->chosen->layout);
+    frames_thread_list_init(&list, thread_table->chosen->runtime.address);
+    struct spprof_error *error = frames_thread_list_read(&list, thread_table->target, &thread_table->chosen->layout);
     if (error == NULL)
         take_names(thread_table, &list);
     spprof_error_free(error);

@@ -10,7 +10,7 @@
 struct sampled_python;
 
 struct sampled_thread {
-    struct sampled_python *python;    /* that its state is of; set by sampled_threads_gather, */
+    struct sampled_python *python;    /* that its state is of; set by sample_threads_gather, */
     struct sampled_thread *elsewhere; /* and so is another state of the same thread, in another interpreter or Python; NULL: none */
     uint64_t address;     /* of its thread state */
     uint64_t interpreter; /* address */
@@ -55,18 +55,18 @@ struct thread_table {
     uint64_t seen;      /* threads that were ever listed */
 };
 
-void thread_table_init(struct thread_table *thread_table, struct spprof_target *target, const struct chosen *chosen);
-void thread_table_free(struct thread_table *thread_table);
+void sample_thread_table_init(struct thread_table *thread_table, struct spprof_target *target, const struct chosen *chosen);
+void sample_thread_table_free(struct thread_table *thread_table);
 
 enum thread_table_state { THREAD_TABLE_CURRENT, THREAD_TABLE_CHANGED, THREAD_TABLE_GONE };
 
 /* Whether the lists are still what they were, by one batch of reads. GONE: the target has ended, or holds something else now. */
-enum thread_table_state thread_table_check(const struct thread_table *thread_table);
+enum thread_table_state sample_thread_table_check(const struct thread_table *thread_table);
 
 /* Lists the threads anew. Those that have gone are freed: nothing may point to them. Errors: no thread list can be read. */
-struct spprof_error *thread_table_list(struct thread_table *thread_table);
+struct spprof_error *sample_thread_table_list(struct thread_table *thread_table);
 
 /* Looks up the names of threads that have none yet. */
-void thread_table_name(struct thread_table *thread_table);
+void sample_thread_table_name(struct thread_table *thread_table);
 
 #endif

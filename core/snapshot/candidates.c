@@ -15,12 +15,12 @@ enum { SHAPES_MAX = 8 };
 
 static enum spprof_architecture architecture_of(struct spprof_target *target, const struct runtime *runtime)
 {
-    const struct elf_reader reader = elf_target_reader(target);
-    enum spprof_architecture told = runtime->module != NULL ? elf_architecture(&reader, runtime->module->start) : SPPROF_ARCHITECTURE_UNKNOWN;
+    const struct elf_reader reader = target_elf_target_reader(target);
+    enum spprof_architecture told = runtime->module != NULL ? target_elf_architecture(&reader, runtime->module->start) : SPPROF_ARCHITECTURE_UNKNOWN;
     return told != SPPROF_ARCHITECTURE_UNKNOWN ? told : target->architecture;
 }
 
-void pythons_free(struct pythons *pythons)
+void snapshot_pythons_free(struct pythons *pythons)
 {
     free(pythons->items);
     *pythons = (struct pythons){NULL, 0};
@@ -98,15 +98,15 @@ static bool holds_python(const struct pythons *pythons, const struct spprof_modu
     return false;
 }
 
-struct spprof_error *candidates_choose(struct spprof_target *target, struct runtimes *candidates, struct pythons *pythons)
+struct spprof_error *snapshot_candidates_choose(struct spprof_target *target, struct runtimes *candidates, struct pythons *pythons)
 {
     struct refusals refusals = {NULL, NULL, false};
     *candidates = (struct runtimes){NULL, 0};
     *pythons = (struct pythons){NULL, 0};
-    budget_begin(&target->budget);
+    target_budget_begin(&target->budget);
     struct spprof_error *error = look(target, candidates, pythons, &refusals);
     if (error == NULL && pythons->count == 0 && refusals.error == NULL)
-        return not_python(target);
+        return snapshot_not_python(target);
     if (error == NULL && pythons->count == 0)
         return target->lacks != NULL ? spprof_error_context(refusals.error, "%s", target->lacks) : refusals.error;
     if (error == NULL && refusals.is_alive && !holds_python(pythons, refusals.module))

@@ -16,13 +16,13 @@ struct pythons {
     struct chosen *items; /* the likelier place first; see enum runtime_place */
     size_t count;
 };
-void pythons_free(struct pythons *pythons);
+void snapshot_pythons_free(struct pythons *pythons);
 
 /*
  * Looks for Pythons place by place; behind the first place in which one runs only for what costs little, see runtime_find, so that
  * a second Python is not missed. One that was never started, or has ended, hides none. *candidates gets all that was looked at, also with an
  * error. Errors: where none runs, that of the best candidate; NOT_PYTHON where there is none.
  */
-struct spprof_error *candidates_choose(struct spprof_target *target, struct runtimes *candidates, struct pythons *pythons);
+struct spprof_error *snapshot_candidates_choose(struct spprof_target *target, struct runtimes *candidates, struct pythons *pythons);
 
 #endif

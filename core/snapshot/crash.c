@@ -47,7 +47,7 @@ static void describe_thread(const struct spprof_native_thread *thread, struct sp
     snprintf(crash->name, sizeof crash->name, "%s", thread->name);
 }
 
-struct spprof_error *crash_describe(struct spprof_target *target, const struct kernel_threads *kernel, struct spprof_snapshot *snapshot)
+struct spprof_error *snapshot_crash_describe(struct spprof_target *target, const struct kernel_threads *kernel, struct spprof_snapshot *snapshot)
 {
     struct spprof_crash *crash = &snapshot->crash;
     const struct spprof_native_threads *natives = &kernel->natives;

@@ -7,6 +7,6 @@
 #include "snapshot/kernel_threads.h"
 
 /* Fills snapshot->crash; signal 0 where nothing has died. Errors: NO_MEMORY. */
-struct spprof_error *crash_describe(struct spprof_target *target, const struct kernel_threads *kernel, struct spprof_snapshot *snapshot);
+struct spprof_error *snapshot_crash_describe(struct spprof_target *target, const struct kernel_threads *kernel, struct spprof_snapshot *snapshot);
 
 #endif

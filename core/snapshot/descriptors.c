@@ -20,13 +20,13 @@ static int by_address(const void *left, const void *right)
     return (a->address > b->address) - (a->address < b->address);
 }
 
-struct descriptor *descriptors_find(const struct descriptors *descriptors, uint64_t address)
+struct descriptor *snapshot_descriptors_find(const struct descriptors *descriptors, uint64_t address)
 {
     struct descriptor key = {.address = address};
     return descriptors->count == 0 ? NULL : bsearch(&key, descriptors->items, descriptors->count, sizeof key, by_address);
 }
 
-void descriptors_free(struct descriptors *descriptors)
+void snapshot_descriptors_free(struct descriptors *descriptors)
 {
     free(descriptors->items);
     free(descriptors->sample);
@@ -111,7 +111,7 @@ static size_t count_ids(const struct descriptor_sample *sample, const struct spp
         if (offset + sizeof *ids > sample->sizes[i])
             continue;
         ids[found] = field_i32((struct bytes){sample->bytes[i], sample->sizes[i]}, (int64_t)offset);
-        if (natives != NULL ? natives_find(natives, ids[found]) == NULL : ids[found] <= 0 || ids[found] != sample->said[i])
+        if (natives != NULL ? snapshot_natives_find(natives, ids[found]) == NULL : ids[found] <= 0 || ids[found] != sample->said[i])
             continue;
         for (size_t j = 0; j < found; j++)
             if (ids[j] == ids[found])
@@ -183,7 +183,7 @@ static void find_by_pointer(struct descriptors *descriptors, const struct spprof
 
 static void find_by_tid(struct descriptor *descriptor, const struct spprof_native_threads *natives)
 {
-    const struct spprof_native_thread *native = natives_find(natives, descriptor->tid);
+    const struct spprof_native_thread *native = snapshot_natives_find(natives, descriptor->tid);
     if (descriptor->owner == DESCRIPTOR_UNKNOWN && native != NULL)
         descriptor->owner = (size_t)(native - natives->items);
     else if (descriptor->owner == DESCRIPTOR_UNKNOWN && descriptor->tid != DESCRIPTOR_UNTOLD)
@@ -201,7 +201,7 @@ static bool all_agree(const struct descriptors *descriptors, const struct spprof
     return descriptors->by_pointer;
 }
 
-struct spprof_error *descriptors_read(struct spprof_target *target, const struct thread_list *list,
+struct spprof_error *snapshot_descriptors_read(struct spprof_target *target, const struct thread_list *list,
                                       const struct spprof_native_threads *natives, struct descriptors *descriptors)
 {
     TRY(list_descriptors(list, descriptors));
@@ -230,7 +230,7 @@ static int compare_addresses(const void *left, const void *right)
     return (*a > *b) - (*a < *b);
 }
 
-bool descriptor_names(struct spprof_target *target, const struct descriptors *descriptors, uint64_t descriptor, uint64_t thread_state)
+bool snapshot_descriptor_names(struct spprof_target *target, const struct descriptors *descriptors, uint64_t descriptor, uint64_t thread_state)
 {
     const struct descriptor_sample *sample = descriptors->sample;
     const uint64_t *known = NULL;

@@ -38,16 +38,16 @@ struct descriptors {
  * one at which most descriptors hold the id of a thread that exists, no two the same; where none does, that which their states say (the ids
  * are those of another PID namespace then).
  */
-struct spprof_error *descriptors_read(struct spprof_target *target, const struct thread_list *list,
+struct spprof_error *snapshot_descriptors_read(struct spprof_target *target, const struct thread_list *list,
                                       const struct spprof_native_threads *natives, struct descriptors *descriptors);
-void descriptors_free(struct descriptors *descriptors);
+void snapshot_descriptors_free(struct descriptors *descriptors);
 
-struct descriptor *descriptors_find(const struct descriptors *descriptors, uint64_t address);
+struct descriptor *snapshot_descriptors_find(const struct descriptors *descriptors, uint64_t address);
 
 /*
  * Whether the thread that has the descriptor names this thread state in its own storage, which lies in glibc's descriptor: PyGILState keeps
  * it there (autoTSSkey, Python/pystate.c, 3.9 to 3.14). False does not mean that it has another.
  */
-bool descriptor_names(struct spprof_target *target, const struct descriptors *descriptors, uint64_t descriptor, uint64_t thread_state);
+bool snapshot_descriptor_names(struct spprof_target *target, const struct descriptors *descriptors, uint64_t descriptor, uint64_t thread_state);
 
 #endif

@@ -21,16 +21,16 @@ static const char *architecture_name(enum spprof_architecture architecture)
 static void diagnose_target(const struct spprof_target *target, struct spprof_diagnosis *diagnosis)
 {
     bool core = target->kind == SPPROF_TARGET_CORE;
-    diagnosis_add(diagnosis, FACT, "target", "%s %" PRId64 ", %s", core ? "core of process" : "process", target->pid,
+    layout_diagnosis_add(diagnosis, FACT, "target", "%s %" PRId64 ", %s", core ? "core of process" : "process", target->pid,
                   architecture_name(target->architecture));
     if (target->executable != NULL)
-        diagnosis_add(diagnosis, FACT, "executable", "%s", target->executable);
+        layout_diagnosis_add(diagnosis, FACT, "executable", "%s", target->executable);
     else
-        diagnosis_add(diagnosis, MISSING, "executable", "its name is not known");
+        layout_diagnosis_add(diagnosis, MISSING, "executable", "its name is not known");
     if (target->access != NULL)
-        diagnosis_add(diagnosis, FACT, "memory", "%s", target->access);
+        layout_diagnosis_add(diagnosis, FACT, "memory", "%s", target->access);
     if (target->signal != 0)
-        diagnosis_add(diagnosis, FACT, "died of", "signal %d", target->signal);
+        layout_diagnosis_add(diagnosis, FACT, "died of", "signal %d", target->signal);
 }
 
 static void diagnose_threads(struct spprof_target *target, struct spprof_diagnosis *diagnosis)
@@ -38,9 +38,9 @@ static void diagnose_threads(struct spprof_target *target, struct spprof_diagnos
     struct spprof_native_threads threads = {NULL, 0};
     struct spprof_error *error = target->ops->threads != NULL ? target->ops->threads(target, &threads) : NULL;
     if (error != NULL)
-        diagnosis_add(diagnosis, MISSING, "kernel threads", "%s", error->message);
+        layout_diagnosis_add(diagnosis, MISSING, "kernel threads", "%s", error->message);
     else
-        diagnosis_add(diagnosis, FACT, "kernel threads", "%zu", threads.count);
+        layout_diagnosis_add(diagnosis, FACT, "kernel threads", "%zu", threads.count);
     spprof_error_free(error);
     spprof_native_threads_free(&threads);
 }
@@ -63,10 +63,10 @@ static void diagnose_candidate(const struct runtime *runtime, const struct pytho
     char version[32] = "of unknown version";
     if (runtime->version != 0)
         spprof_version_text(runtime->version, version, sizeof version);
-    diagnosis_add(diagnosis, FACT, "_PyRuntime", "at 0x%" PRIx64 " in %s, by %s: Python %s%s", runtime->address, module_path(runtime),
+    layout_diagnosis_add(diagnosis, FACT, "_PyRuntime", "at 0x%" PRIx64 " in %s, by %s: Python %s%s", runtime->address, module_path(runtime),
                   runtime->how, version, is_used(runtime, pythons) ? " (used)" : "");
     if (runtime->module != NULL && runtime->module->deleted)
-        diagnosis_add(diagnosis, FACT, "module", "%s was deleted or replaced since the process began", runtime->module->path);
+        layout_diagnosis_add(diagnosis, FACT, "module", "%s was deleted or replaced since the process began", runtime->module->path);
 }
 
 static void diagnose_layout(const struct chosen *chosen, struct spprof_diagnosis *diagnosis)
@@ -78,7 +78,7 @@ static void diagnose_layout(const struct chosen *chosen, struct spprof_diagnosis
     };
     char version[32];
     spprof_version_text(chosen->layout.version, version, sizeof version);
-    diagnosis_add(diagnosis, FACT, "Python", "%s%s%s, read by %s", version, chosen->layout.free_threaded ? ", free-threaded" : "",
+    layout_diagnosis_add(diagnosis, FACT, "Python", "%s%s%s, read by %s", version, chosen->layout.free_threaded ? ", free-threaded" : "",
                   chosen->layout.debug ? ", debug build" : "", sources[chosen->layout.source]);
 }
 
@@ -102,11 +102,11 @@ struct spprof_error *spprof_diagnose(struct spprof_target *target, struct spprof
     *diagnosis = (struct spprof_diagnosis){NULL, 0};
     diagnose_target(target, diagnosis);
     diagnose_threads(target, diagnosis);
-    struct spprof_error *error = candidates_choose(target, &candidates, &pythons);
+    struct spprof_error *error = snapshot_candidates_choose(target, &candidates, &pythons);
     diagnose_candidates(target, &candidates, &pythons, diagnosis);
-    runtimes_free(&candidates);
-    pythons_free(&pythons);
+    runtime_list_free(&candidates);
+    snapshot_pythons_free(&pythons);
     for (size_t i = 0; i < target->problems.count; i++)
-        diagnosis_add(diagnosis, MISSING, "problem", "%s", target->problems.texts[i]);
+        layout_diagnosis_add(diagnosis, MISSING, "problem", "%s", target->problems.texts[i]);
     return error;
 }

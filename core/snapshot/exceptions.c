@@ -52,7 +52,7 @@ struct exceptions {
     struct hash_table threads; /* struct thread, by their thread state */
 };
 
-struct spprof_error *exceptions_new(struct values *values, struct code_table *codes, struct exceptions **result)
+struct spprof_error *snapshot_exceptions_new(struct values *values, struct code_table *codes, struct exceptions **result)
 {
     *result = calloc(1, sizeof **result);
     if (*result == NULL)
@@ -70,7 +70,7 @@ static void raised_free(struct raised *raised)
     free(raised);
 }
 
-void exceptions_free(struct exceptions *exceptions)
+void snapshot_exceptions_free(struct exceptions *exceptions)
 {
     if (exceptions == NULL)
         return;
@@ -90,7 +90,7 @@ static enum read_cache_status is_exception(struct reader *reader, uint64_t objec
     *is = false;
     if (object == 0)
         return READ_CACHE_READY;
-    STEP(reader_type(reader, object, "an exception", &type, &flags));
+    STEP(object_reader_type(reader, object, "an exception", &type, &flags));
     *is = (flags & TYPE_FLAG_EXCEPTION) != 0;
     return READ_CACHE_READY;
 }
@@ -106,7 +106,7 @@ static enum read_cache_status find_raising(struct reader *reader, struct thread 
     bool is;
     if (offset == LAYOUT_ABSENT)
         return READ_CACHE_READY;
-    STEP(reader_pointer(reader, thread->thread_state + (uint64_t)offset, "thread state", &object));
+    STEP(object_reader_pointer(reader, thread->thread_state + (uint64_t)offset, "thread state", &object));
     STEP(is_exception(reader, object, &is));
     if (is) {
         thread->exception = object;
@@ -120,16 +120,16 @@ static enum read_cache_status find_handled(struct reader *reader, struct thread 
 {
     const struct layout *layout = reader->layout;
     uint64_t item, object;
-    STEP(reader_pointer(reader, thread->thread_state + (uint64_t)LAYOUT(layout, thread_state, exc_info), "thread state", &item));
+    STEP(object_reader_pointer(reader, thread->thread_state + (uint64_t)LAYOUT(layout, thread_state, exc_info), "thread state", &item));
     for (int i = 0; item != 0 && i < ITEMS_MAX; i++) {
         bool is;
-        STEP(reader_pointer(reader, item + (uint64_t)LAYOUT(layout, exc_stack_item, exc_value), "an item of exc_info", &object));
+        STEP(object_reader_pointer(reader, item + (uint64_t)LAYOUT(layout, exc_stack_item, exc_value), "an item of exc_info", &object));
         STEP(is_exception(reader, object, &is));
         if (is) {
             thread->exception = object;
             break;
         }
-        STEP(reader_pointer(reader, item + (uint64_t)LAYOUT(layout, exc_stack_item, previous_item), "an item of exc_info", &item));
+        STEP(object_reader_pointer(reader, item + (uint64_t)LAYOUT(layout, exc_stack_item, previous_item), "an item of exc_info", &item));
     }
     return READ_CACHE_READY;
 }
@@ -139,7 +139,7 @@ static struct raised *raised_get(struct exceptions *exceptions, uint64_t address
     struct raised *raised = base_hash_table_item(&exceptions->raised, address);
     if (raised != NULL)
         return raised;
-    raised = reader_allocate_in(exceptions->reader, &exceptions->raised, address, sizeof *raised);
+    raised = object_reader_allocate_in(exceptions->reader, &exceptions->raised, address, sizeof *raised);
     if (raised == NULL)
         return NULL;
     raised->address = address;
@@ -152,7 +152,7 @@ static enum read_cache_status read_header(struct reader *reader, struct raised *
     const struct layout *layout = reader->layout;
     struct bytes data;
     size_t size = (size_t)LAYOUT(layout, exception, suppress_context) + 1;
-    STEP(reader_struct(reader, raised->address, size, "an exception", &data));
+    STEP(object_reader_struct(reader, raised->address, size, "an exception", &data));
     raised->next = field_u64(data, LAYOUT(layout, exception, traceback));
     raised->cause = field_u64(data, LAYOUT(layout, exception, cause));
     if (field_u8(data, LAYOUT(layout, exception, suppress_context)) == 0)
@@ -166,10 +166,10 @@ static enum read_cache_status list_traces(struct reader *reader, struct raised *
     const struct layout *layout = reader->layout;
     struct bytes data;
     while (raised->next != 0) {
-        STEP(reader_struct(reader, raised->next, (size_t)LAYOUT(layout, traceback, lineno) + 4, "a traceback", &data));
+        STEP(object_reader_struct(reader, raised->next, (size_t)LAYOUT(layout, traceback, lineno) + 4, "a traceback", &data));
         if (raised->trace_count >= TRACEBACK_MAX)
-            return reader_fail(reader, "the traceback has more than %d frames", TRACEBACK_MAX);
-        struct trace *grown = reader_grow(reader, raised->traces, raised->trace_count, raised->trace_count + 1, sizeof *grown);
+            return object_reader_fail(reader, "the traceback has more than %d frames", TRACEBACK_MAX);
+        struct trace *grown = object_reader_grow(reader, raised->traces, raised->trace_count, raised->trace_count + 1, sizeof *grown);
         if (grown == NULL)
             return READ_CACHE_FAILED;
         raised->traces = grown;
@@ -187,10 +187,10 @@ static enum read_cache_status locate(struct reader *reader, struct code_table *c
 {
     uint64_t frame;
     struct raw_frame raw;
-    STEP(frame_of_object(reader, trace->frame, "a frame", &frame));
-    STEP(frame_at(reader, codes, frame, &raw));
+    STEP(object_frame_of_object(reader, trace->frame, "a frame", &frame));
+    STEP(frames_frame_at(reader, codes, frame, &raw));
     trace->code = raw.code;
-    return raw.code->status == READ_CACHE_FAILED ? reader_fail(reader, "%s", raw.code->reason) : raw.code->status;
+    return raw.code->status == READ_CACHE_FAILED ? object_reader_fail(reader, "%s", raw.code->reason) : raw.code->status;
 }
 
 /* Every frame is asked for before one is waited for. */
@@ -233,9 +233,9 @@ static void step_raised(struct exceptions *exceptions, struct reader *reader, st
         return;
     step_traceback(reader, exceptions->codes, raised, &pending);
     if (raised->type_status == READ_CACHE_PENDING)
-        raised->type_status = value_type_name(exceptions->values, reader, raised->address, &raised->type);
+        raised->type_status = repr_value_type_name(exceptions->values, reader, raised->address, &raised->type);
     if (raised->message_status == READ_CACHE_PENDING)
-        raised->message_status = value_message(exceptions->values, reader, raised->address, &raised->message);
+        raised->message_status = repr_value_message(exceptions->values, reader, raised->address, &raised->message);
     raised->settled = !pending && raised->type_status != READ_CACHE_PENDING && raised->message_status != READ_CACHE_PENDING;
 }
 
@@ -244,7 +244,7 @@ static struct thread *thread_get(struct exceptions *exceptions, uint64_t thread_
     struct thread *thread = base_hash_table_item(&exceptions->threads, thread_state);
     if (thread != NULL)
         return thread;
-    thread = reader_allocate_in(exceptions->reader, &exceptions->threads, thread_state, sizeof *thread);
+    thread = object_reader_allocate_in(exceptions->reader, &exceptions->threads, thread_state, sizeof *thread);
     if (thread != NULL)
         thread->thread_state = thread_state;
     return thread;
@@ -277,7 +277,7 @@ static enum read_cache_status find_last(struct reader *reader, struct thread *th
     for (size_t i = 0; i < sizeof names / sizeof *names && thread->exception == 0; i++) {
         uint64_t object;
         bool is;
-        STEP(dict_find(reader, sys, "the sys module's dict", names[i], &object));
+        STEP(object_dict_find(reader, sys, "the sys module's dict", names[i], &object));
         STEP(is_exception(reader, object, &is));
         thread->exception = is ? object : 0;
         thread->raising = is;
@@ -296,7 +296,7 @@ static bool find_exception(struct reader *reader, struct thread *thread, uint64_
     return status != READ_CACHE_PENDING;
 }
 
-bool exceptions_step(struct exceptions *exceptions, struct reader *reader, uint64_t thread_state, uint64_t sys)
+bool snapshot_exceptions_step(struct exceptions *exceptions, struct reader *reader, uint64_t thread_state, uint64_t sys)
 {
     struct raised *chain[CHAIN_MAX];
     exceptions->reader = reader;
@@ -322,7 +322,7 @@ static bool copy_text(struct reader *reader, struct spprof_text *to, const struc
 {
     if (from->bytes == NULL)
         return true;
-    to->bytes = reader_allocate(reader, from->size + 1, 1);
+    to->bytes = object_reader_allocate(reader, from->size + 1, 1);
     if (to->bytes == NULL)
         return false;
     memcpy(to->bytes, from->bytes, from->size + 1);
@@ -333,19 +333,19 @@ static bool copy_text(struct reader *reader, struct spprof_text *to, const struc
 /* Several threads may handle the same exception: each gets its own copy. */
 static struct spprof_exception *build(struct reader *reader, const struct raised *raised)
 {
-    struct spprof_exception *result = reader_allocate(reader, 1, sizeof *result);
+    struct spprof_exception *result = object_reader_allocate(reader, 1, sizeof *result);
     if (result == NULL)
         return NULL;
-    result->frames = reader_allocate(reader, raised->trace_count + 1, sizeof *result->frames);
+    result->frames = object_reader_allocate(reader, raised->trace_count + 1, sizeof *result->frames);
     bool copied = copy_text(reader, &result->type, &raised->type) && copy_text(reader, &result->message, &raised->message);
     if (result->frames == NULL || !copied) {
-        exception_free(result);
+        snapshot_exception_free(result);
         return NULL;
     }
     for (size_t i = raised->trace_count; i-- > 0;) {
         const struct trace *trace = &raised->traces[i];
         const struct spprof_code *code = trace->code->code;
-        struct position position = code_position(trace->code, reader, trace->instruction);
+        struct position position = frames_code_position(trace->code, reader, trace->instruction);
         if (trace->line > 0) /* else it has not been asked for yet */
             position.line = trace->line;
         result->frames[result->frame_count++] = (struct spprof_frame){
@@ -361,7 +361,7 @@ static struct spprof_exception *build(struct reader *reader, const struct raised
     return result;
 }
 
-struct spprof_exception *exceptions_take(struct exceptions *exceptions, uint64_t thread_state)
+struct spprof_exception *snapshot_exceptions_take(struct exceptions *exceptions, uint64_t thread_state)
 {
     struct raised *chain[CHAIN_MAX];
     struct spprof_exception *built[CHAIN_MAX] = {NULL};
@@ -387,13 +387,13 @@ struct spprof_exception *exceptions_take(struct exceptions *exceptions, uint64_t
     }
     for (size_t i = 1; i < count; i++)
         if (!linked[i])
-            exception_free(built[i]);
+            snapshot_exception_free(built[i]);
     if (built[0] != NULL)
         built[0]->raising = thread->raising;
     return built[0];
 }
 
-void exception_free(struct spprof_exception *exception)
+void snapshot_exception_free(struct spprof_exception *exception)
 {
     struct spprof_exception *rest = exception; /* those whose parts are still to be freed, linked by context */
     while (rest != NULL) {

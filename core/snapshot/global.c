@@ -32,8 +32,8 @@ static enum read_cache_status has_name(struct name_search *search, uint64_t key,
     struct spprof_text text = {0};
     *equal = false;
     if (is_ascii(search->name))
-        return string_equals(&search->reader, key, search->name, equal);
-    enum read_cache_status status = string_read(&search->reader, key, "a name", &text);
+        return object_string_equals(&search->reader, key, search->name, equal);
+    enum read_cache_status status = object_string_read(&search->reader, key, "a name", &text);
     if (status == READ_CACHE_READY)
         *equal = text.size == strlen(search->name) && memcmp(text.bytes, search->name, text.size) == 0;
     free(text.bytes);
@@ -48,7 +48,7 @@ static enum read_cache_status find_in(struct name_search *search, const struct d
     for (size_t i = 0; i < view->count; i++) {
         uint64_t key, value;
         bool equal;
-        STEP(dict_entry(&search->reader, view, i, &key, &value));
+        STEP(object_dict_entry(&search->reader, view, i, &key, &value));
         if (key == 0)
             continue;
         enum read_cache_status status = has_name(search, key, &equal);
@@ -65,7 +65,7 @@ static enum read_cache_status find_in(struct name_search *search, const struct d
 static enum read_cache_status find_globals(struct name_search *search, uint64_t *globals)
 {
     enum layout_field field = frames_of(search->reader.layout->rules)->globals;
-    return frame_reference(&search->reader, search->frame, field, "the globals of the frame", globals);
+    return frames_frame_reference(&search->reader, search->frame, field, "the globals of the frame", globals);
 }
 
 /* The globals name their built-ins: the module in __main__, its dict elsewhere. */
@@ -73,14 +73,14 @@ static enum read_cache_status open_builtins(struct name_search *search, uint64_t
 {
     uint64_t builtins, type, flags;
     *has = false;
-    STEP(dict_find(&search->reader, globals, "the globals of the frame", "__builtins__", &builtins));
+    STEP(object_dict_find(&search->reader, globals, "the globals of the frame", "__builtins__", &builtins));
     if (builtins == 0)
         return READ_CACHE_READY;
-    STEP(reader_type(&search->reader, builtins, "__builtins__", &type, &flags));
+    STEP(object_reader_type(&search->reader, builtins, "__builtins__", &type, &flags));
     if ((flags & TYPE_FLAG_DICT) == 0)
-        return instance_open(&search->reader, builtins, "__builtins__", view, has);
+        return object_instance_open(&search->reader, builtins, "__builtins__", view, has);
     *has = true;
-    return dict_open(&search->reader, builtins, "__builtins__", view);
+    return object_dict_open(&search->reader, builtins, "__builtins__", view);
 }
 
 static enum read_cache_status step(struct name_search *search)
@@ -89,7 +89,7 @@ static enum read_cache_status step(struct name_search *search)
     uint64_t globals, object;
     bool has;
     STEP(find_globals(search, &globals));
-    STEP(dict_open(&search->reader, globals, "the globals of the frame", &view));
+    STEP(object_dict_open(&search->reader, globals, "the globals of the frame", &view));
     STEP(find_in(search, &view, &object));
     search->scope = NAME_GLOBAL;
     if (object == 0) {
@@ -99,7 +99,7 @@ static enum read_cache_status step(struct name_search *search)
             STEP(find_in(search, &view, &object));
     }
     if (object != 0)
-        return value_text(search->values, &search->reader, object, search->value);
+        return repr_value_text(search->values, &search->reader, object, search->value);
     search->scope = NAME_UNKNOWN;
     return READ_CACHE_READY;
 }
@@ -109,7 +109,7 @@ static struct spprof_error *run(struct name_search *search)
     enum { IDLE_MAX = 4 }; /* passes that read nothing */
     enum read_cache_status status = step(search);
     for (int idle = 0; status == READ_CACHE_PENDING && idle < IDLE_MAX; idle++) {
-        if (read_cache_fetch(search->reader.cache))
+        if (target_read_cache_fetch(search->reader.cache))
             idle = -1;
         status = step(search);
     }
@@ -127,21 +127,21 @@ static const struct layout *layout_of(const struct spprof_session *session, uint
     return &session->chosen.layout;
 }
 
-struct spprof_error *global_find(struct spprof_session *session, uint64_t runtime, uint64_t frame, const char *name,
+struct spprof_error *snapshot_global_find(struct spprof_session *session, uint64_t runtime, uint64_t frame, const char *name,
                                  const struct spprof_value_limits *limits, enum name_scope *scope, struct spprof_text *value)
 {
     struct name_search search = {.frame = frame, .name = name, .value = value};
     *value = (struct spprof_text){0};
-    struct spprof_error *error = read_cache_new(session->target, &search.reader.cache);
+    struct spprof_error *error = target_read_cache_new(session->target, &search.reader.cache);
     search.reader.layout = layout_of(session, runtime);
     if (error == NULL)
-        error = values_new(limits, NULL, NULL, &search.values);
+        error = repr_values_new(limits, NULL, NULL, &search.values);
     if (error == NULL)
         error = run(&search);
     *scope = error == NULL ? search.scope : NAME_UNKNOWN;
-    values_free(search.values);
+    repr_values_free(search.values);
     if (search.reader.cache != NULL)
-        reader_give_back(&search.reader, 0);
-    read_cache_free(search.reader.cache);
+        object_reader_give_back(&search.reader, 0);
+    target_read_cache_free(search.reader.cache);
     return error;
 }

@@ -12,7 +12,7 @@ static int by_target_tid(const void *left, const void *right)
     return (a->target_tid > b->target_tid) - (a->target_tid < b->target_tid);
 }
 
-struct spprof_error *kernel_threads_init(struct kernel_threads *threads, struct spprof_native_threads natives)
+struct spprof_error *snapshot_kernel_threads_init(struct kernel_threads *threads, struct spprof_native_threads natives)
 {
     *threads = (struct kernel_threads){.natives = natives};
     threads->known = calloc(natives.count + 1, sizeof *threads->known);
@@ -23,21 +23,21 @@ struct spprof_error *kernel_threads_init(struct kernel_threads *threads, struct 
     return NULL;
 }
 
-struct spprof_error *kernel_threads_read(struct spprof_target *target, struct kernel_threads *threads)
+struct spprof_error *snapshot_kernel_threads_read(struct spprof_target *target, struct kernel_threads *threads)
 {
     struct spprof_native_threads natives = {NULL, 0};
     if (target->ops->threads != NULL)
         TRY(target->ops->threads(target, &natives));
-    return kernel_threads_init(threads, natives);
+    return snapshot_kernel_threads_init(threads, natives);
 }
 
-void kernel_threads_free(struct kernel_threads *threads)
+void snapshot_kernel_threads_free(struct kernel_threads *threads)
 {
     spprof_native_threads_free(&threads->natives);
     free(threads->known);
 }
 
-struct spprof_native_thread *natives_find(const struct spprof_native_threads *natives, int64_t target_tid)
+struct spprof_native_thread *snapshot_natives_find(const struct spprof_native_threads *natives, int64_t target_tid)
 {
     struct spprof_native_thread key = {.target_tid = target_tid};
     if (natives->count == 0 || target_tid <= 0)
@@ -51,7 +51,7 @@ static int by_number(const void *left, const void *right)
     return (a > b) - (a < b);
 }
 
-struct spprof_error *kernel_threads_unknown_tids(const struct kernel_threads *threads, int64_t **tids)
+struct spprof_error *snapshot_kernel_threads_unknown_tids(const struct kernel_threads *threads, int64_t **tids)
 {
     size_t count = 0;
     *tids = calloc(threads->natives.count + 1, sizeof **tids);
@@ -64,7 +64,7 @@ struct spprof_error *kernel_threads_unknown_tids(const struct kernel_threads *th
     return NULL;
 }
 
-size_t kernel_threads_unknown(const struct kernel_threads *threads)
+size_t snapshot_kernel_threads_unknown(const struct kernel_threads *threads)
 {
     size_t unknown = 0;
     for (size_t i = 0; i < threads->natives.count; i++)
@@ -72,7 +72,7 @@ size_t kernel_threads_unknown(const struct kernel_threads *threads)
     return unknown;
 }
 
-enum spprof_truth kernel_thread_waits_in(const struct spprof_native_thread *thread, enum spprof_architecture architecture, uint64_t start,
+enum spprof_truth snapshot_kernel_thread_waits_in(const struct spprof_native_thread *thread, enum spprof_architecture architecture, uint64_t start,
                                          uint64_t size)
 {
     int64_t futex = architecture == SPPROF_AARCH64 ? FUTEX_AARCH64 : FUTEX_X86_64;

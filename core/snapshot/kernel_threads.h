@@ -11,20 +11,20 @@ struct kernel_threads {
 };
 
 /* Lists them; empty where the target cannot tell. */
-struct spprof_error *kernel_threads_read(struct spprof_target *target, struct kernel_threads *threads);
+struct spprof_error *snapshot_kernel_threads_read(struct spprof_target *target, struct kernel_threads *threads);
 /* Takes over natives. */
-struct spprof_error *kernel_threads_init(struct kernel_threads *threads, struct spprof_native_threads natives);
-void kernel_threads_free(struct kernel_threads *threads);
+struct spprof_error *snapshot_kernel_threads_init(struct kernel_threads *threads, struct spprof_native_threads natives);
+void snapshot_kernel_threads_free(struct kernel_threads *threads);
 
 /* The thread with this id, as the target sees it; NULL: there is none. */
-struct spprof_native_thread *natives_find(const struct spprof_native_threads *natives, int64_t target_tid);
+struct spprof_native_thread *snapshot_natives_find(const struct spprof_native_threads *natives, int64_t target_tid);
 
 /* Threads that no thread state was found for: how many, and their ids, sorted; *tids is owned by the caller. */
-size_t kernel_threads_unknown(const struct kernel_threads *threads);
-struct spprof_error *kernel_threads_unknown_tids(const struct kernel_threads *threads, int64_t **tids);
+size_t snapshot_kernel_threads_unknown(const struct kernel_threads *threads);
+struct spprof_error *snapshot_kernel_threads_unknown_tids(const struct kernel_threads *threads, int64_t **tids);
 
 /* Whether the thread waits in a futex inside [start, start + size). UNKNOWN where its system call is not known. */
-enum spprof_truth kernel_thread_waits_in(const struct spprof_native_thread *thread, enum spprof_architecture architecture, uint64_t start,
+enum spprof_truth snapshot_kernel_thread_waits_in(const struct spprof_native_thread *thread, enum spprof_architecture architecture, uint64_t start,
                                          uint64_t size);
 
 #endif

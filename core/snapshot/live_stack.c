@@ -36,9 +36,9 @@ static bool is_sound(const struct stack *stack, const struct layout_rules *rules
         return false;
     for (size_t i = 0; i < stack->frame_count; i++) {
         const struct raw_frame *frame = &stack->frames[i];
-        if (!frame_instruction(frame, rules, &offset, reason, sizeof reason))
+        if (!frames_frame_instruction(frame, rules, &offset, reason, sizeof reason))
             return false;
-        if (i + 1 < stack->frame_count && !frame_fits_caller(frame, &stack->frames[i + 1]))
+        if (i + 1 < stack->frame_count && !frames_frame_fits_caller(frame, &stack->frames[i + 1]))
             return false;
     }
     return true;
@@ -47,19 +47,19 @@ static bool is_sound(const struct stack *stack, const struct layout_rules *rules
 static void load_codes(struct walk *walk)
 {
     do {
-        code_table_step(walk->codes, &walk->reader);
-    } while (read_cache_fetch(walk->reader.cache));
+        frames_code_table_step(walk->codes, &walk->reader);
+    } while (target_read_cache_fetch(walk->reader.cache));
 }
 
 /* One reading. *at_once says that all of it came with a single call: nothing had to be fetched when the pieces were followed. */
 static void read_once(struct walk *walk, struct reader *own, struct stack *stack, bool *at_once)
 {
     *at_once = true;
-    read_cache_refresh(own->cache);
-    stack_step(stack, own, walk->codes);
-    while (read_cache_fetch(own->cache)) {
+    target_read_cache_refresh(own->cache);
+    frames_stack_step(stack, own, walk->codes);
+    while (target_read_cache_fetch(own->cache)) {
         *at_once = false;
-        stack_step(stack, own, walk->codes);
+        frames_stack_step(stack, own, walk->codes);
     }
     load_codes(walk);
 }
@@ -84,7 +84,7 @@ static void read_window(struct walk *walk, struct reader *own, uint64_t thread_s
 {
     const struct layout_rules *rules = own->layout->rules;
     bool at_once;
-    stack_init(&window->first, thread_state);
+    frames_stack_init(&window->first, thread_state);
     read_once(walk, own, &window->first, &at_once);
     window->whole = at_once && is_sound(&window->first, rules);
     window->steady = !window->whole;
@@ -92,15 +92,15 @@ static void read_window(struct walk *walk, struct reader *own, uint64_t thread_s
     for (int i = 1; i < READINGS && (window->whole || window->steady || window->common > 0); i++) {
         struct stack stack;
         uint64_t taken = own->taken;
-        stack_init(&stack, thread_state);
+        frames_stack_init(&stack, thread_state);
         read_once(walk, own, &stack, &at_once);
         bool same = same_stack(&window->first, &stack);
         size_t common = common_tail(&window->first, &stack);
         window->whole = window->whole && same && at_once && is_sound(&stack, rules);
         window->steady = window->steady && same && stack.truncated != NULL;
         window->common = common < window->common ? common : window->common;
-        stack_free(&stack);
-        reader_give_back(own, taken);
+        frames_stack_free(&stack);
+        object_reader_give_back(own, taken);
     }
 }
 
@@ -121,29 +121,29 @@ static struct spprof_error *read_stack(struct walk *walk, struct stack *result)
     struct reader own = {.layout = walk->reader.layout};
     struct window best = {.common = 0};
     bool settled = false;
-    TRY(read_cache_new(read_cache_target(walk->reader.cache), &own.cache));
-    stack_init(&best.first, result->thread_state);
+    TRY(target_read_cache_new(target_read_cache_target(walk->reader.cache), &own.cache));
+    frames_stack_init(&best.first, result->thread_state);
     for (int i = 0; i < WINDOWS && !settled; i++) {
         struct window window;
         read_window(walk, &own, result->thread_state, &window);
         settled = window.whole || window.steady;
         if (settled || window.common >= best.common) {
-            stack_free(&best.first);
+            frames_stack_free(&best.first);
             best = window;
         } else {
-            stack_free(&window.first);
+            frames_stack_free(&window.first);
         }
     }
-    reader_give_back(&own, 0);
-    read_cache_free(own.cache);
+    object_reader_give_back(&own, 0);
+    target_read_cache_free(own.cache);
     if (!settled)
         cut_to_common(&best);
-    stack_free(result);
+    frames_stack_free(result);
     *result = best.first;
     return NULL;
 }
 
-struct spprof_error *live_stacks_read(struct walk *walk)
+struct spprof_error *snapshot_live_stacks_read(struct walk *walk)
 {
     for (size_t i = 0; i < walk->list.count; i++)
         for (size_t j = 0; j < walk->list.interpreters[i]->thread_count; j++)

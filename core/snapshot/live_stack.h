@@ -8,6 +8,6 @@
 #include "snapshot/walk.h"
 
 /* Reads every stack of the walk again in this way, in place. Of one that changes too fast the part that holds is kept. */
-struct spprof_error *live_stacks_read(struct walk *walk);
+struct spprof_error *snapshot_live_stacks_read(struct walk *walk);
 
 #endif

@@ -81,27 +81,27 @@ static enum read_cache_status place_of_frame(void *context, struct reader *reade
     char reason[192];
     int64_t offset;
     *code = 0;
-    enum read_cache_status status = frame_at(reader, locals->codes, address, &frame);
+    enum read_cache_status status = frames_frame_at(reader, locals->codes, address, &frame);
     if (status != READ_CACHE_READY)
         return status == READ_CACHE_PENDING ? status : READ_CACHE_READY;
     if (frame.code->status == READ_CACHE_PENDING)
         return READ_CACHE_PENDING;
-    if (!frame_instruction(&frame, reader->layout->rules, &offset, reason, sizeof reason))
+    if (!frames_frame_instruction(&frame, reader->layout->rules, &offset, reason, sizeof reason))
         return READ_CACHE_READY;
-    STEP(line_at(reader, frame.code, offset, line));
+    STEP(frames_line_at(reader, frame.code, offset, line));
     *code = frame.code->code->address;
     return READ_CACHE_READY;
 }
 
-struct spprof_error *locals_new(const struct spprof_value_limits *limits, struct code_table *codes, struct locals **result)
+struct spprof_error *snapshot_locals_new(const struct spprof_value_limits *limits, struct code_table *codes, struct locals **result)
 {
     struct locals *locals = calloc(1, sizeof *locals);
     if (locals == NULL)
         return spprof_error_no_memory();
     locals->codes = codes;
-    struct spprof_error *error = values_new(limits, place_of_frame, locals, &locals->values);
+    struct spprof_error *error = repr_values_new(limits, place_of_frame, locals, &locals->values);
     if (error != NULL) {
-        locals_free(locals);
+        snapshot_locals_free(locals);
         return error;
     }
     *result = locals;
@@ -134,7 +134,7 @@ static void free_stack(struct stack_locals *stack)
     free(stack);
 }
 
-void locals_free(struct locals *locals)
+void snapshot_locals_free(struct locals *locals)
 {
     if (locals == NULL)
         return;
@@ -147,11 +147,11 @@ void locals_free(struct locals *locals)
         free_stack(entry->item);
     base_hash_table_free(&locals->slots);
     base_hash_table_free(&locals->stacks);
-    values_free(locals->values);
+    repr_values_free(locals->values);
     free(locals);
 }
 
-struct values *locals_values(struct locals *locals)
+struct values *snapshot_locals_values(struct locals *locals)
 {
     return locals->values;
 }
@@ -162,22 +162,22 @@ static enum read_cache_status read_names(struct reader *reader, uint64_t tuple, 
     const struct layout *layout = reader->layout;
     struct bytes data;
     size_t header = (size_t)LAYOUT(layout, tuple, items);
-    STEP(reader_expect(reader, tuple, TYPE_FLAG_TUPLE, "the names of variables"));
-    STEP(reader_struct(reader, tuple, header, "the names of variables", &data));
+    STEP(object_reader_expect(reader, tuple, TYPE_FLAG_TUPLE, "the names of variables"));
+    STEP(object_reader_struct(reader, tuple, header, "the names of variables", &data));
     uint64_t count = field_u64(data, LAYOUT(layout, variable_object, ob_size));
     if (count > NAMES_MAX)
-        return reader_fail(reader, "a code object claims %" PRIu64 " variables", count);
+        return object_reader_fail(reader, "a code object claims %" PRIu64 " variables", count);
     if (count == 0)
         return READ_CACHE_READY;
-    STEP(reader_struct(reader, tuple, header + (size_t)count * 8, "the names of variables", &data));
-    struct variable_slot *grown = reader_grow(reader, slots->slots, slots->count, slots->count + (size_t)count, sizeof *grown);
+    STEP(object_reader_struct(reader, tuple, header + (size_t)count * 8, "the names of variables", &data));
+    struct variable_slot *grown = object_reader_grow(reader, slots->slots, slots->count, slots->count + (size_t)count, sizeof *grown);
     if (grown == NULL)
         return READ_CACHE_FAILED;
     slots->slots = grown;
     enum read_cache_status all = READ_CACHE_READY;
     for (uint64_t i = 0; i < count; i++) {
         struct variable_slot slot = {.kind = SPPROF_VARIABLE_LOCAL, .index = (uint32_t)slots->count};
-        enum read_cache_status status = string_read(reader, field_u64(data, (int32_t)(header + i * 8)), "the name of a variable", &slot.name);
+        enum read_cache_status status = object_string_read(reader, field_u64(data, (int32_t)(header + i * 8)), "the name of a variable", &slot.name);
         if (status == READ_CACHE_FAILED)
             return status;
         if (status == READ_CACHE_PENDING)
@@ -212,7 +212,7 @@ static enum read_cache_status read_old_slots(struct reader *reader, struct bytes
     uint64_t map = field_u64(header, LAYOUT(layout, code, cell2arg));
     if (map == 0 || cells == 0)
         return READ_CACHE_READY;
-    STEP(reader_struct(reader, map, cells * 8, "co_cell2arg", &data));
+    STEP(object_reader_struct(reader, map, cells * 8, "co_cell2arg", &data));
     for (size_t i = 0; i < cells; i++) {
         int64_t argument = field_i64(data, (int32_t)(i * 8));
         if (argument < 0 || (size_t)argument >= locals)
@@ -231,7 +231,7 @@ static enum read_cache_status read_new_slots(struct reader *reader, struct bytes
     const uint8_t *kinds = NULL;
     size_t size = 0;
     enum read_cache_status names = read_names(reader, field_u64(header, LAYOUT(layout, code, localsplusnames)), slots);
-    STEP(bytes_read(reader, field_u64(header, LAYOUT(layout, code, localspluskinds)), "co_localspluskinds", NAMES_MAX, &kinds, &size));
+    STEP(object_bytes_read(reader, field_u64(header, LAYOUT(layout, code, localspluskinds)), "co_localspluskinds", NAMES_MAX, &kinds, &size));
     STEP(names);
     for (size_t i = 0; i < slots->count && i < size; i++) {
         slots->slots[i].cell = (kinds[i] & (KIND_CELL | KIND_FREE)) != 0;
@@ -267,7 +267,7 @@ static enum read_cache_status read_slots(struct reader *reader, struct code_slot
     struct bytes header;
     size_t size = (size_t)(LAYOUT(layout, code, bytecode) != LAYOUT_ABSENT ? LAYOUT(layout, code, bytecode) : LAYOUT(layout, code, size));
     free_slots(slots);
-    STEP(reader_struct(reader, slots->code, size, "code object", &header));
+    STEP(object_reader_struct(reader, slots->code, size, "code object", &header));
     struct signature signature = {
         .positional = field_u32(header, LAYOUT(layout, code, argcount)),
         .keyword_only = field_u32(header, LAYOUT(layout, code, kwonlyargcount)),
@@ -287,7 +287,7 @@ static struct code_slots *slots_of(struct locals *locals, struct reader *reader,
 {
     struct code_slots *slots = base_hash_table_item(&locals->slots, code);
     if (slots == NULL) {
-        slots = reader_allocate_in(reader, &locals->slots, code, sizeof *slots);
+        slots = object_reader_allocate_in(reader, &locals->slots, code, sizeof *slots);
         if (slots == NULL)
             return NULL;
         *slots = (struct code_slots){.code = code, .status = READ_CACHE_PENDING};
@@ -297,7 +297,7 @@ static struct code_slots *slots_of(struct locals *locals, struct reader *reader,
         slots->status = read_slots(reader, slots);
     if (slots->status == READ_CACHE_PENDING) { /* to be read anew */
         free_slots(slots);
-        reader_give_back(reader, before);
+        object_reader_give_back(reader, before);
     }
     return slots;
 }
@@ -305,8 +305,8 @@ static struct code_slots *slots_of(struct locals *locals, struct reader *reader,
 static void set_value(struct item *item, const char *words)
 {
     struct text text = {0};
-    text_add_string(&text, words);
-    if (!text_take(&text, &item->variable.value))
+    base_text_add_string(&text, words);
+    if (!base_text_take(&text, &item->variable.value))
         item->bound = false;
     item->settled = true;
 }
@@ -315,10 +315,10 @@ static void set_value(struct item *item, const char *words)
 static enum read_cache_status write_item(struct locals *locals, struct reader *reader, uint64_t object, bool cell, struct item *item)
 {
     if (cell)
-        STEP(value_see_through_cell(locals->values, reader, &object));
+        STEP(repr_value_see_through_cell(locals->values, reader, &object));
     item->bound = object != 0;
     if (item->bound)
-        STEP(value_text(locals->values, reader, object, &item->variable.value));
+        STEP(repr_value_text(locals->values, reader, object, &item->variable.value));
     item->settled = true;
     return READ_CACHE_READY;
 }
@@ -348,7 +348,7 @@ static void write_slot(struct locals *locals, struct reader *reader, uint64_t re
 
 static bool copy_name(struct reader *reader, struct item *item, const struct spprof_text *name)
 {
-    char *bytes = reader_allocate(reader, name->size + 1, 1);
+    char *bytes = object_reader_allocate(reader, name->size + 1, 1);
     if (bytes == NULL)
         return false;
     memcpy(bytes, name->bytes, name->size + 1);
@@ -358,7 +358,7 @@ static bool copy_name(struct reader *reader, struct item *item, const struct spp
 
 static enum read_cache_status list_slots(struct reader *reader, struct frame_locals *frame, const struct code_slots *slots)
 {
-    frame->items = reader_allocate(reader, slots->count + DICT_ITEMS_MAX * slots->in_dict + 1, sizeof *frame->items);
+    frame->items = object_reader_allocate(reader, slots->count + DICT_ITEMS_MAX * slots->in_dict + 1, sizeof *frame->items);
     if (frame->items == NULL)
         return READ_CACHE_FAILED;
     for (size_t i = 0; i < slots->count; i++) {
@@ -377,13 +377,13 @@ static enum read_cache_status find_dict(struct reader *reader, const struct fram
     const struct layout *layout = reader->layout;
     const struct frame_operations *frames = frames_of(layout->rules);
     uint64_t globals, type, flags;
-    STEP(frame_reference(reader, frame->raw->address, frames->locals, "the locals of a frame", dict));
-    STEP(frame_reference(reader, frame->raw->address, frames->globals, "the globals of a frame", &globals));
+    STEP(frames_frame_reference(reader, frame->raw->address, frames->locals, "the locals of a frame", dict));
+    STEP(frames_frame_reference(reader, frame->raw->address, frames->globals, "the globals of a frame", &globals));
     if (*dict == globals)
         *dict = 0;
     if (*dict == 0)
         return READ_CACHE_READY;
-    STEP(reader_type(reader, *dict, "the locals of a frame", &type, &flags));
+    STEP(object_reader_type(reader, *dict, "the locals of a frame", &type, &flags));
     if ((flags & TYPE_FLAG_DICT) == 0)
         *dict = 0;
     return READ_CACHE_READY;
@@ -397,12 +397,12 @@ static enum read_cache_status write_dict_items(struct locals *locals, struct rea
     STEP(find_dict(reader, frame, &dict));
     if (dict == 0)
         return READ_CACHE_READY;
-    STEP(dict_open(reader, dict, "the locals of a frame", &view));
+    STEP(object_dict_open(reader, dict, "the locals of a frame", &view));
     enum read_cache_status all = READ_CACHE_READY;
     size_t index = frame->slot_count;
-    for (size_t place = 0; place < dict_places(&view) && index < frame->slot_count + DICT_ITEMS_MAX; place++) {
+    for (size_t place = 0; place < object_dict_places(&view) && index < frame->slot_count + DICT_ITEMS_MAX; place++) {
         uint64_t key, value;
-        STEP(dict_at(reader, &view, place, &key, &value));
+        STEP(object_dict_at(reader, &view, place, &key, &value));
         if (key == 0)
             continue;
         struct item *item = &frame->items[index++];
@@ -410,7 +410,7 @@ static enum read_cache_status write_dict_items(struct locals *locals, struct rea
             frame->count = index;
         item->variable.kind = SPPROF_VARIABLE_LOCAL;
         enum read_cache_status status = item->variable.name.bytes != NULL ? READ_CACHE_READY
-                                                                    : string_read(reader, key, "the name of a variable", &item->variable.name);
+                                                                    : object_string_read(reader, key, "the name of a variable", &item->variable.name);
         if (status == READ_CACHE_READY && !item->settled)
             settle(reader, write_item(locals, reader, value, false, item), item);
         if (status == READ_CACHE_FAILED)
@@ -428,13 +428,13 @@ static enum read_cache_status frame_bytes(struct reader *reader, const struct ra
     size_t in_page = (size_t)(raw->address % PAGE);
     bool on_stack = !frames_of(reader->layout->rules)->on_heap && raw->owner == FRAME_OWNER_THREAD;
     if (on_stack && in_page % 8 == 0 && in_page + size <= PAGE) {
-        enum read_cache_status status = reader_bytes(reader, raw->address - in_page, PAGE, "the variables of a frame", data);
+        enum read_cache_status status = object_reader_bytes(reader, raw->address - in_page, PAGE, "the variables of a frame", data);
         if (status == READ_CACHE_READY)
             *data = bytes_from(*data, in_page);
         if (status != READ_CACHE_FAILED)
             return status;
     }
-    return reader_struct(reader, raw->address, size, "the variables of a frame", data);
+    return object_reader_struct(reader, raw->address, size, "the variables of a frame", data);
 }
 
 /* The head of a frame and the places of its variables; FAILED where another function runs in it by now. */
@@ -446,7 +446,7 @@ static enum read_cache_status read_frame(struct reader *reader, const struct fra
     size_t header = (size_t)layout->offset[frames->variables];
     STEP(frame_bytes(reader, frame->raw, header + places * 8, variables));
     if ((field_u64(*variables, code) & ~layout->rules->reference_tag_mask) != frame->raw->code->code->address)
-        return reader_fail(reader, "the frame at 0x%" PRIx64 " has changed", frame->raw->address);
+        return object_reader_fail(reader, "the frame at 0x%" PRIx64 " has changed", frame->raw->address);
     *variables = bytes_from(*variables, header);
     return READ_CACHE_READY;
 }
@@ -490,8 +490,8 @@ static struct stack_locals *find_stack(const struct locals *locals, uint64_t thr
 
 static struct stack_locals *add_stack(struct locals *locals, struct reader *reader, const struct stack *stack)
 {
-    struct frame_locals *frames = reader_allocate(reader, stack->frame_count + 1, sizeof *frames);
-    struct stack_locals *added = frames == NULL ? NULL : reader_allocate_in(reader, &locals->stacks, stack->thread_state, sizeof *added);
+    struct frame_locals *frames = object_reader_allocate(reader, stack->frame_count + 1, sizeof *frames);
+    struct stack_locals *added = frames == NULL ? NULL : object_reader_allocate_in(reader, &locals->stacks, stack->thread_state, sizeof *added);
     if (added == NULL) {
         free(frames);
         return NULL;
@@ -504,7 +504,7 @@ static struct stack_locals *add_stack(struct locals *locals, struct reader *read
     return added;
 }
 
-bool locals_step(struct locals *locals, struct reader *reader, const struct stack *stack)
+bool snapshot_locals_step(struct locals *locals, struct reader *reader, const struct stack *stack)
 {
     struct stack_locals *known = find_stack(locals, stack->thread_state);
     if (known == NULL)
@@ -513,7 +513,7 @@ bool locals_step(struct locals *locals, struct reader *reader, const struct stac
         return true;
     for (size_t i = known->first_pending; i < known->count; i++) {
         struct frame_locals *frame = &known->frames[i];
-        target_keep_time(read_cache_target(reader->cache));
+        target_keep_time(target_read_cache_target(reader->cache));
         if (!frame->settled)
             frame->settled = frame->raw->code->status != READ_CACHE_READY || write_frame_locals(locals, reader, frame) != READ_CACHE_PENDING;
         if (frame->settled && i == known->first_pending)
@@ -522,7 +522,7 @@ bool locals_step(struct locals *locals, struct reader *reader, const struct stac
     return known->first_pending == known->count;
 }
 
-void locals_take(struct locals *locals, const struct stack *stack, size_t index, struct spprof_variable **variables, size_t *count)
+void snapshot_locals_take(struct locals *locals, const struct stack *stack, size_t index, struct spprof_variable **variables, size_t *count)
 {
     struct stack_locals *known = find_stack(locals, stack->thread_state);
     *variables = NULL;

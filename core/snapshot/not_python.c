@@ -116,7 +116,7 @@ static bool is_python(int64_t pid, char **executable)
 static void describe_children(const struct spprof_target *target, char *text, size_t size)
 {
     int64_t pids[DESCENDANTS_MAX];
-    size_t count = target->local ? descendants_find(target->pid, pids, DESCENDANTS_MAX) : 0, named = 0, used = 0;
+    size_t count = target->local ? target_descendants_find(target->pid, pids, DESCENDANTS_MAX) : 0, named = 0, used = 0;
     text[0] = '\0';
     for (size_t i = 0; i < count && named < NAMED_MAX; i++) {
         CLEANUP_FREE char *executable = NULL;
@@ -153,7 +153,7 @@ static struct spprof_error *no_python(struct spprof_target *target, const struct
                             unsearched(target));
 }
 
-struct spprof_error *not_python(struct spprof_target *target)
+struct spprof_error *snapshot_not_python(struct spprof_target *target)
 {
     const struct spprof_modules *modules;
     const char *executable = target->executable != NULL ? target->executable : "it";

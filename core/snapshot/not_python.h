@@ -6,6 +6,6 @@
 #include "spprof/target.h"
 
 /* A NOT_PYTHON error. */
-struct spprof_error *not_python(struct spprof_target *target);
+struct spprof_error *snapshot_not_python(struct spprof_target *target);
 
 #endif

@@ -20,10 +20,10 @@ struct spprof_error *spprof_session_open(struct spprof_target *target, struct sp
     struct spprof_session *session = calloc(1, sizeof *session);
     if (session == NULL)
         return spprof_error_no_memory();
-    struct spprof_error *error = candidates_choose(target, &candidates, &session->pythons);
-    runtimes_free(&candidates);
+    struct spprof_error *error = snapshot_candidates_choose(target, &candidates, &session->pythons);
+    runtime_list_free(&candidates);
     if (error == NULL)
-        error = budget_tell(&target->budget, &target->problems);
+        error = target_budget_tell(&target->budget, &target->problems);
     if (error != NULL) {
         spprof_session_close(session);
         return error;
@@ -37,7 +37,7 @@ struct spprof_error *spprof_session_open(struct spprof_target *target, struct sp
 void spprof_session_close(struct spprof_session *session)
 {
     if (session != NULL)
-        pythons_free(&session->pythons);
+        snapshot_pythons_free(&session->pythons);
     free(session);
 }
 
@@ -56,19 +56,19 @@ struct taking {
 
 static void taking_free(struct taking *taking)
 {
-    walk_free(taking->walk);
-    read_cache_free(taking->cache);
-    thread_names_free(&taking->names);
-    kernel_threads_free(&taking->kernel);
+    snapshot_walk_free(taking->walk);
+    target_read_cache_free(taking->cache);
+    snapshot_thread_names_free(&taking->names);
+    snapshot_kernel_threads_free(&taking->kernel);
     free(taking->lived);
 }
 
 static struct spprof_error *walk_again(struct taking *taking)
 {
-    walk_free(taking->walk);
+    snapshot_walk_free(taking->walk);
     taking->walk = NULL;
-    TRY(walk_new(taking->cache, &taking->chosen->layout, taking->chosen->runtime.address, &taking->walk));
-    walk_run(taking->walk);
+    TRY(snapshot_walk_new(taking->cache, &taking->chosen->layout, taking->chosen->runtime.address, &taking->walk));
+    snapshot_walk_run(taking->walk);
     return NULL;
 }
 
@@ -77,14 +77,14 @@ static struct spprof_error *read_values(struct taking *taking)
     const struct spprof_snapshot_options *options = taking->options;
     if (!options->locals && !options->exceptions)
         return NULL;
-    return walk_values(taking->walk, &options->limits, options->locals, options->values_of);
+    return snapshot_walk_values(taking->walk, &options->limits, options->locals, options->values_of);
 }
 
 static struct spprof_error *walk_with_values(struct taking *taking)
 {
     TRY(walk_again(taking));
     if (taking->options->entries)
-        walk_entries(taking->walk);
+        snapshot_walk_entries(taking->walk);
     return read_values(taking);
 }
 
@@ -115,7 +115,7 @@ static struct spprof_error *remember_threads(struct taking *taking)
 
 static struct spprof_error *read_names(struct taking *taking)
 {
-    return thread_names_read(taking->session->target, &taking->chosen->layout, &taking->walk->list, &taking->names);
+    return snapshot_thread_names_read(taking->session->target, &taking->chosen->layout, &taking->walk->list, &taking->names);
 }
 
 /* A target that stands still: one walk, then the names. */
@@ -129,7 +129,7 @@ static struct spprof_error *stop_and_walk(struct taking *taking)
 {
     struct spprof_target *target = taking->session->target;
     TRY(target_stop(target));
-    read_cache_refresh(taking->cache);
+    target_read_cache_refresh(taking->cache);
     struct spprof_error *error = walk_with_values(taking);
     target_resume(target);
     return error;
@@ -153,7 +153,7 @@ static struct spprof_error *take_stopped(struct taking *taking)
     TRY(remember_threads(taking));
     TRY(read_names(taking));
     TRY(stop_and_walk(taking));
-    for (int stops = 1; stops < STOPS && (walk_met_entering(taking->walk) || was_starved(taking)); stops++) {
+    for (int stops = 1; stops < STOPS && (snapshot_walk_met_entering(taking->walk) || was_starved(taking)); stops++) {
         nanosleep(&(struct timespec){.tv_nsec = BETWEEN_NS}, NULL);
         TRY(stop_and_walk(taking));
     }
@@ -165,15 +165,15 @@ static struct spprof_error *take_running(struct taking *taking)
     TRY(walk_again(taking));
     TRY(remember_threads(taking));
     TRY(read_names(taking));
-    TRY(live_stacks_read(taking->walk));
-    code_table_decode(taking->walk->codes, &taking->walk->reader);
-    read_cache_clear(taking->cache); /* values are read as they are now; what has changed since its stack was read may be wrong */
+    TRY(snapshot_live_stacks_read(taking->walk));
+    frames_code_table_decode(taking->walk->codes, &taking->walk->reader);
+    target_read_cache_clear(taking->cache); /* values are read as they are now; what has changed since its stack was read may be wrong */
     return read_values(taking);
 }
 
 static void free_list(struct thread_list *list)
 {
-    thread_list_free(list);
+    frames_thread_list_free(list);
 }
 
 static bool is_listed(const struct interpreter *interpreter, const struct thread_state *state)
@@ -189,8 +189,8 @@ static struct spprof_error *forget_released(struct taking *taking)
 {
     CLEANUP(free_list) struct thread_list now;
     const struct thread_list *list = &taking->walk->list;
-    thread_list_init(&now, taking->chosen->runtime.address);
-    TRY(thread_list_read(&now, taking->session->target, &taking->chosen->layout));
+    frames_thread_list_init(&now, taking->chosen->runtime.address);
+    TRY(frames_thread_list_read(&now, taking->session->target, &taking->chosen->layout));
     for (size_t i = 0; i < list->count; i++) {
         const struct interpreter *before = list->interpreters[i], *after = NULL;
         for (size_t j = 0; j < now.count; j++)
@@ -215,8 +215,8 @@ static bool any_left_over(const struct thread_list *list)
 static struct spprof_error *find_owners(struct taking *taking, bool runs)
 {
     struct spprof_target *target = taking->session->target;
-    TRY(kernel_threads_read(target, &taking->kernel));
-    TRY(thread_owners_find(target, &taking->walk->list, &taking->kernel));
+    TRY(snapshot_kernel_threads_read(target, &taking->kernel));
+    TRY(snapshot_thread_owners_find(target, &taking->walk->list, &taking->kernel));
     return runs && any_left_over(&taking->walk->list) ? forget_released(taking) : NULL;
 }
 
@@ -232,7 +232,7 @@ static struct spprof_error *take(struct taking *taking, const struct spprof_snap
 {
     struct spprof_target *target = taking->session->target;
     bool stops = target->ops->stop != NULL, runs = options->no_stop && target->kind == SPPROF_TARGET_PROCESS;
-    TRY(read_cache_new(target, &taking->cache));
+    TRY(target_read_cache_new(target, &taking->cache));
     TRY(runs ? take_running(taking) : stops ? take_stopped(taking) : take_still(taking));
     TRY(find_owners(taking, runs));
     struct snapshot_builder builder = {
@@ -246,9 +246,9 @@ static struct spprof_error *take(struct taking *taking, const struct spprof_snap
         .runs = runs,
         .only_tid = options->only_tid,
     };
-    budget_release(&target->budget);
-    code_table_decode(taking->walk->codes, &taking->walk->reader);
-    read_cache_clear(taking->cache); /* the snapshot needs the room */
+    target_budget_release(&target->budget);
+    frames_code_table_decode(taking->walk->codes, &taking->walk->reader);
+    target_read_cache_clear(taking->cache); /* the snapshot needs the room */
     TRY(snapshot_build(&builder, snapshot));
     for (size_t i = 0; i < target->problems.count; i++)
         spprof_problems_add(&(*snapshot)->problems, "%s", target->problems.texts[i]);
@@ -264,7 +264,7 @@ static struct spprof_error *take_python(struct spprof_session *session, const st
                                         const struct spprof_snapshot_options *options, struct spprof_snapshot **snapshot)
 {
     struct taking taking = {.session = session, .chosen = chosen, .options = options};
-    budget_reserve(&session->target->budget);
+    target_budget_reserve(&session->target->budget);
     struct spprof_error *error = take(&taking, options, snapshot);
     taking_free(&taking);
     return error;
@@ -298,11 +298,11 @@ struct spprof_error *spprof_snapshot_take(struct spprof_session *session, const 
                                           struct spprof_snapshot **snapshot)
 {
     struct spprof_budget *budget = &session->target->budget;
-    budget_begin(budget);
+    target_budget_begin(budget);
     uint64_t before = budget->memory;
     struct spprof_error *error = take_all(session, options, snapshot);
-    budget_release(budget);
-    budget_give(budget, budget->memory - before); /* what is in the snapshot is its owner's now */
+    target_budget_release(budget);
+    target_budget_give(budget, budget->memory - before); /* what is in the snapshot is its owner's now */
     if (error != NULL)
         return error;
     if (options->only_tid == 0 || has_thread(*snapshot))

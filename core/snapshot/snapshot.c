@@ -21,7 +21,7 @@ static void free_thread(struct spprof_thread *thread)
 {
     for (size_t i = 0; i < thread->frame_count; i++)
         free_frame(&thread->frames[i]);
-    exception_free(thread->exception);
+    snapshot_exception_free(thread->exception);
     free(thread->name.bytes);
     free(thread->frames);
     free(thread->truncated);
@@ -41,7 +41,7 @@ void spprof_snapshot_free(struct spprof_snapshot *snapshot)
         free_thread(&snapshot->left_over[i]);
     free(snapshot->left_over);
     for (size_t i = 0; i < snapshot->code_count; i++)
-        code_free(snapshot->codes[i]);
+        frames_code_free(snapshot->codes[i]);
     free(snapshot->codes);
     for (size_t i = 0; i < spprof_snapshot_python_count(snapshot); i++)
         free(spprof_snapshot_python(snapshot, i)->file);

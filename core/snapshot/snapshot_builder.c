@@ -46,7 +46,7 @@ static struct position cached_position(struct context *context, const struct cod
     size_t slot = (size_t)((entry->code->address >> 4) ^ (uint64_t)(offset * 31)) & (POSITION_CACHE - 1);
     struct cached_position *cached = &context->positions[slot];
     if (cached->code != entry || cached->offset != offset)
-        *cached = (struct cached_position){entry, offset, code_position(entry, &context->builder->walk->reader, offset)};
+        *cached = (struct cached_position){entry, offset, frames_code_position(entry, &context->builder->walk->reader, offset)};
     return cached->position;
 }
 
@@ -109,13 +109,13 @@ static struct spprof_error *build_frames(struct context *context, const struct s
     char reason[256];
     struct reader *reader = &context->builder->walk->reader;
     size_t room = stack->frame_count;
-    while ((thread->frames = reader_allocate(reader, room + 1, sizeof *thread->frames)) == NULL && room > 0)
+    while ((thread->frames = object_reader_allocate(reader, room + 1, sizeof *thread->frames)) == NULL && room > 0)
         room /= 2;
     thread->truncated = room < stack->frame_count ? words(reader->reason) : words(stack->truncated);
     for (size_t i = 0; thread->frames != NULL && i < stack->frame_count && thread->frame_count < room; i++) {
         const struct raw_frame *raw = &stack->frames[i];
         int64_t offset;
-        bool sound = frame_instruction(raw, rules, &offset, reason, sizeof reason);
+        bool sound = frames_frame_instruction(raw, rules, &offset, reason, sizeof reason);
         if (!sound && i < stack->trial.count) { /* the frames so far were never the newest ones: see c_frame_trial.h */
             thread->frame_count = 0;
             i = stack->trial.count - 1;
@@ -126,15 +126,15 @@ static struct spprof_error *build_frames(struct context *context, const struct s
             thread->truncated = words(reason);
             break;
         }
-        if (frame_is_incomplete(raw, rules, offset))
+        if (frames_frame_is_incomplete(raw, rules, offset))
             continue;
         struct spprof_frame *frame = &thread->frames[thread->frame_count];
         *frame = build_frame(context, raw, offset);
         frame->line_about = in_jit && thread->frame_count == 0;
         if (context->builder->walk->locals != NULL)
-            locals_take(context->builder->walk->locals, stack, i, &frame->variables, &frame->variable_count);
+            snapshot_locals_take(context->builder->walk->locals, stack, i, &frame->variables, &frame->variable_count);
         thread->frame_count++;
-        if (!budget_show(&context->builder->target->budget, shown_size(frame))) {
+        if (!target_budget_show(&context->builder->target->budget, shown_size(frame))) {
             free(thread->truncated);
             thread->truncated = words("the budget of output is used up (--memory)");
             break;
@@ -163,7 +163,7 @@ static bool name_holds(const struct snapshot_builder *builder, const struct thre
 static void judge_by_object(const struct context *context, const struct thread_name *name, struct spprof_thread *thread)
 {
     int64_t main_id = context->main_native_id, now = context->main_tid;
-    if (name->native_id == 0 || natives_find(&context->builder->kernel->natives, name->native_id) != NULL)
+    if (name->native_id == 0 || snapshot_natives_find(&context->builder->kernel->natives, name->native_id) != NULL)
         return;
     thread->tid = name->native_id;
     if (thread->left_over == SPPROF_LEFT_OVER_GONE && main_id != 0 && main_id < now) /* else they began anew at a low one in between */
@@ -174,7 +174,7 @@ static struct spprof_error *build_name(const struct context *context, const stru
                                        const struct thread_state *state, struct spprof_thread *thread)
 {
     const struct snapshot_builder *builder = context->builder;
-    const struct thread_name *name = thread_names_find(builder->names, interpreter, state);
+    const struct thread_name *name = snapshot_thread_names_find(builder->names, interpreter, state);
     bool anothers = state->owner.life == THREAD_LEFT_OVER && state->owner.superseded;
     if (name == NULL || anothers || !name_holds(builder, state))
         return NULL;
@@ -199,7 +199,7 @@ static enum spprof_gil gil_of(const struct context *context, const struct interp
         return SPPROF_GIL_WAITING;
     if (native == NULL)
         return SPPROF_GIL_UNKNOWN;
-    switch (kernel_thread_waits_in(native, context->builder->target->architecture, interpreter->gil, GIL_SIZE)) {
+    switch (snapshot_kernel_thread_waits_in(native, context->builder->target->architecture, interpreter->gil, GIL_SIZE)) {
     case SPPROF_TRUE: return SPPROF_GIL_WAITING;
     case SPPROF_FALSE: return SPPROF_GIL_NONE;
     default: return SPPROF_GIL_UNKNOWN;
@@ -272,9 +272,9 @@ static struct spprof_error *describe_thread(struct context *context, const struc
     thread->gil = gil_of(context, interpreter, state, state->owner.native);
     thread->collecting = collecting(interpreter, state);
     if (builder->walk->exceptions != NULL)
-        thread->exception = exceptions_take(builder->walk->exceptions, state->address);
-    if (!budget_show(&builder->target->budget, shown_size_of_exception(thread->exception))) {
-        exception_free(thread->exception);
+        thread->exception = snapshot_exceptions_take(builder->walk->exceptions, state->address);
+    if (!target_budget_show(&builder->target->budget, shown_size_of_exception(thread->exception))) {
+        snapshot_exception_free(thread->exception);
         thread->exception = NULL;
     }
     TRY(build_name(context, interpreter, state, thread));
@@ -337,7 +337,7 @@ static struct spprof_error *build_left_over(struct context *context, const struc
         return NULL;
     if (thread->left_over == SPPROF_LEFT_OVER_GONE && context->main_tid != 0 && context->main_native_id == context->main_tid)
         thread->left_over = SPPROF_LEFT_OVER_ENDED; /* it was not forked since it began */
-    thread->tid = natives_find(&context->builder->kernel->natives, tid) == NULL ? tid : 0;
+    thread->tid = snapshot_natives_find(&context->builder->kernel->natives, tid) == NULL ? tid : 0;
     snapshot->left_over_count++;
     size_t all = state->stack.frame_count, sound = sound_frames(context, state);
     state->stack.frame_count = sound;
@@ -405,12 +405,12 @@ static struct spprof_error *take_codes(struct context *context)
 {
     struct code_table *table = context->builder->walk->codes;
     struct spprof_snapshot *snapshot = context->snapshot;
-    size_t count = code_table_count(table), told = 0;
+    size_t count = frames_code_table_count(table), told = 0;
     snapshot->codes = calloc(count + 1, sizeof *snapshot->codes);
     if (snapshot->codes == NULL)
         return spprof_error_no_memory();
     for (size_t i = 0; i < count; i++) {
-        struct code_entry *entry = code_table_at(table, i);
+        struct code_entry *entry = frames_code_table_at(table, i);
         if (entry->missing[0] != '\0' && ++told <= TOLD_MAX)
             spprof_problems_add(&snapshot->problems, "a part of the code object at 0x%" PRIx64 " could not be read: %s", entry->code->address,
                                 entry->missing);
@@ -475,7 +475,7 @@ static void find_main(struct context *context)
             const struct thread_owner *owner = &interpreter->threads[j]->owner;
             if (owner->life != THREAD_LIVES || owner->native->tid != builder->target->pid)
                 continue;
-            const struct thread_name *name = thread_names_find(builder->names, interpreter, interpreter->threads[j]);
+            const struct thread_name *name = snapshot_thread_names_find(builder->names, interpreter, interpreter->threads[j]);
             context->main_tid = owner->native->target_tid;
             context->main_native_id = name != NULL ? name->native_id : 0;
             if (name != NULL)
@@ -507,11 +507,11 @@ static struct spprof_error *fill(struct context *context)
         TRY(build_interpreter(context, list->interpreters[i]));
     qsort(context->snapshot->interpreters, list->count, sizeof *context->snapshot->interpreters, by_id);
     tell_truncated(context->snapshot);
-    TRY(budget_tell(&context->builder->target->budget, &context->snapshot->problems));
-    TRY(crash_describe(context->builder->target, context->builder->kernel, context->snapshot));
+    TRY(target_budget_tell(&context->builder->target->budget, &context->snapshot->problems));
+    TRY(snapshot_crash_describe(context->builder->target, context->builder->kernel, context->snapshot));
     context->snapshot->native_thread_count = context->builder->kernel->natives.count;
-    context->snapshot->unknown_thread_count = kernel_threads_unknown(context->builder->kernel);
-    TRY(kernel_threads_unknown_tids(context->builder->kernel, &context->snapshot->unknown_tids));
+    context->snapshot->unknown_thread_count = snapshot_kernel_threads_unknown(context->builder->kernel);
+    TRY(snapshot_kernel_threads_unknown_tids(context->builder->kernel, &context->snapshot->unknown_tids));
     return take_codes(context);
 }
 

@@ -7,7 +7,7 @@
 #include "object/integer.h"
 #include "object/string.h"
 
-void thread_names_free(struct thread_names *names)
+void snapshot_thread_names_free(struct thread_names *names)
 {
     for (size_t i = 0; i < names->count; i++)
         free(names->items[i].name.bytes);
@@ -27,11 +27,11 @@ static enum read_cache_status find_active(struct reader *reader, const struct in
 {
     uint64_t module, dict;
     *active = 0;
-    STEP(dict_find(reader, interpreter->modules, "sys.modules", "threading", &module));
+    STEP(object_dict_find(reader, interpreter->modules, "sys.modules", "threading", &module));
     if (module == 0)
         return READ_CACHE_READY;
-    STEP(reader_pointer(reader, module + (uint64_t)LAYOUT(reader->layout, module, dict), "the threading module", &dict));
-    return dict_find(reader, dict, "the threading module's dict", "_active", active);
+    STEP(object_reader_pointer(reader, module + (uint64_t)LAYOUT(reader->layout, module, dict), "the threading module", &dict));
+    return object_dict_find(reader, dict, "the threading module's dict", "_active", active);
 }
 
 /* A thread that has not begun has None; that it cannot be read costs nothing but this number. */
@@ -42,9 +42,9 @@ static enum read_cache_status read_native_id(struct reader *reader, uint64_t obj
     *native_id = 0;
     if (LAYOUT(reader->layout, thread_state, native_thread_id) != LAYOUT_ABSENT)
         return READ_CACHE_READY;
-    enum read_cache_status status = instance_find(reader, object, "a Thread", "_native_id", &number);
+    enum read_cache_status status = object_instance_find(reader, object, "a Thread", "_native_id", &number);
     if (status == READ_CACHE_READY && number != 0)
-        status = integer_read(reader, number, "a Thread's native id", &fits, &value);
+        status = object_integer_read(reader, number, "a Thread's native id", &fits, &value);
     if (status == READ_CACHE_READY && fits)
         *native_id = (int64_t)value;
     return status == READ_CACHE_PENDING ? READ_CACHE_PENDING : READ_CACHE_READY;
@@ -54,14 +54,14 @@ static enum read_cache_status read_thread_object(struct reader *reader, uint64_t
 {
     bool fits;
     uint64_t text;
-    STEP(integer_read(reader, ident, "a thread's ident", &fits, &name->thread_id));
+    STEP(object_integer_read(reader, ident, "a thread's ident", &fits, &name->thread_id));
     if (!fits)
-        return reader_fail(reader, "a key of threading._active is no thread id");
-    STEP(instance_find(reader, object, "a Thread", "_name", &text));
+        return object_reader_fail(reader, "a key of threading._active is no thread id");
+    STEP(object_instance_find(reader, object, "a Thread", "_name", &text));
     if (text == 0)
-        return reader_fail(reader, "a Thread has no name");
+        return object_reader_fail(reader, "a Thread has no name");
     STEP(read_native_id(reader, object, &name->native_id));
-    return string_read(reader, text, "a thread's name", &name->name);
+    return object_string_read(reader, text, "a thread's name", &name->name);
 }
 
 /* Every thread is asked for before one is waited for; the pass that finds all memory there reads them. */
@@ -72,18 +72,18 @@ static enum read_cache_status read_names(struct reader *reader, const struct int
     STEP(find_active(reader, interpreter, &active));
     if (active == 0)
         return READ_CACHE_READY;
-    STEP(dict_open(reader, active, "threading._active", &view));
+    STEP(object_dict_open(reader, active, "threading._active", &view));
     enum read_cache_status all = READ_CACHE_READY;
     size_t before = names->count;
     for (size_t i = 0; i < view.count; i++) {
         struct thread_name name = {.interpreter = interpreter->address};
         uint64_t ident, object;
-        STEP(dict_entry(reader, &view, i, &ident, &object));
+        STEP(object_dict_entry(reader, &view, i, &ident, &object));
         if (ident == 0)
             continue;
         enum read_cache_status status = read_thread_object(reader, ident, object, &name);
         if (status == READ_CACHE_FAILED)
-            spprof_problems_add(&read_cache_target(reader->cache)->problems, "the name of a thread could not be read: %s", reader->reason);
+            spprof_problems_add(&target_read_cache_target(reader->cache)->problems, "the name of a thread could not be read: %s", reader->reason);
         if (status == READ_CACHE_PENDING)
             all = READ_CACHE_PENDING;
         if (status == READ_CACHE_READY && !add_name(names, &name))
@@ -99,9 +99,9 @@ static void read_interpreter(struct reader *reader, const struct interpreter *in
     enum read_cache_status status;
     do {
         status = read_names(reader, interpreter, names);
-    } while (status == READ_CACHE_PENDING && read_cache_fetch(reader->cache));
+    } while (status == READ_CACHE_PENDING && target_read_cache_fetch(reader->cache));
     if (status == READ_CACHE_FAILED)
-        spprof_problems_add(&read_cache_target(reader->cache)->problems, "the names of the threads of interpreter %lld could not be read: %s",
+        spprof_problems_add(&target_read_cache_target(reader->cache)->problems, "the names of the threads of interpreter %lld could not be read: %s",
                             (long long)interpreter->id, reader->reason);
 }
 
@@ -113,24 +113,24 @@ static int compare(const void *left, const void *right)
     return (a->thread_id > b->thread_id) - (a->thread_id < b->thread_id);
 }
 
-struct spprof_error *thread_names_read(struct spprof_target *target, const struct layout *layout, const struct thread_list *list,
+struct spprof_error *snapshot_thread_names_read(struct spprof_target *target, const struct layout *layout, const struct thread_list *list,
                                        struct thread_names *names)
 {
     struct reader reader = {.layout = layout};
-    struct spprof_error *error = read_cache_new(target, &reader.cache);
+    struct spprof_error *error = target_read_cache_new(target, &reader.cache);
     if (error != NULL)
         return error;
     for (size_t i = 0; i < list->count; i++)
         if (list->interpreters[i]->modules != 0)
             read_interpreter(&reader, list->interpreters[i], names);
-    reader_give_back(&reader, 0);
-    read_cache_free(reader.cache);
+    object_reader_give_back(&reader, 0);
+    target_read_cache_free(reader.cache);
     if (names->count > 0)
         qsort(names->items, names->count, sizeof *names->items, compare);
     return NULL;
 }
 
-const struct thread_name *thread_names_find(const struct thread_names *names, const struct interpreter *interpreter,
+const struct thread_name *snapshot_thread_names_find(const struct thread_names *names, const struct interpreter *interpreter,
                                             const struct thread_state *state)
 {
     struct thread_name key = {.interpreter = interpreter->address, .thread_id = state->thread_id};

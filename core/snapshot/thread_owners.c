@@ -31,7 +31,7 @@ struct owners {
 
 static void owners_free(struct owners *owners)
 {
-    descriptors_free(&owners->descriptors);
+    snapshot_descriptors_free(&owners->descriptors);
     free(owners->best);
 }
 
@@ -43,7 +43,7 @@ static bool is_known(size_t owner)
 static size_t find_by_id(const struct owners *owners, const struct thread_state *state)
 {
     const struct spprof_native_threads *natives = &owners->kernel->natives;
-    const struct spprof_native_thread *native = natives_find(natives, (int64_t)state->native_thread_id);
+    const struct spprof_native_thread *native = snapshot_natives_find(natives, (int64_t)state->native_thread_id);
     return native != NULL ? (size_t)(native - natives->items) : DESCRIPTOR_UNKNOWN;
 }
 
@@ -56,12 +56,12 @@ static size_t owner_of(const struct descriptor *descriptor)
 static void weigh(struct owners *owners, const struct thread_state *state)
 {
     const struct spprof_native_threads *natives = &owners->kernel->natives;
-    struct descriptor *descriptor = descriptors_find(&owners->descriptors, state->thread_id);
+    struct descriptor *descriptor = snapshot_descriptors_find(&owners->descriptors, state->thread_id);
     size_t by_id = find_by_id(owners, state), owner = owner_of(descriptor);
     bool told = is_known(owner) && natives->items[owner].target_tid == descriptor->tid;
     if (state->native_thread_id == 0 && is_known(owner))
         descriptor->named =
-            descriptor->named || descriptor_names(owners->target, &owners->descriptors, descriptor->address, state->address);
+            descriptor->named || snapshot_descriptor_names(owners->target, &owners->descriptors, descriptor->address, state->address);
     owners->names_agree = owners->names_agree || (descriptor != NULL && descriptor->named);
     owners->ids_agree = owners->ids_agree || by_id != DESCRIPTOR_UNKNOWN || told;
     owners->descriptors_agree = owners->descriptors_agree || (by_id != DESCRIPTOR_UNKNOWN && by_id == owner);
@@ -88,7 +88,7 @@ static bool is_strangers(const struct owners *owners, const struct interpreter *
 
 static struct claim claim_of(const struct owners *owners, const struct interpreter *interpreter, struct thread_state *state)
 {
-    struct claim claim = {.state = state, .descriptor = descriptors_find(&owners->descriptors, state->thread_id)};
+    struct claim claim = {.state = state, .descriptor = snapshot_descriptors_find(&owners->descriptors, state->thread_id)};
     size_t by_id = find_by_id(owners, state), owner = owner_of(claim.descriptor);
     bool denied = owners->descriptors_agree && owner != DESCRIPTOR_UNKNOWN && owner != by_id;
     if (by_id != DESCRIPTOR_UNKNOWN) {
@@ -108,7 +108,7 @@ static struct claim claim_of(const struct owners *owners, const struct interpret
 static bool is_named(const struct owners *owners, const struct claim *claim)
 {
     return claim->descriptor != NULL &&
-           descriptor_names(owners->target, &owners->descriptors, claim->descriptor->address, claim->state->address);
+           snapshot_descriptor_names(owners->target, &owners->descriptors, claim->descriptor->address, claim->state->address);
 }
 
 /* Whether the second claim is the better one. Of the same strength, and for the same thread. */
@@ -256,13 +256,13 @@ static void give_reasons(const struct owners *owners, const struct thread_list *
         }
 }
 
-struct spprof_error *thread_owners_find(struct spprof_target *target, const struct thread_list *list, struct kernel_threads *kernel)
+struct spprof_error *snapshot_thread_owners_find(struct spprof_target *target, const struct thread_list *list, struct kernel_threads *kernel)
 {
     CLEANUP(owners_free)
     struct owners owners = {.target = target, .kernel = kernel};
     if (kernel->natives.count == 0)
         return NULL; /* all stays untold */
-    TRY(descriptors_read(target, list, &kernel->natives, &owners.descriptors));
+    TRY(snapshot_descriptors_read(target, list, &kernel->natives, &owners.descriptors));
     TRY(find_all(&owners, list));
     give_reasons(&owners, list);
     return NULL;

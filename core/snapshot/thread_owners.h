@@ -17,6 +17,6 @@
 #include "frames/thread_list.h"
 
 /* Sets owner of every thread state in the list, and marks the threads that have one. natives may have been listed after the states. */
-struct spprof_error *thread_owners_find(struct spprof_target *target, const struct thread_list *list, struct kernel_threads *kernel);
+struct spprof_error *snapshot_thread_owners_find(struct spprof_target *target, const struct thread_list *list, struct kernel_threads *kernel);
 
 #endif

@@ -9,7 +9,7 @@ enum {
     DISK_PER_MEMORY = 32,    /* as much as systemd-coredump stores of a core by default */
 };
 
-uint64_t budget_memory_limit(const struct spprof_budget *budget)
+uint64_t target_budget_memory_limit(const struct spprof_budget *budget)
 {
     return budget->memory_limit == 0 ? SPPROF_MEMORY_DEFAULT : budget->memory_limit;
 }
@@ -21,38 +21,38 @@ static uint64_t times(uint64_t bytes, uint64_t factor)
 
 static uint64_t search_limit(const struct spprof_budget *budget)
 {
-    return times(budget_memory_limit(budget), SEARCHED_PER_MEMORY);
+    return times(target_budget_memory_limit(budget), SEARCHED_PER_MEMORY);
 }
 
 static uint64_t output_limit(const struct spprof_budget *budget)
 {
-    return budget_memory_limit(budget) / OUTPUT_PER_MEMORY;
+    return target_budget_memory_limit(budget) / OUTPUT_PER_MEMORY;
 }
 
-uint64_t budget_disk_limit(const struct spprof_budget *budget)
+uint64_t target_budget_disk_limit(const struct spprof_budget *budget)
 {
-    return times(budget_memory_limit(budget), DISK_PER_MEMORY);
+    return times(target_budget_memory_limit(budget), DISK_PER_MEMORY);
 }
 
-void budget_begin(struct spprof_budget *budget)
+void target_budget_begin(struct spprof_budget *budget)
 {
     budget->searched = budget->shown = budget->read_late = 0;
     budget->output_refused = budget->memory_refused = budget->search_refused = budget->out_of_memory = false;
 }
 
-void budget_reserve(struct spprof_budget *budget)
+void target_budget_reserve(struct spprof_budget *budget)
 {
-    budget->reserved = budget_memory_limit(budget) / RESERVED_PART;
+    budget->reserved = target_budget_memory_limit(budget) / RESERVED_PART;
 }
 
-void budget_release(struct spprof_budget *budget)
+void target_budget_release(struct spprof_budget *budget)
 {
     budget->reserved = 0;
 }
 
-bool budget_take(struct spprof_budget *budget, uint64_t bytes)
+bool target_budget_take(struct spprof_budget *budget, uint64_t bytes)
 {
-    uint64_t limit = budget_memory_limit(budget) - budget->reserved;
+    uint64_t limit = target_budget_memory_limit(budget) - budget->reserved;
     if (budget->memory > limit || bytes > limit - budget->memory) {
         budget->memory_refused = true;
         return false;
@@ -63,12 +63,12 @@ bool budget_take(struct spprof_budget *budget, uint64_t bytes)
     return true;
 }
 
-void budget_give(struct spprof_budget *budget, uint64_t bytes)
+void target_budget_give(struct spprof_budget *budget, uint64_t bytes)
 {
     budget->memory -= bytes;
 }
 
-bool budget_search(struct spprof_budget *budget, uint64_t bytes)
+bool target_budget_search(struct spprof_budget *budget, uint64_t bytes)
 {
     uint64_t limit = search_limit(budget);
     if (budget->searched > limit || bytes > limit - budget->searched) {
@@ -79,7 +79,7 @@ bool budget_search(struct spprof_budget *budget, uint64_t bytes)
     return true;
 }
 
-bool budget_show(struct spprof_budget *budget, uint64_t bytes)
+bool target_budget_show(struct spprof_budget *budget, uint64_t bytes)
 {
     uint64_t limit = output_limit(budget);
     if (budget->shown > limit || bytes > limit - budget->shown) {
@@ -90,12 +90,12 @@ bool budget_show(struct spprof_budget *budget, uint64_t bytes)
     return true;
 }
 
-void budget_out_of_memory(struct spprof_budget *budget)
+void target_budget_out_of_memory(struct spprof_budget *budget)
 {
     budget->out_of_memory = true;
 }
 
-const char *budget_reason(const struct spprof_budget *budget)
+const char *target_budget_reason(const struct spprof_budget *budget)
 {
     return budget->out_of_memory ? "out of memory" : "the budget of memory is used up (--memory)";
 }
@@ -107,9 +107,9 @@ static bool tell(struct spprof_problems *problems, const char *what, uint64_t li
                                what, is_small ? limit >> 10 : limit >> 20, is_small ? "kB" : "MB");
 }
 
-struct spprof_error *budget_tell(const struct spprof_budget *budget, struct spprof_problems *problems)
+struct spprof_error *target_budget_tell(const struct spprof_budget *budget, struct spprof_problems *problems)
 {
-    bool told = !budget->memory_refused || tell(problems, "memory", budget_memory_limit(budget));
+    bool told = !budget->memory_refused || tell(problems, "memory", target_budget_memory_limit(budget));
     told = told && (!budget->search_refused || tell(problems, "searching", search_limit(budget)));
     told = told && (!budget->output_refused || tell(problems, "output", output_limit(budget)));
     told = told && (budget->read_late == 0 ||

@@ -9,6 +9,6 @@
  * Finds the processes that a process has started and that live, and those that these have started: parents before their children, as the
  * caller sees them. Gives how many there are, at most max.
  */
-size_t descendants_find(int64_t pid, int64_t *pids, size_t max);
+size_t target_descendants_find(int64_t pid, int64_t *pids, size_t max);
 
 #endif

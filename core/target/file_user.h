@@ -21,16 +21,16 @@ struct file_user {
     uint64_t capabilities; /* effective ones, as the system counts them; those that override permissions count */
 };
 
-void file_user_clear(struct file_user *user);
+void target_file_user_clear(struct file_user *user);
 
 /* Adds the supplementary groups that this machine's user database gives the user; none where it does not know the user. */
-void file_user_add_groups(struct file_user *user);
+void target_file_user_add_groups(struct file_user *user);
 
 /*
- * As open_in_root, where the user might open the file, too. Where the user cannot be taken on (spprof is not root), the file is opened by
+ * As target_open_in_root, where the user might open the file, too. Where the user cannot be taken on (spprof is not root), the file is opened by
  * spprof's own rights and the permission bits of the file, and without a root those of the directories above it, must let the user read it.
- * Errors: those of open_in_root; PERMISSION: the user may not.
+ * Errors: those of target_open_in_root; PERMISSION: the user may not.
  */
-struct spprof_error *open_as_user(const struct file_user *user, const char *root, const char *path, int *fd);
+struct spprof_error *target_open_as_user(const struct file_user *user, const char *root, const char *path, int *fd);
 
 #endif

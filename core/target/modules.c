@@ -16,7 +16,7 @@ enum {
 
 static const char deleted_mark[] = " (deleted)";
 
-bool path_is_deleted(const char *path, size_t *size)
+bool target_path_is_deleted(const char *path, size_t *size)
 {
     size_t mark = sizeof deleted_mark - 1;
     size_t length = strlen(path);
@@ -62,7 +62,7 @@ struct candidates {
 static void candidates_free(struct candidates *candidates)
 {
     for (size_t i = 0; i < candidates->count; i++)
-        elf_object_free(&candidates->items[i].object);
+        target_elf_object_free(&candidates->items[i].object);
     free(candidates->items);
 }
 
@@ -136,9 +136,9 @@ static void look_at_head(struct spprof_target *target, struct candidate *candida
         return;
     struct head head = {.target = target, .start = range->address, .bytes = range->buffer, .size = range->size};
     struct elf_reader reader = {.read = read_behind_head, .context = &head};
-    candidate->is_data = !elf_object_read(&reader, range->address, &candidate->object);
+    candidate->is_data = !target_elf_object_read(&reader, range->address, &candidate->object);
     if (!candidate->is_data)
-        candidate->build_id_size = elf_object_build_id(&reader, &candidate->object, candidate->build_id);
+        candidate->build_id_size = target_elf_object_build_id(&reader, &candidate->object, candidate->build_id);
 }
 
 static struct spprof_error *look_at_heads(struct spprof_target *target, struct candidates *candidates)
@@ -251,7 +251,7 @@ static struct spprof_error *make_module(const struct candidate *candidate, struc
     bool has_header = candidate->object.segment_count > 0;
     size_t size;
     *module = (struct spprof_module){
-        .deleted = path_is_deleted(first->path, &size),
+        .deleted = target_path_is_deleted(first->path, &size),
         .start = first->start,
         .end = first->end,
         .bias = has_header ? candidate->object.bias : first->start,
@@ -288,7 +288,7 @@ static struct spprof_error *add_module(const struct candidate *candidate, uint64
     return NULL;
 }
 
-struct spprof_error *modules_build(struct spprof_target *target, const struct address_mapping *mappings, size_t count, uint64_t entry,
+struct spprof_error *target_modules_build(struct spprof_target *target, const struct address_mapping *mappings, size_t count, uint64_t entry,
                                    struct spprof_modules *modules)
 {
     *modules = (struct spprof_modules){0};
@@ -305,14 +305,14 @@ struct spprof_error *modules_build(struct spprof_target *target, const struct ad
             candidate->count += candidates.items[i++].count;
         struct spprof_error *error = add_module(candidate, entry, modules);
         if (error != NULL) {
-            modules_free(modules);
+            target_modules_free(modules);
             return error;
         }
     }
     return NULL;
 }
 
-void modules_free(struct spprof_modules *modules)
+void target_modules_free(struct spprof_modules *modules)
 {
     for (size_t i = 0; i < modules->count; i++)
         module_free(&modules->items[i]);
@@ -320,7 +320,7 @@ void modules_free(struct spprof_modules *modules)
     *modules = (struct spprof_modules){0};
 }
 
-const struct spprof_module *modules_at(const struct spprof_modules *modules, uint64_t address)
+const struct spprof_module *target_modules_at(const struct spprof_modules *modules, uint64_t address)
 {
     size_t low = 0;
     size_t high = modules->count;

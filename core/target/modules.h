@@ -28,14 +28,14 @@ struct address_mapping {
  * Makes the list from mappings sorted by start. Reads the first 1 KiB of every file that may be a module, in batches, and little else.
  * entry is an address in the executable itself (AT_ENTRY, AT_PHDR), 0 where unknown. The list is owned by the caller.
  */
-struct spprof_error *modules_build(struct spprof_target *target, const struct address_mapping *mappings, size_t count, uint64_t entry,
+struct spprof_error *target_modules_build(struct spprof_target *target, const struct address_mapping *mappings, size_t count, uint64_t entry,
                                    struct spprof_modules *modules);
-void modules_free(struct spprof_modules *modules);
+void target_modules_free(struct spprof_modules *modules);
 
 /* The module that address lies in, or NULL. */
-const struct spprof_module *modules_at(const struct spprof_modules *modules, uint64_t address);
+const struct spprof_module *target_modules_at(const struct spprof_modules *modules, uint64_t address);
 
 /* Whether the kernel marked this path as removed; *size gets its length without that mark. */
-bool path_is_deleted(const char *path, size_t *size);
+bool target_path_is_deleted(const char *path, size_t *size);
 
 #endif

@@ -9,13 +9,13 @@
  * a symbolic link nor ".." leads out. Without (NULL), it is an ordinary path. A FIFO, a device or a directory is never opened.
  * *fd is owned by the caller. Errors: NOT_FOUND, PERMISSION, BAD_FILE.
  */
-struct spprof_error *open_in_root(const char *root, const char *path, int *fd);
+struct spprof_error *target_open_in_root(const char *root, const char *path, int *fd);
 
 /* The two halves of it: whoever opens the root need not be who opens what is below. *fd of the root is AT_FDCWD where root is NULL. */
-struct spprof_error *open_root(const char *root, int *fd);
-struct spprof_error *open_below(int root_fd, const char *root, const char *path, int *fd);
+struct spprof_error *target_open_root(const char *root, int *fd);
+struct spprof_error *target_open_below(int root_fd, const char *root, const char *path, int *fd);
 
 /* The same without openat2(2), for kernels that lack it. */
-struct spprof_error *open_in_root_by_steps(const char *root, const char *path, int *fd);
+struct spprof_error *target_open_in_root_by_steps(const char *root, const char *path, int *fd);
 
 #endif

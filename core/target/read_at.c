@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-bool read_at(int fd, uint64_t offset, void *buffer, size_t size)
+bool target_read_at(int fd, uint64_t offset, void *buffer, size_t size)
 {
     char *bytes = buffer;
     for (size_t done = 0; done < size;) {
@@ -21,7 +21,7 @@ bool read_at(int fd, uint64_t offset, void *buffer, size_t size)
     return true;
 }
 
-const char *read_at_reason(int number)
+const char *target_read_at_reason(int number)
 {
     return number == 0 ? "it ends too early" : strerror(number);
 }

@@ -7,9 +7,9 @@
 #include <stdint.h>
 
 /* Reads size bytes at an offset, all or nothing. false: errno says why, and is 0 where the file ends before. */
-bool read_at(int fd, uint64_t offset, void *buffer, size_t size);
+bool target_read_at(int fd, uint64_t offset, void *buffer, size_t size);
 
 /* The reason in words, of the errno of a read that failed: "it ends too early", "Input/output error". */
-const char *read_at_reason(int number);
+const char *target_read_at_reason(int number);
 
 #endif

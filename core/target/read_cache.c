@@ -37,7 +37,7 @@ struct read_cache {
     size_t entry_count, entry_capacity;
     struct entry **pending;
     size_t pending_count, pending_capacity;
-    struct spprof_range *ranges; /* of read_cache_reread */
+    struct spprof_range *ranges; /* of target_read_cache_reread */
     size_t range_capacity;
     uint8_t *buffer; /* of merged ranges */
     size_t buffer_size;
@@ -48,7 +48,7 @@ struct read_cache {
     size_t sorted_count; /* entries that stood in order when they were last read merged */
 };
 
-struct spprof_error *read_cache_new(struct spprof_target *target, struct read_cache **result)
+struct spprof_error *target_read_cache_new(struct spprof_target *target, struct read_cache **result)
 {
     struct read_cache *cache = calloc(1, sizeof *cache);
     if (cache == NULL)
@@ -68,7 +68,7 @@ static void release_data(struct read_cache *cache, struct entry *entry)
 {
     if (entry->data == NULL)
         return;
-    budget_give(&cache->target->budget, entry->size);
+    target_budget_give(&cache->target->budget, entry->size);
     cache->bytes -= entry->size;
     free(entry->data);
     entry->data = NULL;
@@ -77,11 +77,11 @@ static void release_data(struct read_cache *cache, struct entry *entry)
 static void free_entry(struct read_cache *cache, struct entry *entry)
 {
     release_data(cache, entry);
-    budget_give(&cache->target->budget, cost_of(0));
+    target_budget_give(&cache->target->budget, cost_of(0));
     free(entry);
 }
 
-void read_cache_clear(struct read_cache *cache)
+void target_read_cache_clear(struct read_cache *cache)
 {
     for (size_t i = 0; i < cache->entry_count; i++)
         free_entry(cache, cache->entries[i]);
@@ -91,16 +91,16 @@ void read_cache_clear(struct read_cache *cache)
     base_hash_table_clear(&cache->by_address);
 }
 
-size_t read_cache_bytes(const struct read_cache *cache)
+size_t target_read_cache_bytes(const struct read_cache *cache)
 {
     return cache->bytes;
 }
 
-void read_cache_free(struct read_cache *cache)
+void target_read_cache_free(struct read_cache *cache)
 {
     if (cache == NULL)
         return;
-    read_cache_clear(cache);
+    target_read_cache_clear(cache);
     base_hash_table_free(&cache->by_address);
     free(cache->entries);
     free(cache->pending);
@@ -109,7 +109,7 @@ void read_cache_free(struct read_cache *cache)
     free(cache);
 }
 
-struct spprof_target *read_cache_target(const struct read_cache *cache)
+struct spprof_target *target_read_cache_target(const struct read_cache *cache)
 {
     return cache->target;
 }
@@ -143,13 +143,13 @@ static void link_entry(struct read_cache *cache, struct entry *entry)
 static struct entry *new_entry(struct read_cache *cache, uint64_t address, size_t size)
 {
     struct spprof_budget *budget = &cache->target->budget;
-    if (!budget_take(budget, cost_of(size)))
+    if (!target_budget_take(budget, cost_of(size)))
         return NULL;
     struct entry *entry = calloc(1, sizeof *entry);
     uint8_t *data = malloc(size);
     if (entry == NULL || data == NULL) {
-        budget_give(budget, cost_of(size));
-        budget_out_of_memory(budget);
+        target_budget_give(budget, cost_of(size));
+        target_budget_out_of_memory(budget);
         free(entry);
         free(data);
         return NULL;
@@ -168,7 +168,7 @@ static struct entry *add(struct read_cache *cache, uint64_t address, size_t size
     if (!ARRAY_RESERVE(cache->pending, cache->pending_capacity, cache->pending_count + 1) ||
         !ARRAY_RESERVE(cache->entries, cache->entry_capacity, cache->entry_count + 1) || !base_hash_table_reserve(&cache->by_address)) {
         free_entry(cache, entry);
-        budget_out_of_memory(&cache->target->budget);
+        target_budget_out_of_memory(&cache->target->budget);
         return NULL;
     }
     cache->pending[cache->pending_count++] = entry;
@@ -177,7 +177,7 @@ static struct entry *add(struct read_cache *cache, uint64_t address, size_t size
     return entry;
 }
 
-enum read_cache_status read_cache_want(struct read_cache *cache, uint64_t address, size_t size, const uint8_t **data)
+enum read_cache_status target_read_cache_want(struct read_cache *cache, uint64_t address, size_t size, const uint8_t **data)
 {
     cache->refusal = SPPROF_READ_UNMAPPED;
     if (size == 0 || size > TARGET_READ_MAX || address + size < address)
@@ -197,7 +197,7 @@ enum read_cache_status read_cache_want(struct read_cache *cache, uint64_t addres
     return READ_CACHE_READY;
 }
 
-enum read_cache_status copy_look(const struct read_cache *cache, uint64_t address, size_t size, const uint8_t **data)
+enum read_cache_status target_copy_look(const struct read_cache *cache, uint64_t address, size_t size, const uint8_t **data)
 {
     if (size == 0 || size > TARGET_READ_MAX || address + size < address)
         return READ_CACHE_FAILED;
@@ -211,7 +211,7 @@ enum read_cache_status copy_look(const struct read_cache *cache, uint64_t addres
     return READ_CACHE_READY;
 }
 
-enum spprof_read_status read_cache_failure(const struct read_cache *cache, uint64_t address)
+enum spprof_read_status target_read_cache_failure(const struct read_cache *cache, uint64_t address)
 {
     const struct entry *entry = base_hash_table_item(&cache->by_address, address);
     while (entry != NULL && (entry->status == SPPROF_READ_PENDING || entry->status == SPPROF_READ_OK))
@@ -279,7 +279,7 @@ static void settle(struct entry *const *entries, size_t count, const struct sppr
 
 static void fail_all(struct read_cache *cache, struct entry *const *entries, size_t count)
 {
-    budget_out_of_memory(&cache->target->budget);
+    target_budget_out_of_memory(&cache->target->budget);
     for (size_t i = 0; i < count; i++)
         entries[i]->status = SPPROF_READ_NOT_KEPT;
 }
@@ -345,7 +345,7 @@ static void read_entries(struct read_cache *cache, struct entry **entries, size_
     }
 }
 
-bool read_cache_fetch(struct read_cache *cache)
+bool target_read_cache_fetch(struct read_cache *cache)
 {
     if (cache->pending_count == 0)
         return false;
@@ -375,7 +375,7 @@ static void drop_unwanted(struct read_cache *cache, uint32_t rounds)
         link_entry(cache, cache->entries[i]);
 }
 
-void read_cache_refresh(struct read_cache *cache)
+void target_read_cache_refresh(struct read_cache *cache)
 {
     if (cache->has_released)
         drop_unwanted(cache, UINT32_MAX);
@@ -462,7 +462,7 @@ static void distribute_merged(struct read_cache *cache, size_t ranges)
     }
 }
 
-void read_cache_reread(struct read_cache *cache, bool merged)
+void target_read_cache_reread(struct read_cache *cache, bool merged)
 {
     cache->pending_count = 0;
     uint32_t rounds = merged ? UNWANTED_ROUNDS_MERGED : UNWANTED_ROUNDS;

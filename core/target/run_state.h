@@ -23,13 +23,13 @@ struct cpu_use {
 };
 
 /* Descriptors, owned by the caller; -1: there is no such thread, or tid is 0. */
-int run_state_open(int64_t pid, int64_t tid);
-int cpu_use_open(int64_t pid, int64_t tid);
+int target_run_state_open(int64_t pid, int64_t tid);
+int target_cpu_use_open(int64_t pid, int64_t tid);
 
 /* Of such a descriptor; -1 is allowed, and tells nothing. It takes some 2 us. */
-struct run_state run_state_read(int fd);
+struct run_state target_run_state_read(int fd);
 
 /* The time of a turn that lasts is known up to the kernel's last tick only. */
-struct cpu_use cpu_use_read(int fd);
+struct cpu_use target_cpu_use_read(int fd);
 
 #endif

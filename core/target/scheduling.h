@@ -16,18 +16,18 @@ struct cpus {
 };
 
 /* A number that no CPU has is left out. */
-void cpus_add(struct cpus *cpus, int cpu);
+void target_cpus_add(struct cpus *cpus, int cpu);
 
 /*
  * From now on the calling thread takes short turns, and gets them soon. Needs no privilege; does nothing where it is refused, or where the system has
  * no such thing.
  */
-void scheduling_take_short_turns(void);
+void target_scheduling_take_short_turns(void);
 
 /* The calling thread's sleeps end when they are to, not up to 50 us later. */
-void scheduling_wake_exactly(void);
+void target_scheduling_wake_exactly(void);
 
 /* Takes the calling thread to a CPU that is none of these, if it is on one of them and may use another. */
-void scheduling_avoid(const struct cpus *used);
+void target_scheduling_avoid(const struct cpus *used);
 
 #endif

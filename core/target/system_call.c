@@ -2,7 +2,7 @@
 
 enum { ARM_SVC = 0xd4000001u }; /* svc #0 */
 
-bool system_call_is_interrupted(uint64_t result)
+bool target_system_call_is_interrupted(uint64_t result)
 {
     enum { RESTARTSYS = 512, RESTARTNOINTR = 513, RESTARTNOHAND = 514, RESTART_RESTARTBLOCK = 516, INTERRUPTED = 4 };
     switch (-result) {
@@ -15,7 +15,7 @@ bool system_call_is_interrupted(uint64_t result)
     }
 }
 
-void system_call_waits(struct spprof_native_thread *thread, uint64_t number, uint64_t argument)
+void target_system_call_waits(struct spprof_native_thread *thread, uint64_t number, uint64_t argument)
 {
     thread->activity = SPPROF_ACTIVITY_IDLE;
     thread->in_system_call = true;
@@ -23,11 +23,11 @@ void system_call_waits(struct spprof_native_thread *thread, uint64_t number, uin
     thread->system_call_argument = argument;
 }
 
-void system_call_of_aarch64(const uint32_t code[2], uint64_t x0, uint64_t x8, struct spprof_native_thread *thread)
+void target_system_call_of_aarch64(const uint32_t code[2], uint64_t x0, uint64_t x8, struct spprof_native_thread *thread)
 {
     if (code[1] == ARM_SVC) {
-        system_call_waits(thread, x8, x0);
-    } else if (code[0] == ARM_SVC && system_call_is_interrupted(x0)) {
+        target_system_call_waits(thread, x8, x0);
+    } else if (code[0] == ARM_SVC && target_system_call_is_interrupted(x0)) {
         thread->activity = SPPROF_ACTIVITY_IDLE; /* it ended with EINTR: the argument is lost */
     } else {
         thread->activity = SPPROF_ACTIVITY_RUNNING;
@@ -35,7 +35,7 @@ void system_call_of_aarch64(const uint32_t code[2], uint64_t x0, uint64_t x8, st
     }
 }
 
-enum spprof_activity system_call_activity_of_aarch64(const uint32_t code[2])
+enum spprof_activity target_system_call_activity_of_aarch64(const uint32_t code[2])
 {
     if (code[1] == ARM_SVC)
         return SPPROF_ACTIVITY_IDLE;

@@ -61,7 +61,7 @@ struct spprof_error *target_stop(struct spprof_target *target)
     struct spprof_budget *budget = &target->budget;
     budget->read_late = 0;
     TRY(target->ops->stop(target));
-    budget->stop_ends = clock_now() + BUDGET_STOP_NS;
+    budget->stop_ends = base_clock_now() + BUDGET_STOP_NS;
     budget->stop_worked = base_clock_read(CLOCK_THREAD_CPUTIME_ID);
     return NULL;
 }
@@ -76,7 +76,7 @@ static void let_go(struct spprof_target *target)
 void target_keep_time(struct spprof_target *target)
 {
     struct spprof_budget *budget = &target->budget;
-    if (budget->stop_ends == 0 || clock_now() < budget->stop_ends)
+    if (budget->stop_ends == 0 || base_clock_now() < budget->stop_ends)
         return;
     let_go(target);
     budget->is_late = true;

@@ -98,12 +98,12 @@ static void find_places(struct sweep *sweep, const struct spprof_snapshot *snaps
     for (size_t i = 0; i < snapshot->interpreter_count; i++) {
         for (size_t j = 0; j < snapshot->interpreters[i].thread_count; j++) {
             const struct spprof_thread *thread = &snapshot->interpreters[i].threads[j];
-            add_place(sweep, thread->address, stack_thread_state_size(layout), thread->address, KIND_THREAD_STATE);
+            add_place(sweep, thread->address, frames_stack_thread_state_size(layout), thread->address, KIND_THREAD_STATE);
             for (size_t k = 0; k < thread->frame_count; k++) {
                 const struct spprof_frame *frame = &thread->frames[k];
-                add_place(sweep, frame->address, stack_frame_size(layout), thread->address, KIND_FRAME);
+                add_place(sweep, frame->address, frames_stack_frame_size(layout), thread->address, KIND_FRAME);
                 if (frame->entry != 0 && (k == 0 || frame->entry != thread->frames[k - 1].entry))
-                    add_place(sweep, frame->entry, layout->rules->entry == ENTRY_BY_SHIM ? stack_frame_size(layout) : 24, thread->address, KIND_ENTRY);
+                    add_place(sweep, frame->entry, layout->rules->entry == ENTRY_BY_SHIM ? frames_stack_frame_size(layout) : 24, thread->address, KIND_ENTRY);
             }
         }
     }

@@ -27,7 +27,7 @@ static inline int program_setup(void **state)
     program->memory = memory;
     program->thread = place_apart(memory, 1024);
     program->code = make_code(memory, &(struct code){.name = "f", .first_line = 1, .units = UNITS});
-    assert_null(code_table_new(&program->codes));
+    assert_null(frames_code_table_new(&program->codes));
     *state = program;
     return 0;
 }
@@ -35,7 +35,7 @@ static inline int program_setup(void **state)
 static inline void forget_walk(struct program *program)
 {
     if (program->walked)
-        stack_free(&program->stack);
+        frames_stack_free(&program->stack);
     program->walked = false;
 }
 
@@ -43,7 +43,7 @@ static inline int program_teardown(void **state)
 {
     struct program *program = *state;
     forget_walk(program);
-    code_table_free(program->codes);
+    frames_code_table_free(program->codes);
     *state = program->memory;
     free(program);
     return memory_teardown(state);

@@ -185,9 +185,9 @@ static inline void free_image(struct image *image)
 static const struct built_in *table_offsets(uint32_t version, bool free_threaded, int32_t offset[LAYOUT_FIELD_COUNT])
 {
     bool exact;
-    const struct built_in *table = built_in_find(version, free_threaded, &exact);
+    const struct built_in *table = layout_built_in_find(version, free_threaded, &exact);
     for (enum layout_field field = 0; field < LAYOUT_FIELD_COUNT; field++)
-        offset[field] = built_in_offset(table, field);
+        offset[field] = layout_built_in_offset(table, field);
     return table;
 }
 

@@ -61,14 +61,14 @@ static inline void forget_reads(struct memory *memory)
 static inline struct layout layout_of(const struct version *version)
 {
     bool exact, newer;
-    const struct built_in *table = built_in_find(version->hex, version->free_threaded, &exact);
+    const struct built_in *table = layout_built_in_find(version->hex, version->free_threaded, &exact);
     struct layout layout = {
         .version = version->hex,
         .free_threaded = version->free_threaded,
         .rules = layout_rules_find(version->hex >> 16, version->free_threaded, &newer),
     };
     for (enum layout_field field = 0; field < LAYOUT_FIELD_COUNT; field++)
-        layout.offset[field] = built_in_offset(table, field);
+        layout.offset[field] = layout_built_in_offset(table, field);
     return layout;
 }
 
@@ -94,7 +94,7 @@ static inline int memory_setup(void **state)
     };
     assert_null(spprof_image_open(&memory->image, &memory->target));
     memory->reader.layout = &memory->layout;
-    assert_null(read_cache_new(memory->target, &memory->reader.cache));
+    assert_null(target_read_cache_new(memory->target, &memory->reader.cache));
     *state = memory;
     return 0;
 }
@@ -102,7 +102,7 @@ static inline int memory_setup(void **state)
 static inline int memory_teardown(void **state)
 {
     struct memory *memory = *state;
-    read_cache_free(memory->reader.cache);
+    target_read_cache_free(memory->reader.cache);
     spprof_target_close(memory->target);
     munmap(memory->bytes, ARENA_SIZE);
     free(memory);
@@ -122,7 +122,7 @@ static inline int memory_teardown(void **state)
 #define SETTLE(memory, status, step)                                                                                                       \
     do                                                                                                                                     \
         (status) = (step);                                                                                                                 \
-    while ((status) == READ_CACHE_PENDING && read_cache_fetch((memory)->reader.cache))
+    while ((status) == READ_CACHE_PENDING && target_read_cache_fetch((memory)->reader.cache))
 
 /* size bytes of zeros at an address that is divisible by 16. */
 static inline uint64_t place(struct memory *memory, size_t size)

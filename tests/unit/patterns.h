@@ -18,26 +18,26 @@ static inline uint64_t place_pattern(struct memory *memory, size_t size)
 static inline void assert_pending(struct memory *memory, uint64_t address, size_t size)
 {
     const uint8_t *data;
-    assert_int_equal(read_cache_want(memory->reader.cache, address, size, &data), READ_CACHE_PENDING);
+    assert_int_equal(target_read_cache_want(memory->reader.cache, address, size, &data), READ_CACHE_PENDING);
 }
 
 static inline void assert_ready(struct memory *memory, uint64_t address, size_t size)
 {
     const uint8_t *data;
-    assert_int_equal(read_cache_want(memory->reader.cache, address, size, &data), READ_CACHE_READY);
+    assert_int_equal(target_read_cache_want(memory->reader.cache, address, size, &data), READ_CACHE_READY);
     assert_memory_equal(data, at(memory, address), size);
 }
 
 static inline void assert_failed(struct memory *memory, uint64_t address, size_t size, enum spprof_read_status reason)
 {
     const uint8_t *data;
-    assert_int_equal(read_cache_want(memory->reader.cache, address, size, &data), READ_CACHE_FAILED);
-    assert_int_equal(read_cache_failure(memory->reader.cache, address), reason);
+    assert_int_equal(target_read_cache_want(memory->reader.cache, address, size, &data), READ_CACHE_FAILED);
+    assert_int_equal(target_read_cache_failure(memory->reader.cache, address), reason);
 }
 
 static inline void fetch(struct memory *memory)
 {
-    assert_true(read_cache_fetch(memory->reader.cache));
+    assert_true(target_read_cache_fetch(memory->reader.cache));
 }
 
 static inline void assert_reads(struct memory *memory, size_t batches, size_t ranges)

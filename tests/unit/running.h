@@ -120,23 +120,23 @@ static inline void set_up_capture(struct running *running)
 {
     struct capture_context *context = &running->context;
     context->layout = context->reader.layout = context->mentions.layout = &running->memory->layout;
-    assert_null(code_table_new(&context->codes));
-    code_table_keep_ranges(context->codes);
-    assert_null(call_sites_new(&context->sites));
-    assert_null(contexts_new(&context->contexts));
-    assert_null(read_cache_new(running->memory->target, &context->reader.cache));
-    assert_null(read_cache_new(running->memory->target, &context->mentions.cache));
-    assert_null(capture_init(&running->capture, running->memory->target, context->layout, running->program.thread));
+    assert_null(frames_code_table_new(&context->codes));
+    frames_code_table_keep_ranges(context->codes);
+    assert_null(sample_call_sites_new(&context->sites));
+    assert_null(sample_contexts_new(&context->contexts));
+    assert_null(target_read_cache_new(running->memory->target, &context->reader.cache));
+    assert_null(target_read_cache_new(running->memory->target, &context->mentions.cache));
+    assert_null(sample_capture_init(&running->capture, running->memory->target, context->layout, running->program.thread));
 }
 
 static inline void tear_down_capture(struct running *running)
 {
-    capture_free(&running->capture);
-    call_sites_free(running->context.sites);
-    contexts_free(running->context.contexts);
-    code_table_free(running->context.codes);
-    read_cache_free(running->context.reader.cache);
-    read_cache_free(running->context.mentions.cache);
+    sample_capture_free(&running->capture);
+    sample_call_sites_free(running->context.sites);
+    sample_contexts_free(running->context.contexts);
+    frames_code_table_free(running->context.codes);
+    target_read_cache_free(running->context.reader.cache);
+    target_read_cache_free(running->context.mentions.cache);
 }
 
 static inline uint64_t frame_at(const struct running *running, size_t depth)
@@ -339,7 +339,7 @@ static inline struct capture_outcome take(struct running *running)
 {
     running->history_count = 0;
     remember(running);
-    return capture_take(&running->capture, &running->context, false);
+    return sample_capture_take(&running->capture, &running->context, false);
 }
 
 static inline struct capture_outcome take_at_rest(struct running *running)
@@ -361,23 +361,23 @@ static inline bool is_frame_of(const struct running *running, const struct sampl
 /* Whether the captured frames are the oldest ones of a stack that stood. */
 static inline bool is_part(const struct running *running, const struct calls *calls)
 {
-    for (size_t i = 0; i < capture_depth(&running->capture); i++)
-        if (i == calls->depth || !is_frame_of(running, capture_frame(&running->capture, i), &calls->items[i]))
+    for (size_t i = 0; i < sample_capture_depth(&running->capture); i++)
+        if (i == calls->depth || !is_frame_of(running, sample_capture_frame(&running->capture, i), &calls->items[i]))
             return false;
     return true;
 }
 
 static inline bool is_stack(const struct running *running, const struct calls *calls)
 {
-    return capture_depth(&running->capture) == calls->depth && is_part(running, calls);
+    return sample_capture_depth(&running->capture) == calls->depth && is_part(running, calls);
 }
 
 static inline void assert_stack(const struct running *running, const struct calls *calls)
 {
     if (is_stack(running, calls))
         return;
-    for (size_t i = capture_depth(&running->capture); i-- > 0;)
-        print_error("captured: %s at %d\n", name_of(capture_frame(&running->capture, i)), (int)capture_frame(&running->capture, i)->offset);
+    for (size_t i = sample_capture_depth(&running->capture); i-- > 0;)
+        print_error("captured: %s at %d\n", name_of(sample_capture_frame(&running->capture, i)), (int)sample_capture_frame(&running->capture, i)->offset);
     for (size_t i = calls->depth; i-- > 0;)
         print_error("stood: %s in line %d\n", function_names[calls->items[i].function], calls->items[i].line);
     fail();

@@ -18,8 +18,8 @@ static int setup(void **state)
     struct program *program = calloc(1, sizeof *program);
     assert_non_null(program);
     program->memory = *state;
-    assert_null(code_table_new(&program->codes));
-    assert_null(call_sites_new(&program->sites));
+    assert_null(frames_code_table_new(&program->codes));
+    assert_null(sample_call_sites_new(&program->sites));
     *state = program;
     return 0;
 }
@@ -27,8 +27,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct program *program = *state;
-    call_sites_free(program->sites);
-    code_table_free(program->codes);
+    sample_call_sites_free(program->sites);
+    frames_code_table_free(program->codes);
     *state = program->memory;
     free(program);
     return memory_teardown(state);
@@ -37,16 +37,16 @@ static int teardown(void **state)
 /* What the sampler asks: a question that nothing answers yet is answered by the bytecode. */
 static bool allows(struct program *program, const struct code_entry *caller, int64_t offset, const struct code_entry *callee)
 {
-    if (call_sites_find(program->sites, caller, offset, callee) == CALL_SITE_UNKNOWN)
-        call_sites_read_line(program->sites, &program->memory->reader, caller, offset, callee);
-    return call_sites_find(program->sites, caller, offset, callee) == CALL_SITE_CALLS;
+    if (sample_call_sites_find(program->sites, caller, offset, callee) == CALL_SITE_UNKNOWN)
+        sample_call_sites_read_line(program->sites, &program->memory->reader, caller, offset, callee);
+    return sample_call_sites_find(program->sites, caller, offset, callee) == CALL_SITE_CALLS;
 }
 
 static bool is_named(struct program *program, const struct code_entry *caller, const struct code_entry *callee)
 {
-    if (call_sites_find_name(program->sites, caller, callee) == CALL_SITE_UNKNOWN)
-        call_sites_read_names(program->sites, &program->memory->reader, caller, callee);
-    return call_sites_find_name(program->sites, caller, callee) == CALL_SITE_CALLS;
+    if (sample_call_sites_find_name(program->sites, caller, callee) == CALL_SITE_UNKNOWN)
+        sample_call_sites_read_names(program->sites, &program->memory->reader, caller, callee);
+    return sample_call_sites_find_name(program->sites, caller, callee) == CALL_SITE_CALLS;
 }
 
 #define MENTION_TEST(test, index, label) {#test " " label, test, setup, teardown, (void *)(uintptr_t)&versions[index]}
@@ -59,12 +59,12 @@ static bool is_named(struct program *program, const struct code_entry *caller, c
 static struct code_entry *entry_of(struct program *program, uint64_t code)
 {
     struct reader *reader = &program->memory->reader;
-    struct code_entry *entry = code_table_get(program->codes, code);
+    struct code_entry *entry = frames_code_table_get(program->codes, code);
     assert_non_null(entry);
     do {
-        code_table_step(program->codes, reader);
-    } while (read_cache_fetch(reader->cache));
-    code_table_decode(program->codes, reader);
+        frames_code_table_step(program->codes, reader);
+    } while (target_read_cache_fetch(reader->cache));
+    frames_code_table_decode(program->codes, reader);
     assert_int_equal(entry->status, READ_CACHE_READY);
     return entry;
 }
@@ -95,8 +95,8 @@ static struct body one_load(const struct program *program, enum operation operat
 /* Asks with a copy that knows nothing, as the sampler's does. */
 static bool mentions_at(struct program *program, const struct code_entry *caller, int64_t offset, const struct code_entry *callee)
 {
-    read_cache_clear(program->memory->reader.cache);
-    return line_mentions(&program->memory->reader, caller, offset, callee);
+    target_read_cache_clear(program->memory->reader.cache);
+    return sample_line_mentions(&program->memory->reader, caller, offset, callee);
 }
 
 /* The answer at each of the body's instructions must be that for its line. */
@@ -229,16 +229,16 @@ static void test_kinds_of_instructions(void **state)
     struct reader *reader = &program->memory->reader;
     for (size_t i = 0; i < sizeof each / sizeof *each; i++)
         for (size_t unit = starts[i]; unit < starts[i + 1]; unit++) {
-            assert_int_equal(instruction_kind(reader, code, (int64_t)unit * 2), each[i].kind);
-            call_sites_read_kind(program->sites, reader, code, (int64_t)unit * 2);
+            assert_int_equal(sample_instruction_kind(reader, code, (int64_t)unit * 2), each[i].kind);
+            sample_call_sites_read_kind(program->sites, reader, code, (int64_t)unit * 2);
             enum instruction_kind kind = INSTRUCTION_OTHER;
-            assert_true(call_sites_find_kind(program->sites, code, (int64_t)unit * 2, &kind));
+            assert_true(sample_call_sites_find_kind(program->sites, code, (int64_t)unit * 2, &kind));
             assert_int_equal(kind, each[i].kind);
         }
-    assert_false(call_sites_find_kind(program->sites, code, -2, &(enum instruction_kind){INSTRUCTION_OTHER}));
-    assert_int_equal(instruction_kind(reader, code, -2), INSTRUCTION_OTHER);
-    assert_int_equal(instruction_kind(reader, code, (int64_t)body.units * 2), INSTRUCTION_OTHER);
-    assert_int_equal(instruction_kind(reader, code, INT64_MAX), INSTRUCTION_OTHER);
+    assert_false(sample_call_sites_find_kind(program->sites, code, -2, &(enum instruction_kind){INSTRUCTION_OTHER}));
+    assert_int_equal(sample_instruction_kind(reader, code, -2), INSTRUCTION_OTHER);
+    assert_int_equal(sample_instruction_kind(reader, code, (int64_t)body.units * 2), INSTRUCTION_OTHER);
+    assert_int_equal(sample_instruction_kind(reader, code, INT64_MAX), INSTRUCTION_OTHER);
 }
 
 /* INSTRUMENTED_LINE stands for an instruction with a cache: what lies in that is none, and what comes behind it is. */
@@ -258,10 +258,10 @@ static void test_instructions_that_a_tool_hides(void **state)
     emit_load(program->memory, &body, LOAD_GLOBAL, 1, LINE_BEHIND + 1);
     struct code_entry *caller = caller_of(program, &body, names, 2), *callee = callee_named(program, "callee");
     struct reader *reader = &program->memory->reader;
-    assert_int_equal(instruction_kind(reader, caller, 2), INSTRUCTION_HIDDEN);
+    assert_int_equal(sample_instruction_kind(reader, caller, 2), INSTRUCTION_HIDDEN);
     for (size_t unit = 2; unit < behind - 2; unit++)
-        assert_int_equal(instruction_kind(reader, caller, (int64_t)unit * 2), INSTRUCTION_OTHER);
-    assert_int_equal(instruction_kind(reader, caller, (int64_t)behind * 2), INSTRUCTION_CALLS);
+        assert_int_equal(sample_instruction_kind(reader, caller, (int64_t)unit * 2), INSTRUCTION_OTHER);
+    assert_int_equal(sample_instruction_kind(reader, caller, (int64_t)behind * 2), INSTRUCTION_CALLS);
     assert_true(mentions_at(program, caller, (int64_t)behind * 2, callee));
     assert_false(mentions_at(program, caller, 2, callee));
     assert_false(mentions_at(program, caller, 2, callee_named(program, "first")));
@@ -481,18 +481,18 @@ static void test_call_sites_ask_once(void **state)
     const struct code_entry *caller = caller_of(program, &body, names, 1);
     const struct code_entry *callee = callee_named(program, "callee"), *another = callee_named(program, "another");
     for (int again = 0; again < 2; again++) {
-        read_cache_clear(memory->reader.cache);
+        target_read_cache_clear(memory->reader.cache);
         forget_reads(memory);
         assert_true(allows(program, caller, 2, callee));
         assert_false(allows(program, caller, 2, another));
         assert_false(allows(program, caller, 0, callee));
         assert_int_equal(memory->batches == 0, again);
     }
-    call_sites_prove(program->sites, caller, 2, another);
+    sample_call_sites_prove(program->sites, caller, 2, another);
     assert_true(allows(program, caller, 2, another));
     assert_false(allows(program, caller, 0, another));
     assert_false(allows(program, another, 2, caller));
-    call_sites_clear(program->sites);
+    sample_call_sites_clear(program->sites);
     assert_false(allows(program, caller, 2, another));
     assert_true(allows(program, caller, 2, callee));
 }
@@ -504,15 +504,15 @@ static void test_call_sites_by_witnesses(void **state)
     struct program *program = *state;
     enum { OFTEN = 1000, RARELY = 20, OFFSET = 10, ASTRAY = 20 };
     const struct code_entry *caller = callee_named(program, "caller"), *callee = callee_named(program, "callee");
-    assert_false(call_sites_witness(program->sites, caller, OFFSET, callee));
+    assert_false(sample_call_sites_witness(program->sites, caller, OFFSET, callee));
     assert_false(allows(program, caller, OFFSET, callee));
     for (int i = 0; i < OFTEN; i++)
         if (!allows(program, caller, OFFSET, callee))
-            call_sites_witness(program->sites, caller, OFFSET, callee);
+            sample_call_sites_witness(program->sites, caller, OFFSET, callee);
         else
-            call_sites_count(program->sites, caller, OFFSET, callee);
+            sample_call_sites_count(program->sites, caller, OFFSET, callee);
     for (int i = 0; i < RARELY; i++)
-        assert_false(call_sites_witness(program->sites, caller, ASTRAY, callee));
+        assert_false(sample_call_sites_witness(program->sites, caller, ASTRAY, callee));
     assert_true(allows(program, caller, OFFSET, callee));
     assert_false(allows(program, caller, ASTRAY, callee));
     assert_false(allows(program, caller, OFFSET, callee_named(program, "another")));
@@ -524,14 +524,14 @@ static void test_very_many_call_sites(void **state)
     enum { COUNT = 3 * 1000 * 1000, SOME = 100 * 1000 };
     const struct code_entry *caller = callee_named(program, "caller"), *callee = callee_named(program, "callee");
     for (int64_t offset = 0; offset < SOME; offset++)
-        call_sites_prove(program->sites, caller, offset, callee);
+        sample_call_sites_prove(program->sites, caller, offset, callee);
     for (int64_t offset = 0; offset < SOME; offset++)
         assert_true(allows(program, caller, offset, callee));
     for (int64_t offset = 0; offset < COUNT; offset++)
-        call_sites_prove(program->sites, caller, offset, callee);
+        sample_call_sites_prove(program->sites, caller, offset, callee);
     assert_true(allows(program, caller, COUNT - 1, callee));
     assert_false(allows(program, caller, 0, callee)); /* forgotten: its line mentions no one */
-    call_sites_prove(program->sites, caller, 0, callee);
+    sample_call_sites_prove(program->sites, caller, 0, callee);
     assert_true(allows(program, caller, 0, callee));
 }
 

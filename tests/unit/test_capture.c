@@ -16,7 +16,7 @@ static void assert_cut_to(struct running *running, size_t depth)
     struct capture_outcome outcome = take(running);
     assert_int_equal(outcome.result, CAPTURE_CUT);
     assert_true(outcome.retried);
-    assert_int_equal(capture_depth(&running->capture), depth);
+    assert_int_equal(sample_capture_depth(&running->capture), depth);
     assert_true(is_part(running, &running->calls));
 }
 
@@ -37,7 +37,7 @@ static void test_target_that_is_held(void **state)
     struct running *running = *state;
     call(running, SILENT, HIDDEN);
     call(running, SILENT, LEAF);
-    struct capture_outcome outcome = capture_take(&running->capture, &running->context, true);
+    struct capture_outcome outcome = sample_capture_take(&running->capture, &running->context, true);
     assert_int_equal(outcome.result, CAPTURE_WHOLE);
     assert_stack(running, &running->calls);
 }
@@ -47,14 +47,14 @@ static void test_no_frames(void **state)
     struct running *running = *state;
     put_u64(running->memory, running->head_address, 0);
     assert_int_equal(take(running).result, CAPTURE_WHOLE);
-    assert_int_equal(capture_depth(&running->capture), 0);
+    assert_int_equal(sample_capture_depth(&running->capture), 0);
 }
 
 /* The newest function may have gone on to another line since it was found to be the newest. */
 static bool are_callers(const struct running *running, const struct calls *calls)
 {
     struct calls with_line = *calls;
-    if (capture_depth(&running->capture) != calls->depth)
+    if (sample_capture_depth(&running->capture) != calls->depth)
         return false;
     for (int32_t line = FIRST_LINE; line <= RETURNS; line += line == FIRST_LINE ? MENTIONS_A - FIRST_LINE : 1) {
         with_line.items[calls->depth - 1].line = line;
@@ -83,10 +83,10 @@ static bool have_same_newest(const struct calls *a, const struct calls *b)
 /* The same of a stack whose newest functions have returned since: it has stood at some time, and its newest has been the newest just now. */
 static bool stood_once(struct running *running)
 {
-    struct calls calls = {.depth = capture_depth(&running->capture)};
+    struct calls calls = {.depth = sample_capture_depth(&running->capture)};
     bool newest = false;
     for (size_t i = 0; i < calls.depth; i++)
-        calls.items[i] = call_of(running, capture_frame(&running->capture, i));
+        calls.items[i] = call_of(running, sample_capture_frame(&running->capture, i));
     for (size_t i = 0; i < running->history_count; i++)
         newest = newest || have_same_newest(&calls, &running->history[i]);
     return newest && *place_in_ever(running, sum_of(&calls)) != 0;
@@ -141,8 +141,8 @@ static void test_function_without_code_object(void **state)
     return_to_caller(running);
     put_u64(running->memory, running->head_address, frame_in_chunk(running->chunk, 2)); /* as it was read before */
     assert_int_equal(take(running).result, CAPTURE_RECOVERED);
-    assert_int_equal(capture_depth(&running->capture), 3);
-    assert_true(is_frame_of(running, capture_frame(&running->capture, 2), &(struct call){LEAF, RETURNS}));
+    assert_int_equal(sample_capture_depth(&running->capture), 3);
+    assert_true(is_frame_of(running, sample_capture_frame(&running->capture, 2), &(struct call){LEAF, RETURNS}));
     show_climbed(running);
     assert_stack(running, &running->calls);
     tear_down_capture(running);
@@ -203,8 +203,8 @@ static void test_doubt_below_the_newest(void **state)
     whole.depth = 4;
     struct capture_outcome outcome = take(running);
     assert_int_equal(outcome.result, CAPTURE_CUT);
-    assert_int_equal(capture_depth(&running->capture), 2);
-    assert_true(is_frame_of(running, capture_frame(&running->capture, 0), &whole.items[0]));
+    assert_int_equal(sample_capture_depth(&running->capture), 2);
+    assert_true(is_frame_of(running, sample_capture_frame(&running->capture, 0), &whole.items[0]));
 }
 
 static void test_pair_that_stands_long(void **state)
@@ -263,7 +263,7 @@ static void test_pair_that_is_seen_often(void **state)
         struct capture_outcome outcome = take(running);
         assert_true(outcome.result == CAPTURE_DROPPED || stood(running, outcome.result != CAPTURE_CUT));
         cut += i >= SAMPLES / 2 && outcome.result == CAPTURE_CUT;
-        with_callee += i >= SAMPLES / 2 && capture_depth(&running->capture) == 3;
+        with_callee += i >= SAMPLES / 2 && sample_capture_depth(&running->capture) == 3;
     }
     assert_int_equal(cut, 0);
     assert_true(with_callee > SAMPLES / 8);
@@ -282,8 +282,8 @@ static void test_broken_proof(void **state)
     call(running, MENTIONS_A, MIDDLE);
     call(running, SILENT, HIDDEN);
     assert_whole(running);
-    call_sites_clear(running->context.sites);
-    capture_forget(&running->capture);
+    sample_call_sites_clear(running->context.sites);
+    sample_capture_forget(&running->capture);
     set_play(running, break_once, 19);
     assert_cut_to(running, 2);
     set_play(running, break_once, 200);
@@ -462,7 +462,7 @@ static void test_callee_of_c_in_between(void **state)
     set_play(running, NULL, 0);
     assert_int_equal(take(running).result, CAPTURE_RECOVERED);
     assert_int_equal(running->batches, 1);
-    assert_int_equal(capture_depth(&running->capture), 2);
+    assert_int_equal(sample_capture_depth(&running->capture), 2);
     assert_true(is_part(running, &running->calls));
     show_climbed(running);
     assert_stack(running, &running->calls);
@@ -500,7 +500,7 @@ static void test_trampoline(void **state)
     assert_int_equal(take(running).result, CAPTURE_RECOVERED);
     show_climbed(running);
     assert_stack(running, &running->calls);
-    assert_true(capture_frame(&running->capture, 1)->incomplete);
+    assert_true(sample_capture_frame(&running->capture, 1)->incomplete);
     put_u64(memory, running->head_address, frame_at(running, 2));
     call(running, MENTIONS_A, LEAF);
     assert_whole(running);
@@ -513,7 +513,7 @@ static void test_unknown_pair_is_not_evaded(void **state)
     call(running, MENTIONS_A, MIDDLE);
     call(running, SILENT, HIDDEN);
     assert_whole(running);
-    call_sites_clear(running->context.sites);
+    sample_call_sites_clear(running->context.sites);
     running->capture.frames.count = 2;
     set_play(running, change_line_of_caller, 0);
     assert_cut_to(running, 2);
@@ -528,7 +528,7 @@ static void test_frame_that_lies_elsewhere(void **state)
     set_previous(running, frame_at(running, 2), frame_at(running, 0));
     assert_int_equal(take(running).result, CAPTURE_RECOVERED);
     show_climbed(running);
-    assert_int_equal(capture_depth(&running->capture), 2);
+    assert_int_equal(sample_capture_depth(&running->capture), 2);
     assert_true(is_part(running, &running->calls));
 }
 
@@ -559,10 +559,10 @@ static void test_code_that_has_died(void **state)
     struct running *running = *state;
     stand_in_leaf(running);
     replace_code(running, MIDDLE, function_names[MIDDLE]);
-    code_table_retire(running->context.codes, code_table_get(running->context.codes, running->code[MIDDLE]));
+    frames_code_table_retire(running->context.codes, frames_code_table_get(running->context.codes, running->code[MIDDLE]));
     assert_whole(running);
-    for (size_t i = 0; i < capture_depth(&running->capture); i++)
-        assert_false(capture_frame(&running->capture, i)->code->retired);
+    for (size_t i = 0; i < sample_capture_depth(&running->capture); i++)
+        assert_false(sample_capture_frame(&running->capture, i)->code->retired);
 }
 
 /* A reading that was kept, and what was known then. */
@@ -595,8 +595,8 @@ static void test_reading_that_was_kept(void **state)
     struct sampled_frames frames[2] = {{.count = 0}, {.count = 0}};
     struct kept kept;
     stand_in_leaf(running);
-    stack_reader_begin(&running->capture.reader, false);
-    stack_reader_follow(&running->capture.reader, context->codes);
+    sample_stack_reader_begin(&running->capture.reader, false);
+    sample_stack_reader_follow(&running->capture.reader, context->codes);
     keep_reading(running, &kept);
     return_to_caller(running);
     call(running, MENTIONS_B, OTHER);
@@ -604,7 +604,7 @@ static void test_reading_that_was_kept(void **state)
     for (int again = 0; again < 2; again++) {
         struct inquiry inquiry = {&kept.reading, context->codes, context->sites, context->contexts, context->layout, .denied_count = DENIED_MAX};
         struct reconstruction made = {.by = BY_CHAIN};
-        reconstruct(&made, &inquiry, &frames[again]);
+        sample_reconstruct(&made, &inquiry, &frames[again]);
         assert_int_equal(made.end, STACK_WHOLE);
         assert_int_equal(frames[again].count, 3);
         assert_true(is_frame_of(running, &frames[again].items[2], &(struct call){LEAF, FIRST_LINE}));
@@ -653,8 +653,8 @@ static void tell_history(const struct running *running)
         print_error("\n");
     }
     print_error("captured:");
-    for (size_t i = 0; i < capture_depth(&running->capture); i++)
-        print_error(" %s+%d", name_of(capture_frame(&running->capture, i)), (int)capture_frame(&running->capture, i)->offset);
+    for (size_t i = 0; i < sample_capture_depth(&running->capture); i++)
+        print_error(" %s+%d", name_of(sample_capture_frame(&running->capture, i)), (int)sample_capture_frame(&running->capture, i)->offset);
     print_error("\n");
 }
 

@@ -36,13 +36,13 @@ static void test_generator_that_yields(void **state)
         for (size_t moment = 0; moment < moments; moment++) {
             stand_in_generator(running, loops ? LOOPS : MENTIONS_A);
             assert_int_equal(take_at_rest(running).result, CAPTURE_WHOLE);
-            assert_int_equal(capture_depth(&running->capture), 3);
+            assert_int_equal(sample_capture_depth(&running->capture), 3);
             set_play(running, yield_at_moment, moment);
             struct capture_outcome outcome = take(running);
             assert_true(outcome.result == CAPTURE_RECOVERED || outcome.result == CAPTURE_WHOLE);
-            assert_in_range(capture_depth(&running->capture), 2, 3);
+            assert_in_range(sample_capture_depth(&running->capture), 2, 3);
             assert_false(outcome.retried);
-            with_generator += capture_depth(&running->capture) == 3;
+            with_generator += sample_capture_depth(&running->capture) == 3;
             if (moment == 0)
                 moments = running->ranges;
         }
@@ -69,19 +69,19 @@ static void test_generator_that_the_caller_names(void **state)
         put_u64(memory, FIELD_AT(memory, caller, frame, stackpointer), stack + HEIGHT * 8);
     put_u64(memory, running->head_address, caller);
     assert_int_equal(take(running).result, CAPTURE_RECOVERED);
-    assert_int_equal(capture_depth(&running->capture), 2);
+    assert_int_equal(sample_capture_depth(&running->capture), 2);
     assert_int_equal(running->capture.frames.count, 3);
     set_previous(running, generator, 0); /* it yields in between */
     assert_int_equal(take(running).result, CAPTURE_RECOVERED);
-    assert_int_equal(capture_depth(&running->capture), 2);
+    assert_int_equal(sample_capture_depth(&running->capture), 2);
     assert_int_equal(running->capture.frames.count, 3);
-    struct frame_link *link = (struct frame_link *)(uintptr_t)reading_link(&running->capture.reader.reading, generator);
+    struct frame_link *link = (struct frame_link *)(uintptr_t)sample_reading_link(&running->capture.reader.reading, generator);
     link->previous = NOWHERE; /* another one that lay there was resumed by another: the caller's line names this one */
     assert_int_equal(take(running).result, CAPTURE_RECOVERED);
     assert_int_equal(running->capture.frames.count, 3);
     set_previous(running, generator, frame_at(running, 0)); /* somebody else's */
     assert_int_equal(take(running).result, CAPTURE_WHOLE);
-    assert_int_equal(capture_depth(&running->capture), 2);
+    assert_int_equal(sample_capture_depth(&running->capture), 2);
 }
 
 /* Nobody has seen who resumed it: it is no stack of one frame. */
@@ -97,7 +97,7 @@ static void test_generator_that_nobody_knows(void **state)
         set_play(running, yield_at_moment, moment);
         struct capture_outcome outcome = take(running);
         assert_true(outcome.result == CAPTURE_WHOLE || outcome.result == CAPTURE_RECOVERED);
-        assert_int_equal(capture_depth(&running->capture), 2);
+        assert_int_equal(sample_capture_depth(&running->capture), 2);
         assert_int_equal(running->capture.root, root);
     }
 }

@@ -149,23 +149,23 @@ static void test_words(void **state)
 {
     (void)state;
     struct words words;
-    assert_null(words_split("bt", "  a \"b c\"\t'd \"e' f''g ", &words));
+    assert_null(console_words_split("bt", "  a \"b c\"\t'd \"e' f''g ", &words));
     static const char *const expected[] = {"bt", "a", "b c", "d \"e", "fg"};
     assert_int_equal(words.count, 5);
     for (int i = 0; i < 5; i++)
         assert_string_equal(words.items[i], expected[i]);
     assert_null(words.items[5]);
-    words_free(&words);
+    console_words_free(&words);
 
     char many[4096];
     memset(many, ' ', sizeof many);
     for (size_t i = 0; i < sizeof many; i += 2)
         many[i] = 'x';
     many[sizeof many - 1] = '\0';
-    struct spprof_error *error = words_split("bt", many, &words);
+    struct spprof_error *error = console_words_split("bt", many, &words);
     assert_non_null(strstr(error->message, "more than 1000 words"));
     spprof_error_free(error);
-    words_free(&words);
+    console_words_free(&words);
 }
 
 static void count_word(void *context, const char *word)

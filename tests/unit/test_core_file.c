@@ -415,7 +415,7 @@ static void test_sysroot(void **state)
 static void test_open_in_root(void **state)
 {
     (void)state;
-    struct spprof_error *(*const ways[])(const char *, const char *, int *) = {open_in_root, open_in_root_by_steps};
+    struct spprof_error *(*const ways[])(const char *, const char *, int *) = {target_open_in_root, target_open_in_root_by_steps};
     for (size_t i = 0; i < 2; i++) {
         static const char *const good[] = {"/usr/program", "usr//./program", "/link/program", "/../../usr/../usr/program",
                                            "/link/../usr/program"};

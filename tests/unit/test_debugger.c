@@ -95,11 +95,11 @@ static void test_pages_of_zeros(void **state)
         {.address = FAKE_START + OBJECT_PAGE + 64, .size = 16, .buffer = bytes[1]},
         {.address = FAKE_START + OBJECT_PAGE - 8, .size = 16, .buffer = bytes[0]},
     };
-    debugger_pages_read(&pages, ranges, 3);
+    target_debugger_pages_read(&pages, ranges, 3);
     assert_int_equal(ranges[0].status, SPPROF_READ_UNMAPPED);
     assert_int_equal(ranges[1].status, SPPROF_READ_OK);
     assert_int_equal(ranges[2].status, SPPROF_READ_UNMAPPED);
-    debugger_pages_clear(&pages);
+    target_debugger_pages_clear(&pages);
 }
 
 static void test_modules_are_completed_from_memory(void **state)

@@ -96,8 +96,8 @@ static void test_whole(void **state)
         struct stat status;
         int fd = open_saved(packed, compress(&formats[i], plain, SIZE, packed, sizeof packed));
         int out;
-        assert_string_equal(compression_of(fd), formats[i].name);
-        assert_null(decompress(fd, "a core", NULL, &problems, &out));
+        assert_string_equal(target_compression_of(fd), formats[i].name);
+        assert_null(target_decompress(fd, "a core", NULL, &problems, &out));
         assert_int_equal(assert_prefix_of_plain(out), SIZE);
         assert_int_equal(problems.count, 0);
         assert_int_equal(fstat(out, &status), 0);
@@ -118,7 +118,7 @@ static void test_several_frames(void **state)
         size += compress(&formats[i], plain + FIRST, SIZE - FIRST, packed + size, sizeof packed - size);
         int fd = open_saved(packed, size);
         int out;
-        assert_null(decompress(fd, "a core", NULL, &problems, &out));
+        assert_null(target_decompress(fd, "a core", NULL, &problems, &out));
         assert_int_equal(assert_prefix_of_plain(out), SIZE);
         assert_int_equal(problems.count, 0);
         close(out);
@@ -139,7 +139,7 @@ static void test_cut_short(void **state)
         size_t size = compress(&formats[i], noise, sizeof noise, big, sizeof big);
         int fd = open_saved(big, size - size / 8);
         int out;
-        assert_null(decompress(fd, "a core", NULL, &problems, &out));
+        assert_null(target_decompress(fd, "a core", NULL, &problems, &out));
         assert_int_equal(problems.count, 1);
         assert_non_null(strstr(problems.texts[0], "a core is cut short or damaged after "));
         assert_int_equal(fstat(out, &status), 0);
@@ -149,7 +149,7 @@ static void test_cut_short(void **state)
         close(fd);
 
         fd = open_saved(packed, compress(&formats[i], plain, SIZE, packed, sizeof packed) > 8 ? 8 : 0);
-        struct spprof_error *error = decompress(fd, "a core", NULL, &problems, &out);
+        struct spprof_error *error = target_decompress(fd, "a core", NULL, &problems, &out);
         assert_non_null(error);
         assert_int_equal(error->kind, SPPROF_ERROR_BAD_FILE);
         assert_int_equal(out, -1);
@@ -162,10 +162,10 @@ static void test_not_compressed(void **state)
 {
     (void)state;
     int fd = open_saved((const uint8_t *)"\177ELF, or nearly so", 18);
-    assert_null(compression_of(fd));
+    assert_null(target_compression_of(fd));
     close(fd);
     fd = open_saved((const uint8_t *)"\x1f", 1);
-    assert_null(compression_of(fd));
+    assert_null(target_compression_of(fd));
     close(fd);
 }
 
@@ -204,14 +204,14 @@ static void test_watched(void **state)
                                       counting = {accept_all, no_end, NULL, 64 << 10};
         struct spprof_problems problems = {0};
         int out, fd = open_saved(packed, compress(&formats[i], plain, SIZE, packed, sizeof packed));
-        struct spprof_error *error = decompress(fd, "a core", &refusing, &problems, &out);
+        struct spprof_error *error = target_decompress(fd, "a core", &refusing, &problems, &out);
         assert_non_null(error);
         assert_string_equal(error->message, "no core begins like this");
         spprof_error_free(error);
-        assert_null(decompress(fd, "a core", &ending, &problems, &out));
+        assert_null(target_decompress(fd, "a core", &ending, &problems, &out));
         assert_in_range(assert_prefix_of_plain(out), SIZE / 2, SIZE);
         close(out);
-        assert_null(decompress(fd, "a core", &counting, &problems, &out));
+        assert_null(target_decompress(fd, "a core", &counting, &problems, &out));
         assert_prefix_of_plain(out);
         close(out);
         assert_int_equal(problems.count, 2);
@@ -226,7 +226,7 @@ static void assert_fails(int fd, const char *text)
 {
     struct spprof_problems problems = {0};
     int out;
-    struct spprof_error *error = decompress(fd, "a core", NULL, &problems, &out);
+    struct spprof_error *error = target_decompress(fd, "a core", NULL, &problems, &out);
     assert_non_null(error);
     assert_int_equal(error->kind, SPPROF_ERROR_UNREADABLE);
     assert_non_null(strstr(error->message, text));

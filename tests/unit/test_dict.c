@@ -5,7 +5,7 @@
 static enum read_cache_status find_key(struct memory *memory, uint64_t dict, const char *key, uint64_t *value)
 {
     enum read_cache_status status;
-    SETTLE(memory, status, dict_find(&memory->reader, dict, "sys.modules", key, value));
+    SETTLE(memory, status, object_dict_find(&memory->reader, dict, "sys.modules", key, value));
     return status;
 }
 
@@ -19,7 +19,7 @@ static void assert_found(struct memory *memory, uint64_t dict, const char *key, 
 static void assert_refused(struct memory *memory, uint64_t dict, const char *words)
 {
     uint64_t value;
-    read_cache_clear(memory->reader.cache);
+    target_read_cache_clear(memory->reader.cache);
     assert_int_equal(find_key(memory, dict, "key", &value), READ_CACHE_FAILED);
     if (strstr(memory->reader.reason, words) == NULL)
         fail_msg("\"%s\" does not say \"%s\"", memory->reader.reason, words);
@@ -52,12 +52,12 @@ static void test_entries_come_in_order(void **state)
     uint64_t dict = make_dict(memory, &(struct table){KEYS_GENERAL, 3, items, COUNT(items)});
     struct dict_view view;
     enum read_cache_status status;
-    SETTLE(memory, status, dict_open(&memory->reader, dict, "a dict", &view));
+    SETTLE(memory, status, object_dict_open(&memory->reader, dict, "a dict", &view));
     assert_int_equal(status, READ_CACHE_READY);
     assert_int_equal(view.count, COUNT(items));
     for (size_t i = 0; i < view.count; i++) {
         uint64_t key, value;
-        SETTLE(memory, status, dict_entry(&memory->reader, &view, i, &key, &value));
+        SETTLE(memory, status, object_dict_entry(&memory->reader, &view, i, &key, &value));
         assert_int_equal(status, READ_CACHE_READY);
         assert_int_equal(key, keys[i]);
         assert_int_equal(value, values[i]);
@@ -183,7 +183,7 @@ static uint64_t make_class(struct memory *memory, uint64_t flags, int64_t dictof
 static enum read_cache_status find_attribute(struct memory *memory, uint64_t object, const char *name, uint64_t *value)
 {
     enum read_cache_status status;
-    SETTLE(memory, status, instance_find(&memory->reader, object, "a Thread", name, value));
+    SETTLE(memory, status, object_instance_find(&memory->reader, object, "a Thread", name, value));
     return status;
 }
 
@@ -201,7 +201,7 @@ static void test_dict_at_an_offset(void **state)
     const struct table table = {KEYS_SPLIT, 3, items, COUNT(items)};
     uint64_t object = make_instance(memory, make_class(memory, 0, 40, &table));
     assert_attribute(memory, object, "_name", 0);
-    read_cache_clear(memory->reader.cache);
+    target_read_cache_clear(memory->reader.cache);
     put_u64(memory, object + 40, make_dict(memory, &table));
     assert_attribute(memory, object, "_name", 0x1000);
     assert_attribute(memory, object, "_ident", 0x2000);
@@ -287,7 +287,7 @@ static void test_hostile_instances(void **state)
     assert_int_equal(find_attribute(memory, other, "_name", &value), READ_CACHE_FAILED);
     put_u64(memory, FIELD_AT(memory, type, type, cached_keys), NOWHERE);
     put_u64(memory, FIELD_AT(memory, type, type, basicsize), UINT64_MAX - 7);
-    read_cache_clear(memory->reader.cache);
+    target_read_cache_clear(memory->reader.cache);
     assert_true(find_attribute(memory, make_instance(memory, type), "_name", &value) != READ_CACHE_PENDING);
 }
 

@@ -52,9 +52,9 @@ static enum elf_lookup find(const struct made_object *object, const char *name, 
 {
     struct elf_object read;
     load(object);
-    assert_true(elf_object_read(&made, start, &read));
-    enum elf_lookup result = elf_object_find_symbol(&made, &read, name, address);
-    elf_object_free(&read);
+    assert_true(target_elf_object_read(&made, start, &read));
+    enum elf_lookup result = target_elf_object_find_symbol(&made, &read, name, address);
+    target_elf_object_free(&read);
     return result;
 }
 
@@ -66,12 +66,12 @@ static void test_shape(void **state)
     uint8_t build_id[ELF_BUILD_ID_MAX];
     make_object(&object, EM_X86_64, 0xab);
     load(&object);
-    assert_true(elf_object_read(&made, start, &read));
+    assert_true(target_elf_object_read(&made, start, &read));
     assert_true(read.start == start && read.bias == start && read.end == start + OBJECT_END);
     assert_true(read.entry == start + OBJECT_ENTRY && read.machine == EM_X86_64 && read.type == ET_DYN && read.segment_count == 4);
-    assert_int_equal(elf_object_build_id(&made, &read, build_id), 20);
+    assert_int_equal(target_elf_object_build_id(&made, &read, build_id), 20);
     assert_memory_equal(build_id, object.note.build_id, 20);
-    elf_object_free(&read);
+    target_elf_object_free(&read);
 }
 
 static void test_executable_has_no_bias(void **state)
@@ -84,9 +84,9 @@ static void test_executable_has_no_bias(void **state)
     for (size_t i = 0; i < 4; i++)
         object.segments[i].p_vaddr += start;
     load(&object);
-    assert_true(elf_object_read(&made, start, &read));
+    assert_true(target_elf_object_read(&made, start, &read));
     assert_true(read.bias == 0 && read.end == start + OBJECT_END);
-    elf_object_free(&read);
+    target_elf_object_free(&read);
 }
 
 static void test_symbols(void **state)
@@ -175,7 +175,7 @@ static void test_lying_headers(void **state)
         case 8: object.header.e_ident[EI_DATA] = ELFDATA2MSB; break;
         }
         load(&object);
-        assert_false(elf_object_read(&made, start, &read));
+        assert_false(target_elf_object_read(&made, start, &read));
     }
 }
 
@@ -197,9 +197,9 @@ static void test_lying_note(void **state)
             break;
         }
         load(&object);
-        assert_true(elf_object_read(&made, start, &read));
-        assert_int_equal(elf_object_build_id(&made, &read, build_id), 0);
-        elf_object_free(&read);
+        assert_true(target_elf_object_read(&made, start, &read));
+        assert_int_equal(target_elf_object_build_id(&made, &read, build_id), 0);
+        target_elf_object_free(&read);
     }
 }
 
@@ -221,7 +221,7 @@ static struct elf_links read_links(const struct made_links *made_links)
 {
     struct elf_links links;
     memcpy(memory + LINKS, made_links, sizeof *made_links);
-    assert_null(elf_links_read(&made, start + LINKS, &links));
+    assert_null(target_elf_links_read(&made, start + LINKS, &links));
     return links;
 }
 
@@ -246,17 +246,17 @@ static void test_links(void **state)
     assert_string_equal(links.items[0].path, "");
     assert_string_equal(links.items[2].path, "/lib/two.so");
     assert_true(links.items[2].bias == 0x2000 && links.items[2].dynamic == 0x200);
-    elf_links_free(&links);
+    target_elf_links_free(&links);
 
     list.maps[2].next = link_at(0); /* a circle */
     links = read_links(&list);
     assert_int_equal(links.count, 3);
-    elf_links_free(&links);
+    target_elf_links_free(&links);
 
     list.maps[1].next = UINT64_MAX - 7; /* a break */
     links = read_links(&list);
     assert_int_equal(links.count, 2);
-    elf_links_free(&links);
+    target_elf_links_free(&links);
 }
 
 /* What the dynamic linker itself says of this process. */
@@ -299,12 +299,12 @@ static void test_own_library_in_memory(void **state)
     struct elf_object read;
     uint64_t address = 0;
     dl_iterate_phdr(note_library, &libc);
-    assert_true(elf_object_read(&self, libc.header, &read));
+    assert_true(target_elf_object_read(&self, libc.header, &read));
     assert_true(read.bias == libc.bias);
-    assert_int_equal(elf_object_find_symbol(&self, &read, "fflush", &address), ELF_FOUND);
+    assert_int_equal(target_elf_object_find_symbol(&self, &read, "fflush", &address), ELF_FOUND);
     assert_true(address == address_in(&libc, "fflush"));
-    assert_int_equal(elf_object_find_symbol(&self, &read, "no_such_function", &address), ELF_ABSENT);
-    elf_object_free(&read);
+    assert_int_equal(target_elf_object_find_symbol(&self, &read, "no_such_function", &address), ELF_ABSENT);
+    target_elf_object_free(&read);
 }
 
 static void test_own_library_as_file(void **state)
@@ -316,20 +316,20 @@ static void test_own_library_as_file(void **state)
     uint8_t build_id[ELF_BUILD_ID_MAX];
     uint64_t value, size;
     dl_iterate_phdr(note_library, &libc);
-    assert_null(elf_file_open(open(libc.path, O_RDONLY | O_CLOEXEC), libc.path, &file));
-    assert_true(elf_file_find_symbol(file, "fflush", &value));
+    assert_null(target_elf_file_open(open(libc.path, O_RDONLY | O_CLOEXEC), libc.path, &file));
+    assert_true(target_elf_file_find_symbol(file, "fflush", &value));
     assert_true(libc.bias + value == address_in(&libc, "fflush"));
-    assert_false(elf_file_find_symbol(file, "no_such_function", &value));
-    assert_true(elf_file_find_section(file, ".text", &value, &size));
+    assert_false(target_elf_file_find_symbol(file, "no_such_function", &value));
+    assert_true(target_elf_file_find_section(file, ".text", &value, &size));
     assert_true(value > 0 && size > 0);
-    assert_false(elf_file_find_section(file, ".no_such_section", &value, &size));
+    assert_false(target_elf_file_find_section(file, ".no_such_section", &value, &size));
 
-    assert_true(elf_object_read(&self, libc.header, &read));
+    assert_true(target_elf_object_read(&self, libc.header, &read));
     assert_true(read.machine == file->object.machine && read.segment_count == file->object.segment_count);
-    assert_int_equal(elf_object_build_id(&self, &read, build_id), file->build_id_size);
+    assert_int_equal(target_elf_object_build_id(&self, &read, build_id), file->build_id_size);
     assert_memory_equal(build_id, file->build_id, file->build_id_size);
-    elf_object_free(&read);
-    elf_file_close(file);
+    target_elf_object_free(&read);
+    target_elf_file_close(file);
 }
 
 static void test_own_links(void **state)
@@ -338,12 +338,12 @@ static void test_own_links(void **state)
     struct loaded libc = {0};
     struct elf_links links;
     dl_iterate_phdr(note_library, &libc);
-    assert_null(elf_links_read(&self, (uint64_t)(uintptr_t)&_r_debug, &links));
+    assert_null(target_elf_links_read(&self, (uint64_t)(uintptr_t)&_r_debug, &links));
     assert_int_equal(links.count, libc.count);
     for (size_t i = 0; i < links.count; i++)
         if (strcmp(links.items[i].path, libc.path) == 0)
             assert_true(links.items[i].bias == libc.bias);
-    elf_links_free(&links);
+    target_elf_links_free(&links);
 }
 
 int main(void);
@@ -360,14 +360,14 @@ static void test_symbol_table_of_file(void **state)
     (void)state;
     struct elf_file *file;
     uint64_t hidden, exported;
-    assert_null(elf_file_open(open("/proc/self/exe", O_RDONLY | O_CLOEXEC), "self", &file));
-    assert_true(elf_file_find_symbol(file, "hidden_function_of_this_test", &hidden));
-    assert_true(elf_file_find_symbol(file, "main", &exported));
+    assert_null(target_elf_file_open(open("/proc/self/exe", O_RDONLY | O_CLOEXEC), "self", &file));
+    assert_true(target_elf_file_find_symbol(file, "hidden_function_of_this_test", &hidden));
+    assert_true(target_elf_file_find_symbol(file, "main", &exported));
 
     int64_t apart = (int64_t)((uintptr_t)hidden_function_of_this_test - (uintptr_t)main);
     assert_true((int64_t)(hidden - exported) == apart);
-    assert_false(elf_file_find_symbol(file, "stderr_is_not_here", &hidden));
-    elf_file_close(file);
+    assert_false(target_elf_file_find_symbol(file, "stderr_is_not_here", &hidden));
+    target_elf_file_close(file);
 }
 
 static void test_files_that_are_none(void **state)
@@ -381,7 +381,7 @@ static void test_files_that_are_none(void **state)
         const char *path = i == 0   ? save_file("text", "no ELF file", 11)
                            : i == 1 ? save_file("empty", "", 0)
                                     : save_file("bad", &object, sizeof object);
-        struct spprof_error *error = elf_file_open(open(path, O_RDONLY | O_CLOEXEC), path, &file);
+        struct spprof_error *error = target_elf_file_open(open(path, O_RDONLY | O_CLOEXEC), path, &file);
         assert_non_null(error);
         assert_int_equal(error->kind, SPPROF_ERROR_BAD_FILE);
         assert_non_null(strstr(error->message, path));
@@ -398,16 +398,16 @@ static void test_made_file(void **state)
     uint64_t value;
     make_object(&object, EM_AARCH64, 7);
     const char *path = save_file("object", &object, sizeof object);
-    assert_null(elf_file_open(open(path, O_RDONLY | O_CLOEXEC), path, &file));
+    assert_null(target_elf_file_open(open(path, O_RDONLY | O_CLOEXEC), path, &file));
     assert_true(file->object.machine == EM_AARCH64 && file->build_id_size == 20 && file->build_id[19] == 7);
-    assert_true(elf_file_find_symbol(file, "present", &value) && value == OBJECT_PRESENT);
-    assert_false(elf_file_find_symbol(file, "absent", &value));
+    assert_true(target_elf_file_find_symbol(file, "present", &value) && value == OBJECT_PRESENT);
+    assert_false(target_elf_file_find_symbol(file, "absent", &value));
     char data[8];
-    assert_true(elf_file_read(file, offsetof(struct made_object, data), data, sizeof data));
+    assert_true(target_elf_file_read(file, offsetof(struct made_object, data), data, sizeof data));
     assert_memory_equal(data, "the data", sizeof data);
-    assert_false(elf_file_read(file, OBJECT_SIZE - 4, data, sizeof data));
-    assert_false(elf_file_read(file, UINT64_MAX - 4, data, sizeof data));
-    elf_file_close(file);
+    assert_false(target_elf_file_read(file, OBJECT_SIZE - 4, data, sizeof data));
+    assert_false(target_elf_file_read(file, UINT64_MAX - 4, data, sizeof data));
+    target_elf_file_close(file);
 }
 
 int main(void)

@@ -21,7 +21,7 @@ static int setup(void **state)
     program->thread = place_apart(program->memory, 4096);
     program->code = make_code(program->memory, &(struct code){.name = "f", .first_line = 1, .units = 4});
     program->c_stack = place_apart(program->memory, FRAMES * ROOM);
-    assert_null(code_table_new(&program->codes));
+    assert_null(frames_code_table_new(&program->codes));
     *state = program;
     return 0;
 }
@@ -30,8 +30,8 @@ static int teardown(void **state)
 {
     struct program *program = *state;
     if (program->walked)
-        stack_free(&program->stack);
-    code_table_free(program->codes);
+        frames_stack_free(&program->stack);
+    frames_code_table_free(program->codes);
     *state = program->memory;
     free(program);
     return memory_teardown(state);
@@ -43,17 +43,17 @@ static void walk(struct program *program)
 {
     struct memory *memory = program->memory;
     if (program->walked)
-        stack_free(&program->stack);
-    read_cache_clear(memory->reader.cache);
-    stack_init(&program->stack, program->thread);
+        frames_stack_free(&program->stack);
+    target_read_cache_clear(memory->reader.cache);
+    frames_stack_init(&program->stack, program->thread);
     program->walked = true;
     do {
-        stack_step(&program->stack, &memory->reader, program->codes);
-        code_table_step(program->codes, &memory->reader);
-    } while (read_cache_fetch(memory->reader.cache));
+        frames_stack_step(&program->stack, &memory->reader, program->codes);
+        frames_code_table_step(program->codes, &memory->reader);
+    } while (target_read_cache_fetch(memory->reader.cache));
     do
-        entries_step(&program->stack, &memory->reader);
-    while (read_cache_fetch(memory->reader.cache));
+        frames_entries_step(&program->stack, &memory->reader);
+    while (target_read_cache_fetch(memory->reader.cache));
     assert_int_equal(program->stack.entries.progress, ENTRIES_SETTLED);
 }
 

@@ -16,7 +16,7 @@ struct program {
 
 static struct code_entry *entry_of(struct program *program, uint64_t code)
 {
-    struct code_entry *entry = context_code(&program->context, code);
+    struct code_entry *entry = sample_context_code(&program->context, code);
     assert_non_null(entry);
     return entry;
 }
@@ -56,10 +56,10 @@ static int setup(void **state)
     struct capture_context *context = &program->context;
     context->layout = context->reader.layout = context->mentions.layout = &memory->layout;
     make_type(memory, "type", UINT64_C(1) << 31, 0);
-    assert_null(code_table_new(&context->codes));
-    assert_null(call_sites_new(&context->sites));
-    assert_null(read_cache_new(memory->target, &context->reader.cache));
-    assert_null(read_cache_new(memory->target, &context->mentions.cache));
+    assert_null(frames_code_table_new(&context->codes));
+    assert_null(sample_call_sites_new(&context->sites));
+    assert_null(target_read_cache_new(memory->target, &context->reader.cache));
+    assert_null(target_read_cache_new(memory->target, &context->mentions.cache));
     make_caller(program);
     program->init = make_method(program, "__init__");
     program->frame = place_apart(memory, FRAME_SIZE);
@@ -70,10 +70,10 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct program *program = *state;
-    call_sites_free(program->context.sites);
-    code_table_free(program->context.codes);
-    read_cache_free(program->context.reader.cache);
-    read_cache_free(program->context.mentions.cache);
+    sample_call_sites_free(program->context.sites);
+    frames_code_table_free(program->context.codes);
+    target_read_cache_free(program->context.reader.cache);
+    target_read_cache_free(program->context.mentions.cache);
     *state = program->memory;
     free(program);
     return memory_teardown(state);
@@ -109,23 +109,23 @@ static void put_instance(struct program *program, uint64_t class)
 
 static bool prove_at(struct program *program, int64_t offset)
 {
-    return instance_prove(&program->context, program->caller, offset, program->init, program->frame);
+    return sample_instance_prove(&program->context, program->caller, offset, program->init, program->frame);
 }
 
 static bool is_allowed(struct program *program, int64_t offset)
 {
     struct capture_context *context = &program->context;
-    if (call_sites_find(context->sites, program->caller, offset, program->init) == CALL_SITE_UNKNOWN)
-        call_sites_read_line(context->sites, &context->mentions, program->caller, offset, program->init);
-    return call_sites_find(context->sites, program->caller, offset, program->init) == CALL_SITE_CALLS;
+    if (sample_call_sites_find(context->sites, program->caller, offset, program->init) == CALL_SITE_UNKNOWN)
+        sample_call_sites_read_line(context->sites, &context->mentions, program->caller, offset, program->init);
+    return sample_call_sites_find(context->sites, program->caller, offset, program->init) == CALL_SITE_CALLS;
 }
 
 static bool is_known(struct program *program)
 {
     struct capture_context *context = &program->context;
-    if (call_sites_find_name(context->sites, program->caller, program->init) == CALL_SITE_UNKNOWN)
-        call_sites_read_names(context->sites, &context->mentions, program->caller, program->init);
-    return call_sites_find_name(context->sites, program->caller, program->init) == CALL_SITE_CALLS;
+    if (sample_call_sites_find_name(context->sites, program->caller, program->init) == CALL_SITE_UNKNOWN)
+        sample_call_sites_read_names(context->sites, &context->mentions, program->caller, program->init);
+    return sample_call_sites_find_name(context->sites, program->caller, program->init) == CALL_SITE_CALLS;
 }
 
 static void test_line_that_names_the_class(void **state)

@@ -238,8 +238,8 @@ static void test_patched_build_is_found_by_its_debug_information(void **state)
     spprof_error_free(error);
 
     image->target.ops = &ops;
-    error = dwarf_offsets_read(&image->target, &module, NULL, &dwarf);
-    dwarf_offsets_free(&dwarf);
+    error = layout_dwarf_offsets_read(&image->target, &module, NULL, &dwarf);
+    layout_dwarf_offsets_free(&dwarf);
     if (error != NULL) { /* built without */
         spprof_error_free(error);
         free_image(image);

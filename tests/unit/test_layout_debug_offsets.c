@@ -42,7 +42,7 @@ static struct memory in_memory(const struct sample *sample, uint64_t behind)
 
 static bool decode(const struct memory *memory, struct debug_offsets *offsets)
 {
-    return debug_offsets_decode(memory->words, DEBUG_OFFSETS_MAX_WORDS, offsets);
+    return layout_debug_offsets_decode(memory->words, DEBUG_OFFSETS_MAX_WORDS, offsets);
 }
 
 static void test_real_words_are_what_the_tables_say(void **state)
@@ -59,15 +59,15 @@ static void test_real_words_are_what_the_tables_say(void **state)
             assert_int_equal(offsets.free_threaded, samples[s].words[2]);
             bool exact;
             size_t known = 0;
-            const struct built_in *table = built_in_find(offsets.version, offsets.free_threaded, &exact);
+            const struct built_in *table = layout_built_in_find(offsets.version, offsets.free_threaded, &exact);
             assert_true(exact);
             for (enum layout_field field = 0; field < LAYOUT_FIELD_COUNT; field++) {
                 if (offsets.offset[field] == LAYOUT_ABSENT)
                     continue;
                 known++;
-                if (offsets.offset[field] != built_in_offset(table, field))
+                if (offsets.offset[field] != layout_built_in_offset(table, field))
                     fail_msg("%s: %s.%s is %d, not %d", samples[s].name, layout_field_group(field), layout_field_name(field),
-                             offsets.offset[field], built_in_offset(table, field));
+                             offsets.offset[field], layout_built_in_offset(table, field));
             }
             assert_in_range(known, samples[s].fields, LAYOUT_FIELD_COUNT);
         }
@@ -108,8 +108,8 @@ static void test_too_few_words_are_refused(void **state)
     for (size_t s = 0; s < SAMPLE_COUNT; s++) {
         struct debug_offsets offsets;
         for (size_t count = 0; count < samples[s].count; count++)
-            assert_false(debug_offsets_decode(samples[s].words, count, &offsets));
-        assert_true(debug_offsets_decode(samples[s].words, samples[s].count, &offsets));
+            assert_false(layout_debug_offsets_decode(samples[s].words, count, &offsets));
+        assert_true(layout_debug_offsets_decode(samples[s].words, samples[s].count, &offsets));
     }
 }
 
@@ -122,7 +122,7 @@ static void assert_not_misread(const struct sample *sample, const struct memory 
     struct debug_offsets offsets, expected;
     if (!decode(memory, &offsets))
         return;
-    assert_true(debug_offsets_decode(sample->words, sample->count, &expected));
+    assert_true(layout_debug_offsets_decode(sample->words, sample->count, &expected));
     for (enum layout_field field = 0; field < LAYOUT_FIELD_COUNT; field++) {
         if (offsets.offset[field] != expected.offset[field] && strcmp(layout_field_group(field), "thread_state") != 0)
             fail_msg("%s, shifted at word %zu, is taken as %s, with %s.%s at %d", sample->name, at, offsets.variant,

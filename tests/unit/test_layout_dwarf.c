@@ -142,10 +142,10 @@ static bool has_debug_information(void)
 {
     struct files files = files_for("/proc/self/exe");
     struct dwarf_offsets offsets;
-    struct spprof_error *error = dwarf_offsets_read(&files.target, &files.module, NULL, &offsets);
+    struct spprof_error *error = layout_dwarf_offsets_read(&files.target, &files.module, NULL, &offsets);
     bool has = error == NULL;
     spprof_error_free(error);
-    dwarf_offsets_free(&offsets);
+    layout_dwarf_offsets_free(&offsets);
     return has;
 }
 
@@ -176,10 +176,10 @@ static void test_own_file(void **state)
         skip();
     struct files files = files_for("/proc/self/exe");
     struct dwarf_offsets offsets;
-    assert_null(dwarf_offsets_read(&files.target, &files.module, NULL, &offsets));
+    assert_null(layout_dwarf_offsets_read(&files.target, &files.module, NULL, &offsets));
     assert_string_equal(offsets.file, module_path);
     assert_is_ours(&offsets);
-    dwarf_offsets_free(&offsets);
+    layout_dwarf_offsets_free(&offsets);
 }
 
 static void test_stops_when_all_wanted_is_found(void **state)
@@ -192,9 +192,9 @@ static void test_stops_when_all_wanted_is_found(void **state)
     int32_t wanted[LAYOUT_FIELD_COUNT];
     for (enum layout_field field = 0; field < LAYOUT_FIELD_COUNT; field++)
         wanted[field] = field == FIELD_thread_state_next ? 8 : LAYOUT_ABSENT;
-    assert_null(dwarf_offsets_read(&files.target, &files.module, wanted, &offsets));
+    assert_null(layout_dwarf_offsets_read(&files.target, &files.module, wanted, &offsets));
     assert_int_equal(offsets.offset[FIELD_thread_state_next], offsetof(PyThreadState, next));
-    dwarf_offsets_free(&offsets);
+    layout_dwarf_offsets_free(&offsets);
 }
 
 /* Runs a shell command on the files of a folder; false where it cannot be, as without objcopy. */
@@ -227,7 +227,7 @@ static struct spprof_error *read_separate(const char *folder, const char *name, 
     struct files files = files_for(own);
     snprintf(files.separate, sizeof files.separate, "%s/%s", folder, name);
     snprintf(files.path, sizeof files.path, "%s", path);
-    return dwarf_offsets_read(&files.target, &files.module, NULL, offsets);
+    return layout_dwarf_offsets_read(&files.target, &files.module, NULL, offsets);
 }
 
 static void assert_read_at(const char *folder, const char *path)
@@ -238,7 +238,7 @@ static void assert_read_at(const char *folder, const char *path)
         fail_msg("%s: %s", path, error->message);
     assert_string_equal(offsets.file, path);
     assert_is_ours(&offsets);
-    dwarf_offsets_free(&offsets);
+    layout_dwarf_offsets_free(&offsets);
 }
 
 static void assert_not_found(const char *folder, const char *name, const char *path)
@@ -316,8 +316,8 @@ static void test_damaged_file(void **state)
         snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
         struct files files = files_for(path);
         struct dwarf_offsets offsets;
-        spprof_error_free(dwarf_offsets_read(&files.target, &files.module, NULL, &offsets));
-        dwarf_offsets_free(&offsets);
+        spprof_error_free(layout_dwarf_offsets_read(&files.target, &files.module, NULL, &offsets));
+        layout_dwarf_offsets_free(&offsets);
     }
 }
 

@@ -133,7 +133,7 @@ static void test_ending(void **state)
         assert_null(find(image, versions[i], false, &layout));
         assert_int_equal(layout.version, versions[i]);
         assert_true(layout_is_finalizing(&image->target, BASE + RUNTIME, &layout));
-        probes_make(&image->target, BASE + RUNTIME, &layout, &probes);
+        layout_probes_make(&image->target, BASE + RUNTIME, &layout, &probes);
         assert_int_equal(probes.results[PROBE_SYS].outcome, PROBE_NOT_MADE);
         free_image(image);
     }
@@ -207,7 +207,7 @@ static void test_cleared_frame_is_passed_over(void **state)
     put(image, SHIM, FIELD_frame_owner, 0, 1);
     WORD(SHIM, frame, executable, 1);
     assert_null(find(image, 0x030e03f0, false, &layout));
-    probes_make(&image->target, BASE + RUNTIME, &layout, &probes);
+    layout_probes_make(&image->target, BASE + RUNTIME, &layout, &probes);
     assert_int_equal(probes.results[PROBE_CODE].outcome, PROBE_PASSED);
     free_image(image);
 }
@@ -226,11 +226,11 @@ static void test_entering_the_interpreter(void **state)
         POINTER(entered, cframe, current_frame, STRINGS);
         POINTER(entered, cframe, previous, CFRAME);
         assert_null(find(image, versions[i], false, &layout));
-        probes_make(&image->target, BASE + RUNTIME, &layout, &probes);
+        layout_probes_make(&image->target, BASE + RUNTIME, &layout, &probes);
         assert_int_equal(probes.results[PROBE_CODE].outcome, PROBE_PASSED);
         POINTER(entered, cframe, previous, STRINGS - 0x8000); /* below it: garbage as well */
         assert_null(find(image, versions[i], false, &layout));
-        probes_make(&image->target, BASE + RUNTIME, &layout, &probes);
+        layout_probes_make(&image->target, BASE + RUNTIME, &layout, &probes);
         assert_int_equal(probes.results[PROBE_CODE].outcome, PROBE_NOT_MADE);
         free_image(image);
     }

@@ -48,7 +48,7 @@ static void test_tables_and_rules_agree(void **state)
 {
     (void)state;
     size_t count;
-    const struct built_in *tables = built_in_tables(&count);
+    const struct built_in *tables = layout_built_in_tables(&count);
     for (size_t i = 0; i < count; i++) {
         bool newer;
         struct layout layout;
@@ -115,7 +115,7 @@ static void test_nearest_table(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         bool exact;
-        const struct built_in *table = built_in_find(cases[i].version, cases[i].free_threaded, &exact);
+        const struct built_in *table = layout_built_in_find(cases[i].version, cases[i].free_threaded, &exact);
         assert_int_equal(table != NULL ? table->since : 0, cases[i].since);
         assert_int_equal(exact, cases[i].exact);
         if (table != NULL)
@@ -127,10 +127,10 @@ static void test_newest_table(void **state)
 {
     (void)state;
     size_t count;
-    const struct built_in *tables = built_in_tables(&count);
+    const struct built_in *tables = layout_built_in_tables(&count);
     for (int free_threaded = 0; free_threaded < 2; free_threaded++) {
         bool exact;
-        const struct built_in *found = built_in_find(0x03ffffff, free_threaded > 0, &exact);
+        const struct built_in *found = layout_built_in_find(0x03ffffff, free_threaded > 0, &exact);
         assert_false(exact);
         for (size_t i = 0; i < count; i++)
             assert_true(tables[i].free_threaded != found->free_threaded || tables[i].since <= found->since);
@@ -142,7 +142,7 @@ static void test_rules(void **state)
     (void)state;
     bool newer;
     size_t count;
-    const uint32_t newest = built_in_tables(&count)[count - 1].since >> 16;
+    const uint32_t newest = layout_built_in_tables(&count)[count - 1].since >> 16;
     assert_null(layout_rules_find(0x0308, false, &newer));
     assert_null(layout_rules_find(0x030c, true, &newer));
     assert_int_equal(layout_rules_find(newest + 1, false, &newer)->minor, newest);
@@ -180,18 +180,18 @@ static void test_bounds(void **state)
     (void)state;
     static const int32_t garbage[] = {-2, -8, INT32_MIN, 1 << 15, 1 << 20, 0xffff8, INT32_MAX};
     size_t count;
-    const struct built_in *tables = built_in_tables(&count);
+    const struct built_in *tables = layout_built_in_tables(&count);
     for (size_t i = 0; i < count; i++) {
         int32_t offset[LAYOUT_FIELD_COUNT];
         char text[256] = "";
-        built_in_copy(&tables[i], offset);
-        if (!bounds_hold(offset, text, sizeof text))
+        layout_built_in_copy(&tables[i], offset);
+        if (!layout_bounds_hold(offset, text, sizeof text))
             fail_msg("table %zu: %s", i, text);
         for (enum layout_field field = 0; field < LAYOUT_FIELD_COUNT; field++) {
             int32_t right = offset[field];
             for (size_t kind = 0; right != LAYOUT_ABSENT && kind < sizeof garbage / sizeof *garbage; kind++) {
                 offset[field] = garbage[kind];
-                if (bounds_hold(offset, text, sizeof text))
+                if (layout_bounds_hold(offset, text, sizeof text))
                     fail_msg("table %zu: %s.%s at %d", i, layout_field_group(field), layout_field_name(field), offset[field]);
             }
             offset[field] = right;
@@ -222,7 +222,7 @@ static void test_fields_stand_apart(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         int32_t right = offset[cases[i].field];
         offset[cases[i].field] = offset[cases[i].other] + cases[i].distance;
-        assert_int_equal(bounds_hold(offset, text, sizeof text), cases[i].right);
+        assert_int_equal(layout_bounds_hold(offset, text, sizeof text), cases[i].right);
         offset[cases[i].field] = right;
     }
 }

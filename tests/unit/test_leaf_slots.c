@@ -22,7 +22,7 @@ struct stacks {
 static void push(struct stacks *stacks, size_t code, int64_t offset)
 {
     struct sampled_frame frame = {.code = &stacks->codes[code], .address = PLACE + stacks->frames.count * PLACE_SIZE, .offset = offset};
-    assert_true(frames_push(&stacks->frames, &frame));
+    assert_true(sample_frames_push(&stacks->frames, &frame));
 }
 
 static void stand(struct stacks *stacks, size_t loop, int64_t main_at, int64_t loop_at)
@@ -34,7 +34,7 @@ static void stand(struct stacks *stacks, size_t loop, int64_t main_at, int64_t l
 
 static bool find(struct stacks *stacks, uint64_t height)
 {
-    return leaf_slots_find(stacks->leaf_slots, PLACE + height * PLACE_SIZE, STACK_UNTOLD, &stacks->frames, &stacks->newest, &stacks->standing);
+    return sample_leaf_slots_find(stacks->leaf_slots, PLACE + height * PLACE_SIZE, STACK_UNTOLD, &stacks->frames, &stacks->newest, &stacks->standing);
 }
 
 static int setup(void **state)
@@ -43,10 +43,10 @@ static int setup(void **state)
     if (stacks == NULL)
         return -1;
     stacks->codes[TRAMPOLINE] = (struct code_entry){.bytecode_size = 8, .first_traceable = 100};
-    stacks->leaf_slots = leaf_slots_new();
+    stacks->leaf_slots = sample_leaf_slots_new();
     stand(stacks, LOOP, 10, 20);
     push(stacks, FIRST, 2);
-    leaf_slots_remember(stacks->leaf_slots, false, &stacks->frames);
+    sample_leaf_slots_remember(stacks->leaf_slots, false, &stacks->frames);
     *state = stacks;
     return 0;
 }
@@ -54,7 +54,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct stacks *stacks = *state;
-    leaf_slots_free(stacks->leaf_slots);
+    sample_leaf_slots_free(stacks->leaf_slots);
     free(stacks->frames.items);
     free(stacks->newest.items);
     free(stacks);
@@ -96,7 +96,7 @@ static void test_the_last_one_counts(void **state)
     struct stacks *stacks = *state;
     stand(stacks, LOOP, 10, 22);
     push(stacks, SECOND, 4);
-    leaf_slots_remember(stacks->leaf_slots, false, &stacks->frames);
+    sample_leaf_slots_remember(stacks->leaf_slots, false, &stacks->frames);
     assert_true(find(stacks, 2));
     assert_ptr_equal(stacks->newest.items[1].code, &stacks->codes[SECOND]);
     assert_int_equal(stacks->newest.items[0].offset, 22);
@@ -111,14 +111,14 @@ static void test_who_is_called_from_c(void **state)
         stand(stacks, LOOP, 10, 20);
         push(stacks, code, 4);
         stacks->frames.items[2].entered_by = code == SECOND ? caller : 0;
-        leaf_slots_remember(stacks->leaf_slots, true, &stacks->frames);
+        sample_leaf_slots_remember(stacks->leaf_slots, true, &stacks->frames);
     }
     for (size_t code = FIRST; code <= SECOND; code++) {
-        assert_true(leaf_slots_find(stacks->leaf_slots, PLACE + 2 * PLACE_SIZE, code == SECOND ? caller : 0, &stacks->frames, &stacks->newest, &stacks->standing));
+        assert_true(sample_leaf_slots_find(stacks->leaf_slots, PLACE + 2 * PLACE_SIZE, code == SECOND ? caller : 0, &stacks->frames, &stacks->newest, &stacks->standing));
         assert_ptr_equal(stacks->newest.items[1].code, &stacks->codes[code]);
     }
     for (uint64_t other = caller + 1; other < caller + 5000; other++)
-        assert_false(leaf_slots_find(stacks->leaf_slots, PLACE + 2 * PLACE_SIZE, other, &stacks->frames, &stacks->newest, &stacks->standing));
+        assert_false(sample_leaf_slots_find(stacks->leaf_slots, PLACE + 2 * PLACE_SIZE, other, &stacks->frames, &stacks->newest, &stacks->standing));
 }
 
 /* The trampoline of an __init__ comes and goes with it. */
@@ -128,7 +128,7 @@ static void test_trampoline_between(void **state)
     stand(stacks, LOOP, 10, 20);
     push(stacks, TRAMPOLINE, 0);
     push(stacks, SECOND, 4);
-    leaf_slots_remember(stacks->leaf_slots, false, &stacks->frames);
+    sample_leaf_slots_remember(stacks->leaf_slots, false, &stacks->frames);
     stand(stacks, LOOP, 10, 30);
     assert_true(find(stacks, 3));
     assert_int_equal(stacks->standing, 1);
@@ -139,7 +139,7 @@ static void test_trampoline_between(void **state)
 static void test_what_is_not_remembered(void **state)
 {
     struct stacks *stacks = *state;
-    leaf_slots_clear(stacks->leaf_slots);
+    sample_leaf_slots_clear(stacks->leaf_slots);
     assert_false(find(stacks, 2));
     for (int which = 0; which < 3; which++) {
         stand(stacks, LOOP, 10, 20);
@@ -147,14 +147,14 @@ static void test_what_is_not_remembered(void **state)
         stacks->frames.items[2].incomplete = which == 0;
         stacks->frames.items[2].generator = which == 1;
         stacks->frames.count = which == 2 ? 1 : 3;
-        leaf_slots_remember(stacks->leaf_slots, false, &stacks->frames);
+        sample_leaf_slots_remember(stacks->leaf_slots, false, &stacks->frames);
         assert_false(find(stacks, which == 2 ? 0 : 2));
     }
     stacks->frames.count = 0;
-    leaf_slots_remember(stacks->leaf_slots, false, &stacks->frames);
-    leaf_slots_clear(NULL);
-    leaf_slots_remember(NULL, false, &stacks->frames);
-    assert_false(leaf_slots_find(NULL, PLACE, STACK_UNTOLD, &stacks->frames, &stacks->newest, &stacks->standing));
+    sample_leaf_slots_remember(stacks->leaf_slots, false, &stacks->frames);
+    sample_leaf_slots_clear(NULL);
+    sample_leaf_slots_remember(NULL, false, &stacks->frames);
+    assert_false(sample_leaf_slots_find(NULL, PLACE, STACK_UNTOLD, &stacks->frames, &stacks->newest, &stacks->standing));
 }
 
 static void test_code_that_has_died(void **state)

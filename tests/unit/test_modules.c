@@ -55,7 +55,7 @@ static struct spprof_modules build(const struct address_mapping *mappings, size_
 {
     struct spprof_modules modules;
     struct spprof_target *target = open_image();
-    assert_null(modules_build(target, mappings, count, entry, &modules));
+    assert_null(target_modules_build(target, mappings, count, entry, &modules));
     assert_true(target->read_calls <= 1);
     spprof_target_close(target);
     return modules;
@@ -82,10 +82,10 @@ static void test_one_module(void **state)
     assert_true(module->mappings[3].anonymous && module->mappings[3].writable && module->mappings[3].end == here + OBJECT_END);
     assert_int_equal(module->build_id_size, 20);
     assert_memory_equal(module->build_id, object.note.build_id, 20);
-    assert_ptr_equal(modules_at(&modules, here + OBJECT_END - 1), module);
-    assert_null(modules_at(&modules, here + OBJECT_END));
-    assert_null(modules_at(&modules, here - 1));
-    modules_free(&modules);
+    assert_ptr_equal(target_modules_at(&modules, here + OBJECT_END - 1), module);
+    assert_null(target_modules_at(&modules, here + OBJECT_END));
+    assert_null(target_modules_at(&modules, here - 1));
+    target_modules_free(&modules);
 }
 
 static void test_same_file_twice(void **state)
@@ -101,7 +101,7 @@ static void test_same_file_twice(void **state)
     assert_int_equal(modules.count, 2);
     assert_true(modules.items[0].start == here && modules.items[0].mapping_count == 2 && !modules.items[0].main);
     assert_true(modules.items[1].start == there && modules.items[1].bias == there && modules.items[1].mapping_count == 2);
-    modules_free(&modules);
+    target_modules_free(&modules);
 }
 
 /* A tool that maps the whole file to look at it has not loaded it. */
@@ -116,7 +116,7 @@ static void test_file_that_is_looked_at(void **state)
     struct spprof_modules modules = build(mappings, 3, 0);
     assert_int_equal(modules.count, 1);
     assert_true(modules.items[0].start == there);
-    modules_free(&modules);
+    target_modules_free(&modules);
 }
 
 static void test_data_files(void **state)
@@ -129,7 +129,7 @@ static void test_data_files(void **state)
     };
     struct spprof_modules modules = build(mappings, 5, 0);
     assert_int_equal(modules.count, 0);
-    modules_free(&modules);
+    target_modules_free(&modules);
 }
 
 static void test_segments_in_the_first_page(void **state)
@@ -146,7 +146,7 @@ static void test_segments_in_the_first_page(void **state)
     struct spprof_modules modules = build(mappings, 3, 0);
     assert_int_equal(modules.count, 1);
     assert_int_equal(modules.items[0].mapping_count, 3);
-    modules_free(&modules);
+    target_modules_free(&modules);
     object = whole;
 }
 
@@ -158,7 +158,7 @@ static void test_deleted(void **state)
     assert_int_equal(modules.count, 1);
     assert_true(modules.items[0].deleted);
     assert_string_equal(modules.items[0].path, "/lib/a.so");
-    modules_free(&modules);
+    target_modules_free(&modules);
 }
 
 static void test_header_out_of_reach(void **state)
@@ -173,7 +173,7 @@ static void test_header_out_of_reach(void **state)
     struct spprof_modules modules = build(mappings, 4, 0);
     assert_int_equal(modules.count, 1);
     assert_true(modules.items[0].bias == 0x10000 && modules.items[0].end == 0x15000 && modules.items[0].mapping_count == 3);
-    modules_free(&modules);
+    target_modules_free(&modules);
 }
 
 /* gcore leaves out what it has not dumped: only the program headers tell that there is code. */
@@ -188,7 +188,7 @@ static void test_unknown_permissions(void **state)
     const struct spprof_mapping *data = &modules.items[0].mappings[1];
     assert_true(code->readable && code->executable && !code->writable);
     assert_true(data->readable && data->writable && !data->executable);
-    modules_free(&modules);
+    target_modules_free(&modules);
 }
 
 static void test_devices_and_inodes(void **state)
@@ -202,7 +202,7 @@ static void test_devices_and_inodes(void **state)
     mappings[1].inode = 11;
     struct spprof_modules modules = build(mappings, 2, 0);
     assert_int_equal(modules.items[0].mapping_count, 1);
-    modules_free(&modules);
+    target_modules_free(&modules);
 }
 
 /* Thousands of files that are no modules cost no read, thousands that are cost few. */
@@ -215,15 +215,15 @@ static void test_many_mappings(void **state)
     struct spprof_target *target = open_image();
     for (size_t i = 0; i < COUNT; i++)
         mappings[i] = mapping(0x100000 + i * 0x2000, 1, "r--", 0, "/data/many");
-    assert_null(modules_build(target, mappings, COUNT, 0, &modules));
+    assert_null(target_modules_build(target, mappings, COUNT, 0, &modules));
     assert_int_equal(target->read_calls, 0);
-    modules_free(&modules);
+    target_modules_free(&modules);
     for (size_t i = 0; i < COUNT; i++)
         mappings[i].executable = true;
-    assert_null(modules_build(target, mappings, COUNT, 0, &modules));
+    assert_null(target_modules_build(target, mappings, COUNT, 0, &modules));
     assert_int_equal(modules.count, COUNT);
     assert_in_range(target->read_calls, 1, COUNT / 100);
-    modules_free(&modules);
+    target_modules_free(&modules);
     spprof_target_close(target);
 }
 
@@ -270,10 +270,10 @@ static int compare_with_linker(struct dl_phdr_info *info, size_t size, void *con
     for (size_t i = 0; i < info->dlpi_phnum; i++) {
         if (info->dlpi_phdr[i].p_type != PT_LOAD)
             continue;
-        const struct spprof_module *module = modules_at(modules, info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
+        const struct spprof_module *module = target_modules_at(modules, info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
         assert_non_null(module);
         assert_true(module->bias == info->dlpi_addr);
-        assert_ptr_equal(modules_at(modules, info->dlpi_addr + info->dlpi_phdr[i].p_vaddr + info->dlpi_phdr[i].p_memsz - 1), module);
+        assert_ptr_equal(target_modules_at(modules, info->dlpi_addr + info->dlpi_phdr[i].p_vaddr + info->dlpi_phdr[i].p_memsz - 1), module);
     }
     return 0;
 }
@@ -288,13 +288,13 @@ static void test_own_process(void **state)
     struct spprof_target target = {.ops = &ops, .pointer_size = 8};
     struct spprof_modules modules;
     size_t count = own_mappings(mappings, paths, LIMIT);
-    assert_null(modules_build(&target, mappings, count, (uint64_t)(uintptr_t)&test_own_process, &modules));
+    assert_null(target_modules_build(&target, mappings, count, (uint64_t)(uintptr_t)&test_own_process, &modules));
     dl_iterate_phdr(compare_with_linker, &modules);
     size_t mains = 0;
     for (size_t i = 0; i < modules.count; i++)
         mains += modules.items[i].main;
     assert_int_equal(mains, 1);
-    modules_free(&modules);
+    target_modules_free(&modules);
 }
 
 int main(void)

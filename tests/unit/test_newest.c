@@ -45,8 +45,8 @@ static void test_what_was_called_since(void **state)
     struct capture_outcome outcome = take(running);
     assert_true(outcome.result == CAPTURE_WHOLE || outcome.result == CAPTURE_RECOVERED);
     assert_false(outcome.retried);
-    assert_int_equal(capture_depth(&running->capture), 1);
-    assert_string_equal(name_of(capture_frame(&running->capture, 0)), "main");
+    assert_int_equal(sample_capture_depth(&running->capture), 1);
+    assert_string_equal(name_of(sample_capture_frame(&running->capture, 0)), "main");
 }
 
 static void return_all(struct running *running, const struct spprof_range *range)
@@ -102,8 +102,8 @@ static void test_what_never_stood(void **state)
     assert_int_equal(take_at_rest(running).result, CAPTURE_WHOLE);
     set_play(running, use_frame_of_caller_again, 0);
     take(running);
-    for (size_t i = 0; i < capture_depth(&running->capture); i++)
-        assert_true(i == 0 || strcmp(name_of(capture_frame(&running->capture, i)), name_of(capture_frame(&running->capture, i - 1))) != 0);
+    for (size_t i = 0; i < sample_capture_depth(&running->capture); i++)
+        assert_true(i == 0 || strcmp(name_of(sample_capture_frame(&running->capture, i)), name_of(sample_capture_frame(&running->capture, i - 1))) != 0);
 }
 
 /* The caller of the one that was the newest has returned, too, and a frame of the same function is being made in its place. */
@@ -128,14 +128,14 @@ static void test_caller_that_is_made_again(void **state)
     set_play(running, make_caller_again, 0);
     assert_int_equal(take(running).result, CAPTURE_RECOVERED);
     assert_stack(running, &then);
-    for (size_t i = 0; i < capture_depth(&running->capture); i++)
-        assert_false(capture_frame(&running->capture, i)->incomplete);
+    for (size_t i = 0; i < sample_capture_depth(&running->capture); i++)
+        assert_false(sample_capture_frame(&running->capture, i)->incomplete);
 }
 
 /* Where nobody has been seen in a place, the sample is one of a later reading, in which the program stands as it does in the end. */
 static void assert_taken_again(struct running *running, void (*play)(struct running *running, const struct spprof_range *range))
 {
-    leaf_slots_clear(running->capture.leaf_slots);
+    sample_leaf_slots_clear(running->capture.leaf_slots);
     set_play(running, play, 2);
     struct capture_outcome outcome = take(running);
     assert_int_equal(outcome.result, CAPTURE_WHOLE);
@@ -311,7 +311,7 @@ static void test_another_stack_of_the_same_function(void **state)
 {
     struct running *running = *state;
     learn_stacks(running);
-    contexts_clear(running->context.contexts);
+    sample_contexts_clear(running->context.contexts);
     call(running, MENTIONS_B, OTHER);
     call(running, MENTIONS_A, LEAF);
     assert_taken_again(running, call_by_another);
@@ -341,14 +341,14 @@ static void test_generator_on_the_stack_of_its_caller(void **state)
         put_u64(memory, FIELD_AT(memory, caller, frame, localsplus) + 16, generator - (uint64_t)LAYOUT(layout, generator, frame));
         put_u64(memory, running->head_address, generator);
         assert_int_equal(take_at_rest(running).result, CAPTURE_WHOLE);
-        assert_int_equal(capture_depth(&running->capture), 2);
+        assert_int_equal(sample_capture_depth(&running->capture), 2);
         if (!remembered)
             memset(running->capture.reader.links, 0, FRAME_LINKS * sizeof *running->capture.reader.links);
         set_play(running, yield, 0);
         assert_int_equal(take(running).result, CAPTURE_RECOVERED);
-        assert_int_equal(capture_depth(&running->capture), 2);
-        assert_string_equal(name_of(capture_frame(&running->capture, 1)), "leaf");
-        assert_true(is_frame_of(running, capture_frame(&running->capture, 0), &(struct call){MAIN, LOOPS}));
+        assert_int_equal(sample_capture_depth(&running->capture), 2);
+        assert_string_equal(name_of(sample_capture_frame(&running->capture, 1)), "leaf");
+        assert_true(is_frame_of(running, sample_capture_frame(&running->capture, 0), &(struct call){MAIN, LOOPS}));
     }
 }
 
@@ -379,8 +379,8 @@ static void test_place_of_a_callback(void **state)
             set_play(running, take_turns, 0);
             assert_int_equal(take(running).result, CAPTURE_RECOVERED);
             assert_int_not_equal(running->calls.items[1].function, functions[i]);
-            assert_int_equal(capture_depth(&running->capture), 2);
-            assert_string_equal(name_of(capture_frame(&running->capture, 1)), function_names[functions[i]]);
+            assert_int_equal(sample_capture_depth(&running->capture), 2);
+            assert_string_equal(name_of(sample_capture_frame(&running->capture, 1)), function_names[functions[i]]);
         }
         return_to_caller(running);
     }
@@ -417,8 +417,8 @@ static void test_c_frame_that_runs_none(void **state)
     name_shim(running);
     for (int i = 0; i < 8; i++) {
         assert_int_not_equal(take_at_rest(running).result, CAPTURE_DROPPED);
-        assert_in_range(capture_depth(&running->capture), 1, 2);
-        with_callee += capture_depth(&running->capture) == 2;
+        assert_in_range(sample_capture_depth(&running->capture), 1, 2);
+        with_callee += sample_capture_depth(&running->capture) == 2;
     }
     assert_int_equal(with_callee, 4);
 }

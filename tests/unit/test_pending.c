@@ -12,12 +12,12 @@ static void set_up_pending(struct running *running, struct counted *counted)
 {
     *counted = (struct counted){.thread = {.profile_thread = SPPROF_NONE, .tid = 1}};
     assert_null(spprof_profile_new(&counted->profile));
-    assert_null(pending_init(&counted->pending, counted->profile, &running->context));
+    assert_null(sample_pending_init(&counted->pending, counted->profile, &running->context));
 }
 
 static void tear_down_pending(struct counted *counted)
 {
-    pending_free(&counted->pending);
+    sample_pending_free(&counted->pending);
     spprof_profile_free(counted->profile);
 }
 
@@ -26,7 +26,7 @@ static void take_and_add(struct running *running, struct counted *counted)
     struct capture_outcome outcome = take_at_rest(running);
     assert_int_not_equal(outcome.result, CAPTURE_DROPPED);
     counted->thread.capture = running->capture; /* of which only the frames are looked at */
-    assert_true(pending_add(&counted->pending, &counted->thread, &outcome));
+    assert_true(sample_pending_add(&counted->pending, &counted->thread, &outcome));
 }
 
 static void assert_counted(const struct counted *counted, uint64_t captured, uint64_t changed)
@@ -55,13 +55,13 @@ static void test_code_that_dies_before_it_is_counted(void **state)
     return_to_caller(running);
     take_and_add(running, &counted);
     replace_code(running, LEAF, "impostor");
-    pending_commit(&counted.pending, false);
+    sample_pending_commit(&counted.pending, false);
     assert_counted(&counted, 1, 1); /* that of middle */
     assert_false(has_function(&counted, "leaf") || has_function(&counted, "impostor"));
     call(running, SILENT, LEAF);
     take_and_add(running, &counted);
-    assert_string_equal(name_of(capture_frame(&running->capture, capture_depth(&running->capture) - 1)), "impostor");
-    pending_commit(&counted.pending, false);
+    assert_string_equal(name_of(sample_capture_frame(&running->capture, sample_capture_depth(&running->capture) - 1)), "impostor");
+    sample_pending_commit(&counted.pending, false);
     assert_counted(&counted, 2, 1);
     assert_true(has_function(&counted, "impostor"));
     assert_false(has_function(&counted, "leaf"));
@@ -76,7 +76,7 @@ static void test_code_that_is_gone_before_it_is_counted(void **state)
     stand_in_leaf(running);
     take_and_add(running, &counted);
     make_hole(running->memory, running->code[MIDDLE], 16, SPPROF_READ_UNMAPPED);
-    pending_commit(&counted.pending, false);
+    sample_pending_commit(&counted.pending, false);
     assert_counted(&counted, 0, 1);
     tear_down_pending(&counted);
 }
@@ -92,7 +92,7 @@ static void test_counted_at_a_standstill(void **state)
         take_and_add(running, &counted);
     assert_int_equal(counted.pending.frame_count, 3); /* what has not changed is not there again */
     set_play(running, NULL, 0);
-    pending_commit(&counted.pending, true);
+    sample_pending_commit(&counted.pending, true);
     assert_int_equal(running->batches, 0);
     assert_counted(&counted, 3, 0);
     assert_int_equal(counted.profile->place_count, 3);
@@ -105,7 +105,7 @@ static void count_with_name(struct running *running, struct counted *counted)
     static char name[] = "worker";
     counted->thread.name = (struct spprof_text){.bytes = name, .size = sizeof name - 1};
     take_and_add(running, counted);
-    pending_commit(&counted->pending, true);
+    sample_pending_commit(&counted->pending, true);
 }
 
 /* The threading module learns of a thread a moment after it has begun. */
@@ -116,7 +116,7 @@ static void test_a_name_that_comes_after_the_first_samples(void **state)
     set_up_pending(running, &counted);
     stand_in_leaf(running);
     take_and_add(running, &counted);
-    pending_commit(&counted.pending, true);
+    sample_pending_commit(&counted.pending, true);
     assert_null(counted.profile->threads[0].name.bytes);
     count_with_name(running, &counted);
     assert_int_equal(counted.profile->thread_count, 1);
@@ -134,7 +134,7 @@ static void test_a_name_that_comes_when_there_are_many_threads(void **state)
     set_up_pending(running, &counted);
     stand_in_leaf(running);
     take_and_add(running, &counted);
-    pending_commit(&counted.pending, true);
+    sample_pending_commit(&counted.pending, true);
     for (int i = 2; i < MANY; i++)
         spprof_profile_thread(counted.profile, i, &(struct spprof_text){0}, "", false);
     count_with_name(running, &counted);

@@ -44,7 +44,7 @@ static struct position find(enum line_table_style style, const void *table, size
     assert_true(size <= TABLE_MAX);
     if (size > 0)
         memcpy(table_memory.end - size, table, size);
-    return position_find(style, table_memory.end - size, size, first_line, offset);
+    return frames_position_find(style, table_memory.end - size, size, first_line, offset);
 }
 
 #define FIND(style, first_line, offset, ...)                                                                                               \
@@ -197,7 +197,7 @@ static void test_table_missing_or_empty(void **state)
 {
     (void)state;
     for (enum line_table_style style = LINE_TABLE_LNOTAB; style <= LINE_TABLE_PEP657; style++) {
-        assert_true(is_nowhere(position_find(style, NULL, 0, 7, 0)));
+        assert_true(is_nowhere(frames_position_find(style, NULL, 0, 7, 0)));
         assert_position(find(style, "", 0, 7, 2), style == LINE_TABLE_LNOTAB ? 7 : NONE, NONE, NONE, NONE);
     }
 }

@@ -47,15 +47,15 @@ static void say(int said, char letter)
 static void stop_while_it_holds(int said)
 {
     struct process_guard *guard = NULL;
-    process_guard_begin(&guard);
+    target_process_guard_begin(&guard);
     raise(SIGSTOP);
     say(said, 'w'); /* the work goes on */
-    process_guard_end(guard);
+    target_process_guard_end(guard);
     say(said, 'c'); /* only when it is continued */
-    process_guard_begin(&guard);
+    target_process_guard_begin(&guard);
     say(said, 'h');
-    process_guard_end(guard);
-    process_guard_free(guard);
+    target_process_guard_end(guard);
+    target_process_guard_free(guard);
     say(said, 'e');
 }
 
@@ -122,7 +122,7 @@ static pid_t find_watcher(void)
 static void stop_the_watcher_too(int said)
 {
     struct process_guard *guard = NULL;
-    process_guard_begin(&guard);
+    target_process_guard_begin(&guard);
     kill(find_watcher(), SIGSTOP);
     say(said, 's');
     raise(SIGSTOP);
@@ -144,24 +144,24 @@ static void test_who_is_stuck_is_ended(void **state)
 static void work_for_long(int said)
 {
     struct process_guard *guard = NULL;
-    process_guard_begin(&guard);
+    target_process_guard_begin(&guard);
     for (int i = 0; i < 60; i++) { /* longer than one may be stuck */
         usleep(100000);
-        process_guard_is_alive(guard);
+        target_process_guard_is_alive(guard);
     }
-    process_guard_end(guard);
-    process_guard_free(guard);
+    target_process_guard_end(guard);
+    target_process_guard_free(guard);
     say(said, 'e');
 }
 
 static void rest_for_long(int said)
 {
     struct process_guard *guard = NULL;
-    process_guard_begin(&guard);
-    process_guard_rests(guard);
+    target_process_guard_begin(&guard);
+    target_process_guard_rests(guard);
     sleep(6);
-    process_guard_end(guard);
-    process_guard_free(guard);
+    target_process_guard_end(guard);
+    target_process_guard_free(guard);
     say(said, 'e');
 }
 

@@ -5,13 +5,13 @@ static void test_wanted_then_fetched(void **state)
 {
     struct memory *memory = *state;
     uint64_t address = place_pattern(memory, 40);
-    assert_false(read_cache_fetch(memory->reader.cache));
+    assert_false(target_read_cache_fetch(memory->reader.cache));
     assert_pending(memory, address, 40);
     assert_pending(memory, address, 40);
     fetch(memory);
     assert_ready(memory, address, 40);
     assert_ready(memory, address, 8);
-    assert_false(read_cache_fetch(memory->reader.cache));
+    assert_false(target_read_cache_fetch(memory->reader.cache));
     assert_reads(memory, 1, 1);
 }
 
@@ -174,7 +174,7 @@ static void test_longer_range_that_fails_leaves_the_shorter(void **state)
     assert_failed(memory, address, 2000, SPPROF_READ_UNMAPPED);
     assert_ready(memory, address, 100);
     assert_failed(memory, address, 2000, SPPROF_READ_UNMAPPED);
-    assert_false(read_cache_fetch(memory->reader.cache));
+    assert_false(target_read_cache_fetch(memory->reader.cache));
 }
 
 static void test_shorter_range_after_a_longer_that_failed(void **state)
@@ -186,7 +186,7 @@ static void test_shorter_range_after_a_longer_that_failed(void **state)
     make_hole(memory, address + 1000, 8, SPPROF_READ_UNMAPPED);
     assert_pending(memory, address, 2000);
     fetch(memory);
-    SETTLE(memory, status, read_cache_want(memory->reader.cache, address, 100, &data));
+    SETTLE(memory, status, target_read_cache_want(memory->reader.cache, address, 100, &data));
     assert_int_equal(status, READ_CACHE_READY);
     assert_failed(memory, address, 2000, SPPROF_READ_UNMAPPED);
 }
@@ -203,7 +203,7 @@ static void test_refresh_reads_everything_again_at_once(void **state)
     for (size_t i = 0; i < 50; i++)
         put_u64(memory, addresses[i] + 50, i);
     forget_reads(memory);
-    read_cache_refresh(memory->reader.cache);
+    target_read_cache_refresh(memory->reader.cache);
     for (size_t i = 0; i < 50; i++)
         assert_ready(memory, addresses[i], 100);
     assert_reads(memory, 1, 50);
@@ -221,7 +221,7 @@ static void test_refresh_meets_changed_mappings(void **state)
     assert_failed(memory, come, 8, SPPROF_READ_UNMAPPED);
     hole->bytes = at(memory, come);
     make_hole(memory, gone, 64, SPPROF_READ_UNMAPPED);
-    read_cache_refresh(memory->reader.cache);
+    target_read_cache_refresh(memory->reader.cache);
     assert_ready(memory, kept, 8);
     assert_ready(memory, come, 8);
     assert_failed(memory, gone, 8, SPPROF_READ_UNMAPPED);
@@ -237,8 +237,8 @@ static void test_refresh_forgets_a_size_that_lied(void **state)
     make_hole(memory, address + 1000, 8, SPPROF_READ_UNMAPPED);
     assert_pending(memory, address, 2000);
     fetch(memory);
-    read_cache_refresh(memory->reader.cache);
-    SETTLE(memory, status, read_cache_want(memory->reader.cache, address, 100, &data));
+    target_read_cache_refresh(memory->reader.cache);
+    SETTLE(memory, status, target_read_cache_want(memory->reader.cache, address, 100, &data));
     assert_int_equal(status, READ_CACHE_READY);
     assert_memory_equal(data, at(memory, address), 100);
 }
@@ -248,9 +248,9 @@ static void test_pending_ranges_survive_a_refresh(void **state)
     struct memory *memory = *state;
     uint64_t address = place_pattern(memory, 64);
     assert_pending(memory, address, 8);
-    read_cache_refresh(memory->reader.cache);
+    target_read_cache_refresh(memory->reader.cache);
     assert_ready(memory, address, 8);
-    assert_false(read_cache_fetch(memory->reader.cache));
+    assert_false(target_read_cache_fetch(memory->reader.cache));
 }
 
 static void test_very_many_ranges(void **state)
@@ -264,7 +264,7 @@ static void test_very_many_ranges(void **state)
     assert_reads(memory, 1, COUNT);
     for (uint64_t i = 0; i < COUNT; i++)
         assert_ready(memory, start + i * STEP_SIZE, 8);
-    assert_false(read_cache_fetch(memory->reader.cache));
+    assert_false(target_read_cache_fetch(memory->reader.cache));
 }
 
 static void test_sizes_that_cannot_be(void **state)
@@ -272,13 +272,13 @@ static void test_sizes_that_cannot_be(void **state)
     struct memory *memory = *state;
     const uint8_t *data;
     struct read_cache *cache = memory->reader.cache;
-    assert_int_equal(read_cache_want(cache, ARENA, 0, &data), READ_CACHE_FAILED);
-    assert_int_equal(read_cache_want(cache, ARENA, SIZE_MAX, &data), READ_CACHE_FAILED);
-    assert_int_equal(read_cache_want(cache, ARENA, (size_t)UINT64_C(0x10000001), &data), READ_CACHE_FAILED);
-    assert_int_equal(read_cache_want(cache, UINT64_MAX - 7, 8, &data), READ_CACHE_FAILED);
-    assert_int_equal(read_cache_want(cache, UINT64_MAX, 16, &data), READ_CACHE_FAILED);
-    assert_int_equal(read_cache_failure(cache, ARENA), SPPROF_READ_UNMAPPED);
-    assert_false(read_cache_fetch(cache));
+    assert_int_equal(target_read_cache_want(cache, ARENA, 0, &data), READ_CACHE_FAILED);
+    assert_int_equal(target_read_cache_want(cache, ARENA, SIZE_MAX, &data), READ_CACHE_FAILED);
+    assert_int_equal(target_read_cache_want(cache, ARENA, (size_t)UINT64_C(0x10000001), &data), READ_CACHE_FAILED);
+    assert_int_equal(target_read_cache_want(cache, UINT64_MAX - 7, 8, &data), READ_CACHE_FAILED);
+    assert_int_equal(target_read_cache_want(cache, UINT64_MAX, 16, &data), READ_CACHE_FAILED);
+    assert_int_equal(target_read_cache_failure(cache, ARENA), SPPROF_READ_UNMAPPED);
+    assert_false(target_read_cache_fetch(cache));
     assert_int_equal(memory->batches, 0);
 }
 
@@ -289,9 +289,9 @@ static void test_cleared(void **state)
     assert_pending(memory, address, 8);
     fetch(memory);
     assert_pending(memory, address + 16, 8);
-    read_cache_clear(memory->reader.cache);
-    assert_false(read_cache_fetch(memory->reader.cache));
-    read_cache_refresh(memory->reader.cache);
+    target_read_cache_clear(memory->reader.cache);
+    assert_false(target_read_cache_fetch(memory->reader.cache));
+    target_read_cache_refresh(memory->reader.cache);
     assert_reads(memory, 1, 1);
     assert_pending(memory, address, 8);
     fetch(memory);

@@ -1,7 +1,7 @@
 /* What was read once, read again while the target runs. */
 #include "patterns.h"
 
-/* What read_cache_reread asks for, in its order. */
+/* What target_read_cache_reread asks for, in its order. */
 struct asked {
     struct memory *memory;
     uint64_t addresses[64];
@@ -26,7 +26,7 @@ static void reread(struct memory *memory, struct asked *asked, bool merged)
     asked->batches = asked->count = 0;
     memory->image.before_read = note_asked;
     memory->image.context = asked;
-    read_cache_reread(memory->reader.cache, merged);
+    target_read_cache_reread(memory->reader.cache, merged);
     memory->image.before_read = count_reads;
     memory->image.context = memory;
     assert_true(asked->batches <= 1);
@@ -59,7 +59,7 @@ static void test_reread_in_the_order_of_wanting(void **state)
             assert_ready(memory, places[i], 8);
         }
     }
-    assert_false(read_cache_fetch(memory->reader.cache));
+    assert_false(target_read_cache_fetch(memory->reader.cache));
 }
 
 /* Ranges of a word or two come before longer ones, one alone before all. */
@@ -76,8 +76,8 @@ static void test_reread_words_first(void **state)
     for (size_t count = 3; count <= 4; count++) {
         for (size_t i = 0; i < count; i++) {
             const uint8_t *data;
-            read_cache_want(memory->reader.cache, start + wanted[i].at, wanted[i].size, &data);
-            read_cache_fetch(memory->reader.cache);
+            target_read_cache_want(memory->reader.cache, start + wanted[i].at, wanted[i].size, &data);
+            target_read_cache_fetch(memory->reader.cache);
         }
         reread(memory, &asked, false);
         assert_int_equal(asked.count, count);
@@ -105,7 +105,7 @@ static void test_reread_takes_what_is_pending(void **state)
         assert_pending(memory, start, 8);
         reread(memory, &asked, merged);
         assert_ready(memory, start, 8);
-        assert_false(read_cache_fetch(memory->reader.cache));
+        assert_false(target_read_cache_fetch(memory->reader.cache));
     }
 }
 
@@ -148,7 +148,7 @@ static void test_reread_merged_after_clearing(void **state)
     for (size_t i = 0; i < 3; i++)
         assert_pending(memory, start + i * 64, 16);
     reread(memory, &asked, true);
-    read_cache_clear(memory->reader.cache);
+    target_read_cache_clear(memory->reader.cache);
     assert_pending(memory, start, 16);
     assert_pending(memory, start + 1200, 400);
     assert_pending(memory, start + 1100, 300);
@@ -191,7 +191,7 @@ static void test_reread_drops_the_unwanted(void **state)
     enum { SOON = 32, SOON_MERGED = 4, LONG = 200 };
     for (int merged = 0; merged < 2; merged++) {
         uint64_t start = place_pattern(memory, PAGE_SIZE), wanted = start + 2048, unwanted = start;
-        read_cache_clear(memory->reader.cache);
+        target_read_cache_clear(memory->reader.cache);
         assert_pending(memory, wanted, 8);
         assert_pending(memory, unwanted, 8);
         fetch(memory);
@@ -202,7 +202,7 @@ static void test_reread_drops_the_unwanted(void **state)
         }
         assert_int_equal(asked.count, 1);
         assert_asked(&asked, 0, wanted, 8);
-        assert_int_equal(read_cache_want(memory->reader.cache, unwanted, 8, &data), READ_CACHE_PENDING);
+        assert_int_equal(target_read_cache_want(memory->reader.cache, unwanted, 8, &data), READ_CACHE_PENDING);
         fetch(memory);
         assert_ready(memory, unwanted, 8);
     }
@@ -214,7 +214,7 @@ static void test_reread_of_ranges_that_fail(void **state)
     struct asked asked;
     for (int merged = 0; merged < 2; merged++) {
         uint64_t first = place_pattern(memory, PAGE_SIZE), gone = place_pattern(memory, PAGE_SIZE), kept = place_pattern(memory, PAGE_SIZE);
-        read_cache_clear(memory->reader.cache);
+        target_read_cache_clear(memory->reader.cache);
         assert_pending(memory, first, 8);
         assert_pending(memory, gone, 8);
         assert_pending(memory, kept, 8);

@@ -247,10 +247,10 @@ static void assert_path(const char *path, size_t limit, const char *expected)
     char *bytes;
     size_t size;
     FILE *stream = open_memstream(&bytes, &size);
-    size_t width = table_text_write_path(stream, path, strlen(path), limit);
+    size_t width = profile_table_text_write_path(stream, path, strlen(path), limit);
     fclose(stream);
     assert_string_equal(bytes, expected);
-    assert_int_equal(width, table_text_width(expected, strlen(expected)));
+    assert_int_equal(width, profile_table_text_width(expected, strlen(expected)));
     free(bytes);
 }
 
@@ -289,7 +289,7 @@ static void the_width_is_kept(void **state)
         char *rest = output.bytes;
         for (char *line; (line = strsep(&rest, "\n")) != NULL;)
             if (strncmp(line, "  File", 6) != 0)
-                assert_in_range(table_text_width(line, strlen(line)), 0, width);
+                assert_in_range(profile_table_text_width(line, strlen(line)), 0, width);
         free(output.bytes);
     }
     spprof_profile_free(profile);
@@ -316,9 +316,9 @@ static void kinds_of_files(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const struct spprof_text path = text(cases[i].path, strlen(cases[i].path));
-        assert_int_equal(file_kind(&path), cases[i].kind);
+        assert_int_equal(profile_file_kind(&path), cases[i].kind);
     }
-    assert_int_equal(file_kind(&unknown), FILE_OWN);
+    assert_int_equal(profile_file_kind(&unknown), FILE_OWN);
 }
 
 static void stats_are_json(void **state)
@@ -354,8 +354,8 @@ static void hostile_text_in_every_format(void **state)
     for (unsigned format = SPPROF_FORMAT_TABLE; format < SPPROF_FORMATS; format++) {
         struct output output = report(profile, (enum spprof_profile_format)format, true, 0);
         for (size_t i = 0; spprof_profile_formats[format].is_text && i < output.size;) {
-            struct text_unit unit = text_unit_next(output.bytes + i, output.size - i, TEXT_STRICT);
-            assert_true(text_unit_is_plain(unit) || unit.value == '\n');
+            struct text_unit unit = output_text_unit_next(output.bytes + i, output.size - i, TEXT_STRICT);
+            assert_true(output_text_unit_is_plain(unit) || unit.value == '\n');
             i += unit.size;
         }
         if (format == SPPROF_FORMAT_HTML) {

@@ -50,7 +50,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct process *process = *state;
-    runtimes_free(&process->found);
+    runtime_list_free(&process->found);
     free(process->modules[0].path);
     free(process->modules[1].path);
     *state = process->memory;
@@ -66,7 +66,7 @@ static void add_symbol(struct process *process, const char *name, uint64_t addre
 /* Place by place, up to the first in which something is found. */
 static void look(struct process *process)
 {
-    runtimes_free(&process->found);
+    runtime_list_free(&process->found);
     for (enum runtime_place place = 0; place < RUNTIME_PLACES && process->found.count == 0; place++)
         assert_null(runtime_find(process->memory->target, process->shapes, process->shape_count, place, false, &process->found));
 }

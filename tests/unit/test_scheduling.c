@@ -31,8 +31,8 @@ static void test_leaves_a_cpu_that_is_used(void **state)
     for (int i = 0; i < TIMES && !left; i++) { /* the kernel may bring it back at once */
         int here = sched_getcpu();
         struct cpus used = {0};
-        cpus_add(&used, here);
-        scheduling_avoid(&used);
+        target_cpus_add(&used, here);
+        target_scheduling_avoid(&used);
         left = sched_getcpu() != here;
         cpu_set_t after = allowed_cpus();
         assert_true(CPU_EQUAL(&after, &before));
@@ -45,10 +45,10 @@ static void test_stays_where_there_is_no_other(void **state)
     (void)state;
     cpu_set_t before = allowed_cpus(), after;
     struct cpus all = {0};
-    scheduling_avoid(&(struct cpus){0});
+    target_scheduling_avoid(&(struct cpus){0});
     for (int cpu = -1; cpu <= CPU_SETSIZE; cpu++)
-        cpus_add(&all, cpu);
-    scheduling_avoid(&all);
+        target_cpus_add(&all, cpu);
+    target_scheduling_avoid(&all);
     after = allowed_cpus();
     assert_true(CPU_EQUAL(&after, &before));
 }
@@ -57,7 +57,7 @@ static void test_short_turns_change_nothing_else(void **state)
 {
     (void)state;
     int policy = sched_getscheduler(0), nice = getpriority(PRIO_PROCESS, 0);
-    scheduling_take_short_turns();
+    target_scheduling_take_short_turns();
     assert_int_equal(sched_getscheduler(0), policy);
     assert_int_equal(getpriority(PRIO_PROCESS, 0), nice);
 }
@@ -67,12 +67,12 @@ static void test_first_in_line_for_a_while(void **state)
     (void)state;
     int policy = sched_getscheduler(0), nice = getpriority(PRIO_PROCESS, 0);
     struct turn before;
-    scheduling_take_short_turns();
+    target_scheduling_take_short_turns();
     for (int i = 0; i < 2; i++) {
-        if (!turn_go_first(&before))
+        if (!target_turn_go_first(&before))
             skip(); /* which needs a privilege */
         assert_int_equal(sched_getscheduler(0), SCHED_FIFO);
-        turn_take_again(&before);
+        target_turn_take_again(&before);
         assert_int_equal(sched_getscheduler(0), policy);
         assert_int_equal(getpriority(PRIO_PROCESS, 0), nice);
     }
@@ -83,19 +83,19 @@ static void test_what_the_kernel_says_of_a_thread(void **state)
     (void)state;
     cpu_set_t allowed = allowed_cpus();
     struct activity activity;
-    activity_open(&activity, getpid(), getpid());
+    sample_activity_open(&activity, getpid(), getpid());
     assert_int_equal(activity.cpu, -1);
-    assert_int_equal(activity_ask(&activity, 1), SPPROF_ACTIVITY_RUNNING);
+    assert_int_equal(sample_activity_ask(&activity, 1), SPPROF_ACTIVITY_RUNNING);
     assert_in_range(activity.cpu, 0, CPU_SETSIZE - 1);
     assert_true(CPU_ISSET((unsigned)activity.cpu, &allowed));
-    struct cpu_use before = activity_use(&activity);
+    struct cpu_use before = sample_activity_use(&activity);
     usleep(1000);
-    struct cpu_use after = activity_use(&activity);
+    struct cpu_use after = sample_activity_use(&activity);
     assert_true(before.turns == 0 || (after.turns > before.turns && after.time > before.time)); /* 0: a kernel that does not tell */
-    activity_close(&activity);
-    assert_int_equal(activity_ask(&activity, 2), SPPROF_ACTIVITY_UNKNOWN);
+    sample_activity_close(&activity);
+    assert_int_equal(sample_activity_ask(&activity, 2), SPPROF_ACTIVITY_UNKNOWN);
     assert_int_equal(activity.cpu, -1);
-    assert_int_equal(activity_use(&activity).turns, 0);
+    assert_int_equal(sample_activity_use(&activity).turns, 0);
 }
 
 int main(void)

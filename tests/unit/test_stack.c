@@ -16,13 +16,13 @@ static void walk(struct program *program)
     struct memory *memory = program->memory;
     forget_walk(program);
     forget_reads(memory);
-    read_cache_clear(memory->reader.cache);
-    stack_init(&program->stack, program->thread);
+    target_read_cache_clear(memory->reader.cache);
+    frames_stack_init(&program->stack, program->thread);
     program->walked = true;
     do {
-        stack_step(&program->stack, &memory->reader, program->codes);
-        code_table_step(program->codes, &memory->reader);
-    } while (read_cache_fetch(memory->reader.cache));
+        frames_stack_step(&program->stack, &memory->reader, program->codes);
+        frames_code_table_step(program->codes, &memory->reader);
+    } while (target_read_cache_fetch(memory->reader.cache));
     assert_int_equal(program->stack.progress, STACK_DONE);
 }
 
@@ -46,7 +46,7 @@ static void assert_truncated(struct program *program, size_t frames, const char 
 static bool instruction_is_inside(struct program *program, size_t index, int64_t *offset)
 {
     char reason[256] = "";
-    bool inside = frame_instruction(&program->stack.frames[index], layout_in(program)->rules, offset, reason, sizeof reason);
+    bool inside = frames_frame_instruction(&program->stack.frames[index], layout_in(program)->rules, offset, reason, sizeof reason);
     assert_true(inside || reason[0] != '\0');
     return inside;
 }
@@ -298,7 +298,7 @@ static const char *refusal(struct program *program)
     int64_t offset;
     walk(program);
     assert_int_equal(program->stack.frame_count, 1);
-    assert_false(frame_instruction(&program->stack.frames[0], layout_in(program)->rules, &offset, reason, sizeof reason));
+    assert_false(frames_frame_instruction(&program->stack.frames[0], layout_in(program)->rules, &offset, reason, sizeof reason));
     return reason;
 }
 
@@ -450,8 +450,8 @@ static void test_hostile_thread_bytecode(void **state)
     put_u64(memory, make_thread_bytecode(program, NULL, 0), UINT64_MAX);
     run_thread_bytecode(program, 1, 0);
     assert_non_null(strstr(refusal(program), "co_tlbc"));
-    code_table_free(program->codes);
-    assert_null(code_table_new(&program->codes));
+    frames_code_table_free(program->codes);
+    assert_null(frames_code_table_new(&program->codes));
     put_u64(memory, FIELD_AT(memory, program->code, code, tlbc), NOWHERE);
     assert_non_null(strstr(refusal(program), "co_tlbc"));
 }
@@ -546,17 +546,17 @@ static void test_bad_thread_costs_no_other(void **state)
     end_memory_at(memory, ARENA + ((memory->used + PAGE_SIZE - 1) & ~(size_t)(PAGE_SIZE - 1)) + PAGE_SIZE);
     program->thread = good;
     struct stack stacks[2];
-    stack_init(&stacks[0], good);
-    stack_init(&stacks[1], bad);
+    frames_stack_init(&stacks[0], good);
+    frames_stack_init(&stacks[1], bad);
     do {
-        stack_step(&stacks[0], &memory->reader, program->codes);
-        stack_step(&stacks[1], &memory->reader, program->codes);
-    } while (read_cache_fetch(memory->reader.cache));
+        frames_stack_step(&stacks[0], &memory->reader, program->codes);
+        frames_stack_step(&stacks[1], &memory->reader, program->codes);
+    } while (target_read_cache_fetch(memory->reader.cache));
     for (size_t i = 0; i < 2; i++) {
         if (stacks[i].truncated != NULL)
             fail_msg("the %s thread: %s", i == 0 ? "good" : "bad", stacks[i].truncated);
         assert_int_equal(stacks[i].frame_count, 10);
-        stack_free(&stacks[i]);
+        frames_stack_free(&stacks[i]);
     }
 }
 
@@ -572,8 +572,8 @@ static void test_fits_caller(void **state)
     set_chunk(program, chunk, frame_in_chunk(chunk, 3));
     assert_whole(program, 3);
     const struct raw_frame *frames = program->stack.frames;
-    assert_true(frame_fits_caller(&frames[0], &frames[1]));
-    assert_false(frame_fits_caller(&frames[0], &frames[2]));
+    assert_true(frames_frame_fits_caller(&frames[0], &frames[1]));
+    assert_false(frames_frame_fits_caller(&frames[0], &frames[2]));
 }
 
 /* Where mappings grow upwards a chunk may follow the one before at once: nothing is known of the gap between their frames. */
@@ -590,8 +590,8 @@ static void test_fits_caller_in_the_chunk_before(void **state)
     assert_whole(program, 3);
     const struct raw_frame *frames = program->stack.frames;
     assert_true(frames[0].address > frames[1].address);
-    assert_true(frame_fits_caller(&frames[0], &frames[1]));
-    assert_true(frame_fits_caller(&frames[1], &frames[2]));
+    assert_true(frames_frame_fits_caller(&frames[0], &frames[1]));
+    assert_true(frames_frame_fits_caller(&frames[1], &frames[2]));
 }
 
 int main(void)

@@ -23,10 +23,10 @@ struct walked {
 static int set_up(void **state)
 {
     struct walked *walked = calloc(1, sizeof *walked);
-    stack_init(&walked->stack, 0);
+    frames_stack_init(&walked->stack, 0);
     walked->stack.memory = &walked->memory;
     walked->stack.data_stack = (struct data_stack){.chunk = CHUNK, .used = SIZE, .data = walked->bytes};
-    stack_memory_compare(&walked->memory, &walked->stack.data_stack);
+    frames_stack_memory_compare(&walked->memory, &walked->stack.data_stack);
     walked->stack.frames = calloc(FRAMES, sizeof *walked->stack.frames);
     walked->stack.frame_count = walked->stack.frame_capacity = FRAMES;
     for (size_t i = 0; i < FRAMES; i++)
@@ -39,8 +39,8 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct walked *walked = *state;
-    stack_free(&walked->stack);
-    stack_memory_free(&walked->memory);
+    frames_stack_free(&walked->stack);
+    frames_stack_memory_free(&walked->memory);
     free(walked);
     return 0;
 }
@@ -48,11 +48,11 @@ static int tear_down(void **state)
 static size_t recalled(struct walked *walked, size_t frame)
 {
     size_t count;
-    stack_restart(&walked->stack);
+    frames_stack_restart(&walked->stack);
     walked->stack.data_stack = (struct data_stack){.chunk = CHUNK, .used = SIZE, .data = walked->bytes};
-    stack_memory_compare(&walked->memory, &walked->stack.data_stack);
+    frames_stack_memory_compare(&walked->memory, &walked->stack.data_stack);
     walked->stack.cursor = CHUNK + (FRAMES - frame) * FRAME;
-    const struct raw_frame *known = stack_memory_find(&walked->memory, walked->stack.cursor, HEADER, &count);
+    const struct raw_frame *known = frames_stack_memory_find(&walked->memory, walked->stack.cursor, HEADER, &count);
     if (count > 0)
         assert_int_equal(known->address, walked->stack.cursor);
     return count;
@@ -90,7 +90,7 @@ static void test_a_frame_that_was_none(void **state)
     size_t count;
     assert_int_equal(recalled(walked, 0), FRAMES);
     walked->stack.cursor += 8;
-    assert_null(stack_memory_find(&walked->memory, walked->stack.cursor, HEADER, &count));
+    assert_null(frames_stack_memory_find(&walked->memory, walked->stack.cursor, HEADER, &count));
     assert_int_equal(count, 0);
 }
 

@@ -7,7 +7,7 @@ enum { TEXT_MAX = STRING_LENGTH_MAX };
 static enum read_cache_status read_text(struct memory *memory, uint64_t object, struct spprof_text *text)
 {
     enum read_cache_status status;
-    SETTLE(memory, status, string_read(&memory->reader, object, "co_name", text));
+    SETTLE(memory, status, object_string_read(&memory->reader, object, "co_name", text));
     return status;
 }
 
@@ -208,7 +208,7 @@ static bool equals(struct memory *memory, uint64_t object, const char *ascii)
 {
     enum read_cache_status status;
     bool equal = true;
-    SETTLE(memory, status, string_equals(&memory->reader, object, ascii, &equal));
+    SETTLE(memory, status, object_string_equals(&memory->reader, object, ascii, &equal));
     assert_int_equal(status, READ_CACHE_READY);
     return equal;
 }
@@ -238,7 +238,7 @@ static void test_equals_separate(void **state)
 static enum read_cache_status read_bytes(struct memory *memory, uint64_t object, size_t limit, const uint8_t **data, size_t *size)
 {
     enum read_cache_status status;
-    SETTLE(memory, status, bytes_read(&memory->reader, object, "the line table", limit, data, size));
+    SETTLE(memory, status, object_bytes_read(&memory->reader, object, "the line table", limit, data, size));
     return status;
 }
 
@@ -252,7 +252,7 @@ static void test_bytes(void **state)
     assert_int_equal(read_bytes(memory, object, 3, &data, &size), READ_CACHE_READY);
     assert_int_equal(size, 3);
     assert_memory_equal(data, "a\0b", 3);
-    SETTLE(memory, status, bytes_size(&memory->reader, object, "co_code", &counted));
+    SETTLE(memory, status, object_bytes_size(&memory->reader, object, "co_code", &counted));
     assert_int_equal(status, READ_CACHE_READY);
     assert_int_equal(counted, 3);
     assert_int_equal(read_bytes(memory, make_bytes(memory, "", 0), 3, &data, &size), READ_CACHE_READY);
@@ -260,7 +260,7 @@ static void test_bytes(void **state)
     assert_int_equal(read_bytes(memory, object, 2, &data, &size), READ_CACHE_FAILED);
     assert_int_equal(read_bytes(memory, make_ascii(memory, "text"), 100, &data, &size), READ_CACHE_FAILED);
     put_u64(memory, FIELD_AT(memory, object, bytes, size), UINT64_MAX);
-    read_cache_clear(memory->reader.cache);
+    target_read_cache_clear(memory->reader.cache);
     assert_int_equal(read_bytes(memory, object, SIZE_MAX / 2, &data, &size), READ_CACHE_FAILED);
 }
 

@@ -24,7 +24,7 @@ static int setup(void **state)
 static void forget_list(struct process *process)
 {
     if (process->listed)
-        thread_list_free(&process->list);
+        frames_thread_list_free(&process->list);
     process->listed = false;
 }
 
@@ -48,13 +48,13 @@ static void list(struct process *process)
     struct memory *memory = process->memory;
     forget_list(process);
     forget_reads(memory);
-    read_cache_clear(memory->reader.cache);
-    thread_list_init(&process->list, process->runtime);
+    target_read_cache_clear(memory->reader.cache);
+    frames_thread_list_init(&process->list, process->runtime);
     process->listed = true;
     bool settled;
     do
-        settled = thread_list_step(&process->list, &memory->reader);
-    while (read_cache_fetch(memory->reader.cache));
+        settled = frames_thread_list_step(&process->list, &memory->reader);
+    while (target_read_cache_fetch(memory->reader.cache));
     assert_true(settled);
 }
 

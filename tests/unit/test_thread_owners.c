@@ -55,7 +55,7 @@ static int setup(void **state)
     struct spprof_native_threads natives = {calloc(THREADS + 2, sizeof *natives.items), THREADS + 2};
     for (size_t i = 0; i < natives.count; i++)
         natives.items[i].tid = natives.items[i].target_tid = FIRST_TID + (int64_t)((i + 3) % natives.count);
-    assert_null(kernel_threads_init(&process->kernel, natives));
+    assert_null(snapshot_kernel_threads_init(&process->kernel, natives));
     *state = process;
     return 0;
 }
@@ -63,7 +63,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct process *process = *state;
-    kernel_threads_free(&process->kernel);
+    snapshot_kernel_threads_free(&process->kernel);
     *state = process->memory;
     free(process);
     return memory_teardown(state);
@@ -79,7 +79,7 @@ static void give_ids(struct process *process)
 static void find(struct process *process)
 {
     memset(process->kernel.known, 0, process->kernel.natives.count);
-    assert_null(thread_owners_find(process->memory->target, &process->list, &process->kernel));
+    assert_null(snapshot_thread_owners_find(process->memory->target, &process->list, &process->kernel));
 }
 
 static void assert_lives(const struct process *process, size_t index, int64_t tid)
@@ -110,7 +110,7 @@ static void assert_all_live(struct process *process)
 {
     for (size_t i = 0; i < THREADS; i++)
         assert_lives(process, i, FIRST_TID + (int64_t)i);
-    assert_int_equal(kernel_threads_unknown(&process->kernel), 2);
+    assert_int_equal(snapshot_kernel_threads_unknown(&process->kernel), 2);
 }
 
 static void test_by_descriptors(void **state)
@@ -135,7 +135,7 @@ static void test_by_thread_pointers(void **state)
 {
     struct process *process = *state;
     for (size_t i = 0; i < THREADS; i++) {
-        natives_find(&process->kernel.natives, FIRST_TID + (int64_t)i)->thread_pointer = process->states[i].thread_id;
+        snapshot_natives_find(&process->kernel.natives, FIRST_TID + (int64_t)i)->thread_pointer = process->states[i].thread_id;
         put_tid(process, i, 99);
     }
     find(process);
@@ -206,7 +206,7 @@ static void test_nothing_told(void **state)
         assert_untold(process, i);
     process->list.count = 0;
     find(process);
-    assert_int_equal(kernel_threads_unknown(&process->kernel), THREADS + 2);
+    assert_int_equal(snapshot_kernel_threads_unknown(&process->kernel), THREADS + 2);
 }
 
 /* The ids that the states tell are those of another PID namespace than the debugger's. */
@@ -221,7 +221,7 @@ static void test_other_namespace(void **state)
     for (size_t i = 0; i < THREADS; i++)
         assert_untold(process, i);
     for (size_t i = 0; i < THREADS; i++)
-        natives_find(&process->kernel.natives, FIRST_TID + (int64_t)i)->thread_pointer = process->states[i].thread_id;
+        snapshot_natives_find(&process->kernel.natives, FIRST_TID + (int64_t)i)->thread_pointer = process->states[i].thread_id;
     find(process);
     assert_all_live(process);
 }
@@ -230,10 +230,10 @@ static void test_no_kernel_threads(void **state)
 {
     struct process *process = *state;
     struct kernel_threads none;
-    assert_null(kernel_threads_init(&none, (struct spprof_native_threads){NULL, 0}));
-    assert_null(thread_owners_find(process->memory->target, &process->list, &none));
+    assert_null(snapshot_kernel_threads_init(&none, (struct spprof_native_threads){NULL, 0}));
+    assert_null(snapshot_thread_owners_find(process->memory->target, &process->list, &none));
     assert_untold(process, 0);
-    kernel_threads_free(&none);
+    snapshot_kernel_threads_free(&none);
 }
 
 /* Its descriptor is free, or unmapped; or there is no thread any more that has the id of 3.11. */
@@ -275,7 +275,7 @@ static void assert_shared(struct process *process)
     for (size_t i = 1; i < 4; i++)
         assert_left_over(process, i, SPPROF_LEFT_OVER_ENDED, true);
     assert_lives(process, 4, FIRST_TID + 4);
-    assert_int_equal(kernel_threads_unknown(&process->kernel), THREADS);
+    assert_int_equal(snapshot_kernel_threads_unknown(&process->kernel), THREADS);
 }
 
 static void test_descriptor_handed_out_again(void **state)
@@ -301,7 +301,7 @@ static void test_descriptor_of_a_stranger(void **state)
     for (size_t i = 0; i < 4; i++)
         assert_left_over(process, i, SPPROF_LEFT_OVER_ENDED, true);
     assert_lives(process, 4, FIRST_TID + 4);
-    assert_int_equal(kernel_threads_unknown(&process->kernel), THREADS + 1);
+    assert_int_equal(snapshot_kernel_threads_unknown(&process->kernel), THREADS + 1);
     for (size_t i = 0; i < 4; i++)
         process->states[i].native_thread_id = DEAD_TID + i;
     process->states[4].native_thread_id = FIRST_TID + 4;

@@ -19,7 +19,7 @@ static int setup(void **state)
     process->chosen = (struct chosen){.runtime = {.address = make_runtime(memory)}, .layout = memory->layout};
     process->interpreter = make_interpreter(memory, process->chosen.runtime.address, 0, 0);
     make_thread(memory, process->interpreter, 0);
-    thread_table_init(&process->thread_table, memory->target, &process->chosen);
+    sample_thread_table_init(&process->thread_table, memory->target, &process->chosen);
     *state = process;
     return 0;
 }
@@ -27,7 +27,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct process *process = *state;
-    thread_table_free(&process->thread_table);
+    sample_thread_table_free(&process->thread_table);
     *state = process->memory;
     free(process);
     return memory_teardown(state);
@@ -38,9 +38,9 @@ static int teardown(void **state)
 
 static void list(struct process *process, size_t count)
 {
-    assert_null(thread_table_list(&process->thread_table));
+    assert_null(sample_thread_table_list(&process->thread_table));
     assert_int_equal(process->thread_table.count, count);
-    assert_int_equal(thread_table_check(&process->thread_table), THREAD_TABLE_CURRENT);
+    assert_int_equal(sample_thread_table_check(&process->thread_table), THREAD_TABLE_CURRENT);
 }
 
 static const struct sampled_thread *thread_at(const struct process *process, uint64_t address)
@@ -62,12 +62,12 @@ static void test_threads_come_and_go(void **state)
     struct memory *memory = process->memory;
     list(process, 1);
     uint64_t first = make_thread(memory, process->interpreter, 1), second = make_thread(memory, process->interpreter, 2);
-    assert_int_equal(thread_table_check(&process->thread_table), THREAD_TABLE_CHANGED);
+    assert_int_equal(sample_thread_table_check(&process->thread_table), THREAD_TABLE_CHANGED);
     list(process, 3);
     const struct sampled_thread *kept = thread_at(process, first);
     assert_int_equal(kept->born_by, 0);
     put_u64(memory, FIELD_AT(memory, process->interpreter, interpreter, threads_head), first);
-    assert_int_equal(thread_table_check(&process->thread_table), THREAD_TABLE_CHANGED);
+    assert_int_equal(sample_thread_table_check(&process->thread_table), THREAD_TABLE_CHANGED);
     list(process, 2);
     assert_null(thread_at(process, second));
     assert_ptr_equal(thread_at(process, first), kept);
@@ -86,7 +86,7 @@ static void test_thread_that_has_not_begun(void **state)
         assert_int_equal(thread_at(process, maker)->born_by, 0);
         assert_int_not_equal(thread_at(process, made)->born_by, 0);
         set_id(process, made, MAIN_THREAD + 2);
-        assert_int_equal(thread_table_check(&process->thread_table), THREAD_TABLE_CHANGED);
+        assert_int_equal(sample_thread_table_check(&process->thread_table), THREAD_TABLE_CHANGED);
         list(process, 3);
         assert_int_equal(thread_at(process, made)->born_by, 0);
     }

@@ -42,11 +42,11 @@ static char *text_of(struct memory *memory, uint64_t object, const struct spprof
     struct values *values;
     struct spprof_text text = {NULL, 0};
     enum read_cache_status status;
-    assert_null(values_new(limits, NULL, NULL, &values));
-    SETTLE(memory, status, value_text(values, &memory->reader, object, &text));
+    assert_null(repr_values_new(limits, NULL, NULL, &values));
+    SETTLE(memory, status, repr_value_text(values, &memory->reader, object, &text));
     assert_int_equal(status, READ_CACHE_READY);
     assert_int_equal(strlen(text.bytes), text.size);
-    values_free(values);
+    repr_values_free(values);
     return text.bytes;
 }
 

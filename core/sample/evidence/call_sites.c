@@ -19,7 +19,7 @@ static const int64_t anywhere = INT64_MIN;
 struct site {
     const struct code_entry *caller, *callee; /* caller NULL: a free slot */
     int64_t offset;
-    uint32_t fact;      /* whether it calls the callee; enum instruction_kind */
+    uint32_t fact;      /* whether it calls the callee; enum sample_instruction_kind */
     uint32_t witnesses; /* stacks in which the callee stood there, and nothing says that it may; anywhere: on one instruction at most */
     uint32_t lessons;   /* times that the callee's class was worth finding out */
 };
@@ -29,7 +29,7 @@ struct call_sites {
     size_t slot_count, used;
 };
 
-struct spprof_error *call_sites_new(struct call_sites **result)
+struct spprof_error *sample_call_sites_new(struct call_sites **result)
 {
     struct call_sites *sites = calloc(1, sizeof *sites);
     struct site *slots = calloc(FIRST_SLOTS, sizeof *slots);
@@ -43,7 +43,7 @@ struct spprof_error *call_sites_new(struct call_sites **result)
     return NULL;
 }
 
-void call_sites_free(struct call_sites *sites)
+void sample_call_sites_free(struct call_sites *sites)
 {
     if (sites == NULL)
         return;
@@ -51,7 +51,7 @@ void call_sites_free(struct call_sites *sites)
     free(sites);
 }
 
-void call_sites_clear(struct call_sites *sites)
+void sample_call_sites_clear(struct call_sites *sites)
 {
     memset(sites->slots, 0, sites->slot_count * sizeof *sites->slots);
     sites->used = 0;
@@ -75,7 +75,7 @@ static void make_room(struct call_sites *sites)
     size_t larger = sites->slot_count * 4;
     struct site *slots = larger <= SLOTS_MAX ? calloc(larger, sizeof *slots) : NULL;
     if (slots == NULL) {
-        call_sites_clear(sites);
+        sample_call_sites_clear(sites);
         return;
     }
     struct call_sites grown = {slots, larger, sites->used};
@@ -123,18 +123,18 @@ static enum call_site known_of(const struct site *site)
     return site->fact != 0 ? CALL_SITE_CALLS : CALL_SITE_CALLS_NOT;
 }
 
-enum call_site call_sites_find(const struct call_sites *sites, const struct code_entry *caller, int64_t offset,
+enum call_site sample_call_sites_find(const struct call_sites *sites, const struct code_entry *caller, int64_t offset,
                                const struct code_entry *callee)
 {
     return known_of(find(sites, caller, offset, callee));
 }
 
-enum call_site call_sites_find_name(const struct call_sites *sites, const struct code_entry *caller, const struct code_entry *callee)
+enum call_site sample_call_sites_find_name(const struct call_sites *sites, const struct code_entry *caller, const struct code_entry *callee)
 {
     return known_of(find(sites, caller, anywhere, callee));
 }
 
-bool call_sites_find_kind(const struct call_sites *sites, const struct code_entry *code, int64_t offset, enum instruction_kind *kind)
+bool sample_call_sites_find_kind(const struct call_sites *sites, const struct code_entry *code, int64_t offset, enum instruction_kind *kind)
 {
     const struct site *site = find(sites, code, offset, NULL);
     if (site->caller != NULL)
@@ -142,23 +142,23 @@ bool call_sites_find_kind(const struct call_sites *sites, const struct code_entr
     return site->caller != NULL;
 }
 
-void call_sites_read_line(struct call_sites *sites, struct reader *reader, const struct code_entry *caller, int64_t offset,
+void sample_call_sites_read_line(struct call_sites *sites, struct reader *reader, const struct code_entry *caller, int64_t offset,
                           const struct code_entry *callee)
 {
-    remember(sites, caller, offset, callee, line_mentions(reader, caller, offset, callee));
+    remember(sites, caller, offset, callee, sample_line_mentions(reader, caller, offset, callee));
 }
 
-void call_sites_read_names(struct call_sites *sites, struct reader *reader, const struct code_entry *caller, const struct code_entry *callee)
+void sample_call_sites_read_names(struct call_sites *sites, struct reader *reader, const struct code_entry *caller, const struct code_entry *callee)
 {
-    remember(sites, caller, anywhere, callee, function_mentions(reader, caller, callee));
+    remember(sites, caller, anywhere, callee, sample_function_mentions(reader, caller, callee));
 }
 
-void call_sites_read_kind(struct call_sites *sites, struct reader *reader, const struct code_entry *code, int64_t offset)
+void sample_call_sites_read_kind(struct call_sites *sites, struct reader *reader, const struct code_entry *code, int64_t offset)
 {
-    remember(sites, code, offset, NULL, instruction_kind(reader, code, offset));
+    remember(sites, code, offset, NULL, sample_instruction_kind(reader, code, offset));
 }
 
-void call_sites_count(struct call_sites *sites, const struct code_entry *caller, int64_t offset, const struct code_entry *callee)
+void sample_call_sites_count(struct call_sites *sites, const struct code_entry *caller, int64_t offset, const struct code_entry *callee)
 {
     struct site *site = find(sites, caller, offset, callee);
     if (site->fact == 0 || site->witnesses == 0 || site->witnesses == UINT32_MAX)
@@ -167,12 +167,12 @@ void call_sites_count(struct call_sites *sites, const struct code_entry *caller,
     count_witness(sites, site);
 }
 
-void call_sites_prove(struct call_sites *sites, const struct code_entry *caller, int64_t offset, const struct code_entry *callee)
+void sample_call_sites_prove(struct call_sites *sites, const struct code_entry *caller, int64_t offset, const struct code_entry *callee)
 {
     found(sites, caller, offset, callee)->fact = true;
 }
 
-bool call_sites_witness(struct call_sites *sites, const struct code_entry *caller, int64_t offset, const struct code_entry *callee)
+bool sample_call_sites_witness(struct call_sites *sites, const struct code_entry *caller, int64_t offset, const struct code_entry *callee)
 {
     struct site *site = found(sites, caller, offset, callee);
     uint32_t here = ++site->witnesses;
@@ -183,7 +183,7 @@ bool call_sites_witness(struct call_sites *sites, const struct code_entry *calle
     return site->fact;
 }
 
-bool call_sites_begin_lesson(struct call_sites *sites, const struct code_entry *caller, int64_t offset, const struct code_entry *callee)
+bool sample_call_sites_begin_lesson(struct call_sites *sites, const struct code_entry *caller, int64_t offset, const struct code_entry *callee)
 {
     struct site *site = found(sites, caller, offset, callee);
     if (site->fact != 0 || site->lessons == LESSONS_MAX)
@@ -192,13 +192,13 @@ bool call_sites_begin_lesson(struct call_sites *sites, const struct code_entry *
     return true;
 }
 
-bool call_sites_learn(struct call_sites *sites, struct reader *reader, const struct code_entry *caller, int64_t offset,
+bool sample_call_sites_learn(struct call_sites *sites, struct reader *reader, const struct code_entry *caller, int64_t offset,
                       const struct code_entry *callee, const char *class)
 {
-    if (function_mentions_name(reader, caller, class))
-        call_sites_prove(sites, caller, anywhere, callee);
-    bool mentioned = line_mentions_name(reader, caller, offset, class);
+    if (sample_function_mentions_name(reader, caller, class))
+        sample_call_sites_prove(sites, caller, anywhere, callee);
+    bool mentioned = sample_line_mentions_name(reader, caller, offset, class);
     if (mentioned)
-        call_sites_prove(sites, caller, offset, callee);
+        sample_call_sites_prove(sites, caller, offset, callee);
     return mentioned;
 }

@@ -62,7 +62,7 @@ static enum read_cache_status want_name(struct reader *reader, uint64_t object, 
     const uint8_t *characters;
     size_t length;
     unsigned width;
-    return string_peek(reader, object, "a name", NAME_LENGTH_MAX, &characters, &length, &width, too_long);
+    return object_string_peek(reader, object, "a name", NAME_LENGTH_MAX, &characters, &length, &width, too_long);
 }
 
 static enum read_cache_status want_names(struct reader *reader, const struct code_entry *caller, const struct spprof_code *callee,
@@ -72,13 +72,13 @@ static enum read_cache_status want_names(struct reader *reader, const struct cod
     struct bytes data;
     uint64_t tuple;
     size_t header = (size_t)LAYOUT(layout, tuple, items);
-    STEP(reader_pointer(reader, caller->code->address + (uint64_t)LAYOUT(layout, code, names), "co_names", &tuple));
-    STEP(reader_expect(reader, tuple, TYPE_FLAG_TUPLE, "co_names"));
-    STEP(reader_struct(reader, tuple, header, "co_names", &data));
+    STEP(object_reader_pointer(reader, caller->code->address + (uint64_t)LAYOUT(layout, code, names), "co_names", &tuple));
+    STEP(object_reader_expect(reader, tuple, TYPE_FLAG_TUPLE, "co_names"));
+    STEP(object_reader_struct(reader, tuple, header, "co_names", &data));
     uint64_t count = field_u64(data, LAYOUT(layout, variable_object, ob_size));
     if (count > NAMES_MAX)
-        return reader_fail(reader, "co_names has too many items");
-    STEP(reader_struct(reader, tuple, header + (size_t)count * 8, "co_names", &data));
+        return object_reader_fail(reader, "co_names has too many items");
+    STEP(object_reader_struct(reader, tuple, header + (size_t)count * 8, "co_names", &data));
     enum read_cache_status status = READ_CACHE_READY;
     bool too_long;
     for (uint64_t i = 0; i < count; i++)
@@ -91,7 +91,7 @@ static enum read_cache_status want_names(struct reader *reader, const struct cod
         STEP(want_name(reader, field_u64(data, (int32_t)(header + i * 8)), &too_long));
         if (too_long)
             continue;
-        STEP(string_read(reader, field_u64(data, (int32_t)(header + i * 8)), "a name", &used));
+        STEP(object_string_read(reader, field_u64(data, (int32_t)(header + i * 8)), "a name", &used));
         if (is_wanted(&used, callee))
             wanted->index[wanted->count++] = (uint32_t)i;
         free(used.bytes);
@@ -108,17 +108,17 @@ static enum read_cache_status want_bytecode(struct reader *reader, const struct 
         *size = (size_t)caller->bytecode_size;
         if (*size > BYTECODE_MAX)
             return READ_CACHE_FAILED;
-        STEP(reader_bytes(reader, caller->bytecode, *size, "bytecode", &data));
+        STEP(object_reader_bytes(reader, caller->bytecode, *size, "bytecode", &data));
         *bytecode = data.at;
         return READ_CACHE_READY;
     }
-    STEP(reader_pointer(reader, caller->code->address + (uint64_t)LAYOUT(reader->layout, code, bytecode_object), "co_code", &object));
-    return bytes_read(reader, object, "co_code", BYTECODE_MAX, bytecode, size);
+    STEP(object_reader_pointer(reader, caller->code->address + (uint64_t)LAYOUT(reader->layout, code, bytecode_object), "co_code", &object));
+    return object_bytes_read(reader, object, "co_code", BYTECODE_MAX, bytecode, size);
 }
 
 static int32_t line_at(const struct reader *reader, const struct spprof_code *code, int64_t offset)
 {
-    return position_find(reader->layout->rules->line_table, code->line_table, code->line_table_size, code->first_line, offset).line;
+    return frames_position_find(reader->layout->rules->line_table, code->line_table, code->line_table_size, code->first_line, offset).line;
 }
 
 static bool holds(const struct wanted *wanted, uint32_t index)
@@ -149,7 +149,7 @@ static struct instructions instructions_of(const struct reader *reader, const st
 static bool next_range(struct instructions *instructions)
 {
     const struct spprof_code *code = instructions->code;
-    return position_next(instructions->rules->line_table, code->line_table, code->line_table_size, &instructions->range);
+    return frames_position_next(instructions->rules->line_table, code->line_table, code->line_table_size, &instructions->range);
 }
 
 static enum instruction_kind kind_of(const struct instructions *instructions)
@@ -225,11 +225,11 @@ static bool loads(struct reader *reader, const struct code_entry *caller, int32_
         enum read_cache_status names = want_names(reader, caller, callee->code, &wanted);
         status = want_bytecode(reader, caller, &bytecode, &size);
         status = names == READ_CACHE_READY ? status : names;
-    } while (status == READ_CACHE_PENDING && read_cache_fetch(reader->cache));
+    } while (status == READ_CACHE_PENDING && target_read_cache_fetch(reader->cache));
     return status == READ_CACHE_READY && wanted.count > 0 && line_loads(reader, caller->code, bytecode, size, line, &wanted);
 }
 
-bool line_mentions(struct reader *reader, const struct code_entry *caller, int64_t offset, const struct code_entry *callee)
+bool sample_line_mentions(struct reader *reader, const struct code_entry *caller, int64_t offset, const struct code_entry *callee)
 {
     int32_t line = line_at(reader, caller->code, offset);
     if (line == SPPROF_NO_POSITION || callee->code->name.bytes == NULL)
@@ -245,23 +245,23 @@ static bool loads_name(struct reader *reader, const struct code_entry *caller, i
     return loads(reader, caller, line, &callee);
 }
 
-bool line_mentions_name(struct reader *reader, const struct code_entry *caller, int64_t offset, const char *name)
+bool sample_line_mentions_name(struct reader *reader, const struct code_entry *caller, int64_t offset, const char *name)
 {
     int32_t line = line_at(reader, caller->code, offset);
     return line != SPPROF_NO_POSITION && loads_name(reader, caller, line, name);
 }
 
-bool function_mentions_name(struct reader *reader, const struct code_entry *caller, const char *name)
+bool sample_function_mentions_name(struct reader *reader, const struct code_entry *caller, const char *name)
 {
     return loads_name(reader, caller, SPPROF_NO_POSITION, name);
 }
 
-bool function_mentions(struct reader *reader, const struct code_entry *caller, const struct code_entry *callee)
+bool sample_function_mentions(struct reader *reader, const struct code_entry *caller, const struct code_entry *callee)
 {
     return callee->code->name.bytes != NULL && loads(reader, caller, SPPROF_NO_POSITION, callee);
 }
 
-enum instruction_kind instruction_kind(struct reader *reader, const struct code_entry *code, int64_t offset)
+enum instruction_kind sample_instruction_kind(struct reader *reader, const struct code_entry *code, int64_t offset)
 {
     const uint8_t *bytecode = NULL;
     size_t size = 0;
@@ -270,7 +270,7 @@ enum instruction_kind instruction_kind(struct reader *reader, const struct code_
         return INSTRUCTION_OTHER;
     do {
         status = want_bytecode(reader, code, &bytecode, &size);
-    } while (status == READ_CACHE_PENDING && read_cache_fetch(reader->cache));
+    } while (status == READ_CACHE_PENDING && target_read_cache_fetch(reader->cache));
     if (status != READ_CACHE_READY)
         return INSTRUCTION_OTHER;
     struct instructions each = instructions_of(reader, code->code, bytecode, size);

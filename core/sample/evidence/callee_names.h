@@ -12,16 +12,16 @@
  * class whose __init__ it is; or whether the callee is a lambda, comprehension or generator expression that stands in that line.
  * Reads memory of the target, in several batches. False, too, where something cannot be read.
  */
-bool line_mentions(struct reader *reader, const struct code_entry *caller, int64_t offset, const struct code_entry *callee);
+bool sample_line_mentions(struct reader *reader, const struct code_entry *caller, int64_t offset, const struct code_entry *callee);
 
 /* Whether any line of the caller loads such a name. */
-bool function_mentions(struct reader *reader, const struct code_entry *caller, const struct code_entry *callee);
+bool sample_function_mentions(struct reader *reader, const struct code_entry *caller, const struct code_entry *callee);
 
 /* The same of a name by itself. */
-bool line_mentions_name(struct reader *reader, const struct code_entry *caller, int64_t offset, const char *name);
-bool function_mentions_name(struct reader *reader, const struct code_entry *caller, const char *name);
+bool sample_line_mentions_name(struct reader *reader, const struct code_entry *caller, int64_t offset, const char *name);
+bool sample_function_mentions_name(struct reader *reader, const struct code_entry *caller, const char *name);
 
 /* Of the instruction at a byte offset, or in whose cache it lies; INSTRUCTION_OTHER, too, where the bytecode cannot be read. */
-enum instruction_kind instruction_kind(struct reader *reader, const struct code_entry *code, int64_t offset);
+enum instruction_kind sample_instruction_kind(struct reader *reader, const struct code_entry *code, int64_t offset);
 
 #endif

@@ -15,9 +15,9 @@ struct capture_context {
 };
 
 /* Reads the code objects that have been added to the table since it had so many; what proves to be none is forgotten at once. */
-void context_load_codes(struct capture_context *context, size_t known);
+void sample_context_load_codes(struct capture_context *context, size_t known);
 
 /* The code object at an address, read if it is new; NULL: there is none. */
-struct code_entry *context_code(struct capture_context *context, uint64_t address);
+struct code_entry *sample_context_code(struct capture_context *context, uint64_t address);
 
 #endif

@@ -12,18 +12,18 @@ struct contexts {
     } slots[SLOTS];
 };
 
-struct spprof_error *contexts_new(struct contexts **result)
+struct spprof_error *sample_contexts_new(struct contexts **result)
 {
     *result = calloc(1, sizeof **result);
     return *result == NULL ? spprof_error_no_memory() : NULL;
 }
 
-void contexts_free(struct contexts *contexts)
+void sample_contexts_free(struct contexts *contexts)
 {
     free(contexts);
 }
 
-void contexts_clear(struct contexts *contexts)
+void sample_contexts_clear(struct contexts *contexts)
 {
     memset(contexts, 0, sizeof *contexts);
 }
@@ -35,7 +35,7 @@ static uint64_t mix(uint64_t sum, uint64_t word)
     return (sum ^ sum >> 32) * UINT64_C(0xc4ceb9fe1a85ec53);
 }
 
-uint64_t path_of(uint64_t callers, const struct code_entry *code, int64_t offset)
+uint64_t sample_path_of(uint64_t callers, const struct code_entry *code, int64_t offset)
 {
     return mix(mix(callers, (uint64_t)(uintptr_t)code), (uint64_t)offset) | 1;
 }
@@ -56,7 +56,7 @@ static int64_t as_only(const struct code_entry *callee)
     return (int64_t)(uintptr_t)callee;
 }
 
-void contexts_remember(struct contexts *contexts, uint64_t callers, const struct code_entry *caller, const struct code_entry *callee,
+void sample_contexts_remember(struct contexts *contexts, uint64_t callers, const struct code_entry *caller, const struct code_entry *callee,
                     int64_t offset)
 {
     uint64_t key = key_of(callers, caller, callee), callees = key_of(callers, caller, NULL);
@@ -68,14 +68,14 @@ void contexts_remember(struct contexts *contexts, uint64_t callers, const struct
     *slot_of(contexts, key) = (struct slot){key, offset};
 }
 
-bool contexts_only(const struct contexts *contexts, uint64_t callers, const struct code_entry *caller, const struct code_entry *callee)
+bool sample_contexts_only(const struct contexts *contexts, uint64_t callers, const struct code_entry *caller, const struct code_entry *callee)
 {
     uint64_t callees = key_of(callers, caller, NULL);
     const struct slot *only = &contexts->slots[callees >> 48];
     return only->key == callees && only->offset == as_only(callee);
 }
 
-bool contexts_find(const struct contexts *contexts, uint64_t callers, const struct code_entry *caller, const struct code_entry *callee,
+bool sample_contexts_find(const struct contexts *contexts, uint64_t callers, const struct code_entry *caller, const struct code_entry *callee,
                 int64_t *offset)
 {
     uint64_t key = key_of(callers, caller, callee);

@@ -27,10 +27,10 @@ static enum read_cache_status own_init(struct reader *reader, uint64_t class, ui
 {
     uint64_t dict, function;
     *code = 0;
-    STEP(reader_pointer(reader, class + (uint64_t)LAYOUT(reader->layout, type, dict), "the dict of a class", &dict));
-    STEP(dict_find(reader, dict, "the dict of a class", INIT, &function));
+    STEP(object_reader_pointer(reader, class + (uint64_t)LAYOUT(reader->layout, type, dict), "the dict of a class", &dict));
+    STEP(object_dict_find(reader, dict, "the dict of a class", INIT, &function));
     return function == 0 ? READ_CACHE_READY
-                         : reader_pointer(reader, function + (uint64_t)LAYOUT(reader->layout, function, code), "an __init__", code);
+                         : object_reader_pointer(reader, function + (uint64_t)LAYOUT(reader->layout, function, code), "an __init__", code);
 }
 
 /* The code object of the __init__ that instances of a class are made by; 0: that is not a function. */
@@ -40,14 +40,14 @@ static enum read_cache_status find_init(struct reader *reader, uint64_t class, u
     struct bytes data;
     uint64_t bases;
     *code = 0;
-    STEP(reader_expect(reader, class, (enum type_flag)TYPE_FLAG_TYPE, "a class"));
-    STEP(reader_pointer(reader, class + (uint64_t)LAYOUT(reader->layout, type, mro), "the bases of a class", &bases));
-    STEP(reader_expect(reader, bases, TYPE_FLAG_TUPLE, "the bases of a class"));
-    STEP(reader_struct(reader, bases, header, "the bases of a class", &data));
+    STEP(object_reader_expect(reader, class, (enum type_flag)TYPE_FLAG_TYPE, "a class"));
+    STEP(object_reader_pointer(reader, class + (uint64_t)LAYOUT(reader->layout, type, mro), "the bases of a class", &bases));
+    STEP(object_reader_expect(reader, bases, TYPE_FLAG_TUPLE, "the bases of a class"));
+    STEP(object_reader_struct(reader, bases, header, "the bases of a class", &data));
     uint64_t count = field_u64(data, LAYOUT(reader->layout, variable_object, ob_size));
     for (uint64_t i = 0; i < count && i < TYPE_CHAIN_MAX && *code == 0; i++) {
         uint64_t base;
-        STEP(reader_pointer(reader, bases + header + i * 8, "the bases of a class", &base));
+        STEP(object_reader_pointer(reader, bases + header + i * 8, "the bases of a class", &base));
         STEP(own_init(reader, base, code));
     }
     return READ_CACHE_READY;
@@ -56,12 +56,12 @@ static enum read_cache_status find_init(struct reader *reader, uint64_t class, u
 static enum read_cache_status read_class(struct reader *reader, uint64_t instance, uint64_t code, char name[CLASS_NAME_MAX])
 {
     uint64_t class, init, text;
-    STEP(reader_pointer(reader, instance + (uint64_t)LAYOUT(reader->layout, object, type), "an instance", &class));
+    STEP(object_reader_pointer(reader, instance + (uint64_t)LAYOUT(reader->layout, object, type), "an instance", &class));
     STEP(find_init(reader, class, &init));
     if (init != code)
         return READ_CACHE_FAILED;
-    STEP(reader_pointer(reader, class + (uint64_t)LAYOUT(reader->layout, type, name), "the name of a class", &text));
-    return read_c_string(reader, text, "the name of a class", name, CLASS_NAME_MAX);
+    STEP(object_reader_pointer(reader, class + (uint64_t)LAYOUT(reader->layout, type, name), "the name of a class", &text));
+    return object_read_c_string(reader, text, "the name of a class", name, CLASS_NAME_MAX);
 }
 
 /* The name by which the class is called, most likely: tp_name, without a module. */
@@ -70,14 +70,14 @@ static bool name_class(struct capture_context *context, const struct code_entry 
     struct reader *reader = &context->reader;
     uint64_t instance = 0;
     for (int i = 0; i < LOOKS && instance == 0; i++)
-        instance = first_local(read_cache_target(reader->cache), context->layout, init, frame);
+        instance = first_local(target_read_cache_target(reader->cache), context->layout, init, frame);
     if (instance == 0)
         return false;
     enum read_cache_status status;
     do {
         status = read_class(reader, instance, init->code->address, name);
-    } while (status == READ_CACHE_PENDING && read_cache_fetch(reader->cache));
-    read_cache_clear(reader->cache);
+    } while (status == READ_CACHE_PENDING && target_read_cache_fetch(reader->cache));
+    target_read_cache_clear(reader->cache);
     const char *dot = status == READ_CACHE_READY ? strrchr(name, '.') : NULL;
     if (dot != NULL)
         memmove(name, dot + 1, strlen(dot + 1) + 1);
@@ -89,12 +89,12 @@ static bool is_init(const struct spprof_text *name)
     return name->size == sizeof INIT - 1 && memcmp(name->bytes, INIT, name->size) == 0;
 }
 
-bool instance_prove(struct capture_context *context, const struct code_entry *caller, int64_t offset, const struct code_entry *init,
+bool sample_instance_prove(struct capture_context *context, const struct code_entry *caller, int64_t offset, const struct code_entry *init,
                     uint64_t frame)
 {
     char name[CLASS_NAME_MAX];
     if (context->layout->rules->frames != FRAME_OBJECTS || !is_init(&init->code->name))
         return false;
-    return call_sites_begin_lesson(context->sites, caller, offset, init) && name_class(context, init, frame, name) &&
-           call_sites_learn(context->sites, &context->mentions, caller, offset, init, name);
+    return sample_call_sites_begin_lesson(context->sites, caller, offset, init) && name_class(context, init, frame, name) &&
+           sample_call_sites_learn(context->sites, &context->mentions, caller, offset, init, name);
 }

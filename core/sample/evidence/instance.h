@@ -12,7 +12,7 @@
  * class which that belongs to, and remembers it (call_sites.h). The frame's first local variable leads to the class, if the frame has one at
  * this moment; it is believed where the class says so itself. False: nothing was found out that would make a difference.
  */
-bool instance_prove(struct capture_context *context, const struct code_entry *caller, int64_t offset, const struct code_entry *init,
+bool sample_instance_prove(struct capture_context *context, const struct code_entry *caller, int64_t offset, const struct code_entry *init,
                     uint64_t frame);
 
 #endif

@@ -24,17 +24,17 @@ struct leaf_slots {
     } leaf_slots[1 << PLACE_BITS];
 };
 
-struct leaf_slots *leaf_slots_new(void)
+struct leaf_slots *sample_leaf_slots_new(void)
 {
     return calloc(1, sizeof(struct leaf_slots));
 }
 
-void leaf_slots_free(struct leaf_slots *leaf_slots)
+void sample_leaf_slots_free(struct leaf_slots *leaf_slots)
 {
     free(leaf_slots);
 }
 
-void leaf_slots_clear(struct leaf_slots *leaf_slots)
+void sample_leaf_slots_clear(struct leaf_slots *leaf_slots)
 {
     if (leaf_slots != NULL)
         memset(leaf_slots, 0, sizeof *leaf_slots);
@@ -50,7 +50,7 @@ static uint64_t path_up_to(const struct sampled_frames *frames, size_t count)
     return count > 0 ? frames->items[count - 1].path : 0;
 }
 
-void leaf_slots_remember(struct leaf_slots *leaf_slots, bool told, const struct sampled_frames *frames)
+void sample_leaf_slots_remember(struct leaf_slots *leaf_slots, bool told, const struct sampled_frames *frames)
 {
     size_t count = frames->count;
     if (leaf_slots == NULL || count < 2)
@@ -59,7 +59,7 @@ void leaf_slots_remember(struct leaf_slots *leaf_slots, bool told, const struct 
     if (top->incomplete || top->generator)
         return;
     size_t caller = count - 2;
-    while (caller > 0 && code_is_trampoline(frames->items[caller].code))
+    while (caller > 0 && frames_code_is_trampoline(frames->items[caller].code))
         caller--;
     if (count - caller > NEWEST_MAX)
         return;
@@ -92,7 +92,7 @@ static bool is_fresh(const struct leaf_slots *leaf_slots, const struct place *pl
     return leaf_slots->remembered - place->when < FRESH;
 }
 
-bool leaf_slots_find(const struct leaf_slots *leaf_slots, uint64_t address, uint64_t c_caller, const struct sampled_frames *frames,
+bool sample_leaf_slots_find(const struct leaf_slots *leaf_slots, uint64_t address, uint64_t c_caller, const struct sampled_frames *frames,
                  struct sampled_frames *newest, size_t *standing)
 {
     const struct place *place = leaf_slots != NULL ? &leaf_slots->leaf_slots[slot_of(address, c_caller)] : NULL;
@@ -102,7 +102,7 @@ bool leaf_slots_find(const struct leaf_slots *leaf_slots, uint64_t address, uint
     bool pushed = true;
     newest->count = 0;
     for (size_t i = 0; pushed && i < place->count; i++)
-        pushed = frames_push(newest, &place->newest[i]);
+        pushed = sample_frames_push(newest, &place->newest[i]);
     if (!pushed)
         newest->count = 0;
     *standing = place->standing;

@@ -28,33 +28,33 @@ enum {
     PROOFS = 16, /* pairs that are proven for one sample */
 };
 
-struct spprof_error *capture_init(struct capture *capture, struct spprof_target *target, const struct layout *layout, uint64_t thread_state)
+struct spprof_error *sample_capture_init(struct capture *capture, struct spprof_target *target, const struct layout *layout, uint64_t thread_state)
 {
     *capture = (struct capture){.meetings = MEETINGS_MAX};
-    return stack_reader_init(&capture->reader, target, layout, thread_state);
+    return sample_stack_reader_init(&capture->reader, target, layout, thread_state);
 }
 
-void capture_free(struct capture *capture)
+void sample_capture_free(struct capture *capture)
 {
-    stack_reader_free(&capture->reader);
-    leaf_slots_free(capture->leaf_slots);
+    sample_stack_reader_free(&capture->reader);
+    sample_leaf_slots_free(capture->leaf_slots);
     free(capture->frames.items);
     free(capture->newest.items);
 }
 
-void capture_forget(struct capture *capture)
+void sample_capture_forget(struct capture *capture)
 {
     capture->frames.count = capture->learnt = capture->standing = capture->newest.count = 0;
-    stack_reader_forget(&capture->reader);
-    leaf_slots_clear(capture->leaf_slots);
+    sample_stack_reader_forget(&capture->reader);
+    sample_leaf_slots_clear(capture->leaf_slots);
 }
 
-size_t capture_depth(const struct capture *capture)
+size_t sample_capture_depth(const struct capture *capture)
 {
     return capture->standing + capture->newest.count;
 }
 
-struct sampled_frame *capture_frame(const struct capture *capture, size_t index)
+struct sampled_frame *sample_capture_frame(const struct capture *capture, size_t index)
 {
     return index < capture->standing ? &capture->frames.items[index] : &capture->newest.items[index - capture->standing];
 }
@@ -67,15 +67,15 @@ static bool are_apart(const struct capture_context *context)
 /* The chain of frames, and the code objects that they name. False: it took calls of its own. */
 static bool follow(struct capture *capture, struct capture_context *context)
 {
-    size_t known = code_table_count(context->codes);
-    bool at_once = stack_reader_follow(&capture->reader, context->codes);
-    context_load_codes(context, known);
+    size_t known = frames_code_table_count(context->codes);
+    bool at_once = sample_stack_reader_follow(&capture->reader, context->codes);
+    sample_context_load_codes(context, known);
     return at_once;
 }
 
 static void read_again(struct capture *capture, struct capture_context *context)
 {
-    stack_reader_begin(&capture->reader, false);
+    sample_stack_reader_begin(&capture->reader, false);
     follow(capture, context);
 }
 
@@ -95,25 +95,25 @@ static enum spprof_drop reason_of(const struct stack *stack)
 static struct reconstruction put_together(struct capture *capture, struct capture_context *context, enum reconstruct_by by)
 {
     struct reconstruction made = {.by = by};
-    struct inquiry inquiry = inquire(&capture->reader, context);
+    struct inquiry inquiry = sample_inquire(&capture->reader, context);
     do {
-        supply(&inquiry, &capture->reader, context);
-        reconstruct(&made, &inquiry, &capture->frames);
+        sample_supply(&inquiry, &capture->reader, context);
+        sample_reconstruct(&made, &inquiry, &capture->frames);
     } while (made.end == STACK_LACKS);
     if (made.kept < capture->learnt)
         capture->learnt = made.kept;
     if (made.end != STACK_NOTHING || by != BY_CHUNK) /* else the frames are those that were known before */
-        stack_reader_settle(&capture->reader);
+        sample_stack_reader_settle(&capture->reader);
     return made;
 }
 
 static bool stand(struct capture *capture, struct capture_context *context)
 {
-    struct inquiry inquiry = inquire(&capture->reader, context);
+    struct inquiry inquiry = sample_inquire(&capture->reader, context);
     bool all;
     do {
-        supply(&inquiry, &capture->reader, context);
-        all = standing_all(&inquiry, &capture->frames);
+        sample_supply(&inquiry, &capture->reader, context);
+        all = sample_standing_all(&inquiry, &capture->frames);
     } while (inquiry.lack.what != LACKS_NOTHING);
     return all;
 }
@@ -136,12 +136,12 @@ static bool stand_long(struct capture *capture, struct capture_context *context)
 static bool prove_by_reading(struct capture *capture, struct capture_context *context, const struct reconstruction *made)
 {
     struct sampled_frames *frames = &capture->frames;
-    if (!frames_push(frames, &made->doubt))
+    if (!sample_frames_push(frames, &made->doubt))
         return false;
     bool proven = stand_long(capture, context);
     frames->count--;
     if (proven)
-        call_sites_prove(context->sites, made->caller.code, made->caller.offset, made->doubt.code);
+        sample_call_sites_prove(context->sites, made->caller.code, made->caller.offset, made->doubt.code);
     return proven;
 }
 
@@ -150,9 +150,9 @@ static bool prove(struct capture *capture, struct capture_context *context, cons
 {
     const struct code_entry *caller = made->caller.code, *callee = made->doubt.code;
     int64_t offset = made->caller.offset;
-    if (made->witness && RULE(WITNESS) && call_sites_witness(context->sites, caller, offset, callee))
+    if (made->witness && RULE(WITNESS) && sample_call_sites_witness(context->sites, caller, offset, callee))
         return true;
-    if (RULE(INSTANCE) && instance_prove(context, caller, offset, callee, made->doubt.address))
+    if (RULE(INSTANCE) && sample_instance_prove(context, caller, offset, callee, made->doubt.address))
         return true;
     return RULE(PROVES) && prove_by_reading(capture, context, made);
 }
@@ -239,16 +239,16 @@ static struct capture_outcome take_still(struct capture *capture, struct capture
 {
     struct sampled_frames *frames = &capture->frames;
     const struct stack *stack = &capture->reader.stack;
-    stack_reader_begin(&capture->reader, true);
+    sample_stack_reader_begin(&capture->reader, true);
     follow(capture, context);
-    stack_reader_settle(&capture->reader);
+    sample_stack_reader_settle(&capture->reader);
     frames->count = 0;
     for (size_t i = stack->truncated == NULL ? stack->frame_count : 0; i-- > 0;) {
         struct sampled_frame frame;
-        enum spprof_drop reason = frame_take(&stack->frames[i], context->layout->rules, &frame);
+        enum spprof_drop reason = sample_frame_take(&stack->frames[i], context->layout->rules, &frame);
         if (reason != SPPROF_DROP_REASONS)
             return drop(reason, false);
-        if (!frames_push(frames, &frame))
+        if (!sample_frames_push(frames, &frame))
             return drop(SPPROF_DROP_UNREADABLE, false);
     }
     capture->learnt = frames->count; /* nobody has looked who called whom, and from where */
@@ -280,7 +280,7 @@ static struct capture_outcome take_running(struct capture *capture, struct captu
     int tries = tries_for(capture, context);
     enum spprof_drop reason = SPPROF_DROP_CHANGED;
     for (int try = 0, planning = 0; try < tries; try++) {
-        bool at_once = stack_reader_begin(&capture->reader, false);
+        bool at_once = sample_stack_reader_begin(&capture->reader, false);
         if (capture->instant.head == 0)
             set_instant(capture);
         if (at_once && RULE(PLAIN) && put_together(capture, context, BY_CHUNK).end == STACK_WHOLE)
@@ -310,21 +310,21 @@ static void learn(struct capture *capture, struct capture_context *context)
         size_t height = capture->learnt;
         if (height == 0)
             continue;
-        const struct sampled_frame *callee = &frames->items[height], *caller = callee - 1, *in_source = frames_caller(frames, height);
-        contexts_remember(context->contexts, frames_path(frames, height - 1), caller->code, callee->code, caller->offset);
-        if (in_source != NULL && !code_is_trampoline(callee->code))
-            call_sites_count(context->sites, in_source->code, in_source->offset, callee->code);
+        const struct sampled_frame *callee = &frames->items[height], *caller = callee - 1, *in_source = sample_frames_caller(frames, height);
+        sample_contexts_remember(context->contexts, sample_frames_path(frames, height - 1), caller->code, callee->code, caller->offset);
+        if (in_source != NULL && !frames_code_is_trampoline(callee->code))
+            sample_call_sites_count(context->sites, in_source->code, in_source->offset, callee->code);
     }
 }
 
 /* The leaf of the sample, by what was reconstructed. */
 static struct leaf find_leaf(struct capture *capture, struct capture_context *context)
 {
-    struct inquiry inquiry = inquire(&capture->reader, context);
+    struct inquiry inquiry = sample_inquire(&capture->reader, context);
     struct leaf leaf;
     do {
-        supply(&inquiry, &capture->reader, context);
-        leaf = leaf_find(&inquiry, &capture->frames, &capture->instant, capture->leaf_slots, &capture->newest);
+        sample_supply(&inquiry, &capture->reader, context);
+        leaf = sample_leaf_find(&inquiry, &capture->frames, &capture->instant, capture->leaf_slots, &capture->newest);
     } while (leaf.end == LEAF_LACKS);
     return leaf;
 }
@@ -333,11 +333,11 @@ static struct leaf find_leaf(struct capture *capture, struct capture_context *co
 static void learn_leaf(struct capture *capture, const struct capture_context *context)
 {
     if (capture->leaf_slots == NULL && !are_apart(context))
-        capture->leaf_slots = leaf_slots_new(); /* without memory there are none */
-    leaf_slots_remember(capture->leaf_slots, capture->instant.head_caller != STACK_UNTOLD, &capture->frames);
+        capture->leaf_slots = sample_leaf_slots_new(); /* without memory there are none */
+    sample_leaf_slots_remember(capture->leaf_slots, capture->instant.head_caller != STACK_UNTOLD, &capture->frames);
 }
 
-/* *missed: as leaf_find has found it. */
+/* *missed: as sample_leaf_find has found it. */
 static struct capture_outcome take_once(struct capture *capture, struct capture_context *context, bool still, struct leaf *leaf)
 {
     capture->instant.head = 0;
@@ -364,10 +364,10 @@ static struct capture_outcome take_once(struct capture *capture, struct capture_
  */
 static bool meet(struct capture *capture, const struct missed *missed)
 {
-    size_t depth = capture_depth(capture);
+    size_t depth = sample_capture_depth(capture);
     if (missed->place == 0)
-        return depth > 0 && capture_frame(capture, depth - 1)->code == missed->code;
-    if (!leaf_is(missed, &capture->frames))
+        return depth > 0 && sample_capture_frame(capture, depth - 1)->code == missed->code;
+    if (!sample_leaf_is(missed, &capture->frames))
         return false;
     capture->standing = capture->frames.count;
     capture->newest.count = 0;
@@ -396,9 +396,9 @@ static void leave_dead(struct capture *capture, const struct code_table *codes)
 {
     struct sampled_frames *frames = &capture->frames;
     size_t alive = 0;
-    if (capture->deaths == code_table_deaths(codes) || !RULE(LEAVES_DEAD))
+    if (capture->deaths == frames_code_table_deaths(codes) || !RULE(LEAVES_DEAD))
         return;
-    capture->deaths = code_table_deaths(codes);
+    capture->deaths = frames_code_table_deaths(codes);
     while (alive < frames->count && !frames->items[alive].code->retired)
         alive++;
     frames->count = alive;
@@ -406,7 +406,7 @@ static void leave_dead(struct capture *capture, const struct code_table *codes)
         capture->learnt = alive;
 }
 
-struct capture_outcome capture_take(struct capture *capture, struct capture_context *context, bool still)
+struct capture_outcome sample_capture_take(struct capture *capture, struct capture_context *context, bool still)
 {
     struct leaf leaf, later;
     bool met = false;

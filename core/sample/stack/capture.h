@@ -37,18 +37,18 @@ struct capture_outcome {
     bool retried;
 };
 
-struct spprof_error *capture_init(struct capture *capture, struct spprof_target *target, const struct layout *layout,
+struct spprof_error *sample_capture_init(struct capture *capture, struct spprof_target *target, const struct layout *layout,
                                   uint64_t thread_state);
-void capture_free(struct capture *capture);
+void sample_capture_free(struct capture *capture);
 
 /* Code entries are about to be freed: forgets those that it knows. */
-void capture_forget(struct capture *capture);
+void sample_capture_forget(struct capture *capture);
 
 /* The frames of the sample, the oldest first. */
-size_t capture_depth(const struct capture *capture);
-struct sampled_frame *capture_frame(const struct capture *capture, size_t index);
+size_t sample_capture_depth(const struct capture *capture);
+struct sampled_frame *sample_capture_frame(const struct capture *capture, size_t index);
 
 /* Takes a sample. still: the target stands still, and everything it says is of one moment. */
-struct capture_outcome capture_take(struct capture *capture, struct capture_context *context, bool still);
+struct capture_outcome sample_capture_take(struct capture *capture, struct capture_context *context, bool still);
 
 #endif

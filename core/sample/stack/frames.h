@@ -16,8 +16,8 @@ struct sampled_frame {
     bool incomplete; /* it is being made: CPython does not show such a frame */
     uint64_t entered; /* the newest frame, this one or a caller of it, that C code has called */
     uint64_t entered_by; /* that one's caller; 0: none */
-    uint64_t path;   /* of the stack up to it (contexts.h); frames_push sets it */
-    struct {         /* where it waits to be counted (pending.h); frames_push clears it */
+    uint64_t path;   /* of the stack up to it (contexts.h); sample_frames_push sets it */
+    struct {         /* where it waits to be counted (pending.h); sample_frames_push clears it */
         uint64_t round; /* 0: nowhere */
         size_t at;
     } pending;
@@ -29,15 +29,15 @@ struct sampled_frames {
 };
 
 /* Takes a frame over from a walk; SPPROF_DROP_REASONS: it is sound. */
-enum spprof_drop frame_take(const struct raw_frame *raw, const struct layout_rules *rules, struct sampled_frame *frame);
+enum spprof_drop sample_frame_take(const struct raw_frame *raw, const struct layout_rules *rules, struct sampled_frame *frame);
 
 /* The path of so many of the oldest frames; 0 where there is none. */
-uint64_t frames_path(const struct sampled_frames *frames, size_t count);
+uint64_t sample_frames_path(const struct sampled_frames *frames, size_t count);
 
 /* The frame whose line tells whom the newest of so many oldest frames calls; NULL: there is none. */
-const struct sampled_frame *frames_caller(const struct sampled_frames *frames, size_t count);
+const struct sampled_frame *sample_frames_caller(const struct sampled_frames *frames, size_t count);
 
 /* Appends a frame. False: no memory. */
-bool frames_push(struct sampled_frames *frames, const struct sampled_frame *frame);
+bool sample_frames_push(struct sampled_frames *frames, const struct sampled_frame *frame);
 
 #endif

@@ -31,24 +31,24 @@ struct inquiry {
 };
 
 /* A frame that lies elsewhere. None: it cannot be read. */
-struct bytes ask_piece(struct inquiry *inquiry, uint64_t address, uint64_t size);
+struct bytes sample_ask_piece(struct inquiry *inquiry, uint64_t address, uint64_t size);
 
 /* All of a frame, its value stack included, in the newest chunk or, as a generator's is, elsewhere. None: it cannot be read. */
-struct bytes ask_frame(struct inquiry *inquiry, const struct sampled_frame *frame);
+struct bytes sample_ask_frame(struct inquiry *inquiry, const struct sampled_frame *frame);
 
 /* A frame up to its local variables, wherever it lies; a piece of an older chunk is read as a whole. None: it cannot be read. */
-struct bytes ask_header(struct inquiry *inquiry, const struct sampled_frame *frame);
+struct bytes sample_ask_header(struct inquiry *inquiry, const struct sampled_frame *frame);
 
 /* The code object at an address; NULL: there is none. */
-struct code_entry *ask_code(struct inquiry *inquiry, uint64_t address);
+struct code_entry *sample_ask_code(struct inquiry *inquiry, uint64_t address);
 
 /* What the instruction at a byte offset does. */
-enum instruction_kind ask_kind(struct inquiry *inquiry, const struct code_entry *code, int64_t offset);
+enum instruction_kind sample_ask_kind(struct inquiry *inquiry, const struct code_entry *code, int64_t offset);
 
 /* Whether the instruction is known to call callee: its line mentions it, or it was proven. */
-bool ask_call(struct inquiry *inquiry, const struct code_entry *caller, int64_t offset, const struct code_entry *callee);
+bool sample_ask_call(struct inquiry *inquiry, const struct code_entry *caller, int64_t offset, const struct code_entry *callee);
 
 /* Whether any line of caller mentions callee. */
-bool ask_name(struct inquiry *inquiry, const struct code_entry *caller, const struct code_entry *callee);
+bool sample_ask_name(struct inquiry *inquiry, const struct code_entry *caller, const struct code_entry *callee);
 
 #endif

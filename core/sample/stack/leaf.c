@@ -35,7 +35,7 @@ static size_t standing_up_to(const struct sampled_frames *frames, uint64_t addre
 
 static uint64_t path_below(const struct search *search, size_t standing)
 {
-    return standing > 1 ? frames_path(search->frames, standing - 1) : 0;
+    return standing > 1 ? sample_frames_path(search->frames, standing - 1) : 0;
 }
 
 /* A frame that may have returned, or yielded, from what it has left behind. False: that is nothing. */
@@ -43,20 +43,20 @@ static bool left_behind(const struct search *search, uint64_t address, struct sa
 {
     struct inquiry *inquiry = search->inquiry;
     const struct layout *layout = inquiry->layout;
-    const struct frame_link *link = reading_link(inquiry->reading, address);
-    uint64_t size = stack_frame_size(layout), code;
+    const struct frame_link *link = sample_reading_link(inquiry->reading, address);
+    uint64_t size = frames_stack_frame_size(layout), code;
     struct raw_frame raw = {.address = address};
     if (address % 8 != 0)
         return false;
-    struct bytes data = reading_in_chunk(inquiry->reading, address, size);
+    struct bytes data = sample_reading_in_chunk(inquiry->reading, address, size);
     if (data.at == NULL && (link != NULL || address == search->instant->head))
-        data = ask_piece(inquiry, address, size);
-    if (data.at == NULL || !stack_decode_frame(layout, data, &raw, &code, &raw.previous) || raw.owner == FRAME_OWNER_INTERPRETER)
+        data = sample_ask_piece(inquiry, address, size);
+    if (data.at == NULL || !frames_stack_decode_frame(layout, data, &raw, &code, &raw.previous) || raw.owner == FRAME_OWNER_INTERPRETER)
         return false;
     if (raw.previous == 0 && link != NULL && link->code == code)
         raw.previous = link->previous;
-    raw.code = code != 0 ? ask_code(inquiry, code) : RULE(BY_INSTRUCTION) ? code_table_by_instruction(inquiry->codes, raw.instruction) : NULL;
-    return frame_take(&raw, layout->rules, frame) == SPPROF_DROP_REASONS;
+    raw.code = code != 0 ? sample_ask_code(inquiry, code) : RULE(BY_INSTRUCTION) ? frames_code_table_by_instruction(inquiry->codes, raw.instruction) : NULL;
+    return sample_frame_take(&raw, layout->rules, frame) == SPPROF_DROP_REASONS;
 }
 
 /* Whether a generator's frame lies there, with which a frame is known to go on. */
@@ -65,7 +65,7 @@ static bool goes_on_with(const struct search *search, uint64_t path, const struc
 {
     int64_t offset;
     return left_behind(search, address, generator) && generator->generator &&
-           contexts_find(search->inquiry->contexts, path, frame->code, generator->code, &offset);
+           sample_contexts_find(search->inquiry->contexts, path, frame->code, generator->code, &offset);
 }
 
 /* Looks on a frame for the generator that the thread state named; *next: else one that the frame is known to go on with. */
@@ -73,17 +73,17 @@ static bool holds_newest(const struct search *search, uint64_t path, const struc
 {
     const struct layout *layout = search->inquiry->layout;
     uint64_t size = frame->code->frame_bytes;
-    struct bytes data = size <= FRAME_BYTES_MAX ? ask_frame(search->inquiry, frame) : bytes_none();
+    struct bytes data = size <= FRAME_BYTES_MAX ? sample_ask_frame(search->inquiry, frame) : bytes_none();
     next->address = 0;
     if (data.at == NULL)
         return false;
     int looked_at = 0;
-    for (uint64_t at = stack_frame_size(layout); at + 8 <= size; at += 8) {
+    for (uint64_t at = frames_stack_frame_size(layout); at + 8 <= size; at += 8) {
         uint64_t object = field_u64(data, (int64_t)at) & ~layout->rules->reference_tag_mask;
         uint64_t address = object + (uint64_t)LAYOUT(layout, generator, frame);
         if (address == search->instant->head)
             return true;
-        bool may_be_next = next->address == 0 && looked_at < GENERATORS_MAX && reading_link(search->inquiry->reading, address) != NULL;
+        bool may_be_next = next->address == 0 && looked_at < GENERATORS_MAX && sample_reading_link(search->inquiry->reading, address) != NULL;
         looked_at += may_be_next;
         if (may_be_next && !goes_on_with(search, path, frame, address, next))
             next->address = 0;
@@ -101,9 +101,9 @@ static bool add_resumers(const struct search *search, size_t standing, struct re
         if (way[length].address == 0 || returned->count + length + 2 > RETURNED_MAX)
             return false;
         int64_t offset;
-        if (!contexts_find(search->inquiry->contexts, path, frame.code, way[length].code, &offset))
+        if (!sample_contexts_find(search->inquiry->contexts, path, frame.code, way[length].code, &offset))
             return false;
-        path = path_of(path, frame.code, offset);
+        path = sample_path_of(path, frame.code, offset);
         frame = way[length++];
     }
     while (length > 0)
@@ -147,7 +147,7 @@ static bool may_be_another(const struct inquiry *inquiry, uint64_t path, const s
                            const struct sampled_frame *callee)
 {
     bool in_place = inquiry->layout->rules->frames == FRAME_INTERPRETER && !callee->generator && RULE(SAME_PLACE);
-    return in_place && !contexts_only(inquiry->contexts, path, caller, callee->code);
+    return in_place && !sample_contexts_only(inquiry->contexts, path, caller, callee->code);
 }
 
 /* Whether a caller, on top of its own, is known to have called a callee; *offset gets from where. */
@@ -156,7 +156,7 @@ static bool have_stood(const struct inquiry *inquiry, uint64_t path, const struc
 {
     if (may_be_another(inquiry, path, caller, callee))
         return false;
-    return contexts_find(inquiry->contexts, path, caller, callee->code, offset) || !RULE(PATHS);
+    return sample_contexts_find(inquiry->contexts, path, caller, callee->code, offset) || !RULE(PATHS);
 }
 
 /* Puts the newest frame that stands, and those that stood on it, where they are known to have called one another. */
@@ -168,13 +168,13 @@ static bool put_back(const struct search *search, size_t standing, struct return
         struct sampled_frame *callee = &returned->frames[i];
         if (!have_stood(search->inquiry, path, caller->code, callee, &caller->offset))
             return false;
-        path = path_of(path, caller->code, caller->offset);
-        caller->incomplete = code_is_trampoline(caller->code); /* another frame that is just being made may have taken its place */
+        path = sample_path_of(path, caller->code, caller->offset);
+        caller->incomplete = frames_code_is_trampoline(caller->code); /* another frame that is just being made may have taken its place */
         caller = callee;
     }
-    bool pushed = frames_push(newest, &base);
+    bool pushed = sample_frames_push(newest, &base);
     for (size_t i = returned->count; pushed && i-- > 0;)
-        pushed = frames_push(newest, &returned->frames[i]);
+        pushed = sample_frames_push(newest, &returned->frames[i]);
     if (!pushed)
         newest->count = 0;
     return pushed;
@@ -213,19 +213,19 @@ static struct leaf look_up(const struct search *search, const struct returned *r
                            struct sampled_frames *newest)
 {
     const struct instant *instant = search->instant;
-    bool in_place = reading_is_in_chunk(search->inquiry->reading, instant->head);
+    bool in_place = sample_reading_is_in_chunk(search->inquiry->reading, instant->head);
     struct leaf leaf = {.end = LEAF_MISSED, .missed = {.place = in_place ? instant->head : 0, .c_caller = instant->head_caller}};
     if (returned->count > 0)
         leaf.missed.code = returned->frames[0].code;
     if (in_place && RULE(LEAF_SLOTS) &&
-        leaf_slots_find(leaf_slots, leaf.missed.place, leaf.missed.c_caller, search->frames, newest, &leaf.standing))
+        sample_leaf_slots_find(leaf_slots, leaf.missed.place, leaf.missed.c_caller, search->frames, newest, &leaf.standing))
         leaf.end = LEAF_FOUND;
     if (!in_place && leaf.missed.code == NULL)
         leaf.end = LEAF_UNTOLD;
     return leaf;
 }
 
-struct leaf leaf_find(struct inquiry *inquiry, const struct sampled_frames *frames, const struct instant *instant,
+struct leaf sample_leaf_find(struct inquiry *inquiry, const struct sampled_frames *frames, const struct instant *instant,
                       const struct leaf_slots *leaf_slots, struct sampled_frames *newest)
 {
     struct returned returned;
@@ -241,7 +241,7 @@ struct leaf leaf_find(struct inquiry *inquiry, const struct sampled_frames *fram
     return leaf;
 }
 
-bool leaf_is(const struct missed *missed, const struct sampled_frames *frames)
+bool sample_leaf_is(const struct missed *missed, const struct sampled_frames *frames)
 {
     const struct sampled_frame *top = frames->count > 0 ? &frames->items[frames->count - 1] : NULL;
     return top != NULL && missed->place != 0 && top->address == missed->place && !top->incomplete && is_run_for(top, missed->c_caller);

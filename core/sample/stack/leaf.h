@@ -38,10 +38,10 @@ struct leaf {
 };
 
 /* Finds the sample of an instant by the frames that stood when the stack was copied; *newest is emptied, and gets those that stood on them. */
-struct leaf leaf_find(struct inquiry *inquiry, const struct sampled_frames *frames, const struct instant *instant,
+struct leaf sample_leaf_find(struct inquiry *inquiry, const struct sampled_frames *frames, const struct instant *instant,
                       const struct leaf_slots *leaf_slots, struct sampled_frames *newest);
 
 /* Whether frames is a stack of which *missed is the newest, with nothing else on it. */
-bool leaf_is(const struct missed *missed, const struct sampled_frames *frames);
+bool sample_leaf_is(const struct missed *missed, const struct sampled_frames *frames);
 
 #endif

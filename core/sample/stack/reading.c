@@ -4,7 +4,7 @@
 
 #include "sample/rules.h"
 
-struct bytes reading_in_chunk(const struct reading *reading, uint64_t address, uint64_t size)
+struct bytes sample_reading_in_chunk(const struct reading *reading, uint64_t address, uint64_t size)
 {
     bool there = reading->chunk != 0 && address >= reading->chunk;
     if (!there || size > reading->bytes.size || address - reading->chunk > reading->bytes.size - size)
@@ -12,29 +12,29 @@ struct bytes reading_in_chunk(const struct reading *reading, uint64_t address, u
     return (struct bytes){reading->bytes.at + (address - reading->chunk), size};
 }
 
-bool reading_is_in_chunk(const struct reading *reading, uint64_t address)
+bool sample_reading_is_in_chunk(const struct reading *reading, uint64_t address)
 {
-    return reading_in_chunk(reading, address, 1).at != NULL;
+    return sample_reading_in_chunk(reading, address, 1).at != NULL;
 }
 
-enum read_cache_status reading_piece(const struct reading *reading, uint64_t address, uint64_t size, struct bytes *bytes)
+enum read_cache_status sample_reading_piece(const struct reading *reading, uint64_t address, uint64_t size, struct bytes *bytes)
 {
     *bytes = bytes_none();
     if (reading->pieces == NULL || address == 0 || address % 8 != 0)
         return READ_CACHE_FAILED;
     const uint8_t *data;
-    enum read_cache_status status = copy_look(reading->pieces, address, (size_t)size, &data);
+    enum read_cache_status status = target_copy_look(reading->pieces, address, (size_t)size, &data);
     if (status == READ_CACHE_READY)
         *bytes = (struct bytes){data, (size_t)size};
     return status;
 }
 
-const struct frame_link *reading_link(const struct reading *reading, uint64_t address)
+const struct frame_link *sample_reading_link(const struct reading *reading, uint64_t address)
 {
-    return frame_link_find(reading->links, address);
+    return frames_frame_link_find(reading->links, address);
 }
 
-enum frame_work frame_work(const struct layout *layout, struct bytes header)
+enum frame_work sample_frame_work(const struct layout *layout, struct bytes header)
 {
     int32_t stacktop = LAYOUT(layout, frame, stacktop);
     if (stacktop == LAYOUT_ABSENT || header.at == NULL || !RULE(HEIGHT))
@@ -42,26 +42,26 @@ enum frame_work frame_work(const struct layout *layout, struct bytes header)
     return field_i32(header, stacktop) < 0 ? FRAME_RUNS : FRAME_WAITS;
 }
 
-struct spprof_error *stack_reader_init(struct stack_reader *reader, struct spprof_target *target, const struct layout *layout,
+struct spprof_error *sample_stack_reader_init(struct stack_reader *reader, struct spprof_target *target, const struct layout *layout,
                                        uint64_t thread_state)
 {
     *reader = (struct stack_reader){.reader = {.layout = layout}};
-    stack_init(&reader->stack, thread_state);
+    frames_stack_init(&reader->stack, thread_state);
     reader->stack.memory = &reader->memory;
-    return read_cache_new(target, &reader->reader.cache);
+    return target_read_cache_new(target, &reader->reader.cache);
 }
 
-void stack_reader_free(struct stack_reader *reader)
+void sample_stack_reader_free(struct stack_reader *reader)
 {
     if (reader->reader.cache != NULL)
-        reader_give_back(&reader->reader, 0);
-    read_cache_free(reader->reader.cache);
-    stack_free(&reader->stack);
-    stack_memory_free(&reader->memory);
+        object_reader_give_back(&reader->reader, 0);
+    target_read_cache_free(reader->reader.cache);
+    frames_stack_free(&reader->stack);
+    frames_stack_memory_free(&reader->memory);
     free(reader->links);
 }
 
-void stack_reader_forget(struct stack_reader *reader)
+void sample_stack_reader_forget(struct stack_reader *reader)
 {
     reader->stack.frame_count = 0;
     reader->memory.count = reader->memory.next = 0;
@@ -89,7 +89,7 @@ static void show(struct stack_reader *reader, bool followed)
     };
 }
 
-bool stack_reader_begin(struct stack_reader *reader, bool still)
+bool sample_stack_reader_begin(struct stack_reader *reader, bool still)
 {
     struct stack *stack = &reader->stack;
     bool at_once = true;
@@ -98,9 +98,9 @@ bool stack_reader_begin(struct stack_reader *reader, bool still)
         reader->links = calloc(FRAME_LINKS, sizeof *reader->links);
     stack->mode = still ? STACK_STILL : STACK_RUNNING;
     stack->guess.links = still ? NULL : reader->links;
-    read_cache_reread(reader->reader.cache, reader->reader.layout->rules->frames == FRAME_OBJECTS);
-    stack_restart(stack);
-    while (!stack_enter(stack, &reader->reader) && read_cache_fetch(reader->reader.cache))
+    target_read_cache_reread(reader->reader.cache, reader->reader.layout->rules->frames == FRAME_OBJECTS);
+    frames_stack_restart(stack);
+    while (!frames_stack_enter(stack, &reader->reader) && target_read_cache_fetch(reader->reader.cache))
         at_once = false;
     uint64_t same = reader->memory.fresh ? reader->memory.same : 0;
     reader->reading.steady = same < reader->reading.steady ? same : reader->reading.steady;
@@ -108,28 +108,28 @@ bool stack_reader_begin(struct stack_reader *reader, bool still)
     return at_once;
 }
 
-bool stack_reader_follow(struct stack_reader *reader, struct code_table *codes)
+bool sample_stack_reader_follow(struct stack_reader *reader, struct code_table *codes)
 {
     struct stack *stack = &reader->stack;
-    stack_step(stack, &reader->reader, codes);
+    frames_stack_step(stack, &reader->reader, codes);
     bool at_once = stack->progress == STACK_DONE;
-    while (read_cache_fetch(reader->reader.cache))
-        stack_step(stack, &reader->reader, codes);
+    while (target_read_cache_fetch(reader->reader.cache))
+        frames_stack_step(stack, &reader->reader, codes);
     show(reader, true);
     return at_once;
 }
 
-bool stack_reader_add(struct stack_reader *reader, uint64_t address, uint64_t size)
+bool sample_stack_reader_add(struct stack_reader *reader, uint64_t address, uint64_t size)
 {
     const uint8_t *data;
     enum read_cache_status status;
     do {
-        status = read_cache_want(reader->reader.cache, address, (size_t)size, &data);
-    } while (status == READ_CACHE_PENDING && read_cache_fetch(reader->reader.cache));
+        status = target_read_cache_want(reader->reader.cache, address, (size_t)size, &data);
+    } while (status == READ_CACHE_PENDING && target_read_cache_fetch(reader->reader.cache));
     return status == READ_CACHE_READY;
 }
 
-void stack_reader_settle(struct stack_reader *reader)
+void sample_stack_reader_settle(struct stack_reader *reader)
 {
     reader->reading.steady = UINT64_MAX;
 }

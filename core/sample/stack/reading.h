@@ -26,16 +26,16 @@ struct reading {
 };
 
 /* In the copy of the newest chunk; none: not all of it lies there. */
-struct bytes reading_in_chunk(const struct reading *reading, uint64_t address, uint64_t size);
+struct bytes sample_reading_in_chunk(const struct reading *reading, uint64_t address, uint64_t size);
 
 /* Whether an address lies in the newest chunk. */
-bool reading_is_in_chunk(const struct reading *reading, uint64_t address);
+bool sample_reading_is_in_chunk(const struct reading *reading, uint64_t address);
 
 /* Among the pieces. FAILED: it was asked for, and cannot be read. PENDING: it was not asked for. */
-enum read_cache_status reading_piece(const struct reading *reading, uint64_t address, uint64_t size, struct bytes *bytes);
+enum read_cache_status sample_reading_piece(const struct reading *reading, uint64_t address, uint64_t size, struct bytes *bytes);
 
 /* What is remembered of a generator's frame, or a frame object; NULL: nothing. */
-const struct frame_link *reading_link(const struct reading *reading, uint64_t address);
+const struct frame_link *sample_reading_link(const struct reading *reading, uint64_t address);
 
 /* What a frame did when it was copied. */
 enum frame_work {
@@ -48,7 +48,7 @@ enum frame_work {
  * Until 3.13 a frame keeps the height of its value stack only while another one runs in its place, and -1 otherwise (stacktop:
  * _PyFrame_GetStackPointer, Include/internal/pycore_frame.h of 3.12, SET_LOCALS_FROM_FRAME in Python/ceval.c of 3.11). None: untold.
  */
-enum frame_work frame_work(const struct layout *layout, struct bytes header);
+enum frame_work sample_frame_work(const struct layout *layout, struct bytes header);
 
 /* Takes readings of one thread, one after the other. */
 struct stack_reader {
@@ -60,24 +60,24 @@ struct stack_reader {
 };
 
 /* Borrows target and layout. */
-struct spprof_error *stack_reader_init(struct stack_reader *reader, struct spprof_target *target, const struct layout *layout,
+struct spprof_error *sample_stack_reader_init(struct stack_reader *reader, struct spprof_target *target, const struct layout *layout,
                                        uint64_t thread_state);
-void stack_reader_free(struct stack_reader *reader);
+void sample_stack_reader_free(struct stack_reader *reader);
 
 /* Code entries are about to be freed: forgets those that it knows. */
-void stack_reader_forget(struct stack_reader *reader);
+void sample_stack_reader_forget(struct stack_reader *reader);
 
 /* Begins a reading: the thread state, the newest chunk, and the pieces that were of use before, in one batch. still: the target stands
  * still. False: it took several batches, which are of several moments. */
-bool stack_reader_begin(struct stack_reader *reader, bool still);
+bool sample_stack_reader_begin(struct stack_reader *reader, bool still);
 
 /* Follows the chain of frames; codes gets an entry for each code object. False: as above. */
-bool stack_reader_follow(struct stack_reader *reader, struct code_table *codes);
+bool sample_stack_reader_follow(struct stack_reader *reader, struct code_table *codes);
 
 /* Reads one more piece. False: it cannot be read. */
-bool stack_reader_add(struct stack_reader *reader, uint64_t address, uint64_t size);
+bool sample_stack_reader_add(struct stack_reader *reader, uint64_t address, uint64_t size);
 
 /* From here on reading.steady counts from the newest reading. */
-void stack_reader_settle(struct stack_reader *reader);
+void sample_stack_reader_settle(struct stack_reader *reader);
 
 #endif

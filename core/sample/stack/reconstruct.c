@@ -38,7 +38,7 @@ static bool decode(const struct layout *layout, struct bytes data, uint64_t addr
 {
     uint64_t previous;
     *raw = (struct raw_frame){.address = address};
-    if (data.at == NULL || !stack_decode_frame(layout, data, raw, code, &previous) || *code == 0)
+    if (data.at == NULL || !frames_stack_decode_frame(layout, data, raw, code, &previous) || *code == 0)
         return false;
     raw->previous = previous;
     return true;
@@ -46,7 +46,7 @@ static bool decode(const struct layout *layout, struct bytes data, uint64_t addr
 
 static enum instruction_kind kind_at(const struct step *step, const struct code_entry *code, int64_t offset)
 {
-    return ask_kind(step->inquiry, code, offset);
+    return sample_ask_kind(step->inquiry, code, offset);
 }
 
 /* Whether a frame of the chain was not pushed by its caller: C code lies between, or it is a generator's. */
@@ -76,9 +76,9 @@ static bool comes_or_goes(const struct step *step, const struct raw_frame *raw)
         return false;
     if (raw->code == NULL)
         return step->work != FRAME_WAITS;
-    if (!frame_instruction(raw, step->layout->rules, &offset, reason, sizeof reason))
+    if (!frames_frame_instruction(raw, step->layout->rules, &offset, reason, sizeof reason))
         return true;
-    if (code_is_trampoline(raw->code))
+    if (frames_code_is_trampoline(raw->code))
         return false;
     return offset <= (int64_t)raw->code->first_traceable * CODE_UNIT || kind_at(step, raw->code, offset) == INSTRUCTION_LEAVES;
 }
@@ -106,7 +106,7 @@ static bool pushed(const struct step *step, const struct raw_frame *behind, uint
     if (is_apart(behind, last(step)->address))
         return false;
     *raw = *behind;
-    raw->code = ask_code(step->inquiry, code);
+    raw->code = sample_ask_code(step->inquiry, code);
     return !comes_or_goes(step, raw);
 }
 
@@ -118,22 +118,22 @@ static bool is_shim_of_last(const struct step *step, uint64_t address)
     struct raw_frame shim = {.address = address};
     if (address % 8 != 0 || address >= oldest || oldest - address > C_STACK_MAX)
         return false;
-    struct bytes data = ask_piece(step->inquiry, address, stack_frame_size(step->layout));
-    bool decoded = data.at != NULL && stack_decode_frame(step->layout, data, &shim, &code, &previous);
+    struct bytes data = sample_ask_piece(step->inquiry, address, frames_stack_frame_size(step->layout));
+    bool decoded = data.at != NULL && frames_stack_decode_frame(step->layout, data, &shim, &code, &previous);
     return decoded && shim.owner == FRAME_OWNER_INTERPRETER && previous == last(step)->address;
 }
 
 /* The frame that C code has pushed, which the last one has called. It says itself whether it runs. */
 static bool entered(const struct step *step, const struct raw_frame *behind, uint64_t code, struct raw_frame *raw)
 {
-    struct bytes data = reading_in_chunk(step->inquiry->reading, behind->address, stack_frame_size(step->layout));
+    struct bytes data = sample_reading_in_chunk(step->inquiry->reading, behind->address, frames_stack_frame_size(step->layout));
     uint64_t caller = last(step)->address;
-    if (behind->owner != FRAME_OWNER_THREAD || frame_work(step->layout, data) == FRAME_WAITS)
+    if (behind->owner != FRAME_OWNER_THREAD || sample_frame_work(step->layout, data) == FRAME_WAITS)
         return false;
     if (behind->previous == caller ? !behind->entered : !is_shim_of_last(step, behind->previous))
         return false;
     *raw = *behind;
-    raw->code = ask_code(step->inquiry, code);
+    raw->code = sample_ask_code(step->inquiry, code);
     return raw->code != NULL && !comes_or_goes(step, raw);
 }
 
@@ -142,7 +142,7 @@ static bool stands_behind(const struct step *step, struct raw_frame *raw)
 {
     uint64_t address = place_behind(step), code;
     struct raw_frame behind;
-    struct bytes data = address != 0 ? reading_in_chunk(step->inquiry->reading, address, stack_frame_size(step->layout)) : bytes_none();
+    struct bytes data = address != 0 ? sample_reading_in_chunk(step->inquiry->reading, address, frames_stack_frame_size(step->layout)) : bytes_none();
     if (!decode(step->layout, data, address, &behind, &code))
         return false;
     behind.chunk = step->inquiry->reading->chunk;
@@ -157,7 +157,7 @@ static uint64_t stack_end(const struct step *step, const struct sampled_frame *f
     const struct layout *layout = step->layout;
     if (LAYOUT(layout, frame, stacktop) != LAYOUT_ABSENT) {
         int32_t height = field_i32(data, LAYOUT(layout, frame, stacktop));
-        return height < 0 ? 0 : stack_frame_size(step->layout) + (uint64_t)height * 8;
+        return height < 0 ? 0 : frames_stack_frame_size(step->layout) + (uint64_t)height * 8;
     }
     return LAYOUT(layout, frame, stackpointer) != LAYOUT_ABSENT ? field_u64(data, LAYOUT(layout, frame, stackpointer)) - frame->address : 0;
 }
@@ -175,24 +175,24 @@ static bool resumed(const struct step *step, struct raw_frame *raw)
     const struct layout_rules *rules = step->layout->rules;
     if (rules->generator_depth == 0 || step->work == FRAME_RUNS || !RULE(RESUMED))
         return false;
-    struct bytes data = ask_frame(step->inquiry, caller);
+    struct bytes data = sample_ask_frame(step->inquiry, caller);
     uint64_t end = data.at != NULL ? stack_end(step, caller, data) : 0, depth = rules->generator_depth * 8u;
-    if (end < stack_frame_size(step->layout) + depth || end > caller->code->frame_bytes || end % 8 != 0)
+    if (end < frames_stack_frame_size(step->layout) + depth || end > caller->code->frame_bytes || end % 8 != 0)
         return false;
     uint64_t generator = field_u64(data, (int32_t)(end - depth)) & ~rules->reference_tag_mask;
     uint64_t address = generator + (uint64_t)LAYOUT(step->layout, generator, frame);
-    const struct frame_link *link = reading_link(step->inquiry->reading, address); /* what no chain ever led to may be anything */
+    const struct frame_link *link = sample_reading_link(step->inquiry->reading, address); /* what no chain ever led to may be anything */
     if (generator == 0 || generator % 8 != 0 || link == NULL)
         return false;
-    struct bytes header = ask_piece(step->inquiry, address, stack_frame_size(step->layout));
+    struct bytes header = sample_ask_piece(step->inquiry, address, frames_stack_frame_size(step->layout));
     uint64_t code;
     if (!decode(step->layout, header, address, raw, &code) || raw->owner != FRAME_OWNER_GENERATOR)
         return false;
-    raw->code = ask_code(step->inquiry, code);
+    raw->code = sample_ask_code(step->inquiry, code);
     if (raw->code == NULL)
         return false;
     bool known = step->work == FRAME_WAITS || (link->previous == caller->address && link->code == raw->code->code->address) ||
-                 ask_call(step->inquiry, caller->code, caller->offset, raw->code);
+                 sample_ask_call(step->inquiry, caller->code, caller->offset, raw->code);
     return raw->previous == caller->address || (raw->previous == 0 && known);
 }
 
@@ -203,7 +203,7 @@ static bool has_left(const struct step *step, const struct raw_frame *raw)
     char reason[192];
     if (calls(step, last(step)) || goes_on(step, last(step)) || !RULE(HAS_LEFT))
         return false;
-    if (raw->owner != FRAME_OWNER_GENERATOR || !frame_instruction(raw, step->layout->rules, &offset, reason, sizeof reason))
+    if (raw->owner != FRAME_OWNER_GENERATOR || !frames_frame_instruction(raw, step->layout->rules, &offset, reason, sizeof reason))
         return false;
     if (raw->previous == 0)
         return true;
@@ -215,8 +215,8 @@ static struct bytes header_of(const struct step *step, const struct sampled_fram
 {
     if (step->layout->rules->frames == FRAME_OBJECTS)
         return bytes_none();
-    uint64_t size = stack_frame_size(step->layout);
-    return frame->generator ? ask_piece(step->inquiry, frame->address, size) : reading_in_chunk(step->inquiry->reading, frame->address, size);
+    uint64_t size = frames_stack_frame_size(step->layout);
+    return frame->generator ? sample_ask_piece(step->inquiry, frame->address, size) : sample_reading_in_chunk(step->inquiry->reading, frame->address, size);
 }
 
 /* The frame that comes next. False: the last one is the newest, or nothing tells what stands on it. */
@@ -225,7 +225,7 @@ static bool find_next(struct step *step, struct raw_frame *raw)
     const struct sampled_frame *caller = last(step);
     const struct raw_frame *chained = next_of_chain(step);
     struct bytes data = caller != NULL ? header_of(step, caller) : bytes_none();
-    step->work = frame_work(step->layout, data);
+    step->work = sample_frame_work(step->layout, data);
     if (step->work == FRAME_WAITS && kind_at(step, caller->code, caller->offset) == INSTRUCTION_LEAVES)
         step->work = FRAME_RUNS; /* it keeps that height when it has left, too */
     step->in_chunk = data.at != NULL && stands_behind(step, raw);
@@ -254,20 +254,20 @@ static bool may_witness(const struct step *step, const struct sampled_frame *cal
     const struct spprof_text *name = &callee->code->code->name;
     bool special = name->size > 2 && memcmp(name->bytes, "__", 2) == 0;
     bool together = step->in_chunk && step->layout->rules->frames == FRAME_INTERPRETER;
-    return together && (special || calls(step, caller)) && !ask_name(step->inquiry, caller->code, callee->code);
+    return together && (special || calls(step, caller)) && !sample_ask_name(step->inquiry, caller->code, callee->code);
 }
 
 /* Whether a frame is known to call the one that comes next. Neither a root nor a trampoline is called by anybody's line. */
 static bool is_known(const struct step *step, const struct sampled_frame *caller, const struct sampled_frame *callee)
 {
-    return caller == NULL || code_is_trampoline(callee->code) || ask_call(step->inquiry, caller->code, caller->offset, callee->code);
+    return caller == NULL || frames_code_is_trampoline(callee->code) || sample_ask_call(step->inquiry, caller->code, caller->offset, callee->code);
 }
 
 static void doubt(struct reconstruction *made, const struct step *step, const struct sampled_frame *caller, const struct sampled_frame *callee)
 {
     made->end = STACK_SILENT;
     made->reason = SPPROF_DROP_CHANGED;
-    if (ask_name(step->inquiry, caller->code, callee->code))
+    if (sample_ask_name(step->inquiry, caller->code, callee->code))
         made->end = calls(step, caller) ? STACK_DOUBT : STACK_ELSEWHERE;
     made->caller = *caller;
     made->doubt = *callee;
@@ -292,9 +292,9 @@ static void set_entry(struct sampled_frame *frame, const struct sampled_frame *c
 /* Adds the frame that comes next. False: made->end says why not. */
 static bool add(struct reconstruction *made, struct step *step, struct sampled_frames *frames, const struct raw_frame *raw)
 {
-    const struct sampled_frame *in_source = frames_caller(frames, frames->count);
+    const struct sampled_frame *in_source = sample_frames_caller(frames, frames->count);
     struct sampled_frame frame;
-    enum spprof_drop reason = frame_take(raw, step->layout->rules, &frame);
+    enum spprof_drop reason = sample_frame_take(raw, step->layout->rules, &frame);
     if (reason != SPPROF_DROP_REASONS) {
         fail(made, reason);
         return false;
@@ -309,7 +309,7 @@ static bool add(struct reconstruction *made, struct step *step, struct sampled_f
         return false;
     }
     bool lacks = step->inquiry->lack.what != LACKS_NOTHING;
-    if (lacks || !frames_push(frames, &frame)) {
+    if (lacks || !sample_frames_push(frames, &frame)) {
         fail(made, SPPROF_DROP_UNREADABLE);
         return false;
     }
@@ -323,16 +323,16 @@ static void begin(struct reconstruction *made, struct step *step, struct sampled
 {
     const struct reading *reading = step->inquiry->reading;
     bool old = step->layout->rules->frames == FRAME_OBJECTS;
-    size_t untouched = made->by == BY_CHUNK && !old ? standing_untouched(reading, frames) : 0;
+    size_t untouched = made->by == BY_CHUNK && !old ? sample_standing_untouched(reading, frames) : 0;
     if (made->by == BY_CHUNK) {
         made->kept = untouched > 0 ? untouched : frames->count; /* others may stand, which the chunk does not tell */
         frames->count = made->kept;
         made->begun = untouched > 0;
         return;
     }
-    size_t kept = made->by == BY_CHAIN ? standing_in_chain(reading, frames) : 0;
+    size_t kept = made->by == BY_CHAIN ? sample_standing_in_chain(reading, frames) : 0;
     if (made->by == BY_BYTES && !old && RULE(KEEPS_STANDING))
-        kept = standing_frames(step->inquiry, frames);
+        kept = sample_standing_frames(step->inquiry, frames);
     if (step->inquiry->lack.what != LACKS_NOTHING)
         return;
     frames->count = made->kept = kept;
@@ -351,19 +351,19 @@ static bool needs_chain(const struct step *step)
     uint64_t newest = last(step)->address, cursor = reading->head;
     for (int i = 0; i < STEPS && cursor > newest; i++) {
         struct raw_frame raw = {.address = cursor};
-        struct bytes data = reading_in_chunk(reading, cursor, stack_frame_size(step->layout));
+        struct bytes data = sample_reading_in_chunk(reading, cursor, frames_stack_frame_size(step->layout));
         uint64_t code, previous;
         if (data.at == NULL)
             return i == 0;
-        if (!stack_decode_frame(step->layout, data, &raw, &code, &previous))
+        if (!frames_stack_decode_frame(step->layout, data, &raw, &code, &previous))
             return false;
-        if (raw.owner != FRAME_OWNER_THREAD || raw.entered || !reading_is_in_chunk(reading, previous))
+        if (raw.owner != FRAME_OWNER_THREAD || raw.entered || !sample_reading_is_in_chunk(reading, previous))
             return true;
         if (previous >= cursor)
             return false;
         cursor = previous;
     }
-    return !reading_is_in_chunk(reading, cursor);
+    return !sample_reading_is_in_chunk(reading, cursor);
 }
 
 /* Nothing comes next. */
@@ -388,7 +388,7 @@ static bool climb(struct reconstruction *made, struct inquiry *inquiry, struct s
     return more && frames->count < STACK_FRAMES_MAX;
 }
 
-void reconstruct(struct reconstruction *made, struct inquiry *inquiry, struct sampled_frames *frames)
+void sample_reconstruct(struct reconstruction *made, struct inquiry *inquiry, struct sampled_frames *frames)
 {
     struct step step = {.made = made, .inquiry = inquiry, .layout = inquiry->layout, .frames = frames};
     made->end = STACK_NOTHING;

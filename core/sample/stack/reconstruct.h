@@ -45,6 +45,6 @@ struct reconstruction {
  * Puts the frames of a reading into frames, in place of those that no longer stand.
  * BY_CHUNK: anything but WHOLE says no more than that the chunk alone does not tell. *made begins as {.by = …}.
  */
-void reconstruct(struct reconstruction *made, struct inquiry *inquiry, struct sampled_frames *frames);
+void sample_reconstruct(struct reconstruction *made, struct inquiry *inquiry, struct sampled_frames *frames);
 
 #endif

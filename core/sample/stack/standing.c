@@ -9,7 +9,7 @@ static bool is_there(const struct layout *layout, struct bytes data, const struc
     uint64_t code, previous;
     if (data.at == NULL)
         return false;
-    bool decoded = stack_decode_frame(layout, data, &raw, &code, &previous);
+    bool decoded = frames_stack_decode_frame(layout, data, &raw, &code, &previous);
     *instruction = raw.instruction;
     return decoded && code == frame->code->code->address && previous == frame->previous;
 }
@@ -21,10 +21,10 @@ static bool is_there(const struct layout *layout, struct bytes data, const struc
 static bool may_stand(const struct reading *reading, const struct sampled_frame *frame)
 {
     uint64_t head = reading->head;
-    return !reading_is_in_chunk(reading, head) || !reading_is_in_chunk(reading, frame->entered) || head >= frame->entered || !RULE(MAY_STAND);
+    return !sample_reading_is_in_chunk(reading, head) || !sample_reading_is_in_chunk(reading, frame->entered) || head >= frame->entered || !RULE(MAY_STAND);
 }
 
-size_t standing_untouched(const struct reading *reading, const struct sampled_frames *frames)
+size_t sample_standing_untouched(const struct reading *reading, const struct sampled_frames *frames)
 {
     uint64_t chunk = reading->chunk;
     if (frames->count == 0 || frames->items[0].address < chunk || frames->items[0].address - chunk >= reading->steady)
@@ -41,12 +41,12 @@ size_t standing_untouched(const struct reading *reading, const struct sampled_fr
 /* How many of the oldest frames stand in what was read; still: as they did, or else the newest of them may have run on. */
 static size_t standing(struct inquiry *inquiry, const struct sampled_frames *frames, bool still)
 {
-    size_t height = still ? standing_untouched(inquiry->reading, frames) : 0;
+    size_t height = still ? sample_standing_untouched(inquiry->reading, frames) : 0;
     bool same = true;
     while (same && height < frames->count) {
         const struct sampled_frame *frame = &frames->items[height];
         uint64_t instruction;
-        if (!is_there(inquiry->layout, ask_header(inquiry, frame), frame, &instruction) || !may_stand(inquiry->reading, frame))
+        if (!is_there(inquiry->layout, sample_ask_header(inquiry, frame), frame, &instruction) || !may_stand(inquiry->reading, frame))
             break;
         same = instruction == frame->instruction;
         if (same || !still)
@@ -55,7 +55,7 @@ static size_t standing(struct inquiry *inquiry, const struct sampled_frames *fra
     return height;
 }
 
-size_t standing_frames(struct inquiry *inquiry, const struct sampled_frames *frames)
+size_t sample_standing_frames(struct inquiry *inquiry, const struct sampled_frames *frames)
 {
     return standing(inquiry, frames, true);
 }
@@ -77,20 +77,20 @@ static size_t in_chain(const struct reading *reading, const struct sampled_frame
     return height;
 }
 
-size_t standing_in_chain(const struct reading *reading, const struct sampled_frames *frames)
+size_t sample_standing_in_chain(const struct reading *reading, const struct sampled_frames *frames)
 {
     return in_chain(reading, frames, true);
 }
 
-bool standing_all(struct inquiry *inquiry, const struct sampled_frames *frames)
+bool sample_standing_all(struct inquiry *inquiry, const struct sampled_frames *frames)
 {
     const struct reading *reading = inquiry->reading;
     if (reading->followed && in_chain(reading, frames, false) == frames->count)
         return true;
     if (inquiry->layout->rules->frames == FRAME_OBJECTS || frames->count < 2)
         return false;
-    struct bytes caller = reading_in_chunk(reading, frames->items[frames->count - 2].address, stack_frame_size(inquiry->layout));
+    struct bytes caller = sample_reading_in_chunk(reading, frames->items[frames->count - 2].address, frames_stack_frame_size(inquiry->layout));
     /* What a frame that runs has pushed before may still be seen where it lay. */
-    bool calls = caller.at != NULL && frame_work(inquiry->layout, caller) != FRAME_RUNS;
+    bool calls = caller.at != NULL && sample_frame_work(inquiry->layout, caller) != FRAME_RUNS;
     return calls && standing(inquiry, frames, false) == frames->count;
 }

@@ -5,15 +5,15 @@
 #include "sample/stack/inquiry.h"
 
 /* How many of the oldest frames lie below the first byte of the chunk that has changed since they were found: they are as they were. */
-size_t standing_untouched(const struct reading *reading, const struct sampled_frames *frames);
+size_t sample_standing_untouched(const struct reading *reading, const struct sampled_frames *frames);
 
 /* How many of the oldest frames are as they were, frame by frame. 3.11 and later. */
-size_t standing_frames(struct inquiry *inquiry, const struct sampled_frames *frames);
+size_t sample_standing_frames(struct inquiry *inquiry, const struct sampled_frames *frames);
 
 /* How many of the oldest frames the chain that begins at the newest frame has, too, as they were. */
-size_t standing_in_chain(const struct reading *reading, const struct sampled_frames *frames);
+size_t sample_standing_in_chain(const struct reading *reading, const struct sampled_frames *frames);
 
 /* Whether all frames stand as they did; the newest may have run on. */
-bool standing_all(struct inquiry *inquiry, const struct sampled_frames *frames);
+bool sample_standing_all(struct inquiry *inquiry, const struct sampled_frames *frames);
 
 #endif

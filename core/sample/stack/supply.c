@@ -1,6 +1,6 @@
 #include "sample/stack/supply.h"
 
-struct inquiry inquire(const struct stack_reader *reader, const struct capture_context *context)
+struct inquiry sample_inquire(const struct stack_reader *reader, const struct capture_context *context)
 {
     return (struct inquiry){
         .reading = &reader->reading, .codes = context->codes, .sites = context->sites, .contexts = context->contexts, .layout = context->layout};
@@ -12,22 +12,22 @@ static void deny(struct inquiry *inquiry, uint64_t address)
         inquiry->denied[inquiry->denied_count++] = address;
 }
 
-void supply(struct inquiry *inquiry, struct stack_reader *reader, struct capture_context *context)
+void sample_supply(struct inquiry *inquiry, struct stack_reader *reader, struct capture_context *context)
 {
     struct lack lack = inquiry->lack;
     inquiry->lack = (struct lack){.what = LACKS_NOTHING};
     switch (lack.what) {
     case LACKS_BYTES:
-        if (!stack_reader_add(reader, lack.address, lack.size))
+        if (!sample_stack_reader_add(reader, lack.address, lack.size))
             deny(inquiry, lack.address);
         return;
     case LACKS_CODE:
-        if (context_code(context, lack.address) == NULL)
+        if (sample_context_code(context, lack.address) == NULL)
             deny(inquiry, lack.address);
         return;
-    case LACKS_KIND: call_sites_read_kind(context->sites, &context->mentions, lack.caller, lack.offset); return;
-    case LACKS_LINE: call_sites_read_line(context->sites, &context->mentions, lack.caller, lack.offset, lack.callee); return;
-    case LACKS_NAME: call_sites_read_names(context->sites, &context->mentions, lack.caller, lack.callee); return;
+    case LACKS_KIND: sample_call_sites_read_kind(context->sites, &context->mentions, lack.caller, lack.offset); return;
+    case LACKS_LINE: sample_call_sites_read_line(context->sites, &context->mentions, lack.caller, lack.offset, lack.callee); return;
+    case LACKS_NAME: sample_call_sites_read_names(context->sites, &context->mentions, lack.caller, lack.callee); return;
     case LACKS_NOTHING: return;
     }
 }

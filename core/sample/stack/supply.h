@@ -6,9 +6,9 @@
 #include "sample/stack/inquiry.h"
 
 /* Reads what inquiry->lack says, of the reading or of the program, so that it is lacking no longer: it is there, or denied. */
-void supply(struct inquiry *inquiry, struct stack_reader *reader, struct capture_context *context);
+void sample_supply(struct inquiry *inquiry, struct stack_reader *reader, struct capture_context *context);
 
 /* An inquiry into the newest reading. */
-struct inquiry inquire(const struct stack_reader *reader, const struct capture_context *context);
+struct inquiry sample_inquire(const struct stack_reader *reader, const struct capture_context *context);
 
 #endif

@@ -54,39 +54,39 @@ static inline struct core *core_of(struct spprof_target *target)
     return (struct core *)target;
 }
 
-/* core_read.c */
+/* target_core_read.c */
 
 /* Bytes of the file itself, all or nothing; one that can no longer be read is told among the problems. */
-bool core_read_file(struct core *core, uint64_t offset, void *buffer, size_t size);
+bool target_core_read_file(struct core *core, uint64_t offset, void *buffer, size_t size);
 
 /* Reads from the core, and with_files from the mapped files what the core left out. */
-enum spprof_read_status core_read(struct core *core, uint64_t address, void *buffer, size_t size, bool with_files);
+enum spprof_read_status target_core_read(struct core *core, uint64_t address, void *buffer, size_t size, bool with_files);
 
 /* What was mapped from a file at address, or NULL. */
-const struct core_mapping *core_mapping_at(const struct core *core, uint64_t address);
+const struct core_mapping *target_core_mapping_at(const struct core *core, uint64_t address);
 
 /* core_mappings.c */
 
 /* Fills binaries and mappings: by NT_FILE, or where there is none by the dynamic linker's list. Errors: NO_MEMORY. */
-struct spprof_error *core_find_mapped_files(struct core *core);
+struct spprof_error *target_core_find_mapped_files(struct core *core);
 
 /* The path of the executable where no mapped file tells it, owned by the caller; NULL where nothing does. */
-char *core_path_from_stack(const struct core *core);
+char *target_core_path_from_stack(const struct core *core);
 
 /*
  * core_sources.c: opens a file that the core names, where both its user and the owner of the core file might: whoever wrote the file may have
  * written anything into it.
  */
-struct spprof_error *core_open_path(struct spprof_target *target, const char *path, int *fd, int64_t *started_at);
+struct spprof_error *target_core_open_path(struct spprof_target *target, const char *path, int *fd, int64_t *started_at);
 
-/* core_modules.c: operations of the target */
+/* target_core_modules.c: operations of the target */
 
-struct spprof_error *core_modules(struct spprof_target *target, const struct spprof_modules **modules);
-struct spprof_error *core_regions(struct spprof_target *target, const struct spprof_mapping **regions, size_t *count);
-struct spprof_error *core_find_symbol(struct spprof_target *target, const struct spprof_module *module, const char *name,
+struct spprof_error *target_core_modules(struct spprof_target *target, const struct spprof_modules **modules);
+struct spprof_error *target_core_regions(struct spprof_target *target, const struct spprof_mapping **regions, size_t *count);
+struct spprof_error *target_core_find_symbol(struct spprof_target *target, const struct spprof_module *module, const char *name,
                                       uint64_t *address);
-struct spprof_error *core_find_section(struct spprof_target *target, const struct spprof_module *module, const char *name,
+struct spprof_error *target_core_find_section(struct spprof_target *target, const struct spprof_module *module, const char *name,
                                        uint64_t *address, uint64_t *size);
-struct spprof_error *core_open_module(struct spprof_target *target, const struct spprof_module *module, int *fd);
+struct spprof_error *target_core_open_module(struct spprof_target *target, const struct spprof_module *module, int *fd);
 
 #endif

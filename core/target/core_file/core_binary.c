@@ -17,14 +17,14 @@ struct identity {
 
 static void identity_free(struct identity *identity)
 {
-    elf_object_free(&identity->object);
+    target_elf_object_free(&identity->object);
 }
 
 static struct identity identity_in_core(const struct core_binary *binary, const struct core_binary_source *source)
 {
     struct identity identity = {0};
-    if (binary->has_start && elf_object_read(&source->dumped, binary->start, &identity.object))
-        identity.build_id_size = elf_object_build_id(&source->dumped, &identity.object, identity.build_id);
+    if (binary->has_start && target_elf_object_read(&source->dumped, binary->start, &identity.object))
+        identity.build_id_size = target_elf_object_build_id(&source->dumped, &identity.object, identity.build_id);
     return identity;
 }
 
@@ -56,7 +56,7 @@ static const char *misfit(const struct elf_file *file, const struct core_binary 
     }
     if (!binary->has_link)
         return NULL;
-    const Elf64_Phdr *dynamic = elf_object_dynamic(&file->object);
+    const Elf64_Phdr *dynamic = target_elf_object_dynamic(&file->object);
     if (dynamic == NULL || binary->bias + dynamic->p_vaddr != binary->dynamic)
         return "its dynamic section is not where the core has it";
     if (binary->entry != 0 && binary->bias + file->object.entry != binary->entry)
@@ -70,7 +70,7 @@ static const char *name_of(const struct core_binary *binary)
     return slash == NULL ? binary->path : slash + 1;
 }
 
-bool core_binary_is_interpreter(const struct core_binary *binary)
+bool target_core_binary_is_interpreter(const struct core_binary *binary)
 {
     const char *name = name_of(binary);
     return binary->main || strncmp(name, "python", 6) == 0 || strncmp(name, "libpython", 9) == 0;
@@ -85,7 +85,7 @@ static bool is_extension_module(const struct core_binary *binary)
 /* Where Python's data lie: what is not known of another file costs no stack. */
 static bool matters(const struct core_binary *binary)
 {
-    return core_binary_is_interpreter(binary) || is_extension_module(binary);
+    return target_core_binary_is_interpreter(binary) || is_extension_module(binary);
 }
 
 /* Whether file is the one that was mapped: NULL is yes. explicit: the user named it, or the directory that it lies below. */
@@ -102,7 +102,7 @@ static struct spprof_error *check(const struct elf_file *file, const char *path,
         return spprof_error_new(SPPROF_ERROR_BAD_FILE, "%s is another build: its build id is %s, that in the core %s", path,
                                 hex(file->build_id, file->build_id_size, here), hex(identity->build_id, identity->build_id_size, there));
     }
-    if (binary->has_start && core_relro_proves(file, binary->start, &source->dumped))
+    if (binary->has_start && target_core_relro_proves(file, binary->start, &source->dumped))
         return NULL;
     if (!explicit)
         return spprof_error_new(SPPROF_ERROR_BAD_FILE,
@@ -138,7 +138,7 @@ static bool use_given(struct core_binary *binary, const struct core_binary_sourc
 
 static void close_file(struct elf_file **file)
 {
-    elf_file_close(*file);
+    target_elf_file_close(*file);
 }
 
 /* qemu-user names the program by its path on the host, which lies below the sysroot already. */
@@ -154,15 +154,15 @@ static struct spprof_error *use_path(struct core_binary *binary, const struct co
 {
     int fd;
     CLEANUP(close_file) struct elf_file *file = NULL;
-    TRY(open_in_root(source->sysroot, path_below(source->sysroot, binary->path), &fd));
-    TRY(elf_file_open(fd, binary->path, &file));
+    TRY(target_open_in_root(source->sysroot, path_below(source->sysroot, binary->path), &fd));
+    TRY(target_elf_file_open(fd, binary->path, &file));
     TRY(check(file, binary->path, binary, identity, source, source->sysroot != NULL));
     binary->file = binary->owned = file;
     file = NULL;
     return NULL;
 }
 
-const struct elf_file *core_binary_file(struct core_binary *binary, const struct core_binary_source *source)
+const struct elf_file *target_core_binary_file(struct core_binary *binary, const struct core_binary_source *source)
 {
     if (binary->tried)
         return binary->file;
@@ -173,17 +173,17 @@ const struct elf_file *core_binary_file(struct core_binary *binary, const struct
     return binary->file;
 }
 
-void core_binary_let_go(struct core_binary *binary)
+void target_core_binary_let_go(struct core_binary *binary)
 {
     if (binary->owned == NULL)
         return;
-    elf_file_close(binary->owned);
+    target_elf_file_close(binary->owned);
     binary->owned = NULL;
     binary->file = NULL;
     binary->tried = false;
 }
 
-void core_binary_tell(struct core_binary *binary, const struct core_binary_source *source)
+void target_core_binary_tell(struct core_binary *binary, const struct core_binary_source *source)
 {
     if (binary->missing == NULL || !matters(binary))
         return;
@@ -195,9 +195,9 @@ void core_binary_tell(struct core_binary *binary, const struct core_binary_sourc
     binary->missing = NULL; /* told once */
 }
 
-void core_binary_free(struct core_binary *binary)
+void target_core_binary_free(struct core_binary *binary)
 {
     free(binary->path);
-    elf_file_close(binary->owned);
+    target_elf_file_close(binary->owned);
     spprof_error_free(binary->missing);
 }

@@ -41,17 +41,17 @@ struct core_binary_source {
 };
 
 /* The file of the binary, or NULL; looked for at the first call only. */
-const struct elf_file *core_binary_file(struct core_binary *binary, const struct core_binary_source *source);
+const struct elf_file *target_core_binary_file(struct core_binary *binary, const struct core_binary_source *source);
 
 /* Closes the file, to be opened again at the next call that needs it. A core may name more files than a process can hold open. */
-void core_binary_let_go(struct core_binary *binary);
+void target_core_binary_let_go(struct core_binary *binary);
 
 /* Whether it may hold an interpreter: the executable, or a file that is named python… or libpython…. */
-bool core_binary_is_interpreter(const struct core_binary *binary);
+bool target_core_binary_is_interpreter(const struct core_binary *binary);
 
 /* Puts why the file is not at hand among the problems, once; only of interpreters and extension modules, where Python's data lie. */
-void core_binary_tell(struct core_binary *binary, const struct core_binary_source *source);
+void target_core_binary_tell(struct core_binary *binary, const struct core_binary_source *source);
 
-void core_binary_free(struct core_binary *binary);
+void target_core_binary_free(struct core_binary *binary);
 
 #endif

@@ -22,19 +22,19 @@
 static void core_read_many(struct spprof_target *target, struct spprof_range *ranges, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        ranges[i].status = core_read(core_of(target), ranges[i].address, ranges[i].buffer, ranges[i].size, true);
+        ranges[i].status = target_core_read(core_of(target), ranges[i].address, ranges[i].buffer, ranges[i].size, true);
 }
 
 static bool read_dumped(void *context, uint64_t address, void *buffer, size_t size)
 {
-    return address <= UINT64_MAX - size && core_read(context, address, buffer, size, false) == SPPROF_READ_OK;
+    return address <= UINT64_MAX - size && target_core_read(context, address, buffer, size, false) == SPPROF_READ_OK;
 }
 
 static struct spprof_error *core_threads(struct spprof_target *target, struct spprof_native_threads *threads)
 {
     struct core *core = core_of(target);
     const struct core_notes *notes = &core->notes;
-    struct elf_reader reader = elf_target_reader(target);
+    struct elf_reader reader = target_elf_target_reader(target);
     *threads = (struct spprof_native_threads){0};
     threads->items = calloc(notes->thread_count == 0 ? 1 : notes->thread_count, sizeof *threads->items);
     if (threads->items == NULL)
@@ -42,7 +42,7 @@ static struct spprof_error *core_threads(struct spprof_target *target, struct sp
     threads->count = notes->thread_count;
     core->is_quiet = true; /* the code of a thread tells a little more of it, and is not worth a problem */
     for (size_t i = 0; i < notes->thread_count; i++)
-        core_thread_describe(notes, i, core->source.machine, core->writer, &reader, &threads->items[i]);
+        target_core_thread_describe(notes, i, core->source.machine, core->writer, &reader, &threads->items[i]);
     core->is_quiet = false;
     return NULL;
 }
@@ -50,15 +50,15 @@ static struct spprof_error *core_threads(struct spprof_target *target, struct sp
 static void core_close(struct spprof_target *target)
 {
     struct core *core = core_of(target);
-    modules_free(&core->modules);
+    target_modules_free(&core->modules);
     for (size_t i = 0; i < core->binary_count; i++)
-        core_binary_free(&core->binaries[i]);
+        target_core_binary_free(&core->binaries[i]);
     free(core->binaries);
     free(core->mappings);
     free(core->regions);
-    elf_file_close(core->given);
-    core_notes_free(&core->notes);
-    core_segments_free(&core->segments);
+    target_elf_file_close(core->given);
+    target_core_notes_free(&core->notes);
+    target_core_segments_free(&core->segments);
     for (size_t i = 0; i < CORE_NOTE_SEGMENTS_MAX; i++)
         free(core->note_bytes[i]);
     if (core->fd >= 0)
@@ -72,12 +72,12 @@ static void core_close(struct spprof_target *target)
 static const struct spprof_target_ops core_ops = {
     .read_many = core_read_many,
     .threads = core_threads,
-    .modules = core_modules,
-    .regions = core_regions,
-    .find_symbol = core_find_symbol,
-    .find_section = core_find_section,
-    .open_module = core_open_module,
-    .open_file = core_open_path,
+    .modules = target_core_modules,
+    .regions = target_core_regions,
+    .find_symbol = target_core_find_symbol,
+    .find_section = target_core_find_section,
+    .open_module = target_core_open_module,
+    .open_file = target_core_open_path,
     .close = core_close,
 };
 
@@ -111,7 +111,7 @@ static struct spprof_error *open_core_file(const char *path, int *fd)
 
 static struct spprof_error *cannot_read(const char *path, int number)
 {
-    return spprof_error_new(SPPROF_ERROR_UNREADABLE, "cannot read core file %s: %s", path, read_at_reason(number));
+    return spprof_error_new(SPPROF_ERROR_UNREADABLE, "cannot read core file %s: %s", path, target_read_at_reason(number));
 }
 
 static const char *machine_name(const unsigned char *ident, unsigned machine)
@@ -179,12 +179,12 @@ static struct spprof_error *check_header(struct core *core, const char *path)
 {
     const Elf64_Ehdr *header = &core->header;
     char magic[SELFMAG];
-    bool begins = core->size >= sizeof magic && read_at(core->fd, 0, magic, sizeof magic) && memcmp(magic, ELFMAG, SELFMAG) == 0;
+    bool begins = core->size >= sizeof magic && target_read_at(core->fd, 0, magic, sizeof magic) && memcmp(magic, ELFMAG, SELFMAG) == 0;
     if (core->size < sizeof *header && begins)
         return spprof_error_new(SPPROF_ERROR_BAD_FILE, "core file %s was cut short: it ends within its header", path);
     if (core->size < sizeof *header)
         return spprof_error_new(SPPROF_ERROR_BAD_FILE, "%s is no core file: it does not begin as an ELF file, or ends too early", path);
-    if (!read_at(core->fd, 0, &core->header, sizeof core->header))
+    if (!target_read_at(core->fd, 0, &core->header, sizeof core->header))
         return cannot_read(path, errno);
     TRY(check_ident(header, path));
     if (header->e_phentsize != sizeof(Elf64_Phdr) || header->e_phoff >= core->size)
@@ -208,16 +208,16 @@ static uint64_t end_of_core(void *context, int fd, uint64_t size)
     Elf64_Ehdr header;
     struct core_segments segments;
     (void)context;
-    if (size < sizeof header || !read_at(fd, 0, &header, sizeof header) || header.e_phnum == PN_XNUM || header.e_phoff > INT64_MAX / 2)
+    if (size < sizeof header || !target_read_at(fd, 0, &header, sizeof header) || header.e_phnum == PN_XNUM || header.e_phoff > INT64_MAX / 2)
         return 0;
     uint64_t headers_end = header.e_phoff + header.e_phnum * sizeof(Elf64_Phdr);
     uint64_t sections_end = header.e_shoff + (uint64_t)header.e_shnum * header.e_shentsize;
     if (size < headers_end)
         return 0;
-    struct spprof_error *error = core_segments_read(fd, size, &header, &segments);
+    struct spprof_error *error = target_core_segments_read(fd, size, &header, &segments);
     uint64_t end = error == NULL ? segments.whole_size : 0;
     spprof_error_free(error);
-    core_segments_free(&segments);
+    target_core_segments_free(&segments);
     end = end < headers_end ? headers_end : end;
     return (sections_end > end && header.e_shoff < INT64_MAX ? sections_end : end) + NAMES;
 }
@@ -231,11 +231,11 @@ static struct spprof_error *load_file(struct core *core, const char *path)
         return cannot_read(path, errno);
     core->owner = status.st_uid;
     core->owner_group = status.st_gid;
-    if (compression_of(core->fd) != NULL) {
+    if (target_compression_of(core->fd) != NULL) {
         compressed = core->fd;
         core->fd = -1;
-        const struct decompress_watch watch = {check_compressed, end_of_core, core, budget_disk_limit(&core->target.budget)};
-        TRY(decompress(compressed, path, &watch, &core->target.problems, &core->fd));
+        const struct decompress_watch watch = {check_compressed, end_of_core, core, target_budget_disk_limit(&core->target.budget)};
+        TRY(target_decompress(compressed, path, &watch, &core->target.problems, &core->fd));
     }
     if (fstat(core->fd, &status) != 0)
         return cannot_read(path, errno);
@@ -319,8 +319,8 @@ static struct spprof_error *read_notes(struct core *core)
         core->note_bytes[i] = malloc((size_t)notes->size + 1);
         if (core->note_bytes[i] == NULL)
             return spprof_error_no_memory();
-        if (core_read_file(core, notes->offset, core->note_bytes[i], (size_t)notes->size))
-            TRY(core_notes_add(&core->notes, core->note_bytes[i], (size_t)notes->size, core->header.e_machine));
+        if (target_core_read_file(core, notes->offset, core->note_bytes[i], (size_t)notes->size))
+            TRY(target_core_notes_add(&core->notes, core->note_bytes[i], (size_t)notes->size, core->header.e_machine));
     }
     return NULL;
 }
@@ -328,7 +328,7 @@ static struct spprof_error *read_notes(struct core *core)
 static struct spprof_error *read_headers(struct core *core, const char *path)
 {
     TRY(check_header(core, path));
-    TRY(core_segments_read(core->fd, core->size, &core->header, &core->segments));
+    TRY(target_core_segments_read(core->fd, core->size, &core->header, &core->segments));
     TRY(read_notes(core));
     for (size_t i = 0; i < core->segments.count; i++)
         core->holds_written_memory |= core->segments.items[i].writable && core->segments.items[i].dumped > 0;
@@ -354,8 +354,8 @@ static struct spprof_error *set_source(struct core *core, const struct spprof_co
         return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "cannot use sysroot %s: it is no directory that can be read", core->sysroot);
     if (core->given_path != NULL) {
         int fd;
-        TRY(open_in_root(NULL, core->given_path, &fd));
-        TRY(elf_file_open(fd, core->given_path, &core->given));
+        TRY(target_open_in_root(NULL, core->given_path, &fd));
+        TRY(target_elf_file_open(fd, core->given_path, &core->given));
     }
     core->source = (struct core_binary_source){
         .sysroot = core->sysroot,
@@ -376,11 +376,11 @@ static struct spprof_error *set_target(struct core *core)
     target->pointer_size = target->long_size = 8;
     target->pid = core->notes.pid;
     target->began_by_exec = core->notes.began_by_exec;
-    target->signal = core_signal(&core->notes, core->writer);
+    target->signal = target_core_signal(&core->notes, core->writer);
     for (size_t i = 0; i < core->binary_count; i++)
         if (core->binaries[i].main)
             return copy_text(core->binaries[i].path, &target->executable);
-    target->executable = core_path_from_stack(core);
+    target->executable = target_core_path_from_stack(core);
     return NULL;
 }
 
@@ -389,7 +389,7 @@ static struct spprof_error *open_core(struct core *core, const char *path, const
     TRY(load_file(core, path));
     TRY(read_headers(core, path));
     TRY(set_source(core, options));
-    TRY(core_find_mapped_files(core));
+    TRY(target_core_find_mapped_files(core));
     return set_target(core);
 }
 

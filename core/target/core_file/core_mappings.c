@@ -11,7 +11,7 @@ static struct spprof_error *add_binary(struct core *core, const char *path, stru
     if (!ARRAY_RESERVE(core->binaries, core->binary_capacity, core->binary_count + 1))
         return spprof_error_no_memory();
     size_t size;
-    struct core_binary binary = {.deleted = path_is_deleted(path, &size)};
+    struct core_binary binary = {.deleted = target_path_is_deleted(path, &size)};
     binary.path = strndup(path, size);
     if (binary.path == NULL)
         return spprof_error_no_memory();
@@ -84,14 +84,14 @@ static uint64_t search_r_debug(struct core *core)
     enum { VERSION = 0, BASE = 32 };
     const struct core_segments *segments = &core->segments;
     uint64_t base = core->notes.at_base;
-    size_t first = base == 0 ? segments->count : core_segments_below(segments, base);
+    size_t first = base == 0 ? segments->count : target_core_segments_below(segments, base);
     for (size_t i = first; i < segments->count && segments->items[i].start - base < LINKER_SEARCH_MAX; i++) {
         const struct core_segment *segment = &segments->items[i];
         uint64_t size = segment->dumped < LINKER_SEARCH_MAX ? segment->dumped : LINKER_SEARCH_MAX;
         if (segment->offset > core->size || size > core->size - segment->offset || !segment->writable)
             continue;
         CLEANUP_FREE uint8_t *bytes = malloc((size_t)size);
-        if (bytes == NULL || !core_read_file(core, segment->offset, bytes, (size_t)size))
+        if (bytes == NULL || !target_core_read_file(core, segment->offset, bytes, (size_t)size))
             continue;
         for (uint64_t at = BASE; at + sizeof base <= size; at += sizeof base) {
             const uint8_t *candidate = bytes + at - BASE;
@@ -104,9 +104,9 @@ static uint64_t search_r_debug(struct core *core)
     return 0;
 }
 
-char *core_path_from_stack(const struct core *core)
+char *target_core_path_from_stack(const struct core *core)
 {
-    char *path = core->notes.at_execfn == 0 ? NULL : elf_read_string(&core->source.dumped, core->notes.at_execfn);
+    char *path = core->notes.at_execfn == 0 ? NULL : target_elf_read_string(&core->source.dumped, core->notes.at_execfn);
     if (path != NULL && path[0] != '\0')
         return path;
     free(path);
@@ -116,15 +116,15 @@ char *core_path_from_stack(const struct core *core)
 
 static struct spprof_error *add_linked_binaries(struct core *core)
 {
-    CLEANUP_FREE char *main_path = core_path_from_stack(core);
-    CLEANUP(elf_object_free) struct elf_object main_object = {0};
-    CLEANUP(elf_links_free) struct elf_links links = {0};
+    CLEANUP_FREE char *main_path = target_core_path_from_stack(core);
+    CLEANUP(target_elf_object_free) struct elf_object main_object = {0};
+    CLEANUP(target_elf_links_free) struct elf_links links = {0};
     const struct elf_reader *reader = &core->source.dumped;
     uint64_t main_start = core->notes.at_phdr & ~(uint64_t)(FILE_PAGE - 1); /* the headers stand in the first page */
     struct core_binary *binary;
 
-    uint64_t r_debug = elf_object_read(reader, main_start, &main_object) ? elf_object_r_debug(reader, &main_object) : 0;
-    TRY(elf_links_read(reader, r_debug == 0 ? search_r_debug(core) : r_debug, &links));
+    uint64_t r_debug = target_elf_object_read(reader, main_start, &main_object) ? target_elf_object_r_debug(reader, &main_object) : 0;
+    TRY(target_elf_links_read(reader, r_debug == 0 ? search_r_debug(core) : r_debug, &links));
     if (main_path != NULL && main_start != 0) {
         TRY(add_binary(core, main_path, &binary));
         set_main(core, binary);
@@ -178,7 +178,7 @@ static struct spprof_error *map_segments(struct core *core, size_t binary, const
 static struct spprof_error *map_joined_segments(struct core *core, size_t binary)
 {
     uint64_t start = core->binaries[binary].start;
-    size_t i = core_segments_below(&core->segments, start);
+    size_t i = target_core_segments_below(&core->segments, start);
     if (i == core->segments.count || core->segments.items[i].end <= start)
         return NULL;
     uint64_t end = core->segments.items[i].end;
@@ -196,17 +196,17 @@ static struct spprof_error *map_joined_segments(struct core *core, size_t binary
 static struct spprof_error *map_binary(struct core *core, size_t index)
 {
     struct core_binary *binary = &core->binaries[index];
-    CLEANUP(elf_object_free) struct elf_object object = {0};
-    if (elf_object_read(&core->source.dumped, binary->start, &object))
+    CLEANUP(target_elf_object_free) struct elf_object object = {0};
+    if (target_elf_object_read(&core->source.dumped, binary->start, &object))
         return map_segments(core, index, &object);
-    const struct elf_file *file = core_binary_file(binary, &core->source);
+    const struct elf_file *file = target_core_binary_file(binary, &core->source);
     struct elf_object shape = file == NULL ? object : file->object; /* borrows the segments */
-    if (file != NULL && elf_object_place(&shape, binary->start))
+    if (file != NULL && target_elf_object_place(&shape, binary->start))
         return map_segments(core, index, &shape);
     return map_joined_segments(core, index);
 }
 
-struct spprof_error *core_find_mapped_files(struct core *core)
+struct spprof_error *target_core_find_mapped_files(struct core *core)
 {
     if (core->notes.file_count > 0) {
         TRY(add_noted_files(core));

@@ -45,7 +45,7 @@ static void finish_modules(struct core *core)
 {
     for (size_t i = 0; i < core->modules.count; i++) {
         struct spprof_module *module = &core->modules.items[i];
-        struct core_binary *binary = &core->binaries[core_mapping_at(core, module->start)->binary];
+        struct core_binary *binary = &core->binaries[target_core_mapping_at(core, module->start)->binary];
         module->private_data = binary;
         module->deleted = binary->deleted;
         if (binary->has_link)
@@ -62,14 +62,14 @@ static struct spprof_error *build_modules(struct core *core)
     size_t count = address_space(core, pieces);
     uint64_t entry = core->notes.at_entry != 0 ? core->notes.at_entry : core->notes.at_phdr;
     core->is_quiet = true;
-    struct spprof_error *error = modules_build(&core->target, pieces, count, entry, &core->modules);
+    struct spprof_error *error = target_modules_build(&core->target, pieces, count, entry, &core->modules);
     core->is_quiet = false;
     if (error == NULL)
         finish_modules(core);
     return error;
 }
 
-struct spprof_error *core_modules(struct spprof_target *target, const struct spprof_modules **modules)
+struct spprof_error *target_core_modules(struct spprof_target *target, const struct spprof_modules **modules)
 {
     struct core *core = core_of(target);
     if (!core->has_modules)
@@ -79,7 +79,7 @@ struct spprof_error *core_modules(struct spprof_target *target, const struct spp
     return NULL;
 }
 
-struct spprof_error *core_regions(struct spprof_target *target, const struct spprof_mapping **regions, size_t *count)
+struct spprof_error *target_core_regions(struct spprof_target *target, const struct spprof_mapping **regions, size_t *count)
 {
     struct core *core = core_of(target);
     const struct core_segments *segments = &core->segments;
@@ -96,7 +96,7 @@ struct spprof_error *core_regions(struct spprof_target *target, const struct spp
                     .readable = segment->readable,
                     .writable = segment->writable,
                     .executable = segment->executable,
-                    .anonymous = core_mapping_at(core, segment->start) == NULL,
+                    .anonymous = target_core_mapping_at(core, segment->start) == NULL,
                 };
         }
     }
@@ -109,51 +109,51 @@ struct spprof_error *core_regions(struct spprof_target *target, const struct spp
 static const struct elf_file *module_file(struct core *core, const struct spprof_module *module)
 {
     struct core_binary *binary = module->private_data;
-    const struct elf_file *file = core_binary_file(binary, &core->source);
-    if (file == NULL && core_binary_is_interpreter(binary))
-        core_binary_tell(binary, &core->source);
+    const struct elf_file *file = target_core_binary_file(binary, &core->source);
+    if (file == NULL && target_core_binary_is_interpreter(binary))
+        target_core_binary_tell(binary, &core->source);
     return file;
 }
 
-struct spprof_error *core_find_symbol(struct spprof_target *target, const struct spprof_module *module, const char *name, uint64_t *address)
+struct spprof_error *target_core_find_symbol(struct spprof_target *target, const struct spprof_module *module, const char *name, uint64_t *address)
 {
     struct core *core = core_of(target);
     struct core_binary *binary = module->private_data;
-    CLEANUP(elf_object_free) struct elf_object object = {0};
+    CLEANUP(target_elf_object_free) struct elf_object object = {0};
     enum elf_lookup in_core = ELF_UNKNOWN;
-    if (elf_object_read(&core->source.dumped, module->start, &object))
-        in_core = elf_object_find_symbol(&core->source.dumped, &object, name, address);
+    if (target_elf_object_read(&core->source.dumped, module->start, &object))
+        in_core = target_elf_object_find_symbol(&core->source.dumped, &object, name, address);
     if (in_core == ELF_FOUND)
         return NULL;
-    const struct elf_file *file = in_core == ELF_ABSENT ? core_binary_file(binary, &core->source) : module_file(core, module);
+    const struct elf_file *file = in_core == ELF_ABSENT ? target_core_binary_file(binary, &core->source) : module_file(core, module);
     bool missing = file == NULL && in_core == ELF_UNKNOWN;
-    if (file != NULL && elf_file_find_symbol(file, name, address)) {
+    if (file != NULL && target_elf_file_find_symbol(file, name, address)) {
         *address += module->bias;
         return NULL;
     }
-    core_binary_let_go(binary);
+    target_core_binary_let_go(binary);
     return spprof_error_new(SPPROF_ERROR_NOT_FOUND,
                             missing ? "the symbols of %s, %s among them, are neither in the core nor in a file at hand"
                                     : "%s defines no symbol %s",
                             module->path, name);
 }
 
-struct spprof_error *core_find_section(struct spprof_target *target, const struct spprof_module *module, const char *name,
+struct spprof_error *target_core_find_section(struct spprof_target *target, const struct spprof_module *module, const char *name,
                                        uint64_t *address, uint64_t *size)
 {
     const struct elf_file *file = module_file(core_of(target), module);
     bool missing = file == NULL;
-    if (!missing && elf_file_find_section(file, name, address, size)) {
+    if (!missing && target_elf_file_find_section(file, name, address, size)) {
         *address += module->bias;
         return NULL;
     }
-    core_binary_let_go(module->private_data);
+    target_core_binary_let_go(module->private_data);
     return spprof_error_new(SPPROF_ERROR_NOT_FOUND,
                             missing ? "the sections of %s, %s among them, are in no file at hand" : "%s has no section %s", module->path,
                             name);
 }
 
-struct spprof_error *core_open_module(struct spprof_target *target, const struct spprof_module *module, int *fd)
+struct spprof_error *target_core_open_module(struct spprof_target *target, const struct spprof_module *module, int *fd)
 {
     const struct elf_file *file = module_file(core_of(target), module);
     *fd = file == NULL ? -1 : fcntl(file->fd, F_DUPFD_CLOEXEC, 0);

@@ -48,14 +48,14 @@ static int32_t int_at(const uint8_t *bytes, size_t offset)
     return value;
 }
 
-size_t core_registers_size(unsigned machine)
+size_t target_core_registers_size(unsigned machine)
 {
     return machine == EM_X86_64 ? X86_64_REGISTERS : machine == EM_AARCH64 ? AARCH64_REGISTERS : 0;
 }
 
 static struct spprof_error *add_thread(struct core_notes *notes, const struct elf_note *note, unsigned machine)
 {
-    if (note->size < PRSTATUS_REGISTERS + core_registers_size(machine))
+    if (note->size < PRSTATUS_REGISTERS + target_core_registers_size(machine))
         return NULL;
     if (!ARRAY_RESERVE(notes->threads, notes->thread_capacity, notes->thread_count + 1))
         return spprof_error_no_memory();
@@ -172,10 +172,10 @@ static struct spprof_error *add_note(struct core_notes *notes, const struct elf_
     }
 }
 
-struct spprof_error *core_notes_add(struct core_notes *notes, const uint8_t *bytes, size_t size, unsigned machine)
+struct spprof_error *target_core_notes_add(struct core_notes *notes, const uint8_t *bytes, size_t size, unsigned machine)
 {
     struct elf_note note;
-    for (size_t offset = 0; elf_note_next(bytes, size, 4, &offset, &note);) {
+    for (size_t offset = 0; target_elf_note_next(bytes, size, 4, &offset, &note);) {
         bool known = note.name_size >= 4 && (memcmp(note.name, "CORE", 4) == 0 || memcmp(note.name, "LINU", 4) == 0);
         if (known)
             TRY(add_note(notes, &note, machine));
@@ -183,7 +183,7 @@ struct spprof_error *core_notes_add(struct core_notes *notes, const uint8_t *byt
     return NULL;
 }
 
-void core_notes_free(struct core_notes *notes)
+void target_core_notes_free(struct core_notes *notes)
 {
     free(notes->threads);
     free(notes->files);

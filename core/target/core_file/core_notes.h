@@ -43,13 +43,13 @@ struct core_notes {
 };
 
 /* Size of pr_reg for an ELF machine, 0 where the machine is none of those known here. */
-size_t core_registers_size(unsigned machine);
+size_t target_core_registers_size(unsigned machine);
 
 /*
  * Adds the notes of one PT_NOTE segment; what follows a damaged note is left out. bytes must outlive notes.
  * Errors: NO_MEMORY.
  */
-struct spprof_error *core_notes_add(struct core_notes *notes, const uint8_t *bytes, size_t size, unsigned machine);
-void core_notes_free(struct core_notes *notes);
+struct spprof_error *target_core_notes_add(struct core_notes *notes, const uint8_t *bytes, size_t size, unsigned machine);
+void target_core_notes_free(struct core_notes *notes);
 
 #endif

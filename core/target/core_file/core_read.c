@@ -4,7 +4,7 @@
 #include "target/core_file/core.h"
 #include "target/read_at.h"
 
-const struct core_mapping *core_mapping_at(const struct core *core, uint64_t address)
+const struct core_mapping *target_core_mapping_at(const struct core *core, uint64_t address)
 {
     size_t low = 0;
     size_t high = core->mapping_count;
@@ -31,17 +31,17 @@ static enum spprof_read_status read_from_file(struct core *core, const struct co
     struct core_binary *binary = &core->binaries[mapping->binary];
     if (!core->holds_written_memory)
         return SPPROF_READ_NOT_IN_CORE;
-    const struct elf_file *file = core_binary_file(binary, &core->source);
-    if (file != NULL && elf_file_read(file, mapping->offset + (address - mapping->start), buffer, size))
+    const struct elf_file *file = target_core_binary_file(binary, &core->source);
+    if (file != NULL && target_elf_file_read(file, mapping->offset + (address - mapping->start), buffer, size))
         return SPPROF_READ_OK;
     if (!core->is_quiet)
-        core_binary_tell(binary, &core->source);
+        target_core_binary_tell(binary, &core->source);
     return SPPROF_READ_NOT_IN_CORE;
 }
 
-bool core_read_file(struct core *core, uint64_t offset, void *buffer, size_t size)
+bool target_core_read_file(struct core *core, uint64_t offset, void *buffer, size_t size)
 {
-    if (read_at(core->fd, offset, buffer, size))
+    if (target_read_at(core->fd, offset, buffer, size))
         return true;
     if (errno == 0)
         spprof_problems_add(&core->target.problems, "core file %s became shorter while it was read: what was cut off is missing here", core->path);
@@ -59,7 +59,7 @@ static size_t least(uint64_t a, size_t b)
 static enum spprof_read_status read_piece(struct core *core, uint64_t address, void *buffer, size_t *size, bool with_files)
 {
     const struct core_segments *segments = &core->segments;
-    size_t index = core_segments_below(segments, address);
+    size_t index = target_core_segments_below(segments, address);
     const struct core_segment *segment = index < segments->count && address < segments->items[index].end ? &segments->items[index] : NULL;
     if (segment != NULL && address - segment->start < segment->dumped) {
         uint64_t within = address - segment->start;
@@ -67,9 +67,9 @@ static enum spprof_read_status read_piece(struct core *core, uint64_t address, v
         uint64_t offset = segment->offset + within;
         if (offset > core->size || *size > core->size - offset)
             return SPPROF_READ_TRUNCATED;
-        return core_read_file(core, offset, buffer, *size) ? SPPROF_READ_OK : SPPROF_READ_TRUNCATED;
+        return target_core_read_file(core, offset, buffer, *size) ? SPPROF_READ_OK : SPPROF_READ_TRUNCATED;
     }
-    const struct core_mapping *mapping = core_mapping_at(core, address);
+    const struct core_mapping *mapping = target_core_mapping_at(core, address);
     if (mapping == NULL)
         return segment == NULL ? SPPROF_READ_UNMAPPED : SPPROF_READ_NOT_IN_CORE;
     if (!with_files)
@@ -81,7 +81,7 @@ static enum spprof_read_status read_piece(struct core *core, uint64_t address, v
     return read_from_file(core, mapping, address, buffer, *size);
 }
 
-enum spprof_read_status core_read(struct core *core, uint64_t address, void *buffer, size_t size, bool with_files)
+enum spprof_read_status target_core_read(struct core *core, uint64_t address, void *buffer, size_t size, bool with_files)
 {
     uint8_t *bytes = buffer;
     while (size > 0) {

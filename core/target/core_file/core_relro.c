@@ -47,7 +47,7 @@ static bool load(const struct elf_file *file, const struct elf_reader *dumped, s
     relro->in_core = calloc(relro->count, WORD);
     relro->is_linked = calloc(relro->count, 1);
     return relro->in_file != NULL && relro->in_core != NULL && relro->is_linked != NULL &&
-           elf_file_read_linked(file, relro->start, relro->in_file, relro->count * WORD) &&
+           target_elf_file_read_linked(file, relro->start, relro->in_file, relro->count * WORD) &&
            dumped->read(dumped->context, relro->bias + relro->start, relro->in_core, relro->count * WORD);
 }
 
@@ -71,7 +71,7 @@ static bool relocate(const struct elf_file *file, uint64_t table, uint64_t size,
     if (count == 0 || count > RELOCATIONS_MAX)
         return count == 0;
     CLEANUP_FREE Elf64_Rela *relocations = calloc(count, sizeof *relocations);
-    if (relocations == NULL || !elf_file_read_linked(file, table, relocations, count * sizeof *relocations))
+    if (relocations == NULL || !target_elf_file_read_linked(file, table, relocations, count * sizeof *relocations))
         return false;
     for (size_t i = 0; i < count; i++) {
         size_t word = word_at(relro, relocations[i].r_offset);
@@ -119,12 +119,12 @@ static bool is_as_expected(const struct relro *relro)
     return equal >= EQUAL_MIN && strange <= 2;
 }
 
-bool core_relro_proves(const struct elf_file *file, uint64_t start, const struct elf_reader *dumped)
+bool target_core_relro_proves(const struct elf_file *file, uint64_t start, const struct elf_reader *dumped)
 {
     struct elf_object shape = file->object; /* borrows the segments */
     CLEANUP(relro_free) struct relro relro = {0};
     struct dynamic_facts facts = {0};
-    if (!elf_object_place(&shape, start))
+    if (!target_elf_object_place(&shape, start))
         return false;
     relro.bias = shape.bias;
     if (!load(file, dumped, &relro))

@@ -16,6 +16,6 @@
  * start is where the file's ELF header would lie; dumped reads what the core holds. False: it is another file, or there is too little in the
  * core to tell.
  */
-bool core_relro_proves(const struct elf_file *file, uint64_t start, const struct elf_reader *dumped);
+bool target_core_relro_proves(const struct elf_file *file, uint64_t start, const struct elf_reader *dumped);
 
 #endif

@@ -14,7 +14,7 @@ static uint64_t header_count(int fd, const Elf64_Ehdr *header)
     Elf64_Shdr extended;
     if (header->e_phnum != PN_XNUM)
         return header->e_phnum;
-    return read_at(fd, header->e_shoff, &extended, sizeof extended) ? extended.sh_info : PN_XNUM;
+    return target_read_at(fd, header->e_shoff, &extended, sizeof extended) ? extended.sh_info : PN_XNUM;
 }
 
 static int compare_segments(const void *a, const void *b)
@@ -97,14 +97,14 @@ static struct spprof_error *read_headers(int fd, uint64_t size, uint64_t start, 
     Elf64_Phdr piece[PIECE];
     for (uint64_t i = 0; i < count; i++) {
         uint64_t left = count - i < PIECE ? count - i : PIECE;
-        if (i % PIECE == 0 && !read_at(fd, start + i * sizeof *piece, piece, (size_t)left * sizeof *piece))
-            return spprof_error_new(SPPROF_ERROR_UNREADABLE, "cannot read the program headers of the core file: %s", read_at_reason(errno));
+        if (i % PIECE == 0 && !target_read_at(fd, start + i * sizeof *piece, piece, (size_t)left * sizeof *piece))
+            return spprof_error_new(SPPROF_ERROR_UNREADABLE, "cannot read the program headers of the core file: %s", target_read_at_reason(errno));
         add_header(segments, &piece[i % PIECE], size);
     }
     return NULL;
 }
 
-struct spprof_error *core_segments_read(int fd, uint64_t size, const Elf64_Ehdr *header, struct core_segments *segments)
+struct spprof_error *target_core_segments_read(int fd, uint64_t size, const Elf64_Ehdr *header, struct core_segments *segments)
 {
     *segments = (struct core_segments){0};
     uint64_t count = header_count(fd, header);
@@ -125,13 +125,13 @@ struct spprof_error *core_segments_read(int fd, uint64_t size, const Elf64_Ehdr 
     return NULL;
 }
 
-void core_segments_free(struct core_segments *segments)
+void target_core_segments_free(struct core_segments *segments)
 {
     free(segments->items);
     *segments = (struct core_segments){0};
 }
 
-size_t core_segments_below(const struct core_segments *segments, uint64_t address)
+size_t target_core_segments_below(const struct core_segments *segments, uint64_t address)
 {
     size_t low = 0;
     size_t high = segments->count;

@@ -33,10 +33,10 @@ struct core_segments {
 };
 
 /* Reads the headers that the ELF header tells of; size is that of the file. Errors: NO_MEMORY, UNREADABLE. */
-struct spprof_error *core_segments_read(int fd, uint64_t size, const Elf64_Ehdr *header, struct core_segments *segments);
-void core_segments_free(struct core_segments *segments);
+struct spprof_error *target_core_segments_read(int fd, uint64_t size, const Elf64_Ehdr *header, struct core_segments *segments);
+void target_core_segments_free(struct core_segments *segments);
 
 /* The index of the last segment that starts at or below address; count where there is none. */
-size_t core_segments_below(const struct core_segments *segments, uint64_t address);
+size_t target_core_segments_below(const struct core_segments *segments, uint64_t address);
 
 #endif

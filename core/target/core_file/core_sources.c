@@ -10,12 +10,12 @@
 /* Root may open what it likes in its own name; what others wrote into a core does not make it do so. */
 static struct spprof_error *open_as(struct core *core, uid_t user_id, gid_t group, const char *path, int *fd)
 {
-    CLEANUP(file_user_clear) struct file_user user = {.user = user_id, .group = group};
+    CLEANUP(target_file_user_clear) struct file_user user = {.user = user_id, .group = group};
     if (user.user == 0)
         user.capabilities = UINT64_MAX;
     else
-        file_user_add_groups(&user);
-    return open_as_user(&user, core->sysroot, path, fd);
+        target_file_user_add_groups(&user);
+    return target_open_as_user(&user, core->sysroot, path, fd);
 }
 
 /*
@@ -31,7 +31,7 @@ static char *first_directory(struct core *core)
     size_t size = ENVIRONMENT_MAX;
     if (texts == NULL || end < ENVIRONMENT_MAX)
         return NULL;
-    while (size >= ENVIRONMENT_MIN && core_read(core, end - size, texts, size, false) != SPPROF_READ_OK)
+    while (size >= ENVIRONMENT_MIN && target_core_read(core, end - size, texts, size, false) != SPPROF_READ_OK)
         size /= 2;
     if (size < ENVIRONMENT_MIN)
         return NULL;
@@ -52,7 +52,7 @@ static struct spprof_error *open_as_both(struct core *core, const char *path, in
     return NULL;
 }
 
-struct spprof_error *core_open_path(struct spprof_target *target, const char *path, int *fd, int64_t *started_at)
+struct spprof_error *target_core_open_path(struct spprof_target *target, const char *path, int *fd, int64_t *started_at)
 {
     struct core *core = core_of(target);
     *fd = -1;

@@ -30,8 +30,8 @@ static void describe_x86_64(const struct core_thread *note, struct spprof_native
     uint64_t number = register_of(note, X86_ORIG_RAX);
     thread->thread_pointer = register_of(note, X86_FS_BASE);
     thread->activity = SPPROF_ACTIVITY_RUNNING;
-    if ((int64_t)number >= 0 && system_call_is_interrupted(register_of(note, X86_RAX)))
-        system_call_waits(thread, number, register_of(note, X86_RDI));
+    if ((int64_t)number >= 0 && target_system_call_is_interrupted(register_of(note, X86_RAX)))
+        target_system_call_waits(thread, number, register_of(note, X86_RDI));
 }
 
 static void describe_aarch64(const struct core_thread *note, const struct elf_reader *reader, struct spprof_native_thread *thread)
@@ -45,7 +45,7 @@ static void describe_aarch64(const struct core_thread *note, const struct elf_re
     }
     if (!note->has_system_call || !reader->read(reader->context, register_of(note, ARM_PC) - sizeof code[0], code, sizeof code))
         return;
-    system_call_of_aarch64(code, register_of(note, ARM_X0), register_of(note, ARM_X8), thread);
+    target_system_call_of_aarch64(code, register_of(note, ARM_X0), register_of(note, ARM_X8), thread);
 }
 
 static bool is_of_fault(int signal)
@@ -53,7 +53,7 @@ static bool is_of_fault(int signal)
     return signal == SIGSEGV || signal == SIGBUS || signal == SIGILL || signal == SIGFPE;
 }
 
-int core_signal(const struct core_notes *notes, enum core_writer writer)
+int target_core_signal(const struct core_notes *notes, enum core_writer writer)
 {
     if (notes->thread_count == 0)
         return 0;
@@ -78,7 +78,7 @@ static void set_signal(const struct core_thread *note, int signal, struct spprof
     }
 }
 
-void core_thread_describe(const struct core_notes *notes, size_t index, unsigned machine, enum core_writer writer,
+void target_core_thread_describe(const struct core_notes *notes, size_t index, unsigned machine, enum core_writer writer,
                           const struct elf_reader *reader, struct spprof_native_thread *thread)
 {
     const struct core_thread *note = &notes->threads[index];
@@ -92,5 +92,5 @@ void core_thread_describe(const struct core_notes *notes, size_t index, unsigned
     thread->has_program_counter = true;
     thread->program_counter = register_of(note, machine == EM_X86_64 ? X86_RIP : ARM_PC);
     if (index == 0)
-        set_signal(note, core_signal(notes, writer), thread);
+        set_signal(note, target_core_signal(notes, writer), thread);
 }

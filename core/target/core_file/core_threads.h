@@ -16,10 +16,10 @@ enum core_writer {
 };
 
 /* The signal that the process died of; 0: it did not, or that is not known. */
-int core_signal(const struct core_notes *notes, enum core_writer writer);
+int target_core_signal(const struct core_notes *notes, enum core_writer writer);
 
 /* Describes the thread of this index. reader is for its code: on aarch64 the instruction tells whether it waits in a system call. */
-void core_thread_describe(const struct core_notes *notes, size_t index, unsigned machine, enum core_writer writer,
+void target_core_thread_describe(const struct core_notes *notes, size_t index, unsigned machine, enum core_writer writer,
                           const struct elf_reader *reader, struct spprof_native_thread *thread);
 
 #endif

@@ -39,7 +39,7 @@ static const struct compression *find_compression(int fd)
     return NULL;
 }
 
-const char *compression_of(int fd)
+const char *target_compression_of(int fd)
 {
     const struct compression *compression = find_compression(fd);
     return compression == NULL ? NULL : compression->name;
@@ -203,7 +203,7 @@ static struct spprof_error *open_archive(int fd, const char *path, struct archiv
     return NULL;
 }
 
-struct spprof_error *decompress(int fd, const char *path, const struct decompress_watch *watch, struct spprof_problems *problems, int *plain)
+struct spprof_error *target_decompress(int fd, const char *path, const struct decompress_watch *watch, struct spprof_problems *problems, int *plain)
 {
     *plain = -1;
     CLEANUP(cleanup_archive) struct archive *archive = NULL;

@@ -20,7 +20,7 @@ struct decompress_watch {
 };
 
 /* The name of the compression that the file's first bytes tell: "zstd", "lz4", "gzip", "xz"; NULL where it is none of these. */
-const char *compression_of(int fd);
+const char *target_compression_of(int fd);
 
 /*
  * Decompresses the file fd, whose name is path, into a file without a name in $TMPDIR or /var/tmp; blocks of zeros become holes.
@@ -28,6 +28,6 @@ const char *compression_of(int fd);
  * problem; one that gives nothing is an error. What goes beyond the limits of watch (NULL: none) is left out, with a problem.
  * Errors: BAD_FILE, UNREADABLE (no room for the result), UNSUPPORTED, and those of watch.
  */
-struct spprof_error *decompress(int fd, const char *path, const struct decompress_watch *watch, struct spprof_problems *problems, int *plain);
+struct spprof_error *target_decompress(int fd, const char *path, const struct decompress_watch *watch, struct spprof_problems *problems, int *plain);
 
 #endif

@@ -66,7 +66,7 @@ static void retry_failed(struct debugger_target *self, struct spprof_range *rang
         struct spprof_range again = ranges[i];
         if (again.status == SPPROF_READ_OK || again.status == SPPROF_READ_GONE)
             continue;
-        debugger_pages_read(&self->pages, &again, 1);
+        target_debugger_pages_read(&self->pages, &again, 1);
         if (again.status == SPPROF_READ_OK)
             ranges[i].status = SPPROF_READ_OK;
     }
@@ -85,7 +85,7 @@ static void debugger_read_many(struct spprof_target *target, struct spprof_range
         if (self->trusts_files)
             retry_failed(self, ranges, count);
     } else {
-        debugger_pages_read(&self->pages, ranges, count);
+        target_debugger_pages_read(&self->pages, ranges, count);
     }
     target->read_calls += self->pages.calls + (self->direct != NULL ? self->direct->read_calls : 0) - calls;
 }
@@ -113,7 +113,7 @@ static struct spprof_error *debugger_threads(struct spprof_target *target, struc
 static struct spprof_error *list_modules(struct debugger_target *self)
 {
     if (!self->listed)
-        TRY(debugger_modules_list(self->ops, self->debugger, &self->list));
+        TRY(target_debugger_modules_list(self->ops, self->debugger, &self->list));
     self->listed = true;
     return NULL;
 }
@@ -128,7 +128,7 @@ static struct spprof_error *debugger_modules(struct spprof_target *target, const
     }
     if (!self->modules_known) {
         TRY(list_modules(self));
-        TRY(debugger_modules_build(target, &self->list, &self->modules));
+        TRY(target_debugger_modules_build(target, &self->list, &self->modules));
     }
     self->modules_known = true;
     *modules = &self->modules;
@@ -187,16 +187,16 @@ static bool may_be_same_file(const char *left, const char *right)
 static const struct spprof_debugger_module *listed_module(struct debugger_target *self, const struct spprof_module *module)
 {
     struct spprof_error *error = list_modules(self);
-    const struct spprof_debugger_module *listed = error == NULL ? debugger_modules_at(&self->list, module->start) : NULL;
+    const struct spprof_debugger_module *listed = error == NULL ? target_debugger_modules_at(&self->list, module->start) : NULL;
     spprof_error_free(error);
     return listed != NULL && may_be_same_file(listed->path, module->path) ? listed : NULL;
 }
 
 static bool find_in_memory(struct spprof_target *target, const struct spprof_module *module, const char *name, uint64_t *address)
 {
-    struct elf_reader reader = elf_target_reader(target);
-    CLEANUP(elf_object_free) struct elf_object object = {0};
-    return elf_object_read(&reader, module->start, &object) && elf_object_find_symbol(&reader, &object, name, address) == ELF_FOUND;
+    struct elf_reader reader = target_elf_target_reader(target);
+    CLEANUP(target_elf_object_free) struct elf_object object = {0};
+    return target_elf_object_read(&reader, module->start, &object) && target_elf_object_find_symbol(&reader, &object, name, address) == ELF_FOUND;
 }
 
 static struct spprof_error *debugger_find_symbol(struct spprof_target *target, const struct spprof_module *module, const char *name,
@@ -239,11 +239,11 @@ static struct spprof_error *open_same_file(const struct spprof_module *module, i
     int opened = open(module->path, O_RDONLY | O_CLOEXEC);
     if (opened < 0)
         return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "cannot open %s: %s", module->path, strerror(errno));
-    TRY(elf_file_open(opened, module->path, &file));
+    TRY(target_elf_file_open(opened, module->path, &file));
     bool same = module->build_id_size > 0 && file->build_id_size == module->build_id_size &&
                 memcmp(file->build_id, module->build_id, module->build_id_size) == 0;
     *fd = same ? fcntl(file->fd, F_DUPFD_CLOEXEC, 0) : -1;
-    elf_file_close(file);
+    target_elf_file_close(file);
     if (*fd >= 0)
         return NULL;
     return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "%s is not the file that was mapped: its build id is another, or there is none",
@@ -274,9 +274,9 @@ static void debugger_close(struct spprof_target *target)
 {
     struct debugger_target *self = debugger_of(target);
     spprof_target_close(self->direct);
-    debugger_pages_clear(&self->pages);
-    debugger_modules_list_free(&self->list);
-    modules_free(&self->modules);
+    target_debugger_pages_clear(&self->pages);
+    target_debugger_modules_list_free(&self->list);
+    target_modules_free(&self->modules);
     free(self->regions);
     free(self);
 }
@@ -416,7 +416,7 @@ struct spprof_error *spprof_debugger_target_open(const struct spprof_debugger_op
 void spprof_debugger_target_resumed(struct spprof_target *target)
 {
     struct debugger_target *self = debugger_of(target);
-    debugger_pages_clear(&self->pages);
+    target_debugger_pages_clear(&self->pages);
     self->interrupted = false;
 }
 

@@ -41,13 +41,13 @@ static void list_one(void *context, const struct spprof_debugger_module *module)
         list->failed = true;
 }
 
-struct spprof_error *debugger_modules_list(const struct spprof_debugger_ops *ops, void *debugger, struct debugger_module_list *list)
+struct spprof_error *target_debugger_modules_list(const struct spprof_debugger_ops *ops, void *debugger, struct debugger_module_list *list)
 {
     struct spprof_error *error = ops->modules(debugger, list_one, list);
     return error == NULL && list->failed ? spprof_error_no_memory() : error;
 }
 
-void debugger_modules_list_free(struct debugger_module_list *list)
+void target_debugger_modules_list_free(struct debugger_module_list *list)
 {
     for (size_t i = 0; i < list->count; i++)
         free_listed(&list->items[i]);
@@ -55,7 +55,7 @@ void debugger_modules_list_free(struct debugger_module_list *list)
     *list = (struct debugger_module_list){0};
 }
 
-const struct spprof_debugger_module *debugger_modules_at(const struct debugger_module_list *list, uint64_t address)
+const struct spprof_debugger_module *target_debugger_modules_at(const struct debugger_module_list *list, uint64_t address)
 {
     for (size_t i = 0; i < list->count; i++) {
         uint64_t start = list->items[i].start / PAGE * PAGE; /* a debugger may begin with the first section, behind the ELF header */
@@ -103,20 +103,20 @@ static struct spprof_error *take_listed(const struct spprof_debugger_module *lis
 /* Fills a module from its ELF header at start, or where there is none from what the debugger says. */
 static struct spprof_error *fill(struct spprof_target *target, const struct spprof_debugger_module *listed, struct spprof_module *module)
 {
-    struct elf_reader reader = elf_target_reader(target);
-    CLEANUP(elf_object_free) struct elf_object object = {0};
+    struct elf_reader reader = target_elf_target_reader(target);
+    CLEANUP(target_elf_object_free) struct elf_object object = {0};
     size_t size;
     *module = (struct spprof_module){.main = listed->main, .start = listed->start, .bias = listed->start};
-    module->deleted = path_is_deleted(listed->path, &size);
+    module->deleted = target_path_is_deleted(listed->path, &size);
     module->path = strndup(listed->path, size);
     if (module->path == NULL)
         return spprof_error_no_memory();
-    if (!elf_object_read(&reader, listed->start / PAGE * PAGE, &object))
+    if (!target_elf_object_read(&reader, listed->start / PAGE * PAGE, &object))
         return take_listed(listed, module);
     module->start = object.start;
     module->end = (object.end + PAGE - 1) / PAGE * PAGE;
     module->bias = object.bias;
-    module->build_id_size = elf_object_build_id(&reader, &object, module->build_id);
+    module->build_id_size = target_elf_object_build_id(&reader, &object, module->build_id);
     return take_segments(&object, module);
 }
 
@@ -141,12 +141,12 @@ static struct spprof_error *add(struct spprof_target *target, const struct sppro
 /* Adds the objects of the dynamic linker's list that are not there yet. */
 static struct spprof_error *add_linked(struct spprof_target *target, uint64_t main_start, struct spprof_modules *modules)
 {
-    struct elf_reader reader = elf_target_reader(target);
-    CLEANUP(elf_object_free) struct elf_object object = {0};
-    CLEANUP(elf_links_free) struct elf_links links = {0};
-    if (!elf_object_read(&reader, main_start, &object))
+    struct elf_reader reader = target_elf_target_reader(target);
+    CLEANUP(target_elf_object_free) struct elf_object object = {0};
+    CLEANUP(target_elf_links_free) struct elf_links links = {0};
+    if (!target_elf_object_read(&reader, main_start, &object))
         return NULL;
-    TRY(elf_links_read(&reader, elf_object_r_debug(&reader, &object), &links));
+    TRY(target_elf_links_read(&reader, target_elf_object_r_debug(&reader, &object), &links));
     for (size_t i = 0; i < links.count && i < MODULES_MAX; i++) {
         struct spprof_debugger_module module = {.path = links.items[i].path, .start = links.items[i].bias};
         if (links.items[i].bias != 0 && !holds(modules, links.items[i].dynamic))
@@ -175,11 +175,11 @@ static struct spprof_error *build(struct spprof_target *target, const struct deb
     return NULL;
 }
 
-struct spprof_error *debugger_modules_build(struct spprof_target *target, const struct debugger_module_list *list, struct spprof_modules *modules)
+struct spprof_error *target_debugger_modules_build(struct spprof_target *target, const struct debugger_module_list *list, struct spprof_modules *modules)
 {
     *modules = (struct spprof_modules){.items = calloc(1, sizeof *modules->items)};
     struct spprof_error *error = modules->items == NULL ? spprof_error_no_memory() : build(target, list, modules);
     if (error != NULL)
-        modules_free(modules);
+        target_modules_free(modules);
     return error;
 }

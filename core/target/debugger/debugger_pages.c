@@ -17,7 +17,7 @@ struct debugger_page {
     uint8_t bytes[];
 };
 
-void debugger_pages_clear(struct debugger_pages *pages)
+void target_debugger_pages_clear(struct debugger_pages *pages)
 {
     size_t cursor = 0;
     for (const struct hash_entry *entry; (entry = base_hash_table_each(&pages->by_address, &cursor)) != NULL;)
@@ -94,7 +94,7 @@ static void fetch(struct debugger_pages *pages, const struct spprof_range *range
     for (size_t i = 0; i < count; i++)
         wanted += pages_of(&ranges[i]);
     if (pages->by_address.count + wanted > PAGES_MAX)
-        debugger_pages_clear(pages);
+        target_debugger_pages_clear(pages);
     CLEANUP_FREE uint64_t *addresses = wanted > 0 && wanted <= PAGES_MAX ? malloc(wanted * sizeof *addresses) : NULL;
     if (addresses == NULL)
         return; /* then all is read past the pages */
@@ -126,7 +126,7 @@ static bool copy_out(const struct debugger_pages *pages, const struct spprof_ran
     return true;
 }
 
-void debugger_pages_read(struct debugger_pages *pages, struct spprof_range *ranges, size_t count)
+void target_debugger_pages_read(struct debugger_pages *pages, struct spprof_range *ranges, size_t count)
 {
     fetch(pages, ranges, count);
     for (size_t i = 0; i < count; i++) {

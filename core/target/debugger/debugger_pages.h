@@ -22,8 +22,8 @@ struct debugger_pages {
 };
 
 /* Fills every range and sets its status. */
-void debugger_pages_read(struct debugger_pages *pages, struct spprof_range *ranges, size_t count);
+void target_debugger_pages_read(struct debugger_pages *pages, struct spprof_range *ranges, size_t count);
 
-void debugger_pages_clear(struct debugger_pages *pages);
+void target_debugger_pages_clear(struct debugger_pages *pages);
 
 #endif

@@ -8,18 +8,18 @@
 #include "base/cleanup.h"
 #include "target/read_at.h"
 
-bool elf_file_read(const struct elf_file *file, uint64_t offset, void *buffer, size_t size)
+bool target_elf_file_read(const struct elf_file *file, uint64_t offset, void *buffer, size_t size)
 {
-    return read_at(file->fd, offset, buffer, size);
+    return target_read_at(file->fd, offset, buffer, size);
 }
 
-bool elf_file_read_linked(const struct elf_file *file, uint64_t address, void *buffer, size_t size)
+bool target_elf_file_read_linked(const struct elf_file *file, uint64_t address, void *buffer, size_t size)
 {
     for (size_t i = 0; i < file->object.segment_count; i++) {
         const Elf64_Phdr *segment = &file->object.segments[i];
         uint64_t within = address - segment->p_vaddr; /* wraps where the address is lower, and then exceeds p_filesz */
         if (segment->p_type == PT_LOAD && within < segment->p_filesz && size <= segment->p_filesz - within)
-            return elf_file_read(file, segment->p_offset + within, buffer, size);
+            return target_elf_file_read(file, segment->p_offset + within, buffer, size);
     }
     return false;
 }
@@ -27,7 +27,7 @@ bool elf_file_read_linked(const struct elf_file *file, uint64_t address, void *b
 /* Serves the file as the loader would lay it out, at the addresses it was linked for. */
 static bool read_as_loaded(void *context, uint64_t address, void *buffer, size_t size)
 {
-    return elf_file_read_linked(context, address, buffer, size);
+    return target_elf_file_read_linked(context, address, buffer, size);
 }
 
 static struct elf_reader file_reader(const struct elf_file *file)
@@ -78,11 +78,11 @@ static struct spprof_error *read_headers(struct elf_file *file, const char *path
     file->object.machine = header.e_machine;
     file->object.entry = header.e_entry;
     struct elf_reader reader = file_reader(file);
-    file->build_id_size = elf_object_build_id(&reader, &file->object, file->build_id);
+    file->build_id_size = target_elf_object_build_id(&reader, &file->object, file->build_id);
     return NULL;
 }
 
-struct spprof_error *elf_file_open(int fd, const char *path, struct elf_file **file)
+struct spprof_error *target_elf_file_open(int fd, const char *path, struct elf_file **file)
 {
     *file = NULL;
     struct elf_file *opened = calloc(1, sizeof *opened);
@@ -94,19 +94,19 @@ struct spprof_error *elf_file_open(int fd, const char *path, struct elf_file **f
     elf_version(EV_CURRENT);
     struct spprof_error *error = read_headers(opened, path);
     if (error != NULL) {
-        elf_file_close(opened);
+        target_elf_file_close(opened);
         return error;
     }
     *file = opened;
     return NULL;
 }
 
-void elf_file_close(struct elf_file *file)
+void target_elf_file_close(struct elf_file *file)
 {
     if (file == NULL)
         return;
     elf_end(file->elf);
-    elf_object_free(&file->object);
+    target_elf_object_free(&file->object);
     close(file->fd);
     free(file);
 }
@@ -121,7 +121,7 @@ static bool find_in_table(Elf *elf, Elf_Scn *section, const GElf_Shdr *header, c
     size_t count = data->d_size / entry;
     for (size_t i = 0; i < count && i < INT32_MAX; i++) {
         GElf_Sym symbol;
-        if (gelf_getsym(data, (int)i, &symbol) == NULL || !elf_symbol_has_address(&symbol))
+        if (gelf_getsym(data, (int)i, &symbol) == NULL || !target_elf_symbol_has_address(&symbol))
             continue;
         const char *text = elf_strptr(elf, header->sh_link, symbol.st_name);
         if (text != NULL && strcmp(text, name) == 0) {
@@ -148,10 +148,10 @@ static bool is_native_layout(const struct elf_file *file)
     return file->class == ELFCLASS64 && ident != NULL && ident[EI_DATA] == ELFDATA2LSB;
 }
 
-bool elf_file_find_symbol(const struct elf_file *file, const char *name, uint64_t *value)
+bool target_elf_file_find_symbol(const struct elf_file *file, const char *name, uint64_t *value)
 {
     struct elf_reader reader = file_reader(file);
-    enum elf_lookup hashed = is_native_layout(file) ? elf_object_find_symbol(&reader, &file->object, name, value) : ELF_UNKNOWN;
+    enum elf_lookup hashed = is_native_layout(file) ? target_elf_object_find_symbol(&reader, &file->object, name, value) : ELF_UNKNOWN;
     if (hashed == ELF_FOUND)
         return true;
     if (hashed == ELF_UNKNOWN && find_in_tables(file, SHT_DYNSYM, name, value))
@@ -159,7 +159,7 @@ bool elf_file_find_symbol(const struct elf_file *file, const char *name, uint64_
     return find_in_tables(file, SHT_SYMTAB, name, value);
 }
 
-bool elf_file_find_section(const struct elf_file *file, const char *name, uint64_t *address, uint64_t *size)
+bool target_elf_file_find_section(const struct elf_file *file, const char *name, uint64_t *address, uint64_t *size)
 {
     size_t names;
     if (elf_getshdrstrndx(file->elf, &names) != 0)

@@ -19,19 +19,19 @@ struct elf_file {
 };
 
 /* Takes fd over, also where it fails. path is for the message only. Errors: BAD_FILE where it is no ELF file. */
-struct spprof_error *elf_file_open(int fd, const char *path, struct elf_file **file);
-void elf_file_close(struct elf_file *file); /* NULL is allowed */
+struct spprof_error *target_elf_file_open(int fd, const char *path, struct elf_file **file);
+void target_elf_file_close(struct elf_file *file); /* NULL is allowed */
 
 /* The value (unrelocated address) of a defined symbol, of .dynsym first, then of .symtab; false where there is none. */
-bool elf_file_find_symbol(const struct elf_file *file, const char *name, uint64_t *value);
+bool target_elf_file_find_symbol(const struct elf_file *file, const char *name, uint64_t *value);
 
 /* Unrelocated address and size of a section that is loaded; false where there is none. */
-bool elf_file_find_section(const struct elf_file *file, const char *name, uint64_t *address, uint64_t *size);
+bool target_elf_file_find_section(const struct elf_file *file, const char *name, uint64_t *address, uint64_t *size);
 
 /* Reads size bytes at an address that the file was linked for, all or nothing: what PT_LOAD takes from the file. */
-bool elf_file_read_linked(const struct elf_file *file, uint64_t address, void *buffer, size_t size);
+bool target_elf_file_read_linked(const struct elf_file *file, uint64_t address, void *buffer, size_t size);
 
 /* Reads size bytes at an offset, all or nothing. */
-bool elf_file_read(const struct elf_file *file, uint64_t offset, void *buffer, size_t size);
+bool target_elf_file_read(const struct elf_file *file, uint64_t offset, void *buffer, size_t size);
 
 #endif

@@ -21,7 +21,7 @@ static bool read_target(void *context, uint64_t address, void *buffer, size_t si
     return target_try_read(context, address, buffer, size) == SPPROF_READ_OK;
 }
 
-struct elf_reader elf_target_reader(struct spprof_target *target)
+struct elf_reader target_elf_target_reader(struct spprof_target *target)
 {
     return (struct elf_reader){.read = read_target, .context = target};
 }
@@ -40,7 +40,7 @@ static bool header_is_sane(const Elf64_Ehdr *header)
            header->e_phentsize == sizeof(Elf64_Phdr) && header->e_phnum > 0 && header->e_phnum <= ELF_SEGMENT_MAX;
 }
 
-bool elf_object_place(struct elf_object *object, uint64_t start)
+bool target_elf_object_place(struct elf_object *object, uint64_t start)
 {
     const Elf64_Phdr *first = NULL;
     uint64_t highest = 0;
@@ -73,7 +73,7 @@ static bool has_magic(const unsigned char *ident)
     return memcmp(ident, ELFMAG, SELFMAG) == 0;
 }
 
-enum spprof_architecture elf_architecture(const struct elf_reader *reader, uint64_t start)
+enum spprof_architecture target_elf_architecture(const struct elf_reader *reader, uint64_t start)
 {
     Elf64_Ehdr header;
     if (!read_bytes(reader, start, &header, sizeof header) || !has_magic(header.e_ident))
@@ -81,13 +81,13 @@ enum spprof_architecture elf_architecture(const struct elf_reader *reader, uint6
     return header.e_machine == EM_X86_64 ? SPPROF_X86_64 : header.e_machine == EM_AARCH64 ? SPPROF_AARCH64 : SPPROF_ARCHITECTURE_UNKNOWN;
 }
 
-bool elf_is_another_format(const struct elf_reader *reader, uint64_t start)
+bool target_elf_is_another_format(const struct elf_reader *reader, uint64_t start)
 {
     unsigned char ident[SELFMAG];
     return read_bytes(reader, start, ident, sizeof ident) && !has_magic(ident);
 }
 
-bool elf_object_read(const struct elf_reader *reader, uint64_t start, struct elf_object *object)
+bool target_elf_object_read(const struct elf_reader *reader, uint64_t start, struct elf_object *object)
 {
     *object = (struct elf_object){0};
     Elf64_Ehdr header;
@@ -98,7 +98,7 @@ bool elf_object_read(const struct elf_reader *reader, uint64_t start, struct elf
     read.segments = malloc(size);
     if (read.segments == NULL)
         return false;
-    if (!read_bytes(reader, start + header.e_phoff, read.segments, size) || !elf_object_place(&read, start)) {
+    if (!read_bytes(reader, start + header.e_phoff, read.segments, size) || !target_elf_object_place(&read, start)) {
         free(read.segments);
         return false;
     }
@@ -107,13 +107,13 @@ bool elf_object_read(const struct elf_reader *reader, uint64_t start, struct elf
     return true;
 }
 
-void elf_object_free(struct elf_object *object)
+void target_elf_object_free(struct elf_object *object)
 {
     free(object->segments);
     *object = (struct elf_object){0};
 }
 
-char *elf_read_string(const struct elf_reader *reader, uint64_t address)
+char *target_elf_read_string(const struct elf_reader *reader, uint64_t address)
 {
     char text[PATH_BYTES_MAX];
     for (size_t size = 0; size < sizeof text;) {
@@ -132,7 +132,7 @@ char *elf_read_string(const struct elf_reader *reader, uint64_t address)
 
 /* Build id */
 
-bool elf_note_next(const uint8_t *bytes, size_t size, size_t alignment, size_t *offset, struct elf_note *note)
+bool target_elf_note_next(const uint8_t *bytes, size_t size, size_t alignment, size_t *offset, struct elf_note *note)
 {
     Elf64_Nhdr header;
     if (*offset > size || size - *offset < sizeof header)
@@ -159,7 +159,7 @@ bool elf_note_next(const uint8_t *bytes, size_t size, size_t alignment, size_t *
 static size_t build_id_of_notes(const uint8_t *bytes, size_t size, size_t alignment, uint8_t build_id[ELF_BUILD_ID_MAX])
 {
     struct elf_note note;
-    for (size_t offset = 0; elf_note_next(bytes, size, alignment, &offset, &note);) {
+    for (size_t offset = 0; target_elf_note_next(bytes, size, alignment, &offset, &note);) {
         bool matches = note.type == NT_GNU_BUILD_ID && note.name_size == sizeof ELF_NOTE_GNU &&
                        memcmp(note.name, ELF_NOTE_GNU, sizeof ELF_NOTE_GNU) == 0;
         if (matches && note.size > 0 && note.size <= ELF_BUILD_ID_MAX) {
@@ -170,7 +170,7 @@ static size_t build_id_of_notes(const uint8_t *bytes, size_t size, size_t alignm
     return 0;
 }
 
-size_t elf_object_build_id(const struct elf_reader *reader, const struct elf_object *object, uint8_t build_id[ELF_BUILD_ID_MAX])
+size_t target_elf_object_build_id(const struct elf_reader *reader, const struct elf_object *object, uint8_t build_id[ELF_BUILD_ID_MAX])
 {
     for (size_t i = 0; i < object->segment_count; i++) {
         const Elf64_Phdr *segment = &object->segments[i];
@@ -200,7 +200,7 @@ static uint64_t address_of(const struct elf_object *object, uint64_t pointer)
     return relocated ? pointer : object->bias + pointer;
 }
 
-const Elf64_Phdr *elf_object_dynamic(const struct elf_object *object)
+const Elf64_Phdr *target_elf_object_dynamic(const struct elf_object *object)
 {
     for (size_t i = 0; i < object->segment_count; i++)
         if (object->segments[i].p_type == PT_DYNAMIC)
@@ -223,7 +223,7 @@ static void note_entry(const struct elf_object *object, const Elf64_Dyn *entry, 
 static struct dynamic read_dynamic(const struct elf_reader *reader, const struct elf_object *object)
 {
     struct dynamic dynamic = {0};
-    const Elf64_Phdr *segment = elf_object_dynamic(object);
+    const Elf64_Phdr *segment = target_elf_object_dynamic(object);
     Elf64_Dyn entries[DYNAMIC_MAX];
     if (segment == NULL)
         return dynamic;
@@ -236,14 +236,14 @@ static struct dynamic read_dynamic(const struct elf_reader *reader, const struct
     return dynamic;
 }
 
-uint64_t elf_object_r_debug(const struct elf_reader *reader, const struct elf_object *object)
+uint64_t target_elf_object_r_debug(const struct elf_reader *reader, const struct elf_object *object)
 {
     return read_dynamic(reader, object).r_debug;
 }
 
 /* Symbols */
 
-bool elf_symbol_has_address(const Elf64_Sym *symbol)
+bool target_elf_symbol_has_address(const Elf64_Sym *symbol)
 {
     switch (ELF64_ST_TYPE(symbol->st_info)) {
     case STT_NOTYPE:
@@ -268,7 +268,7 @@ static bool symbol_matches(const struct symbol_search *search, uint32_t index, u
     Elf64_Sym symbol;
     char name[SYMBOL_NAME_MAX];
     if (!read_bytes(search->reader, search->dynamic.symbols + index * sizeof symbol, &symbol, sizeof symbol) ||
-        !elf_symbol_has_address(&symbol) || symbol.st_name >= search->dynamic.strings_size ||
+        !target_elf_symbol_has_address(&symbol) || symbol.st_name >= search->dynamic.strings_size ||
         !read_bytes(search->reader, search->dynamic.strings + symbol.st_name, name, search->name_size) ||
         memcmp(name, search->name, search->name_size) != 0)
         return false;
@@ -355,7 +355,7 @@ static enum elf_lookup search_sysv_hash(const struct symbol_search *search, uint
     return ELF_UNKNOWN;
 }
 
-enum elf_lookup elf_object_find_symbol(const struct elf_reader *reader, const struct elf_object *object, const char *name,
+enum elf_lookup target_elf_object_find_symbol(const struct elf_reader *reader, const struct elf_object *object, const char *name,
                                        uint64_t *address)
 {
     struct symbol_search search = {
@@ -384,14 +384,14 @@ static struct spprof_error *add_link(struct elf_links *links, const struct elf_r
 {
     if (!ARRAY_RESERVE(links->items, links->capacity, links->count + 1))
         return spprof_error_no_memory();
-    char *path = elf_read_string(reader, map->name);
+    char *path = target_elf_read_string(reader, map->name);
     if (path == NULL && (path = strdup("")) == NULL)
         return spprof_error_no_memory();
     links->items[links->count++] = (struct elf_link){.bias = map->bias, .dynamic = map->dynamic, .path = path};
     return NULL;
 }
 
-struct spprof_error *elf_links_read(const struct elf_reader *reader, uint64_t r_debug, struct elf_links *links)
+struct spprof_error *target_elf_links_read(const struct elf_reader *reader, uint64_t r_debug, struct elf_links *links)
 {
     *links = (struct elf_links){0};
     struct target_r_debug head;
@@ -406,7 +406,7 @@ struct spprof_error *elf_links_read(const struct elf_reader *reader, uint64_t r_
             break;
         struct spprof_error *error = add_link(links, reader, &map);
         if (error != NULL) {
-            elf_links_free(links);
+            target_elf_links_free(links);
             return error;
         }
         previous = next;
@@ -415,7 +415,7 @@ struct spprof_error *elf_links_read(const struct elf_reader *reader, uint64_t r_
     return NULL;
 }
 
-void elf_links_free(struct elf_links *links)
+void target_elf_links_free(struct elf_links *links)
 {
     for (size_t i = 0; i < links->count; i++)
         free(links->items[i].path);

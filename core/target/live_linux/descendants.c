@@ -58,7 +58,7 @@ static bool is_known(const int64_t *pids, size_t count, int64_t pid)
     return false;
 }
 
-size_t descendants_find(int64_t pid, int64_t *pids, size_t max)
+size_t target_descendants_find(int64_t pid, int64_t *pids, size_t max)
 {
     size_t found = 0;
     CLEANUP_FREE struct relation *relations = calloc(PROCESSES_MAX, sizeof *relations);

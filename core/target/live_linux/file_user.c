@@ -21,13 +21,13 @@
 
 enum { GROUPS_MAX = 65536, DATABASE_LINE_MAX = 1 << 16 }; /* NGROUPS_MAX of the kernel */
 
-void file_user_clear(struct file_user *user)
+void target_file_user_clear(struct file_user *user)
 {
     free(user->groups);
     *user = (struct file_user){0};
 }
 
-void file_user_add_groups(struct file_user *user)
+void target_file_user_add_groups(struct file_user *user)
 {
     struct passwd entry, *found = NULL;
     CLEANUP_FREE char *line = malloc(DATABASE_LINE_MAX);
@@ -125,7 +125,7 @@ static void *open_in_thread(void *context)
 {
     struct opening *opening = context;
     bool is_user = take_on(opening->user);
-    opening->error = open_below(opening->root_fd, opening->root, opening->path, &opening->fd);
+    opening->error = target_open_below(opening->root_fd, opening->root, opening->path, &opening->fd);
     if (opening->error != NULL || is_user || may_read_by_bits(opening->user, opening->root != NULL, opening->fd))
         return NULL;
     close(opening->fd);
@@ -154,11 +154,11 @@ static int run_in_thread(struct opening *opening)
     return failed;
 }
 
-struct spprof_error *open_as_user(const struct file_user *user, const char *root, const char *path, int *fd)
+struct spprof_error *target_open_as_user(const struct file_user *user, const char *root, const char *path, int *fd)
 {
     *fd = -1;
     CLEANUP_CLOSE int root_fd = -1;
-    TRY(open_root(root, &root_fd)); /* another's /proc/PID/root is for us to enter, not for the user */
+    TRY(target_open_root(root, &root_fd)); /* another's /proc/PID/root is for us to enter, not for the user */
     struct opening opening = {.user = user, .root = root, .path = path, .root_fd = root_fd, .fd = -1};
     int failed = run_in_thread(&opening);
     if (failed != 0)

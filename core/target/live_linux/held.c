@@ -13,7 +13,7 @@
 
 enum { TEXT_MAX = 1 << 16 }; /* of a file of /proc that is looked at */
 
-enum spprof_held held_by_letter(char letter)
+enum spprof_held target_held_by_letter(char letter)
 {
     switch (letter) {
     case 'T': return SPPROF_HELD_STOPPED;
@@ -107,7 +107,7 @@ static bool find_frozen(const char *cgroups, const char *mounts, const struct fr
     return false;
 }
 
-bool held_by_freezer(int64_t pid, char *by, size_t size)
+bool target_held_by_freezer(int64_t pid, char *by, size_t size)
 {
     char name[64];
     snprintf(name, sizeof name, "/proc/%" PRId64 "/cgroup", pid);
@@ -116,7 +116,7 @@ bool held_by_freezer(int64_t pid, char *by, size_t size)
            (find_frozen(cgroups, mounts, &unified, by, size) || find_frozen(cgroups, mounts, &legacy, by, size));
 }
 
-bool held_by_tracer(int64_t pid, int64_t tid, char *by, size_t size)
+bool target_held_by_tracer(int64_t pid, int64_t tid, char *by, size_t size)
 {
     char name[96];
     snprintf(name, sizeof name, "/proc/%" PRId64 "/task/%" PRId64 "/status", pid, tid);

@@ -5,6 +5,6 @@
 #include "spprof/target.h"
 
 /* By the letter in /proc/PID/stat (proc(5)). A frozen thread is not told from one that waits. */
-enum spprof_held held_by_letter(char letter);
+enum spprof_held target_held_by_letter(char letter);
 
 #endif

@@ -138,7 +138,7 @@ static struct spprof_error *open_regular(open_function *open_path, int root_fd, 
     return NULL;
 }
 
-struct spprof_error *open_root(const char *root, int *fd)
+struct spprof_error *target_open_root(const char *root, int *fd)
 {
     *fd = AT_FDCWD;
     if (root != NULL)
@@ -146,11 +146,11 @@ struct spprof_error *open_root(const char *root, int *fd)
     return *fd == -1 ? cannot_open(NULL, root, errno) : NULL;
 }
 
-struct spprof_error *open_in_root_by_steps(const char *root, const char *path, int *fd)
+struct spprof_error *target_open_in_root_by_steps(const char *root, const char *path, int *fd)
 {
     *fd = -1;
     CLEANUP_CLOSE int root_fd = -1;
-    TRY(open_root(root, &root_fd));
+    TRY(target_open_root(root, &root_fd));
     return open_regular(open_by_steps, root_fd, root, path, fd);
 }
 
@@ -160,7 +160,7 @@ static bool kernel_has_openat2(int root)
     return fd >= 0 || (errno != ENOSYS && errno != EPERM); /* EPERM: a container's filter of system calls */
 }
 
-struct spprof_error *open_below(int root_fd, const char *root, const char *path, int *fd)
+struct spprof_error *target_open_below(int root_fd, const char *root, const char *path, int *fd)
 {
     *fd = -1;
     if (root == NULL)
@@ -168,10 +168,10 @@ struct spprof_error *open_below(int root_fd, const char *root, const char *path,
     return open_regular(kernel_has_openat2(root_fd) ? open_by_kernel : open_by_steps, root_fd, root, path, fd);
 }
 
-struct spprof_error *open_in_root(const char *root, const char *path, int *fd)
+struct spprof_error *target_open_in_root(const char *root, const char *path, int *fd)
 {
     *fd = -1;
     CLEANUP_CLOSE int root_fd = -1;
-    TRY(open_root(root, &root_fd));
-    return open_below(root_fd, root, path, fd);
+    TRY(target_open_root(root, &root_fd));
+    return target_open_below(root_fd, root, path, fd);
 }

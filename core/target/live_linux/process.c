@@ -62,7 +62,7 @@ static size_t read_batch(struct process *process, struct spprof_range *ranges, s
         process->target.read_calls++;
         got = process_vm_readv((pid_t)process->living, local, count, remote, count, 0);
         error = errno;
-    } while (got < 0 && error == ESRCH && process_find_living(process));
+    } while (got < 0 && error == ESRCH && target_process_find_living(process));
     if (got < 0 && error != EFAULT) {
         enum spprof_read_status status = status_of_errno(error);
         process->readv_refused = status != SPPROF_READ_GONE;
@@ -83,7 +83,7 @@ static void process_read_many(struct spprof_target *target, struct spprof_range 
 {
     struct process *process = (struct process *)target;
     size_t done = 0;
-    process_guard_is_alive(process->guard);
+    target_process_guard_is_alive(process->guard);
     while (done < count) {
         bool single = count - done == 1;
         if (process->memory >= 0 && (single || process->readv_refused)) {
@@ -101,7 +101,7 @@ static struct spprof_error *process_modules(struct spprof_target *target, const 
 {
     struct process *process = (struct process *)target;
     if (!process->modules_known)
-        TRY(process_find_modules(process));
+        TRY(target_process_find_modules(process));
     process->modules_known = true;
     *modules = &process->modules;
     return NULL;
@@ -120,15 +120,15 @@ static struct spprof_error *process_regions(struct spprof_target *target, const 
 static void process_close(struct spprof_target *target)
 {
     struct process *process = (struct process *)target;
-    if (!process_stop_end(process))
+    if (!target_process_stop_end(process))
         return;
-    process_guard_free(process->guard);
+    target_process_guard_free(process->guard);
     spprof_problems_free(&target->problems); /* of that end: nobody hears of them any more */
     if (process->directory >= 0)
         close(process->directory);
     if (process->memory >= 0)
         close(process->memory);
-    modules_free(&process->modules);
+    target_modules_free(&process->modules);
     free(process->regions);
     free(process->threads.items);
     free(process);
@@ -136,18 +136,18 @@ static void process_close(struct spprof_target *target)
 
 static const struct spprof_target_ops process_ops = {
     .read_many = process_read_many,
-    .threads = process_threads,
+    .threads = target_process_threads,
     .modules = process_modules,
     .regions = process_regions,
-    .find_symbol = process_find_symbol,
-    .find_section = process_find_section,
-    .open_module = process_open_module,
-    .open_file = process_open_file,
-    .stop = process_stop,
-    .resume = process_resume,
-    .stop_some = process_stop_some,
-    .stands = process_stands,
-    .waited = process_waited,
+    .find_symbol = target_process_find_symbol,
+    .find_section = target_process_find_section,
+    .open_module = target_process_open_module,
+    .open_file = target_process_open_file,
+    .stop = target_process_stop,
+    .resume = target_process_resume,
+    .stop_some = target_process_stop_some,
+    .stands = target_process_stands,
+    .waited = target_process_waited,
     .close = process_close,
 };
 
@@ -175,13 +175,13 @@ static int64_t status_number(const char *status, const char *name, bool last)
 static char *read_link(struct process *process, const char *name)
 {
     char buffer[PATH_MAX], path[64];
-    process_living_path(process, name, path, sizeof path);
+    target_process_living_path(process, name, path, sizeof path);
     ssize_t size = readlinkat(process->directory, path, buffer, sizeof buffer - 1);
     if (size < 0)
         return NULL;
     buffer[size] = '\0';
     size_t length;
-    path_is_deleted(buffer, &length);
+    target_path_is_deleted(buffer, &length);
     return strndup(buffer, length);
 }
 
@@ -198,9 +198,9 @@ static struct spprof_error *check_architecture(struct process *process)
 {
     struct spprof_target *target = &process->target;
     unsigned char head[20];
-    CLEANUP_CLOSE int fd = process_open_living(process, "exe", O_RDONLY | O_CLOEXEC);
+    CLEANUP_CLOSE int fd = target_process_open_living(process, "exe", O_RDONLY | O_CLOEXEC);
     if (fd < 0 && errno == EACCES)
-        return process_refused(process);
+        return target_process_refused(process);
     if (fd < 0)
         return spprof_error_new(SPPROF_ERROR_NOT_PYTHON, "process %" PRId64 " runs no program: it is a kernel thread, or has ended", target->pid);
     if (read(fd, head, sizeof head) != (ssize_t)sizeof head || memcmp(head, "\177ELF", 4) != 0 || head[4] != 2)
@@ -213,9 +213,9 @@ static struct spprof_error *check_architecture(struct process *process)
 
 static struct spprof_error *open_memory(struct process *process)
 {
-    process->memory = process_open_living(process, "mem", O_RDONLY | O_CLOEXEC);
+    process->memory = target_process_open_living(process, "mem", O_RDONLY | O_CLOEXEC);
     if (process->memory < 0 && (errno == EACCES || errno == EPERM))
-        return process_refused(process);
+        return target_process_refused(process);
     return NULL;
 }
 
@@ -227,14 +227,14 @@ static struct spprof_error *open_process(struct process *process, int64_t pid)
     process->memory = -1;
     snprintf(path, sizeof path, "/proc/%" PRId64, pid);
     process->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    CLEANUP_FREE char *status = process->directory >= 0 ? process_read_file(process, "status") : NULL;
+    CLEANUP_FREE char *status = process->directory >= 0 ? target_process_read_file(process, "status") : NULL;
     if (status == NULL)
         return no_such_process(pid);
     if (status_number(status, "\nTgid:", false) > 0)
         target->pid = status_number(status, "\nTgid:", false);
     process->living = target->pid;
     process->nested = status_number(status, "\nNSpid:", true) != status_number(status, "\nNSpid:", false);
-    process->target.began_by_exec = process_began_by_exec(process);
+    process->target.began_by_exec = target_process_began_by_exec(process);
     process->is_child = status_number(status, "\nPPid:", false) == getpid();
     /* Where other threads run, the main one has ended, or one of them is just becoming another program by exec. */
     if (strstr(status, "\nState:\tZ") != NULL && status_number(status, "\nThreads:", false) <= 1)

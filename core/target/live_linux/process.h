@@ -47,52 +47,52 @@ struct process {
 
 /* process_files.c */
 /* Reads a small file below /proc/PID; a malloced text ended by NUL, NULL where it cannot be read. */
-char *process_read_file(const struct process *process, const char *name);
-struct spprof_error *process_find_modules(struct process *process);
+char *target_process_read_file(const struct process *process, const char *name);
+struct spprof_error *target_process_find_modules(struct process *process);
 /* False: it is a copy of its parent, or cannot be told. */
-bool process_began_by_exec(const struct process *process);
-struct spprof_error *process_open_module(struct spprof_target *target, const struct spprof_module *module, int *fd);
-struct spprof_error *process_open_file(struct spprof_target *target, const char *path, int *fd, int64_t *started_at);
-struct spprof_error *process_find_symbol(struct spprof_target *target, const struct spprof_module *module, const char *name, uint64_t *address);
-struct spprof_error *process_find_section(struct spprof_target *target, const struct spprof_module *module, const char *name,
+bool target_process_began_by_exec(const struct process *process);
+struct spprof_error *target_process_open_module(struct spprof_target *target, const struct spprof_module *module, int *fd);
+struct spprof_error *target_process_open_file(struct spprof_target *target, const char *path, int *fd, int64_t *started_at);
+struct spprof_error *target_process_find_symbol(struct spprof_target *target, const struct spprof_module *module, const char *name, uint64_t *address);
+struct spprof_error *target_process_find_section(struct spprof_target *target, const struct spprof_module *module, const char *name,
                                           uint64_t *address, uint64_t *size);
 
-/* process_user.c: with whose rights it opens files; to be cleared by file_user_clear. */
-struct spprof_error *process_file_user(const struct process *process, struct file_user *user);
+/* process_user.c: with whose rights it opens files; to be cleared by target_file_user_clear. */
+struct spprof_error *target_process_file_user(const struct process *process, struct file_user *user);
 
 /*
  * process_living.c: a main thread that ends while others run keeps its entry in /proc, which shows neither memory nor files any more; those of
  * the others do.
  */
 /* Looks for a thread that has not ended. False: there is no other than the one that is known. */
-bool process_find_living(struct process *process);
+bool target_process_find_living(struct process *process);
 /* Where below /proc/PID a file is that shows memory or files: of a thread that lives. */
-void process_living_path(struct process *process, const char *name, char *path, size_t size);
-int process_open_living(struct process *process, const char *name, int flags);
+void target_process_living_path(struct process *process, const char *name, char *path, size_t size);
+int target_process_open_living(struct process *process, const char *name, int flags);
 
 /* process_refusal.c: a PERMISSION error that says why, and what to do. */
-struct spprof_error *process_refused(const struct process *process);
+struct spprof_error *target_process_refused(const struct process *process);
 
-/* process_threads.c: lists the threads and what /proc says of them; those already in the list are left as they are. */
-struct spprof_error *process_list_threads(struct process *process, struct process_threads *threads);
+/* target_process_threads.c: lists the threads and what /proc says of them; those already in the list are left as they are. */
+struct spprof_error *target_process_list_threads(struct process *process, struct process_threads *threads);
 /* NULL: it is not in the list. */
-struct process_thread *process_find_thread(const struct process_threads *threads, int64_t tid);
+struct process_thread *target_process_find_thread(const struct process_threads *threads, int64_t tid);
 /* What the kernel says of a thread now: 'R', 'S', 'D', ...; '?' where it is gone. */
-char process_thread_state(const struct process *process, int64_t tid);
+char target_process_thread_state(const struct process *process, int64_t tid);
 /* Whether its cgroup is frozen: then it runs no code, and stops for nobody. */
-bool process_is_frozen(const struct process *process);
-struct spprof_error *process_threads(struct spprof_target *target, struct spprof_native_threads *threads);
+bool target_process_is_frozen(const struct process *process);
+struct spprof_error *target_process_threads(struct spprof_target *target, struct spprof_native_threads *threads);
 
 /* Adds those of the process that are not in the list yet. */
-struct spprof_error *process_add_threads(const struct process *process, struct process_threads *threads, const int64_t *tids, size_t count);
+struct spprof_error *target_process_add_threads(const struct process *process, struct process_threads *threads, const int64_t *tids, size_t count);
 
-/* process_stop.c */
-struct spprof_error *process_stop(struct spprof_target *target);
-struct spprof_error *process_stop_some(struct spprof_target *target, const int64_t *tids, size_t count);
-enum spprof_standing process_stands(struct spprof_target *target, int64_t tid);
-bool process_waited(struct spprof_target *target, int64_t tid);
-void process_resume(struct spprof_target *target);
+/* target_process_stop.c */
+struct spprof_error *target_process_stop(struct spprof_target *target);
+struct spprof_error *target_process_stop_some(struct spprof_target *target, const int64_t *tids, size_t count);
+enum spprof_standing target_process_stands(struct spprof_target *target, int64_t tid);
+bool target_process_waited(struct spprof_target *target, int64_t tid);
+void target_process_resume(struct spprof_target *target);
 /* Lets go of all threads, and waits for those that are late, but not long. False: some have not stopped yet; the process is to be kept for them. */
-bool process_stop_end(struct process *process);
+bool target_process_stop_end(struct process *process);
 
 #endif

@@ -49,7 +49,7 @@ static char *read_whole(int opened)
     return NULL;
 }
 
-char *process_read_file(const struct process *process, const char *name)
+char *target_process_read_file(const struct process *process, const char *name)
 {
     return read_whole(openat(process->directory, name, O_RDONLY | O_CLOEXEC));
 }
@@ -120,9 +120,9 @@ static struct spprof_error *keep_regions(struct process *process, const struct a
     return NULL;
 }
 
-struct spprof_error *process_find_modules(struct process *process)
+struct spprof_error *target_process_find_modules(struct process *process)
 {
-    CLEANUP_FREE char *maps = read_whole(process_open_living(process, "maps", O_RDONLY | O_CLOEXEC));
+    CLEANUP_FREE char *maps = read_whole(target_process_open_living(process, "maps", O_RDONLY | O_CLOEXEC));
     if (maps == NULL)
         return spprof_error_new(SPPROF_ERROR_PERMISSION, "cannot read the memory map of process %" PRId64 ": %s", process->target.pid,
                                 strerror(errno));
@@ -136,12 +136,12 @@ struct spprof_error *process_find_modules(struct process *process)
             count++;
     TRY(keep_regions(process, mappings, count));
     uint64_t entry = 0;
-    CLEANUP_CLOSE int auxv = process_open_living(process, "auxv", O_RDONLY | O_CLOEXEC);
+    CLEANUP_CLOSE int auxv = target_process_open_living(process, "auxv", O_RDONLY | O_CLOEXEC);
     Elf64_auxv_t pair;
     while (auxv >= 0 && read(auxv, &pair, sizeof pair) == (ssize_t)sizeof pair && pair.a_type != AT_NULL)
         if (pair.a_type == AT_ENTRY)
             entry = pair.a_un.a_val;
-    return modules_build(&process->target, mappings, count, entry, &process->modules);
+    return target_modules_build(&process->target, mappings, count, entry, &process->modules);
 }
 
 /* Whether the file is the one that is mapped: by build id where the module has one. */
@@ -149,11 +149,11 @@ static bool is_same_object(const struct spprof_module *module, int fd)
 {
     struct elf_file *file = NULL;
     int copy = dup(fd);
-    struct spprof_error *error = copy >= 0 ? elf_file_open(copy, module->path, &file) : NULL;
+    struct spprof_error *error = copy >= 0 ? target_elf_file_open(copy, module->path, &file) : NULL;
     bool same = error == NULL && file != NULL && module->build_id_size > 0 && file->build_id_size == module->build_id_size &&
                 memcmp(file->build_id, module->build_id, module->build_id_size) == 0;
     spprof_error_free(error);
-    elf_file_close(file);
+    target_elf_file_close(file);
     return same;
 }
 
@@ -161,7 +161,7 @@ static bool is_same_object(const struct spprof_module *module, int fd)
 static void root_path(struct process *process, char *path, size_t size)
 {
     char name[64];
-    process_living_path(process, "root", name, sizeof name);
+    target_process_living_path(process, "root", name, sizeof name);
     snprintf(path, size, "/proc/%" PRId64 "/%s", process->target.pid, name);
 }
 
@@ -169,10 +169,10 @@ static struct spprof_error *open_in_process_root(struct process *process, const 
 {
     char root[128];
     root_path(process, root, sizeof root);
-    return open_in_root(root, path, fd);
+    return target_open_in_root(root, path, fd);
 }
 
-struct spprof_error *process_open_module(struct spprof_target *target, const struct spprof_module *module, int *fd)
+struct spprof_error *target_process_open_module(struct spprof_target *target, const struct spprof_module *module, int *fd)
 {
     struct process *process = (struct process *)target;
     char name[96];
@@ -183,14 +183,14 @@ struct spprof_error *process_open_module(struct spprof_target *target, const str
         *fd = openat(process->directory, name, OPEN_FLAGS);
     }
     if (*fd < 0 && module->main)
-        *fd = process_open_living(process, "exe", OPEN_FLAGS);
+        *fd = target_process_open_living(process, "exe", OPEN_FLAGS);
     if (*fd >= 0)
         return NULL;
     /* In the process's root; in ours for one that lives in a chroot, whose mappings the kernel names as we see them. */
     struct spprof_error *error = open_in_process_root(process, module->path, fd);
     if (error != NULL) {
         spprof_error_free(error);
-        TRY(open_in_root(NULL, module->path, fd));
+        TRY(target_open_in_root(NULL, module->path, fd));
     }
     if (module->deleted || !is_same_object(module, *fd)) {
         close(*fd);
@@ -221,7 +221,7 @@ static bool read_start(const char *path, struct start *start)
                                 &start->parent, &start->flags, &start->ticks) == 3;
 }
 
-bool process_began_by_exec(const struct process *process)
+bool target_process_began_by_exec(const struct process *process)
 {
     char path[64];
     struct start start;
@@ -246,7 +246,7 @@ static int64_t start_time(struct process *process)
     char path[64];
     struct start start;
     struct stat executable;
-    process_living_path(process, "exe", path, sizeof path);
+    target_process_living_path(process, "exe", path, sizeof path);
     bool known = fstatat(process->directory, path, &executable, 0) == 0;
     int64_t pid = process->target.pid;
     for (int i = 0;; i++) {
@@ -286,7 +286,7 @@ static char *current_directory(const struct process *process)
 static char *first_directory(const struct process *process)
 {
     static const char name[] = "PWD=/";
-    CLEANUP_FREE char *environment = process_read_file(process, "environ");
+    CLEANUP_FREE char *environment = target_process_read_file(process, "environ");
     size_t left = PROC_FILE_MAX;
     for (const char *at = environment; at != NULL && *at != '\0' && left > 0; at += strlen(at) + 1)
         if (strncmp(at, name, sizeof name - 1) == 0)
@@ -300,22 +300,22 @@ static struct spprof_error *open_from(struct process *process, const struct file
     CLEANUP_FREE char *whole = NULL;
     root_path(process, root, sizeof root);
     if (path[0] == '/')
-        return open_as_user(user, root, path, fd);
+        return target_open_as_user(user, root, path, fd);
     if (directory == NULL || asprintf(&whole, "%s/%s", directory, path) < 0) {
         whole = NULL;
         return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "%s is relative to a directory that is not known", path);
     }
-    return open_as_user(user, root, whole, fd);
+    return target_open_as_user(user, root, whole, fd);
 }
 
-struct spprof_error *process_open_file(struct spprof_target *target, const char *path, int *fd, int64_t *started_at)
+struct spprof_error *target_process_open_file(struct spprof_target *target, const char *path, int *fd, int64_t *started_at)
 {
     struct process *process = (struct process *)target;
-    CLEANUP(file_user_clear) struct file_user user;
+    CLEANUP(target_file_user_clear) struct file_user user;
     CLEANUP_FREE char *now = NULL, *first = NULL;
     *fd = -1;
     *started_at = start_time(process);
-    TRY(process_file_user(process, &user));
+    TRY(target_process_file_user(process, &user));
     if (path[0] != '/')
         now = current_directory(process);
     struct spprof_error *error = open_from(process, &user, now, path, fd);
@@ -332,37 +332,37 @@ static struct spprof_error *absent(const struct spprof_module *module, const cha
 }
 
 /* The dynamic symbols lie in memory, whatever became of the file; the others only in the file. */
-struct spprof_error *process_find_symbol(struct spprof_target *target, const struct spprof_module *module, const char *name, uint64_t *address)
+struct spprof_error *target_process_find_symbol(struct spprof_target *target, const struct spprof_module *module, const char *name, uint64_t *address)
 {
-    struct elf_reader reader = elf_target_reader(target);
+    struct elf_reader reader = target_elf_target_reader(target);
     struct elf_object object = {0};
     enum elf_lookup found = ELF_UNKNOWN;
-    if (elf_object_read(&reader, module->start, &object))
-        found = elf_object_find_symbol(&reader, &object, name, address);
-    elf_object_free(&object);
+    if (target_elf_object_read(&reader, module->start, &object))
+        found = target_elf_object_find_symbol(&reader, &object, name, address);
+    target_elf_object_free(&object);
     if (found == ELF_FOUND)
         return NULL;
     int fd;
     struct elf_file *file = NULL;
-    TRY(process_open_module(target, module, &fd));
-    TRY(elf_file_open(fd, module->path, &file));
+    TRY(target_process_open_module(target, module, &fd));
+    TRY(target_elf_file_open(fd, module->path, &file));
     *address = 0;
-    bool there = elf_file_find_symbol(file, name, address);
-    elf_file_close(file);
+    bool there = target_elf_file_find_symbol(file, name, address);
+    target_elf_file_close(file);
     *address += module->bias;
     return there ? NULL : absent(module, name);
 }
 
-struct spprof_error *process_find_section(struct spprof_target *target, const struct spprof_module *module, const char *name,
+struct spprof_error *target_process_find_section(struct spprof_target *target, const struct spprof_module *module, const char *name,
                                           uint64_t *address, uint64_t *size)
 {
     int fd;
     struct elf_file *file = NULL;
-    TRY(process_open_module(target, module, &fd));
-    TRY(elf_file_open(fd, module->path, &file));
+    TRY(target_process_open_module(target, module, &fd));
+    TRY(target_elf_file_open(fd, module->path, &file));
     *address = *size = 0;
-    bool there = elf_file_find_section(file, name, address, size);
-    elf_file_close(file);
+    bool there = target_elf_file_find_section(file, name, address, size);
+    target_elf_file_close(file);
     *address += module->bias;
     return there ? NULL : absent(module, name);
 }

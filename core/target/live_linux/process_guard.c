@@ -88,7 +88,7 @@ static void set_alarm(struct process_guard *guard, long ns)
 static void go_in_turn(struct process_guard *guard)
 {
     if (guard->is_first)
-        turn_take_again(&guard->turn);
+        target_turn_take_again(&guard->turn);
     guard->is_first = false;
 }
 
@@ -105,38 +105,38 @@ static bool start(struct process_guard *guard)
     return guard->watcher > 0;
 }
 
-void process_guard_begin(struct process_guard **made)
+void target_process_guard_begin(struct process_guard **made)
 {
     if (*made == NULL) {
         struct process_guard *guard = calloc(1, sizeof *guard);
         if (guard == NULL)
             return;
         if (!start(guard)) {
-            process_guard_free(guard);
+            target_process_guard_free(guard);
             return;
         }
         *made = guard;
     }
     struct process_guard *guard = *made;
     atomic_store(&guard->holds, true);
-    guard->signed_at = clock_now();
+    guard->signed_at = base_clock_now();
     set_alarm(guard, LONG_NS);
     set_timer(guard, STUCK_S);
-    guard->is_first = turn_go_first(&guard->turn);
+    guard->is_first = target_turn_go_first(&guard->turn);
 }
 
-void process_guard_is_alive(struct process_guard *guard)
+void target_process_guard_is_alive(struct process_guard *guard)
 {
     if (guard == NULL || !atomic_load(&guard->holds))
         return;
-    uint64_t time = clock_now();
+    uint64_t time = base_clock_now();
     if (time - guard->signed_at < SIGN_NS)
         return;
     guard->signed_at = time;
     set_timer(guard, STUCK_S);
 }
 
-void process_guard_rests(struct process_guard *guard)
+void target_process_guard_rests(struct process_guard *guard)
 {
     if (guard == NULL)
         return;
@@ -144,7 +144,7 @@ void process_guard_rests(struct process_guard *guard)
     go_in_turn(guard);
 }
 
-void process_guard_end(struct process_guard *guard)
+void target_process_guard_end(struct process_guard *guard)
 {
     if (guard == NULL)
         return;
@@ -156,7 +156,7 @@ void process_guard_end(struct process_guard *guard)
         raise(SIGSTOP);
 }
 
-void process_guard_free(struct process_guard *guard)
+void target_process_guard_free(struct process_guard *guard)
 {
     if (guard == NULL)
         return;

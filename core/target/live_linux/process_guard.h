@@ -18,17 +18,17 @@
 struct process_guard;
 
 /* To be called before the first thread is stopped, with all signals blocked. *guard is made where it is NULL; it stays so where nothing can be made. */
-void process_guard_begin(struct process_guard **guard);
+void target_process_guard_begin(struct process_guard **guard);
 
 /* To be called while threads stand, again and again: what goes on is not stuck. NULL is allowed. */
-void process_guard_is_alive(struct process_guard *guard);
+void target_process_guard_is_alive(struct process_guard *guard);
 
 /* To be called where some stop later, which cannot be waited for: no sign of life is expected from now on. NULL is allowed. */
-void process_guard_rests(struct process_guard *guard);
+void target_process_guard_rests(struct process_guard *guard);
 
 /* To be called when all of them run. Stops spprof if it was stopped meanwhile. NULL is allowed. */
-void process_guard_end(struct process_guard *guard);
+void target_process_guard_end(struct process_guard *guard);
 
-void process_guard_free(struct process_guard *guard); /* NULL is allowed */
+void target_process_guard_free(struct process_guard *guard); /* NULL is allowed */
 
 #endif

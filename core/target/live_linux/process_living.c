@@ -15,7 +15,7 @@ static void close_directory(DIR **directory)
 
 static bool has_ended(const struct process *process, int64_t tid)
 {
-    char state = process_thread_state(process, tid);
+    char state = target_process_thread_state(process, tid);
     return state == 'Z' || state == 'X' || state == '?';
 }
 
@@ -34,7 +34,7 @@ static int64_t find_thread(const struct process *process)
     return 0;
 }
 
-bool process_find_living(struct process *process)
+bool target_process_find_living(struct process *process)
 {
     int64_t tid = find_thread(process);
     if (tid == 0 || tid == process->living)
@@ -43,19 +43,19 @@ bool process_find_living(struct process *process)
     return true;
 }
 
-void process_living_path(struct process *process, const char *name, char *path, size_t size)
+void target_process_living_path(struct process *process, const char *name, char *path, size_t size)
 {
     if (has_ended(process, process->living)) /* what its entry shows is empty */
-        process_find_living(process);
+        target_process_find_living(process);
     if (process->living == process->target.pid)
         snprintf(path, size, "%s", name);
     else
         snprintf(path, size, "task/%" PRId64 "/%s", process->living, name);
 }
 
-int process_open_living(struct process *process, const char *name, int flags)
+int target_process_open_living(struct process *process, const char *name, int flags)
 {
     char path[64];
-    process_living_path(process, name, path, sizeof path);
+    target_process_living_path(process, name, path, sizeof path);
     return openat(process->directory, path, flags);
 }

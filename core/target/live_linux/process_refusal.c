@@ -36,7 +36,7 @@ static bool has_capability(void)
 static int64_t effective_user(const struct process *process)
 {
     long real, effective;
-    CLEANUP_FREE char *status = process_read_file(process, "status");
+    CLEANUP_FREE char *status = target_process_read_file(process, "status");
     const char *line = status != NULL ? strstr(status, "\nUid:") : NULL;
     return line != NULL && sscanf(line + UID_NAME, "%ld %ld", &real, &effective) == 2 ? effective : -1;
 }
@@ -77,7 +77,7 @@ static const char *explain(const struct refused_process *refusal, char *buffer, 
     return "run spprof as root (sudo); inside a container add the capability SYS_PTRACE, or run spprof on the host";
 }
 
-struct spprof_error *process_refused(const struct process *process)
+struct spprof_error *target_process_refused(const struct process *process)
 {
     struct stat status;
     char buffer[256];

@@ -43,7 +43,7 @@ static long tracer_of(const struct process *process, int64_t tid)
 {
     char name[64];
     snprintf(name, sizeof name, "task/%" PRId64 "/status", tid);
-    CLEANUP_FREE char *status = process_read_file(process, name);
+    CLEANUP_FREE char *status = target_process_read_file(process, name);
     const char *line = status != NULL ? strstr(status, "\nTracerPid:\t") : NULL;
     return line != NULL ? strtol(line + 12, NULL, 10) : 0;
 }
@@ -76,7 +76,7 @@ static struct spprof_error *seize(const struct process *process, struct process_
     int reason = errno;
     if (thread->seized)
         return NULL;
-    char state = process_thread_state(process, thread->native.tid);
+    char state = target_process_thread_state(process, thread->native.tid);
     bool ended = reason == ESRCH || has_ended(state), stands = reason == EPERM && state == 't'; /* another holds it: it runs no code */
     if (!ended && !stands)
         return refused(process, thread->native.tid, reason);
@@ -123,7 +123,7 @@ static void read_registers(struct process *process, struct process_thread *threa
     thread->native.thread_pointer = registers.fs_base;
     /* Not negative: the stop came inside a system call or on the way out of it. */
     int64_t call = (int64_t)registers.orig_rax;
-    bool waited = call >= 0 && system_call_is_interrupted(registers.rax);
+    bool waited = call >= 0 && target_system_call_is_interrupted(registers.rax);
     thread->native.in_system_call = call >= 0;
     thread->native.system_call = call >= 0 ? call : 0;
     thread->native.system_call_argument = call >= 0 ? registers.rdi : 0;
@@ -143,14 +143,14 @@ static void read_registers(struct process *process, struct process_thread *threa
         return;
     if (ptrace(PTRACE_GETREGSET, (pid_t)thread->native.tid, (void *)NT_PRSTATUS, &all) == 0 && all.iov_len == sizeof registers &&
         target_try_read(&process->target, registers.pc - sizeof code[0], code, sizeof code) == SPPROF_READ_OK)
-        system_call_of_aarch64(code, registers.regs[0], registers.regs[8], &thread->native);
+        target_system_call_of_aarch64(code, registers.regs[0], registers.regs[8], &thread->native);
 }
 #endif
 
-bool process_waited(struct spprof_target *target, int64_t tid)
+bool target_process_waited(struct spprof_target *target, int64_t tid)
 {
     struct process *process = (struct process *)target;
-    struct process_thread *thread = process_find_thread(&process->threads, tid);
+    struct process_thread *thread = target_process_find_thread(&process->threads, tid);
     if (thread == NULL)
         return false;
     thread->native.activity = SPPROF_ACTIVITY_RUNNING;
@@ -205,14 +205,14 @@ static bool is_hopeless(const struct process *process, const struct process_thre
         return true;
     if (waited_ms <= (soon ? SLEEPER_DEADLINE_MS : STOP_DEADLINE_MS))
         return false;
-    char state = process_thread_state(process, thread->native.tid);
+    char state = target_process_thread_state(process, thread->native.tid);
     return state == 'D' || has_ended(state);
 }
 
 /* Whether a thread sleeps on, as far as is known. The threads of a frozen process do, and are told of as such. */
 static bool is_sleeper(const struct process *process, const struct process_thread *thread)
 {
-    return thread->late && !process_is_frozen(process) && !has_ended(process_thread_state(process, thread->native.tid));
+    return thread->late && !target_process_is_frozen(process) && !has_ended(target_process_thread_state(process, thread->native.tid));
 }
 
 static bool any_sleeps(const struct process *process)
@@ -247,7 +247,7 @@ static void sleep_until_stop(void)
 /* The end of a main thread is told to nobody who waits for it, until the others have ended, too. */
 static bool is_ended_main(const struct process *process, struct process_thread *thread)
 {
-    if (thread->native.tid != process->target.pid || process_thread_state(process, thread->native.tid) != 'Z')
+    if (thread->native.tid != process->target.pid || target_process_thread_state(process, thread->native.tid) != 'Z')
         return false;
     thread->seized = false;
     thread->state = 'Z';
@@ -263,8 +263,8 @@ static void wait_for_all(struct process *process, uint64_t began)
             i++;
             continue;
         }
-        uint64_t waited = clock_now() - began;
-        process_guard_is_alive(process->guard);
+        uint64_t waited = base_clock_now() - began;
+        target_process_guard_is_alive(process->guard);
         if (is_hopeless(process, thread, waited / 1000000))
             thread->late = true;
         else if (waited > SPIN_NS && !is_ended_main(process, thread))
@@ -320,7 +320,7 @@ static void release_late(int signal)
         struct process *process = *link;
         if (release_all(process)) {
             *link = process->next_late;
-            process_guard_end(process->guard);
+            target_process_guard_end(process->guard);
         } else {
             link = &process->next_late;
         }
@@ -333,7 +333,7 @@ static void add_late(struct process *process)
     struct sigaction action = {.sa_handler = release_late, .sa_flags = SA_RESTART};
     process->next_late = late_processes;
     late_processes = process;
-    process_guard_rests(process->guard);
+    target_process_guard_rests(process->guard);
     sigaction(SIGCHLD, &action, NULL);
 }
 
@@ -354,7 +354,7 @@ static void begin_stop(struct process *process)
     block_signals(true);
     release_late(0);
     remove_late(process);
-    process_guard_begin(&process->guard);
+    target_process_guard_begin(&process->guard);
     for (size_t i = 0; i < threads->count; i++)
         if (threads->items[i].seized)
             threads->items[kept++] = threads->items[i];
@@ -365,10 +365,10 @@ static void end_stop(struct process *process)
 {
     bool all = release_all(process);
     if (process->stop_began != 0)
-        process->target.stopped_ns = clock_now() - process->stop_began;
+        process->target.stopped_ns = base_clock_now() - process->stop_began;
     process->stop_began = 0;
     if (all)
-        process_guard_end(process->guard);
+        target_process_guard_end(process->guard);
     else
         add_late(process);
     block_signals(false);
@@ -378,7 +378,7 @@ static void end_stop(struct process *process)
 static struct spprof_error *give_up(struct process *process, struct spprof_error *error)
 {
     interrupt_new(process);
-    wait_for_all(process, clock_now());
+    wait_for_all(process, base_clock_now());
     end_stop(process);
     return error;
 }
@@ -388,12 +388,12 @@ static struct spprof_error *stop_all(struct process *process)
 {
     struct process_threads *threads = &process->threads;
     TRY(seize_all(process, threads));
-    process->stop_began = clock_now();
+    process->stop_began = base_clock_now();
     for (size_t listing = 0, count = 0; listing < LISTINGS_MAX; listing++) {
         interrupt_new(process);
         wait_for_all(process, process->stop_began);
         count = threads->count;
-        TRY(process_list_threads(process, threads));
+        TRY(target_process_list_threads(process, threads));
         if (threads->count == count)
             break;
         TRY(seize_all(process, threads));
@@ -404,7 +404,7 @@ static struct spprof_error *stop_all(struct process *process)
 static struct spprof_error *stop_these(struct process *process)
 {
     TRY(seize_all(process, &process->threads));
-    process->stop_began = clock_now();
+    process->stop_began = base_clock_now();
     interrupt_new(process);
     wait_for_all(process, process->stop_began);
     return NULL;
@@ -416,7 +416,7 @@ static struct spprof_error *try_to_stop(struct process *process)
     process->one_of_many = false;
     for (size_t i = 0; i < process->threads.count; i++)
         process->threads.items[i].late = false;
-    struct spprof_error *error = process_list_threads(process, &process->threads);
+    struct spprof_error *error = target_process_list_threads(process, &process->threads);
     process->threads_known = error == NULL;
     return error == NULL ? stop_all(process) : error;
 }
@@ -428,7 +428,7 @@ static void pause_for_sleepers(size_t tries)
     nanosleep(&(struct timespec){.tv_sec = (time_t)(pause_ns / 1000000000), .tv_nsec = (long)(pause_ns % 1000000000)}, NULL);
 }
 
-struct spprof_error *process_stop(struct spprof_target *target)
+struct spprof_error *target_process_stop(struct spprof_target *target)
 {
     struct process *process = (struct process *)target;
     struct process_threads *threads = &process->threads;
@@ -447,39 +447,39 @@ struct spprof_error *process_stop(struct spprof_target *target)
     return NULL;
 }
 
-struct spprof_error *process_stop_some(struct spprof_target *target, const int64_t *tids, size_t count)
+struct spprof_error *target_process_stop_some(struct spprof_target *target, const int64_t *tids, size_t count)
 {
     struct process *process = (struct process *)target;
     struct process_threads *threads = &process->threads;
     begin_stop(process);
     process->one_of_many = true;
     process->threads_known = false;
-    struct spprof_error *error = tids == NULL ? process_list_threads(process, threads) : process_add_threads(process, threads, tids, count);
+    struct spprof_error *error = tids == NULL ? target_process_list_threads(process, threads) : target_process_add_threads(process, threads, tids, count);
     if (error == NULL)
         error = tids == NULL ? stop_all(process) : stop_these(process);
     return error != NULL ? give_up(process, error) : NULL;
 }
 
-enum spprof_standing process_stands(struct spprof_target *target, int64_t tid)
+enum spprof_standing target_process_stands(struct spprof_target *target, int64_t tid)
 {
-    const struct process_thread *thread = process_find_thread(&((struct process *)target)->threads, tid);
+    const struct process_thread *thread = target_process_find_thread(&((struct process *)target)->threads, tid);
     if (thread == NULL || (!thread->seized && thread->state != 't'))
         return SPPROF_HAS_ENDED;
     return thread->stopped ? SPPROF_STANDS : SPPROF_STILL_RUNS;
 }
 
-void process_resume(struct spprof_target *target)
+void target_process_resume(struct spprof_target *target)
 {
     end_stop((struct process *)target);
 }
 
-bool process_stop_end(struct process *process)
+bool target_process_stop_end(struct process *process)
 {
-    uint64_t began = clock_now();
+    uint64_t began = base_clock_now();
     bool all;
     block_signals(true);
     remove_late(process);
-    while (!(all = release_all(process)) && clock_now() - began < (uint64_t)CLOSE_DEADLINE_MS * 1000000)
+    while (!(all = release_all(process)) && base_clock_now() - began < (uint64_t)CLOSE_DEADLINE_MS * 1000000)
         sleep_until_stop();
     end_stop(process);
     return all;

@@ -44,12 +44,12 @@ static void parse_stat(struct process_thread *thread, const char *stat)
     thread->native.activity = thread->state == 'R' ? SPPROF_ACTIVITY_RUNNING : SPPROF_ACTIVITY_IDLE;
 }
 
-char process_thread_state(const struct process *process, int64_t tid)
+char target_process_thread_state(const struct process *process, int64_t tid)
 {
     char name[64];
     struct process_thread thread = {.state = '?'};
     snprintf(name, sizeof name, "task/%" PRId64 "/stat", tid);
-    CLEANUP_FREE char *stat = process_read_file(process, name);
+    CLEANUP_FREE char *stat = target_process_read_file(process, name);
     if (stat != NULL)
         parse_stat(&thread, stat);
     return thread.state;
@@ -73,7 +73,7 @@ static int64_t namespace_tid(const struct process *process, int64_t tid)
     if (!process->nested)
         return tid;
     snprintf(name, sizeof name, "task/%" PRId64 "/status", tid);
-    CLEANUP_FREE char *status = process_read_file(process, name);
+    CLEANUP_FREE char *status = target_process_read_file(process, name);
     const char *line = status != NULL ? strstr(status, "\nNSpid:") : NULL;
     if (line == NULL)
         return tid;
@@ -100,7 +100,7 @@ static enum spprof_activity activity_when_traced(struct process *process, const 
     if (sscanf(call, "-1 %" SCNx64 " %" SCNx64, &stack_pointer, &program_counter) != 2 ||
         target_try_read(&process->target, program_counter - sizeof code[0], code, sizeof code) != SPPROF_READ_OK)
         return SPPROF_ACTIVITY_UNKNOWN;
-    return system_call_activity_of_aarch64(code);
+    return target_system_call_activity_of_aarch64(code);
 }
 
 static void describe(struct process *process, struct process_thread *thread)
@@ -109,13 +109,13 @@ static void describe(struct process *process, struct process_thread *thread)
     int64_t tid = thread->native.tid;
     thread->native.target_tid = namespace_tid(process, tid);
     snprintf(name, sizeof name, "task/%" PRId64 "/stat", tid);
-    CLEANUP_FREE char *stat = process_read_file(process, name);
+    CLEANUP_FREE char *stat = target_process_read_file(process, name);
     if (stat != NULL)
         parse_stat(thread, stat);
     if (thread->native.activity != SPPROF_ACTIVITY_IDLE)
         return;
     snprintf(name, sizeof name, "task/%" PRId64 "/syscall", tid);
-    CLEANUP_FREE char *call = process_read_file(process, name);
+    CLEANUP_FREE char *call = target_process_read_file(process, name);
     if (call != NULL)
         parse_system_call(thread, call);
     if (thread->state == 't' && !thread->native.in_system_call)
@@ -137,7 +137,7 @@ static struct process_thread *find(const struct process_threads *threads, size_t
     return sorted > 0 ? bsearch(&key, threads->items, sorted, sizeof key, by_tid) : NULL;
 }
 
-struct process_thread *process_find_thread(const struct process_threads *threads, int64_t tid)
+struct process_thread *target_process_find_thread(const struct process_threads *threads, int64_t tid)
 {
     return find(threads, threads->count, tid);
 }
@@ -156,7 +156,7 @@ static void sort(struct process_threads *threads)
 }
 
 /* An id that was noted before may have come to mean a thread of another process since. */
-struct spprof_error *process_add_threads(const struct process *process, struct process_threads *threads, const int64_t *tids, size_t count)
+struct spprof_error *target_process_add_threads(const struct process *process, struct process_threads *threads, const int64_t *tids, size_t count)
 {
     struct process_thread *added;
     size_t before = threads->count, kept = 0;
@@ -176,7 +176,7 @@ static struct spprof_error *gone(const struct process *process)
     return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "process %" PRId64 " ended while it was being read", process->target.pid);
 }
 
-struct spprof_error *process_list_threads(struct process *process, struct process_threads *threads)
+struct spprof_error *target_process_list_threads(struct process *process, struct process_threads *threads)
 {
     int fd = openat(process->directory, "task", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     CLEANUP(close_directory) DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
@@ -201,36 +201,36 @@ struct spprof_error *process_list_threads(struct process *process, struct proces
     return NULL;
 }
 
-bool process_is_frozen(const struct process *process)
+bool target_process_is_frozen(const struct process *process)
 {
     char by[64];
-    return held_by_freezer(process->target.pid, by, sizeof by);
+    return target_held_by_freezer(process->target.pid, by, sizeof by);
 }
 
 /* What it did before it was stopped here. A thread that runs is not frozen, whatever its cgroup was told. */
 static void tell_hold(const struct process *process, char state, bool frozen, const char *freezer, struct spprof_native_thread *thread)
 {
-    thread->held = frozen && state != 'R' ? SPPROF_HELD_FROZEN : held_by_letter(state);
+    thread->held = frozen && state != 'R' ? SPPROF_HELD_FROZEN : target_held_by_letter(state);
     if (thread->held == SPPROF_HELD_FROZEN)
         snprintf(thread->held_by, sizeof thread->held_by, "%s", freezer);
     else if (thread->held == SPPROF_HELD_TRACED)
-        held_by_tracer(process->target.pid, thread->tid, thread->held_by, sizeof thread->held_by);
+        target_held_by_tracer(process->target.pid, thread->tid, thread->held_by, sizeof thread->held_by);
 }
 
 /* Of the last stop where there was one: its registers say more than /proc, and all of it is of one instant. */
-struct spprof_error *process_threads(struct spprof_target *target, struct spprof_native_threads *threads)
+struct spprof_error *target_process_threads(struct spprof_target *target, struct spprof_native_threads *threads)
 {
     struct process *process = (struct process *)target;
     struct process_threads fresh = {NULL, 0, 0};
     struct process_threads *source = process->threads_known ? &process->threads : &fresh;
     if (!process->threads_known)
-        TRY(process_list_threads(process, &fresh));
+        TRY(target_process_list_threads(process, &fresh));
     CLEANUP_FREE struct process_thread *owned = fresh.items;
     threads->items = calloc(source->count + 1, sizeof *threads->items);
     if (threads->items == NULL)
         return spprof_error_no_memory();
     char freezer[sizeof threads->items->held_by];
-    bool frozen = held_by_freezer(process->target.pid, freezer, sizeof freezer);
+    bool frozen = target_held_by_freezer(process->target.pid, freezer, sizeof freezer);
     for (size_t i = 0; i < source->count; i++) {
         const struct process_thread *thread = &source->items[i];
         if (thread->state == 'Z' || thread->state == 'X')

@@ -51,9 +51,9 @@ static bool shares_user_namespace(const struct process *process)
            its.st_ino == ours.st_ino;
 }
 
-struct spprof_error *process_file_user(const struct process *process, struct file_user *user)
+struct spprof_error *target_process_file_user(const struct process *process, struct file_user *user)
 {
-    CLEANUP_FREE char *status = process_read_file(process, "status");
+    CLEANUP_FREE char *status = target_process_read_file(process, "status");
     *user = (struct file_user){0};
     if (status == NULL || !read_id(behind(status, "\nUid:"), &user->user) || !read_id(behind(status, "\nGid:"), &user->group))
         return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "process %" PRId64 " does not tell its user: it has ended", process->target.pid);

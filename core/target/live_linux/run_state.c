@@ -16,12 +16,12 @@ static int open_file(int64_t pid, int64_t tid, const char *name)
     return tid > 0 ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 }
 
-int run_state_open(int64_t pid, int64_t tid)
+int target_run_state_open(int64_t pid, int64_t tid)
 {
     return open_file(pid, tid, "stat");
 }
 
-int cpu_use_open(int64_t pid, int64_t tid)
+int target_cpu_use_open(int64_t pid, int64_t tid)
 {
     return open_file(pid, tid, "schedstat");
 }
@@ -46,7 +46,7 @@ static int read_cpu(const char *state)
 }
 
 /* "123 (name) R ...": the name may hold anything, so its end is the last parenthesis. */
-struct run_state run_state_read(int fd)
+struct run_state target_run_state_read(int fd)
 {
     char stat[1024];
     struct run_state state = {.activity = SPPROF_ACTIVITY_UNKNOWN, .held = SPPROF_HELD_NOT, .cpu = -1, .ended = fd >= 0};
@@ -57,13 +57,13 @@ struct run_state run_state_read(int fd)
         return state;
     state.ended = close[2] == 'Z' || close[2] == 'X';
     state.activity = close[2] == 'R' ? SPPROF_ACTIVITY_RUNNING : SPPROF_ACTIVITY_IDLE;
-    state.held = held_by_letter(close[2]);
+    state.held = target_held_by_letter(close[2]);
     state.cpu = read_cpu(close + 2);
     return state;
 }
 
 /* Time on a CPU, time spent waiting for one, times it got one: Documentation/scheduler/sched-stats.rst of Linux. */
-struct cpu_use cpu_use_read(int fd)
+struct cpu_use target_cpu_use_read(int fd)
 {
     char text[96], *rest;
     if (!read_file(fd, text, sizeof text))

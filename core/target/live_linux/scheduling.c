@@ -9,17 +9,17 @@
 enum { SLICE_NS = 100000 }; /* the shortest there is: __setparam_fair, kernel/sched/syscalls.c of Linux 6.12 */
 
 /* The slice of SCHED_OTHER, Linux 6.12 and later. */
-void scheduling_take_short_turns(void)
+void target_scheduling_take_short_turns(void)
 {
-    turn_shorten(SLICE_NS);
+    target_turn_shorten(SLICE_NS);
 }
 
-void scheduling_wake_exactly(void)
+void target_scheduling_wake_exactly(void)
 {
     prctl(PR_SET_TIMERSLACK, 1UL);
 }
 
-void cpus_add(struct cpus *cpus, int cpu)
+void target_cpus_add(struct cpus *cpus, int cpu)
 {
     if (cpu >= 0 && cpu < SCHEDULING_CPUS_MAX)
         cpus->bits[cpu / 64] |= UINT64_C(1) << cpu % 64;
@@ -30,7 +30,7 @@ static bool has(const struct cpus *cpus, int cpu)
     return cpu >= 0 && cpu < SCHEDULING_CPUS_MAX && (cpus->bits[cpu / 64] >> cpu % 64 & 1) != 0;
 }
 
-void scheduling_avoid(const struct cpus *used)
+void target_scheduling_avoid(const struct cpus *used)
 {
     cpu_set_t allowed, free;
     int here = sched_getcpu();

@@ -17,12 +17,12 @@ struct turn {
 /*
  * The calling thread gets a CPU before all that share them in turns (SCHED_FIFO), also where a control group has used up its share: while
  * others stand still until it has done its work, whoever takes its place on the CPU takes theirs. False: that is not permitted, or it has a
- * policy of its own, which stays. The kernel permits it to root, and by RLIMIT_RTPRIO. before gets what turn_take_again wants.
+ * policy of its own, which stays. The kernel permits it to root, and by RLIMIT_RTPRIO. before gets what target_turn_take_again wants.
  */
-bool turn_go_first(struct turn *before);
-void turn_take_again(const struct turn *before);
+bool target_turn_go_first(struct turn *before);
+void target_turn_take_again(const struct turn *before);
 
 /* From now on the calling thread takes turns as short as this, where it shares a CPU in turns. */
-void turn_shorten(uint64_t slice_ns);
+void target_turn_shorten(uint64_t slice_ns);
 
 #endif

@@ -11,7 +11,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
     size_t count = size / sizeof *words < DEBUG_OFFSETS_MAX_WORDS ? size / sizeof *words : DEBUG_OFFSETS_MAX_WORDS;
     struct debug_offsets offsets;
     memcpy(words, input, count * sizeof *words);
-    if (!debug_offsets_decode(words, count, &offsets))
+    if (!layout_debug_offsets_decode(words, count, &offsets))
         return 0;
     REQUIRE(offsets.variant != NULL);
     for (size_t i = 0; i < LAYOUT_FIELD_COUNT; i++)

@@ -31,13 +31,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
     struct dwarf_offsets offsets = {0};
     bytes = input;
     byte_count = size;
-    struct spprof_error *error = dwarf_offsets_read(&target, &module, NULL, &offsets);
+    struct spprof_error *error = layout_dwarf_offsets_read(&target, &module, NULL, &offsets);
     check_error(error);
     if (error == NULL) {
         REQUIRE(offsets.found <= LAYOUT_FIELD_COUNT);
         for (size_t i = 0; i < LAYOUT_FIELD_COUNT; i++)
             REQUIRE(offsets.offset[i] >= LAYOUT_ABSENT && offsets.offset[i] < 1 << 21);
-        dwarf_offsets_free(&offsets);
+        layout_dwarf_offsets_free(&offsets);
     }
     spprof_problems_free(&target.problems);
     return 0;

@@ -28,25 +28,25 @@ static void look_at_file(const uint8_t *input, size_t size)
     struct elf_file *file = NULL;
     uint64_t address, length;
     uint8_t bytes[16];
-    check_error(elf_file_open(file_of(input, size), "input", &file));
+    check_error(target_elf_file_open(file_of(input, size), "input", &file));
     if (file == NULL)
         return;
     REQUIRE(file->build_id_size <= sizeof file->build_id && file->object.segment_count <= ELF_SEGMENT_MAX);
-    elf_file_find_symbol(file, "_PyRuntime", &address);
-    elf_file_find_symbol(file, "present", &address);
-    elf_file_find_section(file, ".PyRuntime", &address, &length);
-    if (elf_file_read(file, size / 2, bytes, sizeof bytes))
+    target_elf_file_find_symbol(file, "_PyRuntime", &address);
+    target_elf_file_find_symbol(file, "present", &address);
+    target_elf_file_find_section(file, ".PyRuntime", &address, &length);
+    if (target_elf_file_read(file, size / 2, bytes, sizeof bytes))
         REQUIRE(size / 2 + sizeof bytes <= size && memcmp(bytes, input + size / 2, sizeof bytes) == 0);
-    elf_file_close(file);
+    target_elf_file_close(file);
 }
 
 static void look_at_links(const struct elf_reader *reader, uint64_t r_debug)
 {
     struct elf_links links = {0};
-    check_error(elf_links_read(reader, r_debug, &links));
+    check_error(target_elf_links_read(reader, r_debug, &links));
     for (size_t i = 0; i < links.count; i++)
         REQUIRE(links.items[i].path != NULL);
-    elf_links_free(&links);
+    target_elf_links_free(&links);
 }
 
 static void look_at_memory(const uint8_t *input, size_t size)
@@ -56,15 +56,15 @@ static void look_at_memory(const uint8_t *input, size_t size)
     struct elf_object object;
     uint8_t build_id[ELF_BUILD_ID_MAX];
     uint64_t address;
-    if (!elf_object_read(&reader, base, &object))
+    if (!target_elf_object_read(&reader, base, &object))
         return;
     REQUIRE(object.segment_count <= ELF_SEGMENT_MAX && object.start <= object.end);
-    REQUIRE(elf_object_build_id(&reader, &object, build_id) <= sizeof build_id);
-    if (elf_object_find_symbol(&reader, &object, "absent", &address) == ELF_FOUND)
+    REQUIRE(target_elf_object_build_id(&reader, &object, build_id) <= sizeof build_id);
+    if (target_elf_object_find_symbol(&reader, &object, "absent", &address) == ELF_FOUND)
         REQUIRE(memmem(input, size, "absent", sizeof "absent") != NULL);
-    elf_object_find_symbol(&reader, &object, "present", &address);
-    look_at_links(&reader, elf_object_r_debug(&reader, &object));
-    elf_object_free(&object);
+    target_elf_object_find_symbol(&reader, &object, "present", &address);
+    look_at_links(&reader, target_elf_object_r_debug(&reader, &object));
+    target_elf_object_free(&object);
 }
 
 static void look_at_notes(const uint8_t *input, size_t size)
@@ -72,7 +72,7 @@ static void look_at_notes(const uint8_t *input, size_t size)
     struct elf_note note;
     for (size_t alignment = 4; alignment <= 8; alignment += 4) {
         size_t offset = 0, before = 0;
-        for (size_t i = 0; i < NOTES_MAX && elf_note_next(input, size, alignment, &offset, &note); i++) {
+        for (size_t i = 0; i < NOTES_MAX && target_elf_note_next(input, size, alignment, &offset, &note); i++) {
             REQUIRE(offset > before && note.bytes >= input && note.bytes + note.size <= input + size);
             REQUIRE((const uint8_t *)note.name >= input && (const uint8_t *)note.name + note.name_size <= input + size);
             before = offset;

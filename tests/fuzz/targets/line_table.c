@@ -25,11 +25,11 @@ static void check_ranges(enum line_table_style style, const uint8_t *table, size
 {
     struct position_range range = {.line = first_line};
     int64_t end = 0;
-    while (position_next(style, table, size, &range)) {
+    while (frames_position_next(style, table, size, &range)) {
         REQUIRE(range.start == end && range.end >= range.start);
         check_position(range.position);
         if (range.end > range.start)
-            REQUIRE(same(position_find(style, table, size, first_line, range.start), range.position));
+            REQUIRE(same(frames_position_find(style, table, size, first_line, range.start), range.position));
         end = range.end;
         if (end > 4096) /* each look begins at the start */
             return;
@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
     CLEANUP_FREE uint8_t *table = malloc(size + (size == 0)); /* of just this size: one byte beyond is a crash */
     REQUIRE(table != NULL);
     memcpy(table, input, size);
-    check_position(position_find(style, table, size, first_line, offset));
+    check_position(frames_position_find(style, table, size, first_line, offset));
     check_ranges(style, table, size, first_line);
     return 0;
 }
