@@ -6,8 +6,8 @@
 #include "spprof/native.h"
 
 struct c_stack {
-    PyObject *frames;  /* list of gdb.Frame, newest first */
-    PyObject *names;   /* list of bytes or None, of the frames that were described */
+    PyObject *frames;            /* list of gdb.Frame, newest first */
+    PyObject *names;             /* list of bytes or None, of the frames that were described */
     uint64_t next_stack_pointer; /* of the frame that is described next; 0: not read yet */
 };
 

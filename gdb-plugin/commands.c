@@ -154,7 +154,8 @@ static PyObject *invoke_info(PyObject *self, PyObject *arguments)
     OWNED version = gdb_get("VERSION");
     char *gdb_version = gdb_text(version);
     const char *python = Py_GetVersion();
-    int size = snprintf(text, sizeof text, "spprof " SPPROF_VERSION ", in gdb %s with Python %.*s.\n\"spprof doctor\" tells about the Python of the program.\n",
+    int size = snprintf(text, sizeof text,
+                        "spprof " SPPROF_VERSION ", in gdb %s with Python %.*s.\n\"spprof doctor\" tells about the Python of the program.\n",
                         gdb_version != NULL ? gdb_version : "?", (int)strcspn(python, " "), python);
     free(gdb_version);
     if (!show_text(text, (size_t)size < sizeof text ? (size_t)size : sizeof text - 1))
@@ -169,8 +170,10 @@ static bool define_prefix(void)
 {
     OWNED functions = PyDict_New();
     return functions != NULL && put_function(functions, &prefix_definition, 0) &&
-           define("spprof", "Look at the Python code of the program with the commands of the shell's spprof.\n\npy-bt, py-bt-all, py-list, py-up, "
-                            "py-down, py-print and py-locals follow the selected thread.", "COMMAND_STACK", functions, true);
+           define("spprof",
+                  "Look at the Python code of the program with the commands of the shell's spprof.\n\npy-bt, py-bt-all, py-list, py-up, "
+                  "py-down, py-print and py-locals follow the selected thread.",
+                  "COMMAND_STACK", functions, true);
 }
 
 static bool define_info(void)

@@ -175,13 +175,12 @@ static bool define_setting(void)
     OWNED kind = gdb_get("COMMAND_STACK");
     OWNED boolean = gdb_get("PARAM_BOOLEAN");
     OWNED quiet = PyCFunction_New(&set_text, NULL);
-    OWNED type = base != NULL && quiet != NULL
-                     ? PyObject_CallFunction((PyObject *)&PyType_Type, "s(O){sssssssO}", "SpprofBtPython", base, "__doc__",
-                                             "When on, bt shows Python frames in place of the interpreter's C frames.\n"
-                                             "\"bt -no-filters\" shows the C frames alone, once.",
-                                             "set_doc", "Set whether bt shows Python frames.", "show_doc",
-                                             "Show whether bt shows Python frames.", "get_set_string", quiet)
-                     : NULL;
+    OWNED type = base != NULL && quiet != NULL ? PyObject_CallFunction((PyObject *)&PyType_Type, "s(O){sssssssO}", "SpprofBtPython", base, "__doc__",
+                                                                       "When on, bt shows Python frames in place of the interpreter's C frames.\n"
+                                                                       "\"bt -no-filters\" shows the C frames alone, once.",
+                                                                       "set_doc", "Set whether bt shows Python frames.", "show_doc",
+                                                                       "Show whether bt shows Python frames.", "get_set_string", quiet)
+                                               : NULL;
     if (type == NULL || kind == NULL || boolean == NULL)
         return false;
     setting = PyObject_CallFunction(type, "sOO", "spprof bt-python", kind, boolean);

@@ -17,10 +17,10 @@ struct lines {
     struct mixed_stack *stacks; /* NULL: no Python frames are put in place of C frames */
     struct spprof_console *console;
     bool dap;
-    PyObject *c_frame;  /* the last that was met */
-    size_t level;       /* of it */
-    size_t next, end;   /* python_frames that c_frame runs and that are still to come */
-    PyObject *last;     /* the first line of these, as long as it may take them along; NULL: none */
+    PyObject *c_frame;                      /* the last that was met */
+    size_t level;                           /* of it */
+    size_t next, end;                       /* python_frames that c_frame runs and that are still to come */
+    PyObject *last;                         /* the first line of these, as long as it may take them along; NULL: none */
     size_t *apart, apart_count, next_apart; /* python_frames without a C frame, once they are known */
     bool begun, told;
 };
@@ -35,8 +35,8 @@ struct line {
     const struct python_frame *frame;
     struct spprof_console *console;
     PyObject *c_frame;
-    size_t level;         /* that gdb numbers it with; APART: none */
-    size_t next, end;     /* python_frames that may be its children */
+    size_t level;     /* that gdb numbers it with; APART: none */
+    size_t next, end; /* python_frames that may be its children */
     bool dap, child;
     bool asked_for_address, asked_for_arguments, has_taken;
 };
@@ -364,7 +364,8 @@ static void tell_apart(const struct lines *lines)
     bool all = lines->apart_count == lines->stacks->python_frame_count;
     if (lines->apart_count == 0)
         return;
-    tell(all ? "spprof: which C frame runs which Python frame cannot be told for sure. " : "spprof: the C frames of these Python frames were not met");
+    tell(all ? "spprof: which C frame runs which Python frame cannot be told for sure. "
+             : "spprof: the C frames of these Python frames were not met");
     if (gdb_speaks_mi())
         tell(all ? "py-bt shows the Python frames.\n" : ", and they are not listed: py-bt shows them.\n");
     else
@@ -477,7 +478,10 @@ static PyMethodDef line_methods[] = {
     {NULL, NULL, 0, NULL},
 };
 
-#define SLOT(slot, function) {slot, (void *)(uintptr_t)(function)}
+#define SLOT(slot, function)                                                                                                                         \
+    {                                                                                                                                                \
+        slot, (void *)(uintptr_t)(function)                                                                                                          \
+    }
 
 static PyType_Slot variable_slots[] = {SLOT(Py_tp_dealloc, variable_free), {Py_tp_methods, variable_methods}, {0, NULL}};
 static PyType_Slot line_slots[] = {SLOT(Py_tp_dealloc, line_free), {Py_tp_methods, line_methods}, {0, NULL}};

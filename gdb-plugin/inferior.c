@@ -23,7 +23,7 @@ static struct {
     struct sections sections;
     bool has_sections;
     char *executable, *core;
-    PyObject *threads; /* tuple; NULL: not asked yet */
+    PyObject *threads;    /* tuple; NULL: not asked yet */
     struct label *labels; /* as many as there are threads; NULL: not asked yet */
 } asked;
 

@@ -10,9 +10,9 @@
 /* A Python frame, escaped: ready for a terminal. */
 struct python_frame {
     char *function, *file;
-    int32_t line;            /* below 1: not known */
+    int32_t line;             /* below 1: not known */
     uint64_t thread, address; /* of the thread state and of the frame */
-    size_t depth;            /* in its thread; 0: newest */
+    size_t depth;             /* in its thread; 0: newest */
 };
 
 struct mixed_stack {
@@ -21,10 +21,10 @@ struct mixed_stack {
     struct spprof_native_pairs *pairs;
     struct python_frame *python_frames; /* of all threads of the pairs, one behind the other */
     size_t python_frame_count;
-    size_t *begins;                  /* where those of each thread begin */
-    size_t numbered_level;           /* of the C frame whose number gdb printed last, and the line that got it; NULL: none yet */
+    size_t *begins;        /* where those of each thread begin */
+    size_t numbered_level; /* of the C frame whose number gdb printed last, and the line that got it; NULL: none yet */
     const struct python_frame *numbered_frame;
-    char *truncated;                 /* why a Python stack ends early, escaped; NULL: it does not */
+    char *truncated; /* why a Python stack ends early, escaped; NULL: it does not */
 };
 
 /* Reads both. *stacks is NULL where the thread runs no Python, or Ctrl-C came. One reference is the caller's. */

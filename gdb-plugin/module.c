@@ -38,9 +38,9 @@ static bool connect(const char *name, PyMethodDef *definition)
 
 static bool connect_all(void)
 {
-    static const char *const changes[] = {"stop",           "cont",           "exited",         "new_objfile",        "free_objfile",
-                                          "clear_objfiles", "memory_changed", "inferior_call",  "inferior_deleted",   "connection_removed",
-                                          "executable_changed"};
+    static const char *const changes[] = {
+        "stop",           "cont",          "exited",           "new_objfile",        "free_objfile",      "clear_objfiles",
+        "memory_changed", "inferior_call", "inferior_deleted", "connection_removed", "executable_changed"};
     for (size_t i = 0; i < sizeof changes / sizeof changes[0]; i++)
         if (!connect(changes[i], &forget_definition))
             return false;
@@ -66,8 +66,8 @@ static PyMethodDef functions[] = {
     {NULL, NULL, 0, NULL},
 };
 
-static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "spprof_gdb", "Python stacks of the program that gdb looks at.", -1, functions,
-                                        NULL, NULL, NULL, NULL};
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "spprof_gdb", "Python stacks of the program that gdb looks at.", -1, functions, NULL, NULL, NULL, NULL};
 
 PyMODINIT_FUNC PyInit_spprof_gdb(void);
 

@@ -25,9 +25,9 @@
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct {
     bool active;
-    bool native;      /* gdb traces the process itself */
+    bool native; /* gdb traces the process itself */
     int64_t pid;
-    int emulator;     /* of spprof_emulator_open */
+    int emulator; /* of spprof_emulator_open */
     struct settings settings;
     struct quiet quiet;
     PyObject *thread, *frame; /* that the user has selected */
@@ -35,10 +35,10 @@ static struct {
     /* Of the latest run. */
     struct helper *helper; /* under the lock; NULL: it is over */
     struct stop stop;
-    char *said;        /* owned; what gdb has said of it, besides what is kept quiet */
+    char *said;                /* owned; what gdb has said of it, besides what is kept quiet */
     _Atomic int64_t signalled; /* the thread that the signal was sent to, by the helper; 0: none yet */
-    bool as_before;    /* it stands as if it had been interrupted: what the user had selected is selected again */
-    bool ours;         /* it has stopped by a signal that was never meant for it */
+    bool as_before;            /* it stands as if it had been interrupted: what the user had selected is selected again */
+    bool ours;                 /* it has stopped by a signal that was never meant for it */
 } now;
 
 bool run_is_active(void)
@@ -314,13 +314,15 @@ static struct spprof_error *check(bool running)
     bool non_stop = value != NULL && strcmp(value, "on") == 0;
     free(value);
     if (running || non_stop)
-        return spprof_error_new(SPPROF_ERROR_USAGE, "%s, where gdb cannot attend to the program while a command samples it: sample it "
-                                                    "from a shell, by 'spprof sample %" PRId64 "'%s",
+        return spprof_error_new(SPPROF_ERROR_USAGE,
+                                "%s, where gdb cannot attend to the program while a command samples it: sample it "
+                                "from a shell, by 'spprof sample %" PRId64 "'%s",
                                 non_stop ? "this is non-stop mode" : "the program runs in the background", now.pid,
                                 non_stop ? "" : ", or stop it first, by 'interrupt'");
     if (now.native && spprof_tracee_for_signal(now.pid, SIGURG) == 0)
-        return spprof_error_new(SPPROF_ERROR_UNSUPPORTED, "every thread of process %" PRId64 " blocks SIGURG, by which it would be stopped "
-                                                          "again: sample it from a shell, by 'spprof sample %" PRId64 "'",
+        return spprof_error_new(SPPROF_ERROR_UNSUPPORTED,
+                                "every thread of process %" PRId64 " blocks SIGURG, by which it would be stopped "
+                                "again: sample it from a shell, by 'spprof sample %" PRId64 "'",
                                 now.pid, now.pid);
     return NULL;
 }

@@ -12,7 +12,7 @@ static const struct change {
 } changes[SETTINGS] = {
     {"pagination", "on", "off"}, /* a full screen of what is not shown would wait for a key */
     {"confirm", "on", "off"},
-    {"scheduler-locking", "on", "replay"}, /* all threads are to run */
+    {"scheduler-locking", "on", "replay"},        /* all threads are to run */
     {"print frame-info", NULL, "short-location"}, /* no look for a source file at each stop */
 };
 

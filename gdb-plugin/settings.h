@@ -8,7 +8,7 @@ enum { SETTINGS = 4 };
 
 struct settings {
     char *before[SETTINGS]; /* owned; NULL: not changed */
-    char *handled; /* owned; the command that lets gdb treat the signal as before; NULL: not changed */
+    char *handled;          /* owned; the command that lets gdb treat the signal as before; NULL: not changed */
 };
 
 /*

@@ -6,7 +6,8 @@
 
 #include "debugger.h"
 
-namespace {
+namespace
+{
 
 bool interrupted(void *debugger)
 {
@@ -19,8 +20,9 @@ bool wants_color(void *debugger)
 }
 
 const struct spprof_debugger_ops target_ops = {lldb_read, lldb_threads, lldb_modules, lldb_find_symbol, lldb_find_section, lldb_regions, interrupted};
-const struct spprof_console_ops console_ops = {lldb_inferior, lldb_selected_thread, lldb_thread_label, wants_color, "lldb",
-                                              lldb_native_frame, lldb_selected_frame, lldb_select_frame, lldb_run_begin, lldb_run, lldb_run_end};
+const struct spprof_console_ops console_ops = {lldb_inferior,     lldb_selected_thread, lldb_thread_label, wants_color,    "lldb",
+                                               lldb_native_frame, lldb_selected_frame,  lldb_select_frame, lldb_run_begin, lldb_run,
+                                               lldb_run_end};
 
 /* One console for each lldb::SBDebugger, shared by its commands. */
 struct Console {
@@ -68,8 +70,9 @@ void show(lldb::SBDebugger debugger, const struct spprof_console_result &shown, 
     result.AppendMessage(without_newline.c_str());
 }
 
-class Command : public lldb::SBCommandPluginInterface {
-public:
+class Command : public lldb::SBCommandPluginInterface
+{
+  public:
     Command(const std::shared_ptr<Console> &shared, const char *command) : console(shared), name(command) {}
 
     bool DoExecute(lldb::SBDebugger debugger, char **arguments, lldb::SBCommandReturnObject &result) override
@@ -89,7 +92,7 @@ public:
         return result.Succeeded();
     }
 
-private:
+  private:
     std::shared_ptr<Console> console;
     const char *name; /* of spprof_console_commands */
 };
@@ -112,8 +115,9 @@ struct Registration {
 };
 
 /* One below "spprof", or with "py-" before it. */
-template <typename Place> bool add_command(Registration &registration, Place place, const std::string &start, const std::string &name,
-                                           const struct spprof_console_command &command)
+template <typename Place>
+bool add_command(Registration &registration, Place place, const std::string &start, const std::string &name,
+                 const struct spprof_console_command &command)
 {
     std::string syntax = start + name + (*command.usage != '\0' ? " " : "") + command.usage;
     auto *run = new Command(registration.console, command.name); /* lldb's from here on */

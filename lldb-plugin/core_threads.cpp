@@ -4,7 +4,8 @@
 
 #include "spprof/host.h"
 
-namespace {
+namespace
+{
 
 /* The core of this process in a file; nullptr: the file is none, or that of another: that lldb has mapped it says only that it was opened. */
 struct spprof_target *open_core_of(const char *path, int64_t pid)

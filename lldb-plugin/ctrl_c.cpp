@@ -1,6 +1,7 @@
 #include "ctrl_c.h"
 
-namespace {
+namespace
+{
 
 volatile std::sig_atomic_t pressed;
 

@@ -7,8 +7,9 @@
 
 #include <csignal>
 
-class CtrlC {
-public:
+class CtrlC
+{
+  public:
     /* From begin to end no other handler of SIGINT is called. Where there was none, as in a server, Ctrl-C is nobody's and stays so. */
     void begin();
     void end();
@@ -16,7 +17,7 @@ public:
     /* Since the last begin. Any thread may ask. */
     static bool was_pressed();
 
-private:
+  private:
     struct sigaction before = {};
     bool taken = false;
 };

@@ -7,7 +7,8 @@
 
 #include "spprof/host.h"
 
-namespace {
+namespace
+{
 
 bool starts_with(const char *text, const char *start)
 {
@@ -46,8 +47,7 @@ struct spprof_error *check_state(Debugger &state)
     case lldb::eStateSuspended: return nullptr;
     case lldb::eStateRunning:
     case lldb::eStateStepping:
-        return spprof_error_new(SPPROF_ERROR_USAGE,
-                                "cannot look at process %" PRIu64 " while it runs: stop it (process interrupt) and try again",
+        return spprof_error_new(SPPROF_ERROR_USAGE, "cannot look at process %" PRIu64 " while it runs: stop it (process interrupt) and try again",
                                 state.process.GetProcessID());
     default:
         return spprof_error_new(SPPROF_ERROR_NOT_FOUND,

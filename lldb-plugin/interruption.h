@@ -8,8 +8,9 @@
 
 #include "spprof/debugger.h"
 
-class Interruption {
-public:
+class Interruption
+{
+  public:
     /*
      * local_pid: 0 where it is of another machine. process: a descriptor of it, to stop it by SIGURG; -1: by lldb's own interrupt, or that of the
      * emulator, where there is one.
@@ -28,7 +29,7 @@ public:
     bool by_user = false;   /* Ctrl-C was pressed */
     bool work_done = false;
 
-private:
+  private:
     static void *do_work(void *self);
     static void *watch(void *self);
     bool start(pthread_t *thread, void *(*function)(void *self));

@@ -4,7 +4,8 @@
 #include <climits>
 #include <cstring>
 
-namespace {
+namespace
+{
 
 enum { HEADER_SIZE = 1024 };
 
@@ -86,8 +87,7 @@ std::vector<spprof_mapping> regions_of(Debugger &state)
         if (!regions.GetMemoryRegionAtIndex(i, region) || !region.IsMapped() || region.GetRegionBase() >= region.GetRegionEnd())
             continue;
         known = known || region.IsWritable();
-        mappings.push_back({region.GetRegionBase(), region.GetRegionEnd(), 0, region.IsReadable(), region.IsWritable(),
-                            region.IsExecutable(), true});
+        mappings.push_back({region.GetRegionBase(), region.GetRegionEnd(), 0, region.IsReadable(), region.IsWritable(), region.IsExecutable(), true});
     }
     for (spprof_mapping &mapping : mappings)
         mapping.writable = mapping.writable || !known;

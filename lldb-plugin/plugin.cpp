@@ -3,7 +3,8 @@
 
 #include "command.h"
 
-namespace lldb {
+namespace lldb
+{
 
 __attribute__((visibility("default"))) bool PluginInitialize(SBDebugger debugger)
 {

@@ -9,7 +9,8 @@
 #include "interruption.h"
 #include "spprof/host.h"
 
-namespace {
+namespace
+{
 
 const Handling OURS = {true, false, true};     /* stop, and keep it from the inferior */
 const Handling SWALLOW = {false, false, true}; /* keep it from the inferior, and nothing else */
@@ -178,9 +179,7 @@ struct spprof_error *run_once(Debugger &state, int process, struct spprof_run *r
     return nullptr;
 }
 
-void nothing(void *)
-{
-}
+void nothing(void *) {}
 
 } // namespace
 

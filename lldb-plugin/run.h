@@ -23,19 +23,19 @@ struct Handling {
  * which takes a tenth of a second. It is SIGURG: lldb is told to stop at it and to keep it from the inferior.
  */
 struct Runs {
-    int process = -1;           /* a descriptor of it, where it can be sent signals */
-    int emulator = -1;          /* of spprof_emulator_open */
-    lldb::pid_t local_pid = 0;  /* 0: it is of another machine */
-    bool was_async = false;     /* lldb's mode */
+    int process = -1;          /* a descriptor of it, where it can be sent signals */
+    int emulator = -1;         /* of spprof_emulator_open */
+    lldb::pid_t local_pid = 0; /* 0: it is of another machine */
+    bool was_async = false;    /* lldb's mode */
     CtrlC ctrl_c;
     lldb::SBUnixSignals signals;
-    Handling before = {};       /* of SIGURG */
-    bool altered = false;       /* SIGURG is not handled as before */
-    bool on_hold = false;       /* a thread stands at our signal: it is to run before lldb may pass signals on again */
-    bool elsewhere = false;     /* something else has stopped the inferior */
-    uint32_t owed_at = 0;       /* lldb's number of the stop at which our signal was still under way; 0: none is owed */
+    Handling before = {};   /* of SIGURG */
+    bool altered = false;   /* SIGURG is not handled as before */
+    bool on_hold = false;   /* a thread stands at our signal: it is to run before lldb may pass signals on again */
+    bool elsewhere = false; /* something else has stopped the inferior */
+    uint32_t owed_at = 0;   /* lldb's number of the stop at which our signal was still under way; 0: none is owed */
     lldb::pid_t owed_by = 0;
-    lldb::tid_t thread = 0;     /* what was selected */
+    lldb::tid_t thread = 0; /* what was selected */
     uint32_t frame = 0;
     uint64_t frame_address = 0;
 
@@ -47,7 +47,7 @@ struct Runs {
     /* Lets lldb handle SIGURG as before where that had to wait until the inferior has gone on. */
     void settle(Debugger &state);
 
-private:
+  private:
     void remember_selection(Debugger &state);
     void select_as_before(Debugger &state);
     void release_held(Debugger &state);

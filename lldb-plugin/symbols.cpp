@@ -4,7 +4,8 @@
  */
 #include "spprof/host.h"
 
-namespace {
+namespace
+{
 
 __attribute__((constructor)) void show_symbols()
 {

@@ -5,7 +5,8 @@
 #include <cstdlib>
 #include <cstring>
 
-namespace {
+namespace
+{
 
 /* A core that a debugger wrote (gcore) has signals of threads, too: those by which it stopped them. */
 bool kills(int signal)

@@ -46,7 +46,7 @@ static void print_snapshot(const struct options *options, struct spprof_target *
     fflush(stdout); /* notes on standard error come after the report */
     if (options->verbose)
         cli_message("printed in %.1f ms; %" PRIu64 " reading calls, %" PRIu64 " bytes, target stopped for %.1f us", milliseconds_now() - start,
-                snapshot->read_calls, snapshot->read_bytes, (double)snapshot->stopped_ns / 1e3);
+                    snapshot->read_calls, snapshot->read_bytes, (double)snapshot->stopped_ns / 1e3);
 }
 
 /* Says in one line what the report tells in full. */

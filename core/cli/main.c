@@ -129,9 +129,11 @@ static void complain_output(int reason)
     if (closed)
         cli_message("cannot write the report to standard output: it is closed; let it be a terminal, a file or a pipe");
     else if (reason == ENOSPC || reason == EDQUOT)
-        cli_message("cannot write the report to standard output: %s; what stands there is not whole: make room, or write it elsewhere", strerror(reason));
+        cli_message("cannot write the report to standard output: %s; what stands there is not whole: make room, or write it elsewhere",
+                    strerror(reason));
     else
-        cli_message("cannot write the report to standard output: %s; what stands there is not whole", reason != 0 ? strerror(reason) : "it took no more");
+        cli_message("cannot write the report to standard output: %s; what stands there is not whole",
+                    reason != 0 ? strerror(reason) : "it took no more");
 }
 
 int main(int argc, char **argv)

@@ -34,8 +34,7 @@ static enum exit_status open_core(const struct options *options, struct spprof_t
 static enum exit_status check_process(const struct verb *verb, const struct options *options)
 {
     if (options->operand_count > 1)
-        cli_complain_usage(verb, "'%s': an executable goes with a core file, and %s is a process", options->operands[1],
-                       options->operands[0]);
+        cli_complain_usage(verb, "'%s': an executable goes with a core file, and %s is a process", options->operands[1], options->operands[0]);
     else if (options->sysroot != NULL)
         cli_complain_usage(verb, "--sysroot goes with a core file, and %s is a process", options->operands[0]);
     else

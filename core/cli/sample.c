@@ -99,7 +99,8 @@ static struct spprof_error *attach_soon(struct sampling *sampling, double second
             return spprof_error_new(SPPROF_ERROR_NOT_PYTHON, "'%s' has ended, and no Python interpreter was found in it while it ran",
                                     sampling->options->operands[0]);
         }
-        if (error == NULL || error->kind == SPPROF_ERROR_PERMISSION || cli_signals_ended || has_ended(sampling) || (seconds > 0 && base_clock_seconds() > until))
+        if (error == NULL || error->kind == SPPROF_ERROR_PERMISSION || cli_signals_ended || has_ended(sampling) ||
+            (seconds > 0 && base_clock_seconds() > until))
             return error;
         spprof_error_free(error);
         pause_after(took);
@@ -166,7 +167,7 @@ static void tell_written(const struct spprof_profile *profile, const char *path)
     cli_message("%" PRIu64 " samples written to '%s'", profile->samples, path);
     if (left_over > 0)
         cli_message("%" PRIu64 " thread state%s that no living thread runs %s left out; 'spprof bt' shows %s", left_over, left_over == 1 ? "" : "s",
-                left_over == 1 ? "was" : "were", left_over == 1 ? "it" : "them");
+                    left_over == 1 ? "was" : "were", left_over == 1 ? "it" : "them");
 }
 
 static enum exit_status write_profile(struct sampling *sampling, bool failed)
@@ -242,7 +243,7 @@ static enum exit_status find_process(const struct verb *verb, struct sampling *s
     const struct options *options = sampling->options;
     if (options->operand_count != 1 || !options_number_is_digits(options->operands[0])) {
         cli_complain_usage(verb, options->operand_count == 0 ? "sample needs a process id, or '--' and a command"
-                                                         : "sample takes one process id; a command stands behind '--'");
+                                                             : "sample takes one process id; a command stands behind '--'");
         return STATUS_USAGE;
     }
     if (!options_number_parse(options->operands[0], &sampling->pid) || sampling->pid == 0 || sampling->pid > INT32_MAX) {

@@ -227,8 +227,7 @@ static struct spprof_error *check_interrupted(struct spprof_console *console, st
     return spprof_error_new(SPPROF_ERROR_USAGE, "interrupted; the program stands as it stood");
 }
 
-struct spprof_error *spprof_console_run(struct spprof_console *console, const char *name, const char *arguments,
-                                        struct spprof_console_result *result)
+struct spprof_error *spprof_console_run(struct spprof_console *console, const char *name, const char *arguments, struct spprof_console_result *result)
 {
     const struct command *command = console_command_find(name);
     *result = (struct spprof_console_result){0};

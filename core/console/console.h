@@ -13,12 +13,12 @@
 /* The Python frame that commands are about: its place in the stack of a thread. Made anew where the debugger's own selection is another. */
 struct console_selection {
     bool made;
-    int64_t tid;                                 /* of the debugger's thread, and the level of its C frame, when it was made */
+    int64_t tid; /* of the debugger's thread, and the level of its C frame, when it was made */
     size_t level;
-    uint64_t thread;                             /* address of the thread state */
-    size_t depth;                                /* 0: the newest frame */
-    uint64_t preferred_thread, preferred_frame;  /* addresses; 0: none is */
-    struct spprof_native_pairs *pairs;           /* of the thread's C frames with console->stacks; NULL: not yet */
+    uint64_t thread;                            /* address of the thread state */
+    size_t depth;                               /* 0: the newest frame */
+    uint64_t preferred_thread, preferred_frame; /* addresses; 0: none is */
+    struct spprof_native_pairs *pairs;          /* of the thread's C frames with console->stacks; NULL: not yet */
 };
 
 struct spprof_console {

@@ -31,7 +31,8 @@ static struct spprof_error *select_frame(struct spprof_console *console, struct 
     TRY(console_selection_update(console));
     TRY(console_values(console, console->selection.thread, &selection->snapshot, &selection->thread));
     if (console->selection.depth >= selection->thread->frame_count)
-        return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "Unable to locate python frame: thread %" PRId64 " has no Python frame", selection->thread->tid);
+        return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "Unable to locate python frame: thread %" PRId64 " has no Python frame",
+                                selection->thread->tid);
     selection->frame = &selection->thread->frames[console->selection.depth];
     return NULL;
 }

@@ -49,8 +49,8 @@ static void cancel(void *context)
 }
 
 /* One run for the whole time; the sampler has a target of its own, which knows nothing of the debugger. */
-static struct spprof_error *sample_running(struct console_sampling *sampling, const struct spprof_sample_options *wanted, struct spprof_target **target,
-                                           struct spprof_run *run)
+static struct spprof_error *sample_running(struct console_sampling *sampling, const struct spprof_sample_options *wanted,
+                                           struct spprof_target **target, struct spprof_run *run)
 {
     const struct spprof_console *console = sampling->console;
     TRY(spprof_process_open(console->inferior.pid, target));
@@ -102,7 +102,8 @@ static void tell_problems(FILE *stream, const struct spprof_problems *problems)
     }
 }
 
-static struct spprof_error *write_profile(struct console_sampling *sampling, const struct options *options, struct profile_output *output, FILE *stream)
+static struct spprof_error *write_profile(struct console_sampling *sampling, const struct options *options, struct profile_output *output,
+                                          FILE *stream)
 {
     struct spprof_console *console = sampling->console;
     struct spprof_profile *profile;
@@ -152,8 +153,8 @@ static struct spprof_error *read_options(struct spprof_console *console, struct 
     if (options->operand_count > 1)
         return spprof_error_new(SPPROF_ERROR_USAGE, "spprof sample takes one duration, not '%s'", options->operands[1]);
     if (options->operand_count == 1 && !options_duration(options->operands[0], &options->duration_s))
-        return spprof_error_new(SPPROF_ERROR_USAGE, "'%s' is no duration: 10s, 500ms, 2m; what is sampled is what %s has open",
-                                options->operands[0], console->ops->debugger_name);
+        return spprof_error_new(SPPROF_ERROR_USAGE, "'%s' is no duration: 10s, 500ms, 2m; what is sampled is what %s has open", options->operands[0],
+                                console->ops->debugger_name);
     if (options->duration_s == 0)
         options->duration_s = DEFAULT_SECONDS;
     return NULL;
@@ -173,8 +174,7 @@ struct spprof_error *console_sample(struct spprof_console *console, struct words
     if (console->inferior.kind == SPPROF_TARGET_CORE)
         return spprof_error_new(SPPROF_ERROR_USAGE, "a core file stands still: only a process that lives can be sampled; 'spprof bt' shows the core");
     if (console->ops->run == NULL)
-        return spprof_error_new(SPPROF_ERROR_UNSUPPORTED, "%s cannot let the program run for a while from a command",
-                                console->ops->debugger_name);
+        return spprof_error_new(SPPROF_ERROR_UNSUPPORTED, "%s cannot let the program run for a while from a command", console->ops->debugger_name);
     console->target->budget.memory_limit = options.memory;
     struct spprof_error *error = sample(&sampling, &options, output->stream);
     console->target->budget.memory_limit = 0;

@@ -24,8 +24,7 @@ static struct spprof_error *make_pairs(struct spprof_console *console)
     const struct spprof_snapshot *snapshot;
     TRY(console_stacks(console, &snapshot));
     if (console->selection.pairs == NULL)
-        console->selection.pairs =
-            spprof_native_pairs_new(&(struct spprof_native_source){give_frame, console}, snapshot, console->selection.tid);
+        console->selection.pairs = spprof_native_pairs_new(&(struct spprof_native_source){give_frame, console}, snapshot, console->selection.tid);
     return console->selection.pairs != NULL ? NULL : spprof_error_no_memory();
 }
 

@@ -10,10 +10,11 @@ static struct spprof_error *check_options(const struct spprof_console *console, 
 {
     const char *name = console->ops->debugger_name;
     if (options->operand_count > 0)
-        return spprof_error_new(SPPROF_ERROR_USAGE, "%s takes no operand: it shows the process or core that %s has open, not '%s'", command,
-                                name, options->operands[0]);
+        return spprof_error_new(SPPROF_ERROR_USAGE, "%s takes no operand: it shows the process or core that %s has open, not '%s'", command, name,
+                                options->operands[0]);
     if (options->sysroot != NULL)
-        return spprof_error_new(SPPROF_ERROR_USAGE, "--sysroot is for a shell; %s has its own setting for it, and has opened the files already", name);
+        return spprof_error_new(SPPROF_ERROR_USAGE, "--sysroot is for a shell; %s has its own setting for it, and has opened the files already",
+                                name);
     return NULL;
 }
 

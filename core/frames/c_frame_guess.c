@@ -46,8 +46,8 @@ static void see_through_shim(struct c_frame_guess *guess, const struct c_frame *
     guess->caller = STACK_UNTOLD; /* whoever called the C code that runs the caller */
 }
 
-enum read_cache_status frames_c_frame_guess_newest(struct c_frame_guess *guess, struct reader *reader, uint64_t thread_state, const struct c_frame *current,
-                                      const struct data_stack *data_stack)
+enum read_cache_status frames_c_frame_guess_newest(struct c_frame_guess *guess, struct reader *reader, uint64_t thread_state,
+                                                   const struct c_frame *current, const struct data_stack *data_stack)
 {
     STEP(find_caller(reader, thread_state, current, &guess->caller));
     guess->newest = current->newest;

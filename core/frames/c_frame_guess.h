@@ -12,14 +12,14 @@
 
 struct c_frame_guess {
     struct frame_link *links; /* borrowed; NULL: none are kept */
-    uint64_t newest;  /* frame */
-    uint64_t caller;  /* the frame that called the C code that runs it; 0: none; or STACK_UNTOLD */
-    uint64_t address; /* of the C frame that names it; 0: none does */
-    uint32_t shims;   /* so often nobody knew what a C frame ran */
+    uint64_t newest;          /* frame */
+    uint64_t caller;          /* the frame that called the C code that runs it; 0: none; or STACK_UNTOLD */
+    uint64_t address;         /* of the C frame that names it; 0: none does */
+    uint32_t shims;           /* so often nobody knew what a C frame ran */
 };
 
-enum read_cache_status frames_c_frame_guess_newest(struct c_frame_guess *guess, struct reader *reader, uint64_t thread_state, const struct c_frame *current,
-                                      const struct data_stack *data_stack);
+enum read_cache_status frames_c_frame_guess_newest(struct c_frame_guess *guess, struct reader *reader, uint64_t thread_state,
+                                                   const struct c_frame *current, const struct data_stack *data_stack);
 
 /* The shim of the newest C frame has been met, which was entered with a frame, and called by another. */
 void frames_c_frame_guess_remember(struct c_frame_guess *guess, uint64_t entered_with, uint64_t caller);

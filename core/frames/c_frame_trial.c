@@ -29,7 +29,8 @@ static enum read_cache_status check_chain(struct reader *reader, uint64_t thread
     return READ_CACHE_READY;
 }
 
-enum read_cache_status frames_c_frame_trial_begin(struct c_frame_trial *trial, struct reader *reader, uint64_t thread_state, const struct c_frame *current)
+enum read_cache_status frames_c_frame_trial_begin(struct c_frame_trial *trial, struct reader *reader, uint64_t thread_state,
+                                                  const struct c_frame *current)
 {
     bool sound;
     struct c_frame before;

@@ -33,7 +33,8 @@ extern const char frames_C_FRAME_ENTERING[];
 void frames_c_frame_trial_free(struct c_frame_trial *trial); /* its contents */
 
 /* Puts what a thread's current C frame names on trial. With trial->entering it names none. */
-enum read_cache_status frames_c_frame_trial_begin(struct c_frame_trial *trial, struct reader *reader, uint64_t thread_state, const struct c_frame *current);
+enum read_cache_status frames_c_frame_trial_begin(struct c_frame_trial *trial, struct reader *reader, uint64_t thread_state,
+                                                  const struct c_frame *current);
 
 /* A frame has been read, which had been popped from the data stack, or not. False: what is on trial cannot be. */
 bool frames_c_frame_trial_goes_on(struct c_frame_trial *trial, const struct raw_frame *frame, bool popped);

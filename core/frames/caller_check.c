@@ -68,7 +68,7 @@ static enum read_cache_status read_shape(struct reader *reader, const struct cod
         tuple_size(reader, field_u64(header, LAYOUT(layout, code, cellvars)), &shape->cells),
         tuple_size(reader, field_u64(header, LAYOUT(layout, code, freevars)), &shape->frees),
         object_bytes_read(reader, field_u64(header, LAYOUT(layout, code, bytecode_object)), "co_code", BYTECODE_MAX, &shape->bytecode.at,
-                   &shape->bytecode.size),
+                          &shape->bytecode.size),
     };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         STEP(parts[i]);
@@ -183,7 +183,8 @@ struct caller_site {
 };
 
 /* False: the instruction is no call, or it is not known how deep the stack is there. Python/ceval.c has the order. */
-static enum read_cache_status find_site(const struct caller_check *check, const struct frame *frame, int64_t offset, struct caller_site *site, bool *calls)
+static enum read_cache_status find_site(const struct caller_check *check, const struct frame *frame, int64_t offset, struct caller_site *site,
+                                        bool *calls)
 {
     struct old_instruction instruction = frames_old_instruction_at(frame->shape.bytecode, offset);
     int64_t top = frames_value_depth_at(&check->depth, offset), count = instruction.argument;
@@ -227,7 +228,8 @@ static uint64_t replaced_arguments(struct bytes bytecode)
  * Whether the arguments of a call are still those of the frame. What was made a cell is elsewhere, and what a debugger has looked at
  * (f_locals) it may have replaced (PyFrame_LocalsToFast, Objects/frameobject.c).
  */
-static bool arguments_fit(const struct caller_check *check, const struct frame *caller, const struct caller_site *site, uint64_t self, const struct frame *callee)
+static bool arguments_fit(const struct caller_check *check, const struct frame *caller, const struct caller_site *site, uint64_t self,
+                          const struct frame *callee)
 {
     const struct layout *layout = check->reader->layout;
     int64_t shift = self != 0, count = site->count + shift;
@@ -261,7 +263,7 @@ static enum read_cache_status is_other_callable(struct reader *reader, uint64_t 
 
 /* function: one of the callee's code, which tells what functions are; 0: not known, then CALL_OF_C is never given. */
 static enum read_cache_status look_at_call(struct caller_check *check, const struct frame *caller, int64_t offset, const struct frame *callee,
-                                     uint64_t function, enum call *call)
+                                           uint64_t function, enum call *call)
 {
     struct caller_site site;
     struct callable callable;
@@ -323,7 +325,8 @@ static bool makes_arguments(const struct caller_check *check, const struct frame
  * Whether the call that goes on is that of another instruction than the one that the frame says that it is at. A call that has come back has
  * put its result in the place of what was called, so that what lies there with all its arguments is being called.
  */
-static enum read_cache_status calls_elsewhere(struct caller_check *check, const struct frame *caller, int64_t offset, const struct frame *callee, bool *elsewhere)
+static enum read_cache_status calls_elsewhere(struct caller_check *check, const struct frame *caller, int64_t offset, const struct frame *callee,
+                                              bool *elsewhere)
 {
     enum call call;
     uint64_t function;

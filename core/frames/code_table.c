@@ -26,14 +26,14 @@ struct code_table {
     struct hash_table by_address; /* of those that have not been retired */
     struct code_entry **entries;
     size_t count, capacity;
-    size_t first_pending; /* entries before it are settled */
+    size_t first_pending;   /* entries before it are settled */
     size_t first_undecoded; /* all entries before it are decoded, or never will be */
-    uint64_t code_type;   /* once it was checked */
+    uint64_t code_type;     /* once it was checked */
     size_t deaths;
     bool keeps_ranges;
     struct bytecode_range *ranges;
     size_t range_count, range_capacity;
-    struct intern *texts; /* names and line tables of all entries */
+    struct intern *texts;         /* names and line tables of all entries */
     struct spprof_budget *budget; /* NULL: none is drawn from */
     uint64_t taken;
 };
@@ -192,8 +192,8 @@ static enum read_cache_status find_bytecode(struct code_entry *entry, struct rea
     if (LAYOUT(layout, code, framesize) != LAYOUT_ABSENT)
         entry->frame_bytes = (uint64_t)field_u32(header, LAYOUT(layout, code, framesize)) * 8;
     else /* 3.11: _PyEvalFramePushAndInit, Python/ceval.c */
-        entry->frame_bytes = (uint64_t)LAYOUT(layout, frame, localsplus) +
-                             8 * ((uint64_t)field_u32(header, LAYOUT(layout, code, nlocalsplus)) + field_u32(header, LAYOUT(layout, code, stacksize)));
+        entry->frame_bytes = (uint64_t)LAYOUT(layout, frame, localsplus) + 8 * ((uint64_t)field_u32(header, LAYOUT(layout, code, nlocalsplus)) +
+                                                                                field_u32(header, LAYOUT(layout, code, stacksize)));
     return READ_CACHE_READY;
 }
 
@@ -363,7 +363,8 @@ static void note_missing(struct code_entry *entry, const struct reader *reader)
 /* The text that stands for all equal ones; NULL: no memory. */
 static const char *share(struct code_table *table, struct code_entry *entry, struct reader *reader, const void *bytes, size_t size)
 {
-    const char *shared = target_budget_search(&target_read_cache_target(reader->cache)->budget, size) ? object_intern_bytes(table->texts, bytes, size) : NULL;
+    const char *shared =
+        target_budget_search(&target_read_cache_target(reader->cache)->budget, size) ? object_intern_bytes(table->texts, bytes, size) : NULL;
     entry->left_out = entry->left_out || shared == NULL;
     return shared;
 }
@@ -420,7 +421,8 @@ struct position frames_code_position(const struct code_entry *entry, struct read
 {
     enum { OUT = SPPROF_POSITION_LEFT_OUT };
     const struct spprof_code *code = entry->code;
-    bool is_there = code->line_table != NULL ? target_budget_search(&target_read_cache_target(reader->cache)->budget, code->line_table_size) : !entry->left_out;
+    bool is_there =
+        code->line_table != NULL ? target_budget_search(&target_read_cache_target(reader->cache)->budget, code->line_table_size) : !entry->left_out;
     if (!is_there)
         return (struct position){OUT, OUT, OUT, OUT};
     return frames_position_find(reader->layout->rules->line_table, code->line_table, code->line_table_size, code->first_line, offset);

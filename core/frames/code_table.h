@@ -12,17 +12,17 @@ enum { CODE_UNIT = 2 };
 struct code_entry {
     struct spprof_code *code;
     uint64_t name, qualified_name, file, line_table; /* addresses of the objects; qualified_name 0 before 3.11 */
-    enum read_cache_status status; /* PENDING until all its memory is there; FAILED: reason says why this is no code object */
-    uint64_t bytecode;       /* address of the first instruction; 0 where the version tells positions by number (3.9, 3.10) */
-    uint64_t bytecode_size;  /* bytes */
-    int32_t first_traceable; /* code units; a frame before it is incomplete (3.11 and later) */
-    uint64_t frame_bytes;    /* that a frame of it takes on the data stack; 0 unknown */
-    uint64_t *thread_bytecode; /* free-threaded 3.14 and later: start of each thread's copy, 0: not made */
+    enum read_cache_status status;                   /* PENDING until all its memory is there; FAILED: reason says why this is no code object */
+    uint64_t bytecode;                               /* address of the first instruction; 0 where the version tells positions by number (3.9, 3.10) */
+    uint64_t bytecode_size;                          /* bytes */
+    int32_t first_traceable;                         /* code units; a frame before it is incomplete (3.11 and later) */
+    uint64_t frame_bytes;                            /* that a frame of it takes on the data stack; 0 unknown */
+    uint64_t *thread_bytecode;                       /* free-threaded 3.14 and later: start of each thread's copy, 0: not made */
     size_t thread_bytecode_count;
     bool retired;
     bool waits; /* a mark for those who gather entries */
     char reason[192];
-    bool left_out; /* some of it was, for want of memory: what is missing is not known, which does not make it damaged */
+    bool left_out;     /* some of it was, for want of memory: what is missing is not known, which does not make it damaged */
     char missing[192]; /* a name or table that could not be read, in a code object that is otherwise sound; "" none */
 };
 

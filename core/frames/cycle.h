@@ -5,7 +5,7 @@
 #include "frames/frame.h"
 
 struct cycle_search {
-    uint64_t remembered; /* an address that was met */
+    uint64_t remembered;  /* an address that was met */
     size_t behind, power; /* so many steps ago; the next is remembered after so many */
 };
 

@@ -8,11 +8,11 @@
 #include "object/reader.h"
 
 struct data_stack {
-    uint64_t top, limit; /* what lies between was popped */
-    bool reads_ahead;    /* chunks are read to the end of their page: what is pushed meanwhile, and the next reading, find room there */
+    uint64_t top, limit;         /* what lies between was popped */
+    bool reads_ahead;            /* chunks are read to the end of their page: what is pushed meanwhile, and the next reading, find room there */
     uint64_t chunk, used, older; /* the piece is [chunk, chunk + used); chunk 0: none that makes sense, frames are read one by one */
     const uint8_t *data;         /* of the piece, in the copy, for the time of one step; NULL: not looked up yet */
-    uint64_t lowest; /* frame of the chunk that was met: they are pushed upwards, each older one lies lower */
+    uint64_t lowest;             /* frame of the chunk that was met: they are pushed upwards, each older one lies lower */
 };
 
 /* Enters the newest chunk. */

@@ -32,5 +32,6 @@ enum read_cache_status frames_instruction_at(struct reader *reader, const struct
         instruction->known = instruction->known && instruction->kind != INSTRUCTION_HIDDEN;
         instruction->end += CODE_UNIT * (1 + rules->caches[opcode]);
     }
-    return offset >= instruction->start && offset < instruction->end ? READ_CACHE_READY : object_reader_fail(reader, "the bytecode ends before an instruction");
+    return offset >= instruction->start && offset < instruction->end ? READ_CACHE_READY
+                                                                     : object_reader_fail(reader, "the bytecode ends before an instruction");
 }

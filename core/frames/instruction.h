@@ -6,7 +6,7 @@
 
 struct instruction {
     enum instruction_kind kind;
-    bool known;        /* false: a monitoring tool has hidden one before it, or itself, so that nobody knows where it begins */
+    bool known;         /* false: a monitoring tool has hidden one before it, or itself, so that nobody knows where it begins */
     int64_t start, end; /* offsets in bytes; end: behind its cache */
 };
 

@@ -52,10 +52,19 @@ void frames_stack_free(struct stack *stack)
 size_t frames_stack_thread_state_size(const struct layout *layout)
 {
     static const enum layout_field fields[] = {
-        FIELD_thread_state_next,           FIELD_thread_state_interp,          FIELD_thread_state_current_frame,
-        FIELD_thread_state_cframe,         FIELD_thread_state_thread_id,       FIELD_thread_state_native_thread_id,
-        FIELD_thread_state_id,             FIELD_thread_state_attach_state,   FIELD_thread_state_gil_requested,   FIELD_thread_state_datastack_chunk,
-        FIELD_thread_state_datastack_top,  FIELD_thread_state_datastack_limit, FIELD_thread_state_current_executor,
+        FIELD_thread_state_next,
+        FIELD_thread_state_interp,
+        FIELD_thread_state_current_frame,
+        FIELD_thread_state_cframe,
+        FIELD_thread_state_thread_id,
+        FIELD_thread_state_native_thread_id,
+        FIELD_thread_state_id,
+        FIELD_thread_state_attach_state,
+        FIELD_thread_state_gil_requested,
+        FIELD_thread_state_datastack_chunk,
+        FIELD_thread_state_datastack_top,
+        FIELD_thread_state_datastack_limit,
+        FIELD_thread_state_current_executor,
     };
     return layout_extent(layout, fields, sizeof fields / sizeof *fields);
 }
@@ -111,8 +120,8 @@ static enum read_cache_status enter(struct stack *stack, struct reader *reader)
     stack->data_stack.reads_ahead = stack->memory != NULL;
     if (LAYOUT(layout, thread_state, datastack_chunk) != LAYOUT_ABSENT)
         frames_data_stack_begin(&stack->data_stack, field_u64(data, LAYOUT(layout, thread_state, datastack_chunk)),
-                         field_u64(data, LAYOUT(layout, thread_state, datastack_top)),
-                         field_u64(data, LAYOUT(layout, thread_state, datastack_limit)));
+                                field_u64(data, LAYOUT(layout, thread_state, datastack_top)),
+                                field_u64(data, LAYOUT(layout, thread_state, datastack_limit)));
     if (by_c_frame && runs)
         STEP(ask_c_frame(stack, reader, named));
     enum read_cache_status loaded = frames_data_stack_load(&stack->data_stack, reader);
@@ -183,7 +192,7 @@ static enum read_cache_status read_frame(struct stack *stack, struct reader *rea
     STEP(frames_data_stack_frame(&stack->data_stack, reader, stack->cursor, frames_stack_frame_size(reader->layout), &data));
     if (!frames_stack_decode_frame(reader->layout, data, frame, code, &frame->previous))
         return object_reader_fail(reader, "frame at 0x%" PRIx64 " has an owner that does not exist (%u)", stack->cursor,
-                           field_u8(data, LAYOUT(reader->layout, frame, owner)));
+                                  field_u8(data, LAYOUT(reader->layout, frame, owner)));
     frame->chunk = frames_data_stack_holds(&stack->data_stack, stack->cursor, 1) ? stack->data_stack.chunk : 0;
     return READ_CACHE_READY;
 }

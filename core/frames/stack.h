@@ -34,8 +34,8 @@ struct stack_memory;
 /* The search for the C frame that runs each frame: entries.h. */
 struct stack_entries {
     enum { ENTRIES_NEW, ENTRIES_READ, ENTRIES_SETTLED } progress;
-    size_t by_shim;         /* of so many frames it is known: those behind are run by the C frame whose shim comes next */
-    struct c_frame *chain;  /* newest first; owned */
+    size_t by_shim;        /* of so many frames it is known: those behind are run by the C frame whose shim comes next */
+    struct c_frame *chain; /* newest first; owned */
     size_t count, capacity;
     uint64_t next; /* to be read */
 };
@@ -47,27 +47,27 @@ struct stack_verdict {
     bool has_codes;          /* all code objects of its frames are settled */
     struct c_frame c_frame;  /* so far the chain of C frames was followed; */
     size_t c_frames;         /* so many were met */
-    char *doubt; /* what in the stack contradicts itself, though no frame is known to be missing; NULL: nothing; owned */
+    char *doubt;             /* what in the stack contradicts itself, though no frame is known to be missing; NULL: nothing; owned */
 };
 
 struct stack {
     /* What is walked, and how: to be set before. */
     uint64_t thread_state;
     enum stack_mode mode;
-    struct crowd *crowd; /* of all stacks of the walk, borrowed; NULL: none are counted */
+    struct crowd *crowd;         /* of all stacks of the walk, borrowed; NULL: none are counted */
     struct stack_memory *memory; /* of the walk before, borrowed; NULL: each walk is whole */
 
     /* How far it has come. */
     enum { STACK_NEW, STACK_ENTERED, STACK_DONE } progress;
     uint64_t cursor; /* the frame to be read next */
-    size_t steps; /* frames gone by, shown or not */
+    size_t steps;    /* frames gone by, shown or not */
     struct data_stack data_stack;
     struct cycle_search cycle;
     struct c_frame_trial trial; /* 3.11 and 3.12, where the target stands still */
     struct c_frame_guess guess; /* the same, where it runs; its links serve all versions */
 
     /* What comes of it. */
-    uint64_t head; /* the newest frame */
+    uint64_t head;        /* the newest frame */
     uint64_t head_caller; /* where the target runs: the frame that called the C code that runs the newest one; 0: none; or STACK_UNTOLD */
     struct raw_frame *frames;
     size_t frame_count, frame_capacity;
@@ -82,7 +82,7 @@ size_t frames_stack_thread_state_size(const struct layout *layout);
 
 void frames_stack_init(struct stack *stack, uint64_t thread_state);
 void frames_stack_restart(struct stack *stack); /* to be walked anew; what was walked goes to its memory */
-void frames_stack_free(struct stack *stack); /* its contents */
+void frames_stack_free(struct stack *stack);    /* its contents */
 
 /* How many bytes of a frame walking needs; of a _PyInterpreterFrame those up to its localsplus. */
 size_t frames_stack_frame_size(const struct layout *layout);

@@ -131,7 +131,8 @@ static enum read_cache_status look_into_gap(struct check *check, uint64_t from, 
     return READ_CACHE_READY;
 }
 
-static const char left_out[] = "the data stack holds frames that the chain of frames leaves out", left[] = "the chain of frames leaves the thread's data stack";
+static const char left_out[] = "the data stack holds frames that the chain of frames leaves out",
+                  left[] = "the chain of frames leaves the thread's data stack";
 
 /* The first word counts. */
 static void amiss(struct check *check, const char *words)
@@ -243,8 +244,7 @@ static enum read_cache_status check_call(struct check *check, size_t index, cons
         return READ_CACHE_READY;
     uint64_t generator;
     STEP(peek(check, caller, rules->generator_depth, &generator));
-    *possible = instruction->kind == INSTRUCTION_RESUMES &&
-                generator + (uint64_t)LAYOUT(check->reader->layout, generator, frame) == callee->address;
+    *possible = instruction->kind == INSTRUCTION_RESUMES && generator + (uint64_t)LAYOUT(check->reader->layout, generator, frame) == callee->address;
     return READ_CACHE_READY;
 }
 
@@ -260,7 +260,8 @@ static enum read_cache_status check_position(struct check *check, size_t index, 
 {
     struct instruction instruction;
     bool possible = true;
-    enum read_cache_status status = offset < 0 ? READ_CACHE_FAILED : frames_instruction_at(check->reader, &check->frames[index], offset, &instruction);
+    enum read_cache_status status =
+        offset < 0 ? READ_CACHE_FAILED : frames_instruction_at(check->reader, &check->frames[index], offset, &instruction);
     if (status != READ_CACHE_READY || !instruction.known)
         return status == READ_CACHE_PENDING ? status : READ_CACHE_READY;
     if (!is_at_instruction(check, &instruction, offset)) {
@@ -332,7 +333,8 @@ static enum read_cache_status enter_data_stack(struct check *check, bool *agree)
     uint64_t chunk = field_u64(data, LAYOUT(layout, thread_state, datastack_chunk));
     STEP(enter_piece(check, chunk, stack->data_stack.top));
     STEP(object_reader_struct(check->reader, chunk, (size_t)LAYOUT(layout, stack_chunk, data), "data stack", &data));
-    *agree = chunk + field_u64(data, LAYOUT(layout, stack_chunk, size)) == stack->data_stack.limit && stack->data_stack.top <= stack->data_stack.limit;
+    *agree =
+        chunk + field_u64(data, LAYOUT(layout, stack_chunk, size)) == stack->data_stack.limit && stack->data_stack.top <= stack->data_stack.limit;
     if (!*agree && check->doubt[0] == '\0')
         snprintf(check->doubt, sizeof check->doubt, "the thread state and its data stack at 0x%" PRIx64 " contradict each other", chunk);
     return READ_CACHE_READY;

@@ -12,10 +12,10 @@ struct stack_memory {
     uint64_t chunk;
     uint8_t *bytes; /* of the chunk when it was last read; owned */
     size_t size, capacity;
-    uint64_t same;  /* so many, from its beginning, are as they were */
+    uint64_t same;            /* so many, from its beginning, are as they were */
     struct raw_frame *frames; /* newest first; owned */
     size_t count, frame_capacity;
-    bool fresh; /* the bytes are of the walk that goes on, or has just ended */
+    bool fresh;  /* the bytes are of the walk that goes on, or has just ended */
     size_t next; /* the newest of them that may still be met */
 };
 

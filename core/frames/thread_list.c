@@ -72,11 +72,12 @@ static enum read_cache_status start(struct thread_list *list, struct reader *rea
     const struct layout *layout = reader->layout;
     struct bytes data;
     /* Asked for together: they come in one batch. */
-    enum read_cache_status head = object_reader_pointer(reader, list->runtime + (uint64_t)LAYOUT(layout, runtime, interpreters_head),
-                                           "the list of interpreters", &list->next);
+    enum read_cache_status head =
+        object_reader_pointer(reader, list->runtime + (uint64_t)LAYOUT(layout, runtime, interpreters_head), "the list of interpreters", &list->next);
     enum read_cache_status main = object_reader_pointer(reader, list->runtime + (uint64_t)LAYOUT(layout, runtime, interpreters_main),
-                                           "the main interpreter", &list->main_interpreter);
-    enum read_cache_status ident = object_reader_bytes(reader, list->runtime + (uint64_t)LAYOUT(layout, runtime, main_thread), 8, "the main thread", &data);
+                                                        "the main interpreter", &list->main_interpreter);
+    enum read_cache_status ident =
+        object_reader_bytes(reader, list->runtime + (uint64_t)LAYOUT(layout, runtime, main_thread), 8, "the main thread", &data);
     STEP(head);
     STEP(main);
     STEP(ident);
@@ -116,7 +117,8 @@ static enum read_cache_status read_header(struct interpreter *interpreter, struc
         object_reader_pointer(reader, field_at(interpreter, LAYOUT(layout, interpreter, modules)), "interpreter", &interpreter->modules),
         object_reader_bytes(reader, field_at(interpreter, LAYOUT(layout, interpreter, gc_collecting)), 4, "interpreter", &collecting),
         behind ? object_reader_pointer(reader, field_at(interpreter, LAYOUT(layout, interpreter, gil)), "interpreter", &gil) : READ_CACHE_READY,
-        frame_offset != LAYOUT_ABSENT ? object_reader_pointer(reader, field_at(interpreter, frame_offset), "interpreter", &gc_frame) : READ_CACHE_READY,
+        frame_offset != LAYOUT_ABSENT ? object_reader_pointer(reader, field_at(interpreter, frame_offset), "interpreter", &gc_frame)
+                                      : READ_CACHE_READY,
     };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         STEP(parts[i]);

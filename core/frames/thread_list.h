@@ -40,14 +40,14 @@ struct interpreter {
     uint64_t address;
     int64_t id;
     bool is_main;
-    uint64_t modules;     /* sys.modules */
-    bool collecting;      /* garbage collection runs */
-    uint64_t gc_frame;    /* 3.15: the frame in which it was started */
-    uint64_t gil;         /* address of the GIL's state; 0 unknown */
-    bool gil_known;       /* holder and locked were read */
-    bool gil_enabled;     /* false in a free-threaded build that runs without it */
+    uint64_t modules;  /* sys.modules */
+    bool collecting;   /* garbage collection runs */
+    uint64_t gc_frame; /* 3.15: the frame in which it was started */
+    uint64_t gil;      /* address of the GIL's state; 0 unknown */
+    bool gil_known;    /* holder and locked were read */
+    bool gil_enabled;  /* false in a free-threaded build that runs without it */
     bool gil_locked;
-    uint64_t gil_holder;  /* the thread state that took it last */
+    uint64_t gil_holder; /* the thread state that took it last */
     struct thread_state **threads;
     size_t thread_count, thread_capacity;
     uint64_t next_thread;

@@ -86,8 +86,8 @@ static bool holds(enum layout_field field, const int32_t *offset, char *text, si
 {
     int32_t largest = largest_known(field);
     if (offset[field] < 0 || offset[field] > 2 * largest + SLACK) {
-        snprintf(text, size, "%s.%s at %" PRId32 " lies far behind its place in any version, which is at most %" PRId32,
-                 layout_field_group(field), layout_field_name(field), offset[field], largest);
+        snprintf(text, size, "%s.%s at %" PRId32 " lies far behind its place in any version, which is at most %" PRId32, layout_field_group(field),
+                 layout_field_name(field), offset[field], largest);
         return false;
     }
     for (enum layout_field other = field; other-- > 0 && same_group(field, other);)

@@ -5,8 +5,7 @@
 enum { TABLE_COUNT = sizeof tables / sizeof *tables };
 
 /* A field without a row would be at offset 0. */
-_Static_assert((int)TABLE_FIELD_COUNT == (int)LAYOUT_FIELD_COUNT,
-               "fields.def has changed: make tables.inc again, by generate.py --repository");
+_Static_assert((int)TABLE_FIELD_COUNT == (int)LAYOUT_FIELD_COUNT, "fields.def has changed: make tables.inc again, by generate.py --repository");
 
 const struct built_in *layout_built_in_tables(size_t *count)
 {

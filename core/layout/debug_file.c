@@ -55,8 +55,8 @@ static Dwarf *begin(int fd)
 static Dwarf *open_separate(struct spprof_target *target, const char *path, const uint8_t *id, size_t id_size, int *fd)
 {
     int64_t started_at;
-    struct spprof_error *error = target->ops->open_file != NULL ? target->ops->open_file(target, path, fd, &started_at)
-                                                                : spprof_error_new(SPPROF_ERROR_NOT_FOUND, "no files");
+    struct spprof_error *error =
+        target->ops->open_file != NULL ? target->ops->open_file(target, path, fd, &started_at) : spprof_error_new(SPPROF_ERROR_NOT_FOUND, "no files");
     if (error != NULL) {
         spprof_error_free(error);
         return NULL;

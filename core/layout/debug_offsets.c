@@ -152,8 +152,7 @@ bool layout_debug_offsets_decode(const uint64_t *words, size_t count, struct deb
     *offsets = (struct debug_offsets){.version = (uint32_t)words[1], .free_threaded = words[2] == 1};
     for (int variant = VARIANT_COUNT - 1; variant >= 0; variant--) {
         struct named_words named;
-        if (!name_words((enum since)variant, words, count, &named) || !groups_are_sane(&named, offsets->free_threaded) ||
-            !known_facts_hold(&named))
+        if (!name_words((enum since)variant, words, count, &named) || !groups_are_sane(&named, offsets->free_threaded) || !known_facts_hold(&named))
             continue;
         offsets->variant = variant_names[variant];
         name_fields(&named, offsets);

@@ -30,8 +30,8 @@ static void compare(const char *source, const int32_t *offsets, const struct lay
         }
         differ++;
         layout_diagnosis_add(diagnosis, SPPROF_FINDING_CHECK_FAILED, source, "%s.%s is %" PRId32 "; what is used is %" PRId32 ", from the %s",
-                      layout_field_group(field), layout_field_name(field), offsets[field], layout->offset[field],
-                      source_names[layout->field_source[field]]);
+                             layout_field_group(field), layout_field_name(field), offsets[field], layout->offset[field],
+                             source_names[layout->field_source[field]]);
     }
     if (differ == 0)
         layout_diagnosis_add(diagnosis, SPPROF_FINDING_CHECK_PASSED, source, "%d fields, all as in the layout that is used", agree);
@@ -47,7 +47,7 @@ static void diagnose_debug_offsets(const struct layout_sources *sources, const s
     char version[32];
     spprof_version_text(offsets->version, version, sizeof version);
     layout_diagnosis_add(diagnosis, SPPROF_FINDING_FACT, "debug offsets", "of Python %s%s, laid out as in %s", version,
-                  offsets->free_threaded ? ", free-threaded" : "", offsets->variant);
+                         offsets->free_threaded ? ", free-threaded" : "", offsets->variant);
     compare("debug offsets", offsets->offset, layout, diagnosis);
 }
 
@@ -60,9 +60,8 @@ static void diagnose_table(const struct built_in *table, bool exact, const struc
     spprof_version_text(table->since, since, sizeof since);
     spprof_version_text(table->until + 1, end, sizeof end);
     layout_diagnosis_add(diagnosis, exact ? SPPROF_FINDING_FACT : SPPROF_FINDING_MISSING, "built-in table", "%sof Python %s%s %s%s",
-                  exact ? "" : "there is none for this version; the nearest is that ", since,
-                  table->free_threaded ? ", free-threaded," : "",
-                  is_last ? "and its later patch releases" : "up to the last release before ", is_last ? "" : end);
+                         exact ? "" : "there is none for this version; the nearest is that ", since, table->free_threaded ? ", free-threaded," : "",
+                         is_last ? "and its later patch releases" : "up to the last release before ", is_last ? "" : end);
     compare("built-in table", offsets, layout, diagnosis);
 }
 
@@ -89,7 +88,7 @@ static void diagnose_probe(const struct probe_result *result, const char *name, 
     layout_diagnosis_add(diagnosis, kinds[result->outcome], name, "%s", result->text);
     if (result->outcome == PROBE_PASSED && result->failed > 0)
         layout_diagnosis_add(diagnosis, SPPROF_FINDING_CHECK_FAILED, name, "%d object%s before it failed: %s", result->failed,
-                      result->failed == 1 ? "" : "s", result->failure);
+                             result->failed == 1 ? "" : "s", result->failure);
 }
 
 static void diagnose_probes(const struct layout_sources *sources, const struct layout *layout, struct spprof_diagnosis *diagnosis)
@@ -142,8 +141,7 @@ static void compose(struct layout_sources *sources, uint32_t version, const stru
     layout_sources_compose(sources, version, table, layout, &refusal);
 }
 
-void layout_diagnose(struct spprof_target *target, const struct runtime *runtime, const struct layout *layout,
-                     struct spprof_diagnosis *diagnosis)
+void layout_diagnose(struct spprof_target *target, const struct runtime *runtime, const struct layout *layout, struct spprof_diagnosis *diagnosis)
 {
     CLEANUP(layout_sources_release) struct layout_sources sources = {.target = target, .runtime = runtime};
     struct debug_offsets debug_offsets;

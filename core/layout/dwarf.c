@@ -164,7 +164,8 @@ static bool member_offset(Dwarf_Die *member, int64_t *offset)
 }
 
 /* Finds a member by its name, also one of an anonymous structure or union inside. */
-static bool find_member(const struct dwarf_search *search, Dwarf_Die *structure, const char *name, size_t size, int depth, Dwarf_Die *found, int64_t *offset)
+static bool find_member(const struct dwarf_search *search, Dwarf_Die *structure, const char *name, size_t size, int depth, Dwarf_Die *found,
+                        int64_t *offset)
 {
     Dwarf_Die member, inside;
     if (depth == 0 || dwarf_child(structure, &member) != 0)
@@ -263,7 +264,7 @@ static void look_at_type(struct dwarf_search *search, Dwarf_Die *type, bool is_s
 /* Source files that between them know every structure, so that one need not look at all the others. */
 static bool is_preferred(const struct dwarf_search *search, Dwarf_Die *unit)
 {
-    static const char *const files[] = {"pystate.c",   "ceval.c",        "frame.c",      "frameobject.c", "codeobject.c", "unicodeobject.c",
+    static const char *const files[] = {"pystate.c",    "ceval.c",        "frame.c",      "frameobject.c", "codeobject.c", "unicodeobject.c",
                                         "dictobject.c", "moduleobject.c", "longobject.c", "genobject.c",   "setobject.c",  "typeobject.c"};
     const char *name = name_of(search, unit);
     if (name == NULL)
@@ -305,7 +306,7 @@ static void look_at_units(struct dwarf_search *search, Dwarf *dwarf, bool prefer
 }
 
 struct spprof_error *layout_dwarf_offsets_read(struct spprof_target *target, const struct spprof_module *module, const int32_t *wanted,
-                                        struct dwarf_offsets *offsets)
+                                               struct dwarf_offsets *offsets)
 {
     *offsets = (struct dwarf_offsets){0};
     CLEANUP_FREE struct dwarf_search *search = malloc(sizeof *search);

@@ -17,7 +17,7 @@ struct dwarf_offsets {
  * Errors: NOT_FOUND where there is none, which says what was looked for.
  */
 struct spprof_error *layout_dwarf_offsets_read(struct spprof_target *target, const struct spprof_module *module, const int32_t *wanted,
-                                        struct dwarf_offsets *offsets);
+                                               struct dwarf_offsets *offsets);
 void layout_dwarf_offsets_free(struct dwarf_offsets *offsets);
 
 #endif

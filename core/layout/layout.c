@@ -124,8 +124,7 @@ static struct spprof_error *explain_absence(struct spprof_target *target, const 
         return spprof_error_new(SPPROF_ERROR_NOT_PYTHON,
                                 "Python %s in %s %s ended%s: its program has called Py_FinalizeEx, and there is no Python stack any more. What the "
                                 "process %s is C code, which gdb and lldb show.",
-                                version, file, core ? "had" : "has", core ? " before the core was written" : "",
-                                core ? "did then" : "does now");
+                                version, file, core ? "had" : "has", core ? " before the core was written" : "", core ? "did then" : "does now");
     return spprof_error_new(SPPROF_ERROR_NOT_PYTHON, "Python %s in %s has no interpreter: it %s", version, file,
                             core ? "was never started before the core was written." : "has not been started yet. Try again when it runs.");
 }
@@ -205,8 +204,7 @@ static bool try_dwarf(struct layout_sources *sources, const struct built_in *tab
 static bool is_candidate(const struct built_in *table, const struct runtime *runtime, bool fitting)
 {
     bool guess = (runtime->version & 0xffff) == 0, exact;
-    bool fits = guess ? table->since >> 16 == runtime->version >> 16
-                      : layout_built_in_find(runtime->version, table->free_threaded, &exact) == table;
+    bool fits = guess ? table->since >> 16 == runtime->version >> 16 : layout_built_in_find(runtime->version, table->free_threaded, &exact) == table;
     return fitting ? fits : guess && !fits;
 }
 
@@ -281,8 +279,7 @@ static void compare_dwarf(struct layout_sources *sources, const struct layout *l
     layout_built_in_copy(table, known);
     struct disagreement disagreement = layout_sources_compare(sources->dwarf->offset, known);
     if (disagreement.count > 0)
-        tell_disagreement(sources->target, &disagreement, "The debug information of this Python contradicts", "what is known of its version",
-                          layout);
+        tell_disagreement(sources->target, &disagreement, "The debug information of this Python contradicts", "what is known of its version", layout);
 }
 
 static struct spprof_error *find_by_tables(struct layout_sources *sources, struct layout *layout)
@@ -411,7 +408,8 @@ static bool has_tables(struct spprof_target *target, const struct runtime *runti
 }
 
 /* Reads the debug offsets, and the debug information too where the table does not quite fit. */
-static struct spprof_error *read_debug_offsets(struct layout_sources *sources, struct debug_offsets *offsets, const struct built_in **table, bool *exact)
+static struct spprof_error *read_debug_offsets(struct layout_sources *sources, struct debug_offsets *offsets, const struct built_in **table,
+                                               bool *exact)
 {
     bool newer;
     TRY(layout_debug_offsets_read(sources->target, sources->runtime->address, offsets));

@@ -61,7 +61,6 @@ bool layout_is_finalizing(struct spprof_target *target, uint64_t runtime, const 
  * Every source that can be had is compared with the layout that is used, field by field, and every probe's outcome told. layout is
  * what layout_find gave; NULL where it failed: then the best that can be put together stands for it.
  */
-void layout_diagnose(struct spprof_target *target, const struct runtime *runtime, const struct layout *layout,
-                     struct spprof_diagnosis *diagnosis);
+void layout_diagnose(struct spprof_target *target, const struct runtime *runtime, const struct layout *layout, struct spprof_diagnosis *diagnosis);
 
 #endif

@@ -15,7 +15,7 @@ struct prober {
     struct spprof_target *target;
     const struct layout *layout;
     struct probes *probes;
-    enum probe probe; /* the one that is made now */
+    enum probe probe;     /* the one that is made now */
     uint64_t interpreter; /* the first that can be read; 0: none */
 };
 
@@ -53,7 +53,10 @@ struct probed_field {
     const char *what;
 };
 
-#define POINTER(address, offset, value, what) {(address), (offset), (value), sizeof(uint64_t), (what)}
+#define POINTER(address, offset, value, what)                                                                                                        \
+    {                                                                                                                                                \
+        (address), (offset), (value), sizeof(uint64_t), (what)                                                                                       \
+    }
 #define READ(prober, pieces) read_pieces((prober), (pieces), sizeof(pieces) / sizeof *(pieces))
 enum { MAX_PIECES = 8 };
 
@@ -64,8 +67,8 @@ static bool read_pieces(struct prober *prober, const struct probed_field *pieces
     for (size_t i = 0; i < count; i++) {
         if (pieces[i].offset == LAYOUT_ABSENT)
             return conclude(prober, PROBE_NOT_MADE, "the place of %s is not known", pieces[i].what);
-        ranges[i] = (struct spprof_range){.address = pieces[i].address + (uint64_t)pieces[i].offset, .size = pieces[i].size,
-                                          .buffer = pieces[i].buffer};
+        ranges[i] =
+            (struct spprof_range){.address = pieces[i].address + (uint64_t)pieces[i].offset, .size = pieces[i].size, .buffer = pieces[i].buffer};
     }
     target_read_many(prober->target, ranges, count);
     for (size_t i = 0; i < count; i++) {
@@ -132,8 +135,8 @@ static void probe_interpreters(struct prober *prober, uint64_t runtime)
         return;
     }
     probe_list(prober, runtime, head);
-    if (!has_passed(prober) &&
-        read_pointer(prober, runtime, OFFSET(prober, runtime, interpreters_main), &main, "_PyRuntime.interpreters.main") && main != head)
+    if (!has_passed(prober) && read_pointer(prober, runtime, OFFSET(prober, runtime, interpreters_main), &main, "_PyRuntime.interpreters.main") &&
+        main != head)
         probe_list(prober, runtime, main);
 }
 
@@ -207,8 +210,7 @@ static bool check_code(struct prober *prober, uint64_t code)
         POINTER(type, OFFSET(prober, type, itemsize), &item_size, "tp_itemsize of the code object's type"),
     };
     const char *what = "the type of `type`";
-    if (!READ(prober, pieces) || !read_pointer(prober, meta, OFFSET(prober, object, type), &root, what) ||
-        !expect(prober, root, meta, what))
+    if (!READ(prober, pieces) || !read_pointer(prober, meta, OFFSET(prober, object, type), &root, what) || !expect(prober, root, meta, what))
         return false;
     /* The name stands in read-only pages of the executable, which a core may lack; where the type stands may be known, too. */
     bool known = type == prober->layout->code_type, named = !known && target_try_read(prober->target, name, text, sizeof text) == SPPROF_READ_OK;
@@ -217,10 +219,13 @@ static bool check_code(struct prober *prober, uint64_t code)
     bool fixed = prober->layout->rules->frames == FRAME_OBJECTS;
     int32_t size = fixed ? OFFSET(prober, code, size) : OFFSET(prober, code, bytecode);
     if (size != LAYOUT_ABSENT && (basic_size != (uint64_t)size || item_size != (fixed ? 0 : 2)))
-        return conclude(prober, PROBE_FAILED, "code objects have %" PRIu64 " bytes and items of %" PRIu64 ", not %" PRId32 " and %d",
-                        basic_size, item_size, size, fixed ? 0 : 2);
+        return conclude(prober, PROBE_FAILED, "code objects have %" PRIu64 " bytes and items of %" PRIu64 ", not %" PRId32 " and %d", basic_size,
+                        item_size, size, fixed ? 0 : 2);
     conclude(prober, PROBE_PASSED, "the code object 0x%" PRIx64 " is of a type %s, with %" PRIu64 " bytes and items of %" PRIu64, code,
-             known ? "that is PyCode_Type" : named ? "called \"code\"" : "whose name cannot be read", basic_size, item_size);
+             known   ? "that is PyCode_Type"
+             : named ? "called \"code\""
+                     : "whose name cannot be read",
+             basic_size, item_size);
     return true;
 }
 
@@ -414,8 +419,8 @@ static bool find_entries(struct prober *prober, uint64_t dict, struct entries *e
     if (!(log2 ? find_entries_log2(prober, keys, entries) : find_entries_lookup(prober, keys, entries)))
         return false;
     if (used > entries->count || entries->count > MAX_ENTRIES)
-        return conclude(prober, PROBE_FAILED, "sys.__dict__ at 0x%" PRIx64 " has %" PRIu64 " entries, %" PRIu64 " of them used", dict,
-                        entries->count, used);
+        return conclude(prober, PROBE_FAILED, "sys.__dict__ at 0x%" PRIx64 " has %" PRIu64 " entries, %" PRIu64 " of them used", dict, entries->count,
+                        used);
     return true;
 }
 
@@ -496,8 +501,7 @@ static bool has_flag(struct prober *prober, uint64_t object, char flag)
     uint64_t at = object + (uint64_t)OFFSET(prober, unicode, ascii_size);
     return object != 0 &&
            target_try_read(prober->target, object + (uint64_t)OFFSET(prober, unicode, length), &length, sizeof length) == SPPROF_READ_OK &&
-           length <= sizeof text && target_try_read(prober->target, at, text, length) == SPPROF_READ_OK &&
-           memchr(text, flag, length) != NULL;
+           length <= sizeof text && target_try_read(prober->target, at, text, length) == SPPROF_READ_OK && memchr(text, flag, length) != NULL;
 }
 
 /* key_is looks for the fields in a buffer of fixed size. */
@@ -506,8 +510,8 @@ static bool string_head_is_sane(struct prober *prober)
     int32_t size = OFFSET(prober, unicode, ascii_size), length = OFFSET(prober, unicode, length), state = OFFSET(prober, unicode, state);
     if (size <= MAX_ASCII_SIZE && 0 <= length && length <= size - 8 && 0 <= state && state <= size - 4)
         return true;
-    return conclude(prober, PROBE_FAILED, "a string's head cannot be %" PRId32 " bytes, with length at %" PRId32 " and state at %" PRId32,
-                    size, length, state);
+    return conclude(prober, PROBE_FAILED, "a string's head cannot be %" PRId32 " bytes, with length at %" PRId32 " and state at %" PRId32, size,
+                    length, state);
 }
 
 /* Finds sys.hexversion and its neighbours. False: concluded. */
@@ -607,8 +611,8 @@ int layout_probes_weigh(const struct probes *probes)
 
 bool layout_probes_accept(const struct probes *probes)
 {
-    return layout_probes_failed(probes) == PROBE_COUNT && (probes->results[PROBE_INTERPRETERS].outcome == PROBE_PASSED ||
-                                                    probes->results[PROBE_THREADS].outcome == PROBE_PASSED);
+    return layout_probes_failed(probes) == PROBE_COUNT &&
+           (probes->results[PROBE_INTERPRETERS].outcome == PROBE_PASSED || probes->results[PROBE_THREADS].outcome == PROBE_PASSED);
 }
 
 enum probe layout_probes_failed(const struct probes *probes)

@@ -20,8 +20,8 @@ enum probe_outcome {
 
 struct probe_result {
     enum probe_outcome outcome;
-    char text[256]; /* what was found, or why the probe failed or was not made */
-    int failed;     /* objects that were not as expected before one was */
+    char text[256];    /* what was found, or why the probe failed or was not made */
+    int failed;        /* objects that were not as expected before one was */
     char failure[256]; /* of the first of them */
 };
 

@@ -6,8 +6,14 @@
 
 /* _PyInterpreterFrame.owner: enum _frameowner in Include/internal/pycore_frame.h of 3.11 to 3.13, pycore_interpframe_structs.h later. */
 #define NONE FRAME_OWNER_INVALID
-#define OWNERS_NONE {NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE}
-#define OWNERS(shim, c_stack) {FRAME_OWNER_THREAD, FRAME_OWNER_GENERATOR, FRAME_OWNER_FRAME_OBJECT, shim, c_stack, NONE, NONE, NONE}
+#define OWNERS_NONE                                                                                                                                  \
+    {                                                                                                                                                \
+        NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE                                                                                               \
+    }
+#define OWNERS(shim, c_stack)                                                                                                                        \
+    {                                                                                                                                                \
+        FRAME_OWNER_THREAD, FRAME_OWNER_GENERATOR, FRAME_OWNER_FRAME_OBJECT, shim, c_stack, NONE, NONE, NONE                                         \
+    }
 #define OWNERS_3_11 OWNERS(NONE, NONE)
 #define OWNERS_3_12 OWNERS(FRAME_OWNER_INTERPRETER, NONE)                    /* CSTACK 3 */
 #define OWNERS_3_14 OWNERS(FRAME_OWNER_INTERPRETER, FRAME_OWNER_INTERPRETER) /* INTERPRETER 3, CSTACK 4 */
@@ -41,9 +47,18 @@
  * _framestate: Include/internal/pycore_frame.h of 3.10 to 3.14 (pycore_interpframe_structs.h), from -3 on. 3.13 tells "suspended in yield
  * from" (-1) from "suspended" (-2), 3.15 counts from 0: created, suspended, yield from, yield from locked, executing, cleared.
  */
-#define STATES_3_10 {NEW, NEW, HELD, RUNS, DONE, DONE, DONE, DONE, DONE}
-#define STATES_3_13 {NEW, HELD, HELD, RUNS, DONE, DONE, DONE, DONE, DONE}
-#define STATES_3_15 {DONE, DONE, DONE, NEW, HELD, HELD, HELD, RUNS, DONE}
+#define STATES_3_10                                                                                                                                  \
+    {                                                                                                                                                \
+        NEW, NEW, HELD, RUNS, DONE, DONE, DONE, DONE, DONE                                                                                           \
+    }
+#define STATES_3_13                                                                                                                                  \
+    {                                                                                                                                                \
+        NEW, HELD, HELD, RUNS, DONE, DONE, DONE, DONE, DONE                                                                                          \
+    }
+#define STATES_3_15                                                                                                                                  \
+    {                                                                                                                                                \
+        DONE, DONE, DONE, NEW, HELD, HELD, HELD, RUNS, DONE                                                                                          \
+    }
 #define NEW GENERATOR_CREATED
 #define HELD GENERATOR_SUSPENDED
 #define RUNS GENERATOR_RUNNING
@@ -56,19 +71,18 @@
 #define TEXT_3_13 TEXT_3_12, .weakref_full_names = true
 #define TEXT_3_15 .descriptor_hides_object = true, .enum_tells_flags = true, .weakref_full_names = true
 
-#define RULES_3_11                                                                                                                         \
-    .frames = FRAME_INTERPRETER, .line_table = LINE_TABLE_PEP657, .dict_keys = DICT_KEYS_LOG2, .has_qualified_names = true
+#define RULES_3_11 .frames = FRAME_INTERPRETER, .line_table = LINE_TABLE_PEP657, .dict_keys = DICT_KEYS_LOG2, .has_qualified_names = true
 
-#define RULES_3_13                                                                                                                         \
+#define RULES_3_13                                                                                                                                   \
     RULES_3_11, .position = POSITION_INSTR_PTR, .entry = ENTRY_BY_SHIM, .gil = GIL_BEHIND_INTERPRETER, .instance_dict = INSTANCE_DICT_INLINE
 
-#define RULES_3_15                                                                                                                         \
-    TEXT_3_15, .generator_states = STATES_3_15, RULES_3_13, .generator_depth = 2, .owners = OWNERS_3_15, REFERENCES_TAGGED,                \
-    HEADER_GIL, STATE_BITS, DICT_GIL
+#define RULES_3_15                                                                                                                                   \
+    TEXT_3_15, .generator_states = STATES_3_15, RULES_3_13, .generator_depth = 2, .owners = OWNERS_3_15, REFERENCES_TAGGED, HEADER_GIL, STATE_BITS,  \
+               DICT_GIL
 
-#define RULES_3_15T                                                                                                                        \
-    TEXT_3_15, .generator_states = STATES_3_15, RULES_3_13, .generator_depth = 2, .owners = OWNERS_3_15, REFERENCES_TAGGED,                \
-    .has_thread_local_bytecode = true, HEADER_FREE_THREADED, STATE_BYTE, DICT_FREE_THREADED
+#define RULES_3_15T                                                                                                                                  \
+    TEXT_3_15, .generator_states = STATES_3_15, RULES_3_13, .generator_depth = 2, .owners = OWNERS_3_15, REFERENCES_TAGGED,                          \
+               .has_thread_local_bytecode = true, HEADER_FREE_THREADED, STATE_BYTE, DICT_FREE_THREADED
 
 static const struct layout_rules all_rules[] = {
     {

@@ -27,8 +27,8 @@ enum line_table_style {
 };
 
 enum gil_place {
-    GIL_IN_RUNTIME,             /* 3.9 to 3.11: _PyRuntime.ceval.gil */
-    GIL_BEHIND_INTERPRETER,     /* 3.12 and later: PyInterpreterState.ceval.gil points to it; interpreters may share one */
+    GIL_IN_RUNTIME,         /* 3.9 to 3.11: _PyRuntime.ceval.gil */
+    GIL_BEHIND_INTERPRETER, /* 3.12 and later: PyInterpreterState.ceval.gil points to it; interpreters may share one */
 };
 
 enum dict_keys_style {
@@ -60,11 +60,11 @@ enum { GENERATOR_STATE_LOWEST = 3, GENERATOR_STATES = 9 };
 /* What an instruction does to its frame. */
 enum instruction_kind {
     INSTRUCTION_OTHER,
-    INSTRUCTION_LEAVES,  /* hands control back to the caller */
-    INSTRUCTION_CALLS,   /* pushes the frame of a function, or calls C code */
+    INSTRUCTION_LEAVES,   /* hands control back to the caller */
+    INSTRUCTION_CALLS,    /* pushes the frame of a function, or calls C code */
     INSTRUCTION_MAY_CALL, /* pushes the frame of a function, where it is specialised for that (BINARY_SUBSCR_GETITEM, LOAD_ATTR_PROPERTY, ...) */
-    INSTRUCTION_HIDDEN,  /* a monitoring tool has put another one in its place */
-    INSTRUCTION_RESUMES, /* may go on with a generator, whose frame runs in place of this one */
+    INSTRUCTION_HIDDEN,   /* a monitoring tool has put another one in its place */
+    INSTRUCTION_RESUMES,  /* may go on with a generator, whose frame runs in place of this one */
 };
 
 /* What is to be known of the bytecode to see what a line calls: Include/opcode.h, Include/internal/pycore_opcode*.h. */
@@ -98,16 +98,16 @@ struct layout_rules {
      * Python/generated_cases.c.h, as they leave the stack (3.15 keeps an index above the iterator). 0: none does, C code runs it.
      */
     uint8_t generator_depth;
-    int32_t instance_dict_offset;   /* INSTANCE_DICT_INLINE: of the dict pointer before the object */
+    int32_t instance_dict_offset;                                           /* INSTANCE_DICT_INLINE: of the dict pointer before the object */
     uint8_t unicode_kind_shift, unicode_compact_shift, unicode_ascii_shift; /* in the 32-bit state word of PyASCIIObject */
-    uint8_t object_header_words;    /* ob_refcnt and ob_type: 2; free-threaded: 4 */
-    uint8_t generator_states[GENERATOR_STATES]; /* enum generator_state of each; 3.9 keeps none */
-    bool ordered_dict_pairs;        /* repr of an OrderedDict shows pairs, before 3.12 */
-    bool bytearray_escapes_quotes;  /* repr of a bytearray escapes single quotes between double ones, too, before 3.15 */
-    bool weakref_full_names;        /* repr of a weak reference has the class's module, 3.13 and later */
+    uint8_t object_header_words;                                            /* ob_refcnt and ob_type: 2; free-threaded: 4 */
+    uint8_t generator_states[GENERATOR_STATES];                             /* enum generator_state of each; 3.9 keeps none */
+    bool ordered_dict_pairs;                                                /* repr of an OrderedDict shows pairs, before 3.12 */
+    bool bytearray_escapes_quotes;       /* repr of a bytearray escapes single quotes between double ones, too, before 3.15 */
+    bool weakref_full_names;             /* repr of a weak reference has the class's module, 3.13 and later */
     uint32_t weakref_module_names_until; /* repr of a weak reference to a module has its name in versions before this one */
-    bool descriptor_hides_object;   /* repr of a descriptor leaves "of 'object' objects" out, 3.15 and later */
-    bool enum_tells_flags;          /* repr of an enum.Flag class says "flag", 3.11 and later */
+    bool descriptor_hides_object;        /* repr of a descriptor leaves "of 'object' objects" out, 3.15 and later */
+    bool enum_tells_flags;               /* repr of an enum.Flag class says "flag", 3.11 and later */
 };
 
 /*

@@ -96,14 +96,14 @@ static struct choice choose_field(const struct layout_sources *sources, const st
 }
 
 bool layout_sources_compose(const struct layout_sources *sources, uint32_t version, const struct built_in *table, struct layout *layout,
-                     struct refusal *refusal)
+                            struct refusal *refusal)
 {
     bool newer;
     *layout = (struct layout){
         .version = version,
         .free_threaded = table->free_threaded,
         .rules = layout_rules_find(version >> 16, table->free_threaded, &newer),
-        .source = sources->dwarf_first            ? SPPROF_LAYOUT_DWARF
+        .source = sources->dwarf_first             ? SPPROF_LAYOUT_DWARF
                   : sources->debug_offsets != NULL ? SPPROF_LAYOUT_DEBUG_OFFSETS
                                                    : SPPROF_LAYOUT_BUILT_IN,
     };

@@ -14,7 +14,7 @@ struct layout_sources {
     const struct debug_offsets *debug_offsets; /* NULL: none */
     struct dwarf_offsets *dwarf;               /* owned; NULL: none, or not read yet */
     bool dwarf_first;                          /* the debug offsets, or the table, were found wrong */
-    uint32_t version;   /* PY_VERSION_HEX, where there are debug offsets */
+    uint32_t version;                          /* PY_VERSION_HEX, where there are debug offsets */
 };
 
 void layout_sources_release(struct layout_sources *sources);
@@ -38,7 +38,7 @@ struct refusal {
  * cannot be (bounds.h), and must not be used.
  */
 bool layout_sources_compose(const struct layout_sources *sources, uint32_t version, const struct built_in *table, struct layout *layout,
-                     struct refusal *refusal);
+                            struct refusal *refusal);
 
 /* Where two sources differ: in how many fields, and what each says of the first of them. */
 struct disagreement {

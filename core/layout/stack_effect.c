@@ -4,27 +4,27 @@
 #define BY(effect) ((effect) + 100)
 
 static const uint8_t fixed[256] = {
-    [1] = BY(-1),                                                                                     /* POP_TOP */
-    [2] = BY(0),   [3] = BY(0),   [4] = BY(1),   [5] = BY(2),   [6] = BY(0),   [9] = BY(0),           /* ROT_TWO to NOP */
-    [10] = BY(0),  [11] = BY(0),  [12] = BY(0),  [15] = BY(0),                                        /* UNARY_ */
-    [16] = BY(-1), [17] = BY(-1), [19] = BY(-1), [20] = BY(-1), [22] = BY(-1), [23] = BY(-1),         /* BINARY_ */
-    [24] = BY(-1), [25] = BY(-1), [26] = BY(-1), [27] = BY(-1), [28] = BY(-1), [29] = BY(-1),         /* BINARY_, INPLACE_ */
-    [30] = BY(1),  [31] = BY(1),  [32] = BY(1),  [33] = BY(2),  [34] = BY(0),                         /* GET_LEN, MATCH_, COPY_DICT_WITHOUT_KEYS */
-    [48] = BY(-3), [49] = BY(1),                                                                      /* RERAISE of 3.9, WITH_EXCEPT_START */
-    [50] = BY(0),  [51] = BY(1),  [52] = BY(1),  [54] = BY(-7),                                       /* GET_AITER to END_ASYNC_FOR */
-    [55] = BY(-1), [56] = BY(-1), [57] = BY(-1), [59] = BY(-1), [60] = BY(-3), [61] = BY(-2),         /* INPLACE_, STORE_SUBSCR, DELETE_SUBSCR */
-    [62] = BY(-1), [63] = BY(-1), [64] = BY(-1), [65] = BY(-1), [66] = BY(-1), [67] = BY(-1),         /* BINARY_, INPLACE_POWER */
-    [68] = BY(0),  [69] = BY(0),  [70] = BY(-1), [71] = BY(1),  [72] = BY(-1), [73] = BY(0),          /* GET_ITER to GET_AWAITABLE */
-    [74] = BY(1),  [75] = BY(-1), [76] = BY(-1), [77] = BY(-1), [78] = BY(-1), [79] = BY(-1),         /* LOAD_ASSERTION_ERROR, INPLACE_ */
-    [82] = BY(0),  [83] = BY(-1), [84] = BY(-1), [85] = BY(0),  [86] = BY(0),  [87] = BY(0),          /* LIST_TO_TUPLE to POP_BLOCK */
-    [89] = BY(-3), [90] = BY(-1), [91] = BY(0),  [95] = BY(-2), [96] = BY(-1), [97] = BY(-1),         /* POP_EXCEPT to STORE_GLOBAL */
-    [98] = BY(0),  [99] = BY(0),  [100] = BY(1), [101] = BY(1),                                       /* DELETE_GLOBAL, ROT_N, LOAD_CONST, LOAD_NAME */
-    [106] = BY(0), [107] = BY(-1), [108] = BY(-1), [109] = BY(1), [110] = BY(0), [113] = BY(0),       /* LOAD_ATTR to JUMP_ABSOLUTE */
-    [114] = BY(-1), [115] = BY(-1), [116] = BY(1), [117] = BY(-1), [118] = BY(-1),                    /* POP_JUMP_IF_, LOAD_GLOBAL, IS_OP, CONTAINS_OP */
-    [119] = BY(-3), [121] = BY(-2), [124] = BY(1), [125] = BY(-1), [126] = BY(0), [129] = BY(-1),     /* RERAISE of 3.10 to GEN_START */
-    [135] = BY(1), [136] = BY(1), [137] = BY(-1), [138] = BY(0), [144] = BY(0),                       /* LOAD_CLOSURE to DELETE_DEREF, EXTENDED_ARG */
-    [145] = BY(-1), [146] = BY(-1), [147] = BY(-2), [148] = BY(1), [152] = BY(-1),                    /* LIST_APPEND to MATCH_CLASS */
-    [160] = BY(1), [162] = BY(-1), [163] = BY(-1), [164] = BY(-1), [165] = BY(-1),                    /* LOAD_METHOD, LIST_EXTEND to DICT_UPDATE */
+    [1] = BY(-1),                                                                                  /* POP_TOP */
+    [2] = BY(0),    [3] = BY(0),    [4] = BY(1),    [5] = BY(2),    [6] = BY(0),    [9] = BY(0),   /* ROT_TWO to NOP */
+    [10] = BY(0),   [11] = BY(0),   [12] = BY(0),   [15] = BY(0),                                  /* UNARY_ */
+    [16] = BY(-1),  [17] = BY(-1),  [19] = BY(-1),  [20] = BY(-1),  [22] = BY(-1),  [23] = BY(-1), /* BINARY_ */
+    [24] = BY(-1),  [25] = BY(-1),  [26] = BY(-1),  [27] = BY(-1),  [28] = BY(-1),  [29] = BY(-1), /* BINARY_, INPLACE_ */
+    [30] = BY(1),   [31] = BY(1),   [32] = BY(1),   [33] = BY(2),   [34] = BY(0),                  /* GET_LEN, MATCH_, COPY_DICT_WITHOUT_KEYS */
+    [48] = BY(-3),  [49] = BY(1),                                                                  /* RERAISE of 3.9, WITH_EXCEPT_START */
+    [50] = BY(0),   [51] = BY(1),   [52] = BY(1),   [54] = BY(-7),                                 /* GET_AITER to END_ASYNC_FOR */
+    [55] = BY(-1),  [56] = BY(-1),  [57] = BY(-1),  [59] = BY(-1),  [60] = BY(-3),  [61] = BY(-2), /* INPLACE_, STORE_SUBSCR, DELETE_SUBSCR */
+    [62] = BY(-1),  [63] = BY(-1),  [64] = BY(-1),  [65] = BY(-1),  [66] = BY(-1),  [67] = BY(-1), /* BINARY_, INPLACE_POWER */
+    [68] = BY(0),   [69] = BY(0),   [70] = BY(-1),  [71] = BY(1),   [72] = BY(-1),  [73] = BY(0),  /* GET_ITER to GET_AWAITABLE */
+    [74] = BY(1),   [75] = BY(-1),  [76] = BY(-1),  [77] = BY(-1),  [78] = BY(-1),  [79] = BY(-1), /* LOAD_ASSERTION_ERROR, INPLACE_ */
+    [82] = BY(0),   [83] = BY(-1),  [84] = BY(-1),  [85] = BY(0),   [86] = BY(0),   [87] = BY(0),  /* LIST_TO_TUPLE to POP_BLOCK */
+    [89] = BY(-3),  [90] = BY(-1),  [91] = BY(0),   [95] = BY(-2),  [96] = BY(-1),  [97] = BY(-1), /* POP_EXCEPT to STORE_GLOBAL */
+    [98] = BY(0),   [99] = BY(0),   [100] = BY(1),  [101] = BY(1),                                 /* DELETE_GLOBAL, ROT_N, LOAD_CONST, LOAD_NAME */
+    [106] = BY(0),  [107] = BY(-1), [108] = BY(-1), [109] = BY(1),  [110] = BY(0),  [113] = BY(0), /* LOAD_ATTR to JUMP_ABSOLUTE */
+    [114] = BY(-1), [115] = BY(-1), [116] = BY(1),  [117] = BY(-1), [118] = BY(-1),                /* POP_JUMP_IF_, LOAD_GLOBAL, IS_OP, CONTAINS_OP */
+    [119] = BY(-3), [121] = BY(-2), [124] = BY(1),  [125] = BY(-1), [126] = BY(0),  [129] = BY(-1), /* RERAISE of 3.10 to GEN_START */
+    [135] = BY(1),  [136] = BY(1),  [137] = BY(-1), [138] = BY(0),  [144] = BY(0),                  /* LOAD_CLOSURE to DELETE_DEREF, EXTENDED_ARG */
+    [145] = BY(-1), [146] = BY(-1), [147] = BY(-2), [148] = BY(1),  [152] = BY(-1),                 /* LIST_APPEND to MATCH_CLASS */
+    [160] = BY(1),  [162] = BY(-1), [163] = BY(-1), [164] = BY(-1), [165] = BY(-1),                 /* LOAD_METHOD, LIST_EXTEND to DICT_UPDATE */
 };
 
 /* FVS_MASK, FVS_HAVE_SPEC: Include/ceval.h */

@@ -229,8 +229,7 @@ static enum read_cache_status managed_dict(struct reader *reader, uint64_t objec
     uint64_t word;
     *dict = *values = 0;
     switch (rules->instance_dict) {
-    case INSTANCE_DICT_OFFSET:
-        return READ_CACHE_READY;
+    case INSTANCE_DICT_OFFSET: return READ_CACHE_READY;
     case INSTANCE_DICT_VALUES_BEFORE:
         STEP(object_reader_pointer(reader, object - 24, "the dict of an instance", dict));
         return object_reader_pointer(reader, object - 32, "the values of an instance", values);

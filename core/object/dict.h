@@ -14,7 +14,7 @@ struct dict_view {
     uint64_t split_values; /* address of the values of a split table; 0: they stand in the entries */
     uint64_t order;        /* address of the bytes that tell the order of split values; 0: that of the entries */
     size_t order_count;
-    bool order_backwards;  /* they go down from there */
+    bool order_backwards; /* they go down from there */
 };
 
 enum { DICT_ENTRIES_MAX = 1 << 24 };

@@ -88,7 +88,8 @@ enum read_cache_status object_reader_bytes(struct reader *reader, uint64_t addre
     enum read_cache_status status = target_read_cache_want(reader->cache, address, size, &data->at);
     data->size = status == READ_CACHE_READY ? size : 0;
     if (status == READ_CACHE_FAILED)
-        return object_reader_fail(reader, "%s at 0x%" PRIx64 " %s", what, address, target_read_reason(target_read_cache_failure(reader->cache, address)));
+        return object_reader_fail(reader, "%s at 0x%" PRIx64 " %s", what, address,
+                                  target_read_reason(target_read_cache_failure(reader->cache, address)));
     return status;
 }
 

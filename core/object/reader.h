@@ -17,15 +17,15 @@ struct reader {
     struct read_cache *cache;
     const struct layout *layout;
     char reason[192]; /* of the last FAILED step: "co_name at 0x… is not mapped" */
-    uint64_t taken; /* from the budget of the target by the functions below */
+    uint64_t taken;   /* from the budget of the target by the functions below */
 };
 
 /* Returns early from a step that is not READY. */
-#define STEP(call)                                                                                                                         \
-    do {                                                                                                                                   \
-        enum read_cache_status step_status = (call);                                                                                             \
-        if (step_status != READ_CACHE_READY)                                                                                                     \
-            return step_status;                                                                                                            \
+#define STEP(call)                                                                                                                                   \
+    do {                                                                                                                                             \
+        enum read_cache_status step_status = (call);                                                                                                 \
+        if (step_status != READ_CACHE_READY)                                                                                                         \
+            return step_status;                                                                                                                      \
     } while (0)
 
 /* size bytes at address; what names them in the reason. The address must be a pointer to an object or struct: aligned, not null. */

@@ -33,7 +33,7 @@ static enum read_cache_status too_long(struct reader *reader, const char *what, 
  * that are not "ready" (kind 0) have them as wchar_t in wstr.
  */
 static enum read_cache_status separate_characters(struct reader *reader, uint64_t object, unsigned kind, const char *what, struct limit limit,
-                                            struct characters *characters)
+                                                  struct characters *characters)
 {
     const struct layout *layout = reader->layout;
     struct bytes data;
@@ -58,7 +58,7 @@ static enum read_cache_status separate_characters(struct reader *reader, uint64_
 }
 
 static enum read_cache_status find_characters(struct reader *reader, uint64_t object, const char *what, struct limit limit,
-                                        struct characters *characters)
+                                              struct characters *characters)
 {
     const struct layout *layout = reader->layout;
     const struct layout_rules *rules = layout->rules;
@@ -151,8 +151,8 @@ enum read_cache_status object_string_read(struct reader *reader, uint64_t object
     return READ_CACHE_READY;
 }
 
-enum read_cache_status object_string_peek(struct reader *reader, uint64_t object, const char *what, size_t limit, const uint8_t **data, size_t *length,
-                             unsigned *width, bool *cut)
+enum read_cache_status object_string_peek(struct reader *reader, uint64_t object, const char *what, size_t limit, const uint8_t **data,
+                                          size_t *length, unsigned *width, bool *cut)
 {
     struct characters characters;
     STEP(find_characters(reader, object, what, (struct limit){limit, true}, &characters));

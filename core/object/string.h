@@ -14,8 +14,8 @@ enum read_cache_status object_string_load(struct reader *reader, uint64_t object
 enum read_cache_status object_string_read(struct reader *reader, uint64_t object, const char *what, struct spprof_text *text);
 
 /* The characters of a str object, width bytes each, valid until the next fetch; of a longer one the first limit, then *cut is true. */
-enum read_cache_status object_string_peek(struct reader *reader, uint64_t object, const char *what, size_t limit, const uint8_t **data, size_t *length,
-                             unsigned *width, bool *cut);
+enum read_cache_status object_string_peek(struct reader *reader, uint64_t object, const char *what, size_t limit, const uint8_t **data,
+                                          size_t *length, unsigned *width, bool *cut);
 
 /* Whether the object is a str equal to an ASCII text; an object that is no str is not equal. */
 enum read_cache_status object_string_equals(struct reader *reader, uint64_t object, const char *ascii, bool *equal);

@@ -17,7 +17,7 @@ enum {
 struct type_entry {
     struct type_info info;
     enum read_cache_status status;
-    char reason[sizeof ((struct reader *)0)->reason];
+    char reason[sizeof((struct reader *)0)->reason];
 };
 
 struct types {
@@ -167,8 +167,8 @@ static enum read_cache_status read_module(struct reader *reader, uint64_t dict, 
  * type_module and type_qualname, Objects/typeobject.c: types made by C have both in tp_name (PyType_FromSpec puts them into the dict from
  * there). What cannot be read is left out of the name.
  */
-static enum read_cache_status read_full_name(struct reader *reader, uint64_t type, uint64_t flags, const char *name, uint64_t dict, struct spprof_text *full,
-                                       struct spprof_text *qualified)
+static enum read_cache_status read_full_name(struct reader *reader, uint64_t type, uint64_t flags, const char *name, uint64_t dict,
+                                             struct spprof_text *full, struct spprof_text *qualified)
 {
     const char *dot = strrchr(name, '.');
     if ((flags & TYPE_FLAG_HEAP) == 0 || dot != NULL) {
@@ -183,14 +183,18 @@ static enum read_cache_status read_full_name(struct reader *reader, uint64_t typ
     enum read_cache_status other = read_module(reader, dict, &module);
     bool pending = status == READ_CACHE_PENDING || other == READ_CACHE_PENDING;
     bool made = pending || join_names(full, module.bytes != NULL ? module.bytes : "", module.size,
-                                      own.bytes != NULL ? own.bytes : dot != NULL ? dot + 1 : name);
+                                      own.bytes != NULL ? own.bytes
+                                      : dot != NULL     ? dot + 1
+                                                        : name);
     free(module.bytes);
     object_reader_give_back(reader, before);
     if (!pending && qualified != NULL && own.bytes != NULL)
         *qualified = own;
     else
         free(own.bytes);
-    return pending ? READ_CACHE_PENDING : made && object_reader_take(reader, full->size + own.size) ? READ_CACHE_READY : object_reader_no_memory(reader);
+    return pending                                                     ? READ_CACHE_PENDING
+           : made && object_reader_take(reader, full->size + own.size) ? READ_CACHE_READY
+                                                                       : object_reader_no_memory(reader);
 }
 
 /*

@@ -28,17 +28,17 @@ struct type_info {
     uint64_t base, dict, mro, cached_keys;
     int64_t basicsize, itemsize, dictoffset;
     struct type_slots slots;
-    char name[TYPE_NAME_MAX];       /* tp_name */
-    const char *short_name;         /* the part of it behind the last dot, as _PyType_Name gives it */
-    struct spprof_text full_name;   /* module and qualified name, as repr of the class has them: no "builtins." */
+    char name[TYPE_NAME_MAX];     /* tp_name */
+    const char *short_name;       /* the part of it behind the last dot, as _PyType_Name gives it */
+    struct spprof_text full_name; /* module and qualified name, as repr of the class has them: no "builtins." */
     struct spprof_text qualified_name;
-    char repr_name[TYPE_NAME_MAX];  /* tp_name of the type whose repr it has; "" could not be read */
-    bool python_repr;               /* that is a method written in Python */
-    bool is_enum;                   /* its metaclass is the enum module's */
-    uint64_t dataclass_fields;      /* the dict __dataclass_fields__; 0: no dataclass, or it has no repr of its own making */
-    uint64_t tuple_fields;          /* the tuple _fields of a named tuple */
-    struct spprof_text repr_class;  /* python_repr: module and qualified name of the class that defines it */
-    value_rule *rule;               /* of repr/rule.c; NULL: not chosen yet */
+    char repr_name[TYPE_NAME_MAX]; /* tp_name of the type whose repr it has; "" could not be read */
+    bool python_repr;              /* that is a method written in Python */
+    bool is_enum;                  /* its metaclass is the enum module's */
+    uint64_t dataclass_fields;     /* the dict __dataclass_fields__; 0: no dataclass, or it has no repr of its own making */
+    uint64_t tuple_fields;         /* the tuple _fields of a named tuple */
+    struct spprof_text repr_class; /* python_repr: module and qualified name of the class that defines it */
+    value_rule *rule;              /* of repr/rule.c; NULL: not chosen yet */
 };
 
 struct types;

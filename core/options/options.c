@@ -9,9 +9,24 @@
 #include "options/number.h"
 
 /* An option without a letter has a value that no character has. */
-enum { OPTION_JSON = 256, OPTION_LOCALS, OPTION_NO_SOURCE, OPTION_THREAD, OPTION_SYSROOT, OPTION_NO_STOP,
-       OPTION_VALUE_LENGTH, OPTION_COLOR, OPTION_VERSION, OPTION_FORMAT, OPTION_STOP, OPTION_IDLE, OPTION_GIL, OPTION_THREADS,
-       OPTION_STATS, OPTION_MEMORY };
+enum {
+    OPTION_JSON = 256,
+    OPTION_LOCALS,
+    OPTION_NO_SOURCE,
+    OPTION_THREAD,
+    OPTION_SYSROOT,
+    OPTION_NO_STOP,
+    OPTION_VALUE_LENGTH,
+    OPTION_COLOR,
+    OPTION_VERSION,
+    OPTION_FORMAT,
+    OPTION_STOP,
+    OPTION_IDLE,
+    OPTION_GIL,
+    OPTION_THREADS,
+    OPTION_STATS,
+    OPTION_MEMORY
+};
 
 /* ", table, collapsed" and so on */
 static const char format_help[] =

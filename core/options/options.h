@@ -20,9 +20,9 @@ enum color { COLOR_AUTO, COLOR_ALWAYS, COLOR_NEVER };
 struct options {
     enum verb_bit verb; /* FOR_ALL until the command is known */
     bool json, locals, no_source, no_stop;
-    int64_t thread; /* 0: all */
+    int64_t thread;       /* 0: all */
     int64_t value_length; /* 0: as long as the default */
-    uint64_t memory; /* limit of the target's budget, bytes; 0: the default */
+    uint64_t memory;      /* limit of the target's budget, bytes; 0: the default */
     const char *sysroot;
     double duration_s, rate_hz; /* of sample; 0: not said */
     const char *output, *format, *stats;

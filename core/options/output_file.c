@@ -22,10 +22,10 @@ enum way {
 struct output_file {
     const char *path; /* as it was given; borrowed */
     enum way way;
-    char real[PATH_MAX];      /* without links */
+    char real[PATH_MAX];        /* without links */
     char beside[PATH_MAX + 64]; /* WAY_RENAME */
     FILE *stream;
-    int fd; /* WAY_OVER: the file */
+    int fd;      /* WAY_OVER: the file */
     char *bytes; /* WAY_OVER: of the stream, owned */
     size_t size;
 };

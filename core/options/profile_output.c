@@ -151,8 +151,7 @@ static bool write_elsewhere(const struct profile_output *output, const struct sp
 static struct spprof_error *write_to_stream(const struct profile_output *output, const struct spprof_profile *profile,
                                             enum spprof_profile_format format, const struct profile_streams *streams)
 {
-    const struct spprof_profile_report_options wanted = {
-        .threads = output->options->threads, .width = streams->width, .color = streams->color};
+    const struct spprof_profile_report_options wanted = {.threads = output->options->threads, .width = streams->width, .color = streams->color};
     FILE *stream = is_standard(output->options->output) ? streams->standard : streams->table;
     return spprof_report_profile(stream, profile, format, &wanted);
 }
@@ -171,8 +170,7 @@ static struct spprof_error *save(const struct profile_output *output, const stru
     return told;
 }
 
-static struct spprof_error *write_profile(struct profile_output *output, const struct spprof_profile *profile,
-                                          const struct profile_streams *streams)
+static struct spprof_error *write_profile(struct profile_output *output, const struct spprof_profile *profile, const struct profile_streams *streams)
 {
     const struct spprof_profile_report_options wanted = {.threads = output->options->threads, .width = streams->width};
     if (output->profile == NULL)
@@ -182,7 +180,8 @@ static struct spprof_error *write_profile(struct profile_output *output, const s
     return error != NULL ? save(output, profile, streams, error) : NULL;
 }
 
-struct spprof_error *options_profile_output_write(struct profile_output *output, const struct spprof_profile *profile, const struct profile_streams *streams)
+struct spprof_error *options_profile_output_write(struct profile_output *output, const struct spprof_profile *profile,
+                                                  const struct profile_streams *streams)
 {
     struct spprof_error *error = write_profile(output, profile, streams);
     struct spprof_error *of_stats = write_stats(output, profile, streams->standard);

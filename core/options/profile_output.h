@@ -37,7 +37,8 @@ struct profile_streams {
  * Writes a finished profile and its statistics, each to its file or stream. Errors: one of them could not be written; the profile is then in another file,
  * which the message names, or on the stream of the table.
  */
-struct spprof_error *options_profile_output_write(struct profile_output *output, const struct spprof_profile *profile, const struct profile_streams *streams);
+struct spprof_error *options_profile_output_write(struct profile_output *output, const struct spprof_profile *profile,
+                                                  const struct profile_streams *streams);
 
 /* Whether the profile is written to a file that has a name. */
 bool options_profile_output_has_file(const struct options *options);

@@ -57,8 +57,7 @@ bool output_text_unit_is_surrogate(struct text_unit unit)
 /* What changes the direction of the text around it, and so can make one name look like another. */
 static bool is_bidirectional_control(uint32_t value)
 {
-    return (value >= 0x202a && value <= 0x202e) || (value >= 0x2066 && value <= 0x2069) || value == 0x200e || value == 0x200f ||
-           value == 0x061c;
+    return (value >= 0x202a && value <= 0x202e) || (value >= 0x2066 && value <= 0x2069) || value == 0x200e || value == 0x200f || value == 0x061c;
 }
 
 bool output_text_unit_is_plain(struct text_unit unit)

@@ -68,8 +68,7 @@ static void write_stack(const struct collapsed *collapsed, const struct profile_
     fprintf(collapsed->stream, " %" PRIu64 "\n", node->self);
 }
 
-struct spprof_error *profile_write_collapsed(FILE *stream, const struct spprof_profile *profile,
-                                             const struct spprof_profile_report_options *options)
+struct spprof_error *profile_write_collapsed(FILE *stream, const struct spprof_profile *profile, const struct spprof_profile_report_options *options)
 {
     CLEANUP(collapsed_free) struct collapsed collapsed = {.stream = stream};
     CLEANUP(profile_tree_free) struct profile_tree tree;

@@ -4,8 +4,7 @@
 
 #include "profile/tree.h"
 
-typedef struct spprof_error *profile_writer(FILE *stream, const struct spprof_profile *profile,
-                                            const struct spprof_profile_report_options *options);
+typedef struct spprof_error *profile_writer(FILE *stream, const struct spprof_profile *profile, const struct spprof_profile_report_options *options);
 
 /* profile_write_table, ... */
 #define FORMAT(symbol, name, ...) profile_writer profile_write_##name;

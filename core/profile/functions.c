@@ -16,8 +16,7 @@ void profile_functions_free(struct profile_functions *functions)
 /* The texts of a profile are there once each, so one text is one address. */
 static bool is_same_function(const struct spprof_place *left, const struct spprof_place *right)
 {
-    return left->function.bytes == right->function.bytes && left->file.bytes == right->file.bytes &&
-           left->first_line == right->first_line;
+    return left->function.bytes == right->function.bytes && left->file.bytes == right->file.bytes && left->first_line == right->first_line;
 }
 
 static uint64_t key_of(const struct spprof_place *place)
@@ -63,7 +62,7 @@ struct spprof_error *profile_functions_make(struct profile_functions *functions,
 
 struct spprof_error *profile_functions_count(struct profile_functions *functions, const struct profile_tree *tree)
 {
-    CLEANUP_FREE uint32_t *path = malloc(((size_t)tree->max_depth + 1) * sizeof *path); /* functions, root first */
+    CLEANUP_FREE uint32_t *path = malloc(((size_t)tree->max_depth + 1) * sizeof *path);   /* functions, root first */
     CLEANUP_FREE uint32_t *active = calloc((size_t)functions->count + 1, sizeof *active); /* how often each is on the path */
     if (path == NULL || active == NULL)
         return spprof_error_no_memory();

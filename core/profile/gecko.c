@@ -163,12 +163,12 @@ static void end_table(struct json_writer *json, uint32_t length)
     output_json_end(json, '}');
 }
 
-#define WRITE_COLUMN(json, name, row, length, write)                                                                                       \
-    do {                                                                                                                                   \
-        profile_json_begin_inline((json), (name), '[');                                                                                    \
-        for (uint32_t row = 0; row < (length); row++)                                                                                      \
-            write;                                                                                                                         \
-        output_json_end((json), ']');                                                                                                             \
+#define WRITE_COLUMN(json, name, row, length, write)                                                                                                 \
+    do {                                                                                                                                             \
+        profile_json_begin_inline((json), (name), '[');                                                                                              \
+        for (uint32_t row = 0; row < (length); row++)                                                                                                \
+            write;                                                                                                                                   \
+        output_json_end((json), ']');                                                                                                                \
     } while (0)
 
 static void number_or_null(struct json_writer *json, bool known, uint64_t value)
@@ -353,8 +353,7 @@ static void write_threads(struct gecko *gecko)
     output_json_end(&gecko->json, ']');
 }
 
-struct spprof_error *profile_write_gecko(FILE *stream, const struct spprof_profile *profile,
-                                         const struct spprof_profile_report_options *options)
+struct spprof_error *profile_write_gecko(FILE *stream, const struct spprof_profile *profile, const struct spprof_profile_report_options *options)
 {
     CLEANUP(gecko_free) struct gecko gecko = {.json = {.stream = stream, .first = true}, .profile = profile};
     TRY(profile_tree_make(&gecko.tree, profile, options->threads));

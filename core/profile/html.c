@@ -150,10 +150,10 @@ static const unsigned char *write_until(struct page *page, const unsigned char *
     return found + strlen(marker);
 }
 
-struct spprof_error *profile_write_html(FILE *stream, const struct spprof_profile *profile,
-                                        const struct spprof_profile_report_options *options)
+struct spprof_error *profile_write_html(FILE *stream, const struct spprof_profile *profile, const struct spprof_profile_report_options *options)
 {
-    CLEANUP(page_free) struct page page = {
+    CLEANUP(page_free)
+    struct page page = {
         .json = {.stream = stream, .first = true, .in_script = true},
         .profile = profile,
         .options = options,

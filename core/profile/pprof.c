@@ -204,10 +204,10 @@ static void write_comments(struct pprof *pprof)
     write_comment(pprof, profile_text_of_python(pprof->profile));
     char *text;
     int length = asprintf(&text,
-                          "spprof: %" PRIu64 " samples captured, %" PRIu64 " recovered, %" PRIu64 " cut to caller, %" PRIu64
-                          " retried, %" PRIu64 " dropped; %" PRIu64 " ticks, %" PRIu64 " overruns",
-                          counts->captured, counts->recovered, counts->cut_to_caller, counts->retried, profile_counts_dropped(counts),
-                          counts->ticks, counts->overruns);
+                          "spprof: %" PRIu64 " samples captured, %" PRIu64 " recovered, %" PRIu64 " cut to caller, %" PRIu64 " retried, %" PRIu64
+                          " dropped; %" PRIu64 " ticks, %" PRIu64 " overruns",
+                          counts->captured, counts->recovered, counts->cut_to_caller, counts->retried, profile_counts_dropped(counts), counts->ticks,
+                          counts->overruns);
     write_comment(pprof, length < 0 ? NULL : text);
 }
 
@@ -220,8 +220,7 @@ static void write_strings(struct pprof *pprof)
     }
 }
 
-struct spprof_error *profile_write_pprof(FILE *stream, const struct spprof_profile *profile,
-                                         const struct spprof_profile_report_options *options)
+struct spprof_error *profile_write_pprof(FILE *stream, const struct spprof_profile *profile, const struct spprof_profile_report_options *options)
 {
     (void)options; /* threads are labels, which readers fold or not as they like */
     CLEANUP(pprof_free) struct pprof pprof = {.profile = profile};

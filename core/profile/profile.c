@@ -18,12 +18,9 @@ struct profile_index {
 };
 
 const char *const spprof_drop_names[SPPROF_DROP_REASONS] = {
-    [SPPROF_DROP_CHANGED] = "changed",
-    [SPPROF_DROP_BAD_POINTER] = "bad-pointer",
-    [SPPROF_DROP_NOT_CODE] = "not-code",
-    [SPPROF_DROP_BAD_INSTRUCTION] = "bad-instruction",
-    [SPPROF_DROP_CYCLE] = "cycle",
-    [SPPROF_DROP_UNREADABLE] = "unreadable",
+    [SPPROF_DROP_CHANGED] = "changed",   [SPPROF_DROP_BAD_POINTER] = "bad-pointer",
+    [SPPROF_DROP_NOT_CODE] = "not-code", [SPPROF_DROP_BAD_INSTRUCTION] = "bad-instruction",
+    [SPPROF_DROP_CYCLE] = "cycle",       [SPPROF_DROP_UNREADABLE] = "unreadable",
 };
 
 struct spprof_error *spprof_profile_new(struct spprof_profile **profile)
@@ -113,8 +110,8 @@ uint32_t spprof_profile_place(struct spprof_profile *profile, const struct sppro
     size_t cursor = 0;
     for (const struct hash_entry *entry; (entry = base_hash_table_next(&index->by_place, hash, &cursor)) != NULL;) {
         const struct spprof_place *known = &profile->places[entry->number];
-        if (known->function.bytes == wanted.function.bytes && known->file.bytes == wanted.file.bytes &&
-            known->first_line == wanted.first_line && known->line == wanted.line)
+        if (known->function.bytes == wanted.function.bytes && known->file.bytes == wanted.file.bytes && known->first_line == wanted.first_line &&
+            known->line == wanted.line)
             return (uint32_t)entry->number;
     }
     if (!RESERVE(profile->places, profile->place_count, &index->place_capacity) || !base_hash_table_reserve(&index->by_place))

@@ -113,8 +113,7 @@ static bool write_profiles(struct speedscope *speedscope)
     return made;
 }
 
-struct spprof_error *profile_write_speedscope(FILE *stream, const struct spprof_profile *profile,
-                                              const struct spprof_profile_report_options *options)
+struct spprof_error *profile_write_speedscope(FILE *stream, const struct spprof_profile *profile, const struct spprof_profile_report_options *options)
 {
     CLEANUP(profile_tree_free) struct profile_tree tree;
     TRY(profile_tree_make(&tree, profile, options->threads));

@@ -16,9 +16,9 @@ enum {
     WIDTH_DEFAULT = 100,
     WIDTH_MIN = 60,
     FUNCTIONS_SHOWN = 20,
-    FRAMES_SHOWN = 30,  /* of the hottest stack: more are left out in its middle */
-    NUMBER_WIDTH = 16,  /* a percentage and a count */
-    NUMBERS_WIDTH = 35, /* two times a percentage and a count, and the blanks behind them */
+    FRAMES_SHOWN = 30,   /* of the hottest stack: more are left out in its middle */
+    NUMBER_WIDTH = 16,   /* a percentage and a count */
+    NUMBERS_WIDTH = 35,  /* two times a percentage and a count, and the blanks behind them */
     MEANING_COLUMN = 34, /* of the table of counts */
 };
 
@@ -301,8 +301,8 @@ static void write_left_over(const struct table *table)
 {
     uint64_t count = table->profile->counts.left_over;
     if (count > 0)
-        fprintf(table->stream, "%10" PRIu64 "         %-14s thread state%s that no living thread runs, left out; 'spprof bt' shows %s\n", count, "left over",
-                plural(count), count == 1 ? "it" : "them");
+        fprintf(table->stream, "%10" PRIu64 "         %-14s thread state%s that no living thread runs, left out; 'spprof bt' shows %s\n", count,
+                "left over", plural(count), count == 1 ? "it" : "them");
 }
 
 /* Why there is nothing to show, where that is known. */
@@ -349,11 +349,11 @@ static void write_problems(const struct table *table)
     }
 }
 
-struct spprof_error *profile_write_table(FILE *stream, const struct spprof_profile *profile,
-                                         const struct spprof_profile_report_options *options)
+struct spprof_error *profile_write_table(FILE *stream, const struct spprof_profile *profile, const struct spprof_profile_report_options *options)
 {
     size_t width = options->width == 0 ? WIDTH_DEFAULT : options->width;
-    CLEANUP(table_free) struct table table = {
+    CLEANUP(table_free)
+    struct table table = {
         .stream = stream,
         .profile = profile,
         .color = options->color,

@@ -9,8 +9,8 @@
 
 /* All return memory that the caller frees; NULL: no memory. What is not known is "???". */
 char *profile_text(const struct spprof_text *text);
-char *profile_text_of_bytes(const char *bytes); /* of the kernel; NULL gives "" */
-char *profile_text_of_place(const struct spprof_place *place);             /* "function (file:line)" */
+char *profile_text_of_bytes(const char *bytes);                           /* of the kernel; NULL gives "" */
+char *profile_text_of_place(const struct spprof_place *place);            /* "function (file:line)" */
 char *profile_text_of_thread(const struct spprof_profile_thread *thread); /* Thread 12345 "worker-3" */
 
 /* "python3 app.py", or "process 12345" */

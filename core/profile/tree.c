@@ -11,7 +11,7 @@ struct folding {
     bool by_threads;
     struct profile_tree_node *nodes; /* parents before children */
     uint32_t count;
-    uint32_t *folded; /* of each node of the profile */
+    uint32_t *folded;           /* of each node of the profile */
     struct hash_table by_child; /* numbers of nodes */
 };
 
@@ -130,7 +130,8 @@ struct spprof_error *profile_tree_make(struct profile_tree *tree, const struct s
     *tree = (struct profile_tree){0};
     if (profile->thread_count == 0)
         return NULL;
-    CLEANUP(folding_free) struct folding folding = {
+    CLEANUP(folding_free)
+    struct folding folding = {
         .profile = profile,
         .by_threads = by_threads,
         .nodes = malloc(profile->node_count * sizeof *folding.nodes),

@@ -50,6 +50,6 @@ void spprof_report_diagnosis(FILE *stream, const struct spprof_diagnosis *diagno
         write_finding(stream, &diagnosis->findings[i], subject_width, options->color);
     }
     if (diagnosis->count > 0)
-        fprintf(stream, "\nChecks: %zu passed, %zu failed. Missing: %zu.\n", counts[SPPROF_FINDING_CHECK_PASSED],
-                counts[SPPROF_FINDING_CHECK_FAILED], counts[SPPROF_FINDING_MISSING]);
+        fprintf(stream, "\nChecks: %zu passed, %zu failed. Missing: %zu.\n", counts[SPPROF_FINDING_CHECK_PASSED], counts[SPPROF_FINDING_CHECK_FAILED],
+                counts[SPPROF_FINDING_MISSING]);
 }

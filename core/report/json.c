@@ -283,7 +283,8 @@ static void write_left_over(struct json_writer *json, const struct spprof_thread
     write_known(json, "interpreter", true, thread->interpreter);
 }
 
-static void write_thread(struct json_writer *json, struct sources *sources, const struct spprof_snapshot *snapshot, const struct spprof_thread *thread)
+static void write_thread(struct json_writer *json, struct sources *sources, const struct spprof_snapshot *snapshot,
+                         const struct spprof_thread *thread)
 {
     output_json_begin(json, '{');
     write_known(json, "tid", thread->tid != 0, thread->tid);
@@ -310,7 +311,8 @@ static void write_thread(struct json_writer *json, struct sources *sources, cons
     output_json_end(json, '}');
 }
 
-static void write_interpreter(struct json_writer *json, struct sources *sources, const struct spprof_snapshot *snapshot, const struct spprof_interpreter *interpreter)
+static void write_interpreter(struct json_writer *json, struct sources *sources, const struct spprof_snapshot *snapshot,
+                              const struct spprof_interpreter *interpreter)
 {
     const struct spprof_python *python = spprof_snapshot_python(snapshot, interpreter->python);
     output_json_begin(json, '{');

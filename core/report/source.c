@@ -15,10 +15,10 @@ static const uint64_t SEARCH_MAX = UINT64_C(2) << 30;
 /* Why a file may not be the one that ran, or why none of its lines are shown. */
 enum doubt {
     SURE,
-    CHANGED,   /* since the target started */
-    UNPROVEN,  /* nothing tells whether it has */
-    RELATIVE,  /* its path is relative to where the target stood when it compiled it */
-    OTHER,     /* from here on nothing is shown: the file does not hold this code */
+    CHANGED,  /* since the target started */
+    UNPROVEN, /* nothing tells whether it has */
+    RELATIVE, /* its path is relative to where the target stood when it compiled it */
+    OTHER,    /* from here on nothing is shown: the file does not hold this code */
     NOT_THERE,
     REFUSED,
     UNREADABLE,
@@ -127,8 +127,7 @@ void report_sources_free(struct sources *sources)
 static bool is_made_up(const struct spprof_text *name)
 {
     static const char annotate[] = "__annotate";
-    return name->size == 0 || name->bytes[0] == '<' ||
-           (name->size >= sizeof annotate - 1 && memcmp(name->bytes, annotate, sizeof annotate - 1) == 0);
+    return name->size == 0 || name->bytes[0] == '<' || (name->size >= sizeof annotate - 1 && memcmp(name->bytes, annotate, sizeof annotate - 1) == 0);
 }
 
 /* Whether the line at which code begins is the head of such a code object: names it, or is a decorator. */
@@ -250,10 +249,13 @@ static bool write_note(const struct sources *sources, FILE *stream, enum doubt d
 bool report_sources_write_notes(const struct sources *sources, FILE *stream)
 {
     bool any = false;
-    any |= write_note(sources, stream, CHANGED, SOURCE_MARK " source may have changed since: ", " changed after the program had started, or just before");
+    any |= write_note(sources, stream, CHANGED,
+                      SOURCE_MARK " source may have changed since: ", " changed after the program had started, or just before");
     any |= write_note(sources, stream, UNPROVEN, SOURCE_MARK " source may have changed since: nothing proves that it is what ran: ", "");
-    any |= write_note(sources, stream, RELATIVE, SOURCE_MARK " source may have changed since: found where the program stands now or began, by the relative path ", "");
-    any |= write_note(sources, stream, OTHER, "No source line of code that the file does not hold (it has changed since, or the code was generated): ", "");
+    any |= write_note(sources, stream, RELATIVE,
+                      SOURCE_MARK " source may have changed since: found where the program stands now or began, by the relative path ", "");
+    any |= write_note(sources, stream, OTHER,
+                      "No source line of code that the file does not hold (it has changed since, or the code was generated): ", "");
     any |= write_note(sources, stream, NOT_THERE, "No source line: there is no file ", "");
     any |= write_note(sources, stream, REFUSED, "No source line: the user of the program may not read ", "");
     any |= write_note(sources, stream, UNREADABLE, "No source line: what is no regular file, too large, or being written: ", "");

@@ -48,7 +48,9 @@ static int open_regular(struct spprof_target *target, const char *path, struct s
     *started_at = 0;
     struct spprof_error *error = target->ops->open_file(target, path, &fd, started_at);
     if (error != NULL) {
-        *lack = error->kind == SPPROF_ERROR_PERMISSION ? SOURCE_REFUSED : error->kind == SPPROF_ERROR_NOT_FOUND ? SOURCE_NOT_THERE : SOURCE_UNREADABLE;
+        *lack = error->kind == SPPROF_ERROR_PERMISSION  ? SOURCE_REFUSED
+                : error->kind == SPPROF_ERROR_NOT_FOUND ? SOURCE_NOT_THERE
+                                                        : SOURCE_UNREADABLE;
         spprof_error_free(error);
         return -1;
     }
@@ -119,8 +121,8 @@ static void read_bytecode(struct source_file *file, struct spprof_target *target
     int stem = (int)(dot != NULL && dot != base ? (size_t)(dot - base) : strlen(base));
     for (size_t i = 0; i < OPTIMISATION_LEVELS; i++) {
         char *cached;
-        if (asprintf(&cached, "%.*s__pycache__/%.*s.cpython-%" PRIu32 "%" PRIu32 "%s.pyc", (int)(base - path), path, stem, base,
-                     version >> 24, version >> 16 & 0xff, levels[i]) < 0)
+        if (asprintf(&cached, "%.*s__pycache__/%.*s.cpython-%" PRIu32 "%" PRIu32 "%s.pyc", (int)(base - path), path, stem, base, version >> 24,
+                     version >> 16 & 0xff, levels[i]) < 0)
             return;
         read_contents(&file->bytecode[i], target, cached, bytes_left);
         free(cached);
@@ -186,7 +188,7 @@ bool report_source_file_line(const struct source_file *file, int32_t number, con
 }
 
 void report_source_file_load(struct source_file *file, struct spprof_target *target, const struct spprof_text *name, uint32_t version,
-                      size_t *bytes_left)
+                             size_t *bytes_left)
 {
     CLEANUP_FREE char *path = encode_path(name);
     file->source.lack = SOURCE_NO_PATH;

@@ -14,7 +14,7 @@ enum { OPTIMISATION_LEVELS = 3 }; /* python, python -O, python -OO: each writes 
 /* Why a file is not at hand. */
 enum source_lack {
     SOURCE_AT_HAND,
-    SOURCE_NO_PATH,    /* its name is none: "<string>" */
+    SOURCE_NO_PATH, /* its name is none: "<string>" */
     SOURCE_NOT_THERE,
     SOURCE_REFUSED,    /* the target's user may not read it */
     SOURCE_UNREADABLE, /* too large, no regular file, or it changed while it was read */
@@ -30,7 +30,7 @@ struct contents {
 };
 
 struct source_file {
-    bool is_relative; /* its path is, to a directory that the target may have left */
+    bool is_relative;       /* its path is, to a directory that the target may have left */
     struct contents source; /* in UTF-8 */
     size_t size_on_disk;    /* of the source */
     struct contents bytecode[OPTIMISATION_LEVELS];
@@ -44,7 +44,7 @@ struct source_file {
  * it names. Takes the memory used off *bytes_left and uses no more than that.
  */
 void report_source_file_load(struct source_file *file, struct spprof_target *target, const struct spprof_text *name, uint32_t version,
-                      size_t *bytes_left);
+                             size_t *bytes_left);
 void report_source_file_clear(struct source_file *file);
 
 /* A line by its number, counted from 1, without the blanks around it; false where the file has none of that number. */

@@ -421,8 +421,8 @@ static void write_footer(const struct text_report *report)
         fprintf(stream, "\n%zu of the %zu threads of the process %s unknown to Python.\n", snapshot->unknown_thread_count,
                 snapshot->native_thread_count, snapshot->unknown_thread_count == 1 ? "is" : "are");
     if (snapshot->further_count > 0)
-        fprintf(stream, "\n%zu more thread state%s of these threads, which %s nothing, %s left out.\n", snapshot->further_count, snapshot->further_count == 1 ? "" : "s", snapshot->further_count == 1 ? "runs" : "run",
-                snapshot->further_count == 1 ? "is" : "are");
+        fprintf(stream, "\n%zu more thread state%s of these threads, which %s nothing, %s left out.\n", snapshot->further_count,
+                snapshot->further_count == 1 ? "" : "s", snapshot->further_count == 1 ? "runs" : "run", snapshot->further_count == 1 ? "is" : "are");
     write_source_notes(report);
     if (snapshot->problems.count > 0) {
         putc('\n', stream);

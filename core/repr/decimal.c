@@ -131,8 +131,8 @@ enum read_cache_status repr_python_decimal(struct writer *writer, uint64_t objec
     struct spprof_text digits;
     STEP(object_string_read(reader, values[1], "_int", &digits));
     struct text text = {.bytes = digits.bytes, .size = digits.size, .capacity = digits.size + 1};
-    uint8_t flags = (uint8_t)((sign != 0 ? FLAG_NEGATIVE : 0) | (equal[0] ? FLAG_INFINITE : 0) | (equal[1] ? FLAG_NAN : 0) |
-                              (equal[2] ? FLAG_SIGNALING_NAN : 0));
+    uint8_t flags =
+        (uint8_t)((sign != 0 ? FLAG_NEGATIVE : 0) | (equal[0] ? FLAG_INFINITE : 0) | (equal[1] ? FLAG_NAN : 0) | (equal[2] ? FLAG_SIGNALING_NAN : 0));
     enum read_cache_status status = finite && text.size == 0 ? object_reader_fail(reader, "it has no digits") : READ_CACHE_READY;
     if (status == READ_CACHE_READY)
         put_decimal(writer, flags, &text, exponent);

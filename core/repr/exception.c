@@ -177,8 +177,8 @@ static enum read_cache_status put_arguments(struct writer *writer, uint64_t obje
 /* The builtin class, of those whose str() is not that of BaseException, that this one comes from; "" for none of them. */
 static enum read_cache_status find_family(struct writer *writer, const struct type_info *type, const char **family)
 {
-    static const char *const families[] = {"OSError", "SyntaxError", "KeyError", "ImportError", "BaseExceptionGroup",
-                                           "UnicodeEncodeError", "UnicodeDecodeError"};
+    static const char *const families[] = {"OSError",           "SyntaxError", "KeyError", "ImportError", "BaseExceptionGroup", "UnicodeEncodeError",
+                                           "UnicodeDecodeError"};
     *family = "";
     for (int i = 0; i < TYPE_CHAIN_MAX; i++) {
         for (size_t j = 0; j < sizeof families / sizeof *families && (type->flags & TYPE_FLAG_HEAP) == 0; j++)
@@ -240,8 +240,11 @@ static enum read_cache_status put_unicode_error(struct writer *writer, uint64_t 
     else if (!encode)
         repr_put_format(writer, "byte 0x%02x in position %" PRIu64, at, start);
     else
-        repr_put_format(writer, at <= 0xff ? "character '\\x%02x' in position %" PRIu64 : at <= 0xffff ? "character '\\u%04x' in position %" PRIu64 :
-                   "character '\\U%08x' in position %" PRIu64, at, start);
+        repr_put_format(writer,
+                        at <= 0xff     ? "character '\\x%02x' in position %" PRIu64
+                        : at <= 0xffff ? "character '\\u%04x' in position %" PRIu64
+                                       : "character '\\U%08x' in position %" PRIu64,
+                        at, start);
     repr_put(writer, ": ");
     return put_str(writer, reason);
 }

@@ -109,7 +109,7 @@ static enum read_cache_status same_text(struct reader *reader, uint64_t key, con
 }
 
 static enum read_cache_status find_by_text(struct writer *writer, uint64_t object, const struct type_info *type, const struct dict_view *view,
-                                     const struct spprof_text *name, uint64_t *value)
+                                           const struct spprof_text *name, uint64_t *value)
 {
     for (size_t place = 0; view != NULL && place < object_dict_places(view); place++) {
         uint64_t key;
@@ -125,7 +125,8 @@ static enum read_cache_status find_by_text(struct writer *writer, uint64_t objec
 }
 
 /* The same for a name that is a str of the target: mostly the dict has the very same object, as CPython interns names. */
-static enum read_cache_status find_attribute_by_object(struct writer *writer, uint64_t object, const struct type_info *type, uint64_t name, uint64_t *value)
+static enum read_cache_status find_attribute_by_object(struct writer *writer, uint64_t object, const struct type_info *type, uint64_t name,
+                                                       uint64_t *value)
 {
     struct dict_view view;
     bool has;
@@ -309,7 +310,8 @@ static enum read_cache_status is_shown(struct writer *writer, uint64_t field, bo
 }
 
 /* One field of a dataclass; *value is 0 where it is not shown, or not set yet. */
-static enum read_cache_status read_data_field(struct writer *writer, uint64_t object, const struct type_info *type, uint64_t name, uint64_t field, uint64_t *value)
+static enum read_cache_status read_data_field(struct writer *writer, uint64_t object, const struct type_info *type, uint64_t name, uint64_t field,
+                                              uint64_t *value)
 {
     bool shown;
     *value = 0;

@@ -10,10 +10,19 @@
 
 /* Behind the object's head. */
 enum {
-    ARRAY_DATA = 0, ARRAY_DIMENSION_COUNT = 8, ARRAY_DIMENSIONS = 16, ARRAY_STRIDES = 24, ARRAY_DESCR = 40, ARRAY_SIZE = 48,
-    DESCR_KIND = 8, DESCR_TYPE = 9, DESCR_BYTE_ORDER = 10,
+    ARRAY_DATA = 0,
+    ARRAY_DIMENSION_COUNT = 8,
+    ARRAY_DIMENSIONS = 16,
+    ARRAY_STRIDES = 24,
+    ARRAY_DESCR = 40,
+    ARRAY_SIZE = 48,
+    DESCR_KIND = 8,
+    DESCR_TYPE = 9,
+    DESCR_BYTE_ORDER = 10,
     DESCR_OLD_ITEM_SIZE = 16, /* 1.x: int */
-    DESCR_NEW_ITEM_SIZE = 24, DESCR_NEW_ALIGNMENT = 32, DESCR_SIZE = 40,
+    DESCR_NEW_ITEM_SIZE = 24,
+    DESCR_NEW_ALIGNMENT = 32,
+    DESCR_SIZE = 40,
     ALIGNMENT_MAX = 64, /* where 2.x has the alignment, 1.x has a pointer */
     DIMENSIONS_MAX = 64,
     ITEM_MAX = 1 << 16,
@@ -43,7 +52,8 @@ static enum read_cache_status read_element(struct writer *writer, uint64_t descr
     uint64_t alignment = field_u64(data, DESCR_NEW_ALIGNMENT);
     bool is_new = alignment > 0 && alignment <= ALIGNMENT_MAX;
     uint64_t size = is_new ? field_u64(data, DESCR_NEW_ITEM_SIZE) : field_u32(data, DESCR_OLD_ITEM_SIZE);
-    *element = (struct element){(char)field_u8(data, DESCR_KIND), (char)field_u8(data, DESCR_TYPE), field_u8(data, DESCR_BYTE_ORDER) == '>', (size_t)size};
+    *element =
+        (struct element){(char)field_u8(data, DESCR_KIND), (char)field_u8(data, DESCR_TYPE), field_u8(data, DESCR_BYTE_ORDER) == '>', (size_t)size};
     if (size > ITEM_MAX)
         return object_reader_fail(writer->reader, "its dtype has %" PRIu64 " bytes an item", size);
     return READ_CACHE_READY;
@@ -156,7 +166,9 @@ static void put_plain_element(struct writer *writer, const struct element *eleme
     bool number = element->size >= 1 && element->size <= 8;
     switch (element->kind) {
     case 'b': repr_put(writer, bytes[0] != 0 ? "True" : "False"); break;
-    case 'i': case 'M': case 'm': number ? put_whole(writer, bytes, element->size, true) : repr_put(writer, "?"); break;
+    case 'i':
+    case 'M':
+    case 'm': number ? put_whole(writer, bytes, element->size, true) : repr_put(writer, "?"); break;
     case 'u': number ? put_whole(writer, bytes, element->size, false) : repr_put(writer, "?"); break;
     case 'f': put_real(writer, bytes, element->size); break;
     case 'c':
@@ -253,12 +265,12 @@ enum read_cache_status repr_numpy_scalar(struct writer *writer, uint64_t object,
         const char *name;
         struct element element;
     } scalars[] = {
-        {"bool", {'b', '?', false, 1}},         {"bool_", {'b', '?', false, 1}},         {"int8", {'i', 'b', false, 1}},
-        {"int16", {'i', 'h', false, 2}},        {"int32", {'i', 'i', false, 4}},         {"int64", {'i', 'l', false, 8}},
-        {"longlong", {'i', 'q', false, 8}},     {"uint8", {'u', 'B', false, 1}},         {"uint16", {'u', 'H', false, 2}},
-        {"uint32", {'u', 'I', false, 4}},       {"uint64", {'u', 'L', false, 8}},        {"ulonglong", {'u', 'Q', false, 8}},
-        {"float16", {'f', 'e', false, 2}},      {"float32", {'f', 'f', false, 4}},       {"float64", {'f', 'd', false, 8}},
-        {"complex64", {'c', 'F', false, 8}},    {"complex128", {'c', 'D', false, 16}},   {"datetime64", {'M', 'M', false, 8}},
+        {"bool", {'b', '?', false, 1}},        {"bool_", {'b', '?', false, 1}},       {"int8", {'i', 'b', false, 1}},
+        {"int16", {'i', 'h', false, 2}},       {"int32", {'i', 'i', false, 4}},       {"int64", {'i', 'l', false, 8}},
+        {"longlong", {'i', 'q', false, 8}},    {"uint8", {'u', 'B', false, 1}},       {"uint16", {'u', 'H', false, 2}},
+        {"uint32", {'u', 'I', false, 4}},      {"uint64", {'u', 'L', false, 8}},      {"ulonglong", {'u', 'Q', false, 8}},
+        {"float16", {'f', 'e', false, 2}},     {"float32", {'f', 'f', false, 4}},     {"float64", {'f', 'd', false, 8}},
+        {"complex64", {'c', 'F', false, 8}},   {"complex128", {'c', 'D', false, 16}}, {"datetime64", {'M', 'M', false, 8}},
         {"timedelta64", {'m', 'm', false, 8}},
     };
     size_t head = (size_t)LAYOUT(writer->reader->layout, object, size);

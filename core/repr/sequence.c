@@ -235,9 +235,11 @@ static void put_array_item(struct writer *writer, char code, const uint8_t *item
         memcpy(&value, item, sizeof value);
         repr_put_float(writer, value);
         break;
-    case 'b': case 'h': case 'i': case 'l': case 'q':
-        repr_put_format(writer, "%" PRId64, (int64_t)(bits << (64 - size * 8)) >> (64 - size * 8));
-        break;
+    case 'b':
+    case 'h':
+    case 'i':
+    case 'l':
+    case 'q': repr_put_format(writer, "%" PRId64, (int64_t)(bits << (64 - size * 8)) >> (64 - size * 8)); break;
     default: repr_put_format(writer, "%" PRIu64, bits);
     }
 }

@@ -92,7 +92,8 @@ enum read_cache_status repr_datetime(struct writer *writer, uint64_t object, con
     const struct layout *layout = writer->reader->layout;
     struct bytes data;
     STEP(read_bytes_at(writer, object, LAYOUT(layout, datetime, data), DATETIME_SIZE, &data));
-    repr_put_format(writer, "%s(%u, %u, %u, %u, %u", type->name, year(data), field_u8(data, 2), field_u8(data, 3), field_u8(data, 4), field_u8(data, 5));
+    repr_put_format(writer, "%s(%u, %u, %u, %u, %u", type->name, year(data), field_u8(data, 2), field_u8(data, 3), field_u8(data, 4),
+                    field_u8(data, 5));
     put_seconds(writer, bytes_from(data, DATE_SIZE));
     return put_zone(writer, object, LAYOUT(layout, datetime, fold), LAYOUT(layout, datetime, has_zone), LAYOUT(layout, datetime, zone));
 }

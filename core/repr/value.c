@@ -168,7 +168,7 @@ static void put_failure(struct writer *writer, uint64_t object, const struct typ
 {
     if (type != NULL)
         repr_put_format(writer, "<%s at 0x%" PRIx64 ": %s>", type->full_name.bytes != NULL ? type->full_name.bytes : "object", object,
-                   writer->reader->reason);
+                        writer->reader->reason);
     else
         repr_put_format(writer, "<unreadable: %s>", writer->reader->reason);
 }

@@ -17,8 +17,8 @@ struct writer {
     value_place *place;
     void *place_context;
 
-    struct text out;   /* what is written */
-    struct text later; /* words that stand behind an object which is not written yet */
+    struct text out;    /* what is written */
+    struct text later;  /* words that stand behind an object which is not written yet */
     struct task *tasks; /* what is to be written, the next one last */
     size_t task_count, task_capacity;
     size_t first_task; /* of the rule that runs: its tasks are still in their order */

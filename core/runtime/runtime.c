@@ -13,10 +13,10 @@
 #include "target/target.h"
 
 enum {
-    PIECE = 1 << 16,       /* memory is searched in pieces of this size */
-    OVERLAP = 1 << 10,     /* a runtime that begins at the end of one piece is found whole in the next */
-    SEARCH_MAX = 1 << 28,  /* bytes of one mapping */
-    SEARCH_TOTAL = 1 << 30, /* bytes of one place, */
+    PIECE = 1 << 16,         /* memory is searched in pieces of this size */
+    OVERLAP = 1 << 10,       /* a runtime that begins at the end of one piece is found whole in the next */
+    SEARCH_MAX = 1 << 28,    /* bytes of one mapping */
+    SEARCH_TOTAL = 1 << 30,  /* bytes of one place, */
     SEARCH_REMOTE = 1 << 26, /* and of a process that is read through a debugger, some ten times as slowly */
     RUNTIMES_MAX = 64,
     PAGE = 4096,
@@ -169,7 +169,8 @@ static bool leads_back(const struct runtime_search *search, uint64_t address, co
     return back == address;
 }
 
-static bool points_back(const struct runtime_search *search, uint64_t address, const uint8_t *bytes, size_t available, const struct runtime_shape *shape)
+static bool points_back(const struct runtime_search *search, uint64_t address, const uint8_t *bytes, size_t available,
+                        const struct runtime_shape *shape)
 {
     bool fits = shape->interpreters_head >= 0 && shape->interpreters_main >= 0 && (size_t)shape->interpreters_head + 8 <= available &&
                 (size_t)shape->interpreters_main + 8 <= available;
@@ -407,13 +408,15 @@ static struct spprof_error *search_regions(struct runtime_search *search, const 
     if (search->left == 0 && search->runtimes->count == 0)
         search->target->budget.search_refused = true; /* no Python is found, and the error says why */
     if (search->left == 0 && (search->runtimes->count == 0 || search->further))
-        spprof_problems_add(&search->target->problems, "the memory that belongs to no file is too much to be searched for Python whole: only %" PRIu64
-                            " MiB of it were, the smallest pieces first", total >> 20);
+        spprof_problems_add(&search->target->problems,
+                            "the memory that belongs to no file is too much to be searched for Python whole: only %" PRIu64
+                            " MiB of it were, the smallest pieces first",
+                            total >> 20);
     return NULL;
 }
 
-struct spprof_error *runtime_find(struct spprof_target *target, const struct runtime_shape *shapes, size_t shape_count,
-                                  enum runtime_place place, bool further, struct runtimes *runtimes)
+struct spprof_error *runtime_find(struct spprof_target *target, const struct runtime_shape *shapes, size_t shape_count, enum runtime_place place,
+                                  bool further, struct runtimes *runtimes)
 {
     const struct spprof_modules *modules;
     struct runtime_search search = {.target = target, .shapes = shapes, .shape_count = shape_count, .runtimes = runtimes, .left = SEARCH_TOTAL};
@@ -424,15 +427,11 @@ struct spprof_error *runtime_find(struct spprof_target *target, const struct run
     if (further && target->kind == SPPROF_TARGET_PROCESS && (place == RUNTIME_NAMED || place == RUNTIME_IN_FILE))
         return NULL; /* what it exports has been looked at */
     switch (place) {
-    case RUNTIME_IN_PYTHON:
-        TRY(look_up_all(target, modules, PYTHON, runtimes));
-        return search_all(&search, modules, PYTHON);
+    case RUNTIME_IN_PYTHON: TRY(look_up_all(target, modules, PYTHON, runtimes)); return search_all(&search, modules, PYTHON);
     case RUNTIME_EXPORTED: return find_exported(target, modules, runtimes);
     case RUNTIME_NAMED: return further ? look_up_further(target, modules, runtimes) : look_up_all(target, modules, OTHERS, runtimes);
     case RUNTIME_IN_FILE: return search_all(&search, modules, OTHERS);
-    case RUNTIME_IN_NO_FILE:
-        search.strict = true;
-        return search_regions(&search, modules);
+    case RUNTIME_IN_NO_FILE: search.strict = true; return search_regions(&search, modules);
     case RUNTIME_PLACES: break;
     }
     return NULL;

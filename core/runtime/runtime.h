@@ -32,18 +32,18 @@ struct runtimes {
  * interpreters whose `runtime` points back. From 3.13 on the cookie of the debug offsets says it.
  */
 struct runtime_shape {
-    uint32_t version;           /* PY_VERSION_HEX with the low 16 bits 0 */
+    uint32_t version;                             /* PY_VERSION_HEX with the low 16 bits 0 */
     int32_t interpreters_head, interpreters_main; /* offsets in _PyRuntimeState */
-    int32_t interpreter_runtime; /* offset in PyInterpreterState */
+    int32_t interpreter_runtime;                  /* offset in PyInterpreterState */
 };
 
 /* Where a runtime may lie, the likelier and cheaper to look at first. */
 enum runtime_place {
-    RUNTIME_IN_PYTHON,    /* in files that are named python, and in the executable: by name, else by a search of their memory */
-    RUNTIME_EXPORTED,     /* in any other file: by its dynamic symbols, as they lie in the memory of a live process */
-    RUNTIME_NAMED,        /* in any other file: by all its symbols and sections */
-    RUNTIME_IN_FILE,      /* in any other file: by a search of its memory */
-    RUNTIME_IN_NO_FILE,   /* in memory that belongs to no file: a library that was moved there to have large pages, a core without its files */
+    RUNTIME_IN_PYTHON,  /* in files that are named python, and in the executable: by name, else by a search of their memory */
+    RUNTIME_EXPORTED,   /* in any other file: by its dynamic symbols, as they lie in the memory of a live process */
+    RUNTIME_NAMED,      /* in any other file: by all its symbols and sections */
+    RUNTIME_IN_FILE,    /* in any other file: by a search of its memory */
+    RUNTIME_IN_NO_FILE, /* in memory that belongs to no file: a library that was moved there to have large pages, a core without its files */
     RUNTIME_PLACES
 };
 
@@ -52,8 +52,8 @@ enum runtime_place {
  * little is looked at: of a process no more files, of a core those that are large enough, and memory of no file only beside code of no file.
  * What is left out of a search because there is too much of it is told among the target's problems.
  */
-struct spprof_error *runtime_find(struct spprof_target *target, const struct runtime_shape *shapes, size_t shape_count,
-                                  enum runtime_place place, bool further, struct runtimes *runtimes);
+struct spprof_error *runtime_find(struct spprof_target *target, const struct runtime_shape *shapes, size_t shape_count, enum runtime_place place,
+                                  bool further, struct runtimes *runtimes);
 
 /* Whether what lies there is a runtime by more than its name: it has the cookie, or an interpreter that leads back to it. */
 bool runtime_is_alive(struct spprof_target *target, const struct runtime *runtime, const struct runtime_shape *shapes, size_t shape_count);

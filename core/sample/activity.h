@@ -13,9 +13,9 @@ struct activity {
     uint64_t asked_at;         /* ns */
     uint64_t ran;              /* ns on a CPU until asked_at */
     enum spprof_activity state;
-    bool ended; /* seen when it was asked last */
+    bool ended;            /* seen when it was asked last */
     enum spprof_held held; /* frozen threads are not told from those that wait */
-    int cpu; /* that it ran on last; -1: not known */
+    int cpu;               /* that it ran on last; -1: not known */
 };
 
 void sample_activity_open(struct activity *activity, int64_t pid, int64_t tid);

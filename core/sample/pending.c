@@ -12,7 +12,8 @@ enum { SAMPLES_MAX = 2048, FRAMES_MAX = 1 << 20, PLACES = 1 << 14, THREADS_MAX =
 
 struct spprof_error *sample_pending_init(struct pending *pending, struct spprof_profile *profile, struct capture_context *context)
 {
-    *pending = (struct pending){.profile = profile, .context = context, .round = 1, .root = SPPROF_NONE, .leaf_slots = calloc(PLACES, sizeof *pending->leaf_slots)};
+    *pending = (struct pending){
+        .profile = profile, .context = context, .round = 1, .root = SPPROF_NONE, .leaf_slots = calloc(PLACES, sizeof *pending->leaf_slots)};
     return pending->leaf_slots == NULL ? spprof_error_no_memory() : NULL;
 }
 
@@ -105,8 +106,8 @@ static uint32_t place_of(struct pending *pending, const struct pending_frame *fr
     if (slot->code == frame->code && slot->offset == frame->offset)
         return slot->place;
     const struct spprof_code *code = frame->code->code;
-    struct position position = frames_position_find(pending->context->layout->rules->line_table, code->line_table, code->line_table_size,
-                                             code->first_line, frame->offset);
+    struct position position =
+        frames_position_find(pending->context->layout->rules->line_table, code->line_table, code->line_table_size, code->first_line, frame->offset);
     struct spprof_place place = {
         .function = code->qualified_name.bytes != NULL ? code->qualified_name : code->name,
         .file = code->file,

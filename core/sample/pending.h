@@ -42,7 +42,7 @@ struct pending {
     size_t sample_count, sample_capacity;
     struct pending_frame *frames;
     size_t frame_count, frame_capacity;
-    uint32_t root; /* place that all stacks begin with; SPPROF_NONE: none */
+    uint32_t root;                 /* place that all stacks begin with; SPPROF_NONE: none */
     struct place_slot *leaf_slots; /* by code object and offset; a newer one takes an older one's slot */
 };
 

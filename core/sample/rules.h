@@ -8,10 +8,36 @@
 
 #include <stdbool.h>
 
-#define RULES(X)                                                                                                                           \
-    X(HEIGHT) X(COMES_OR_GOES) X(TRACED) X(ENTERED) X(RESUMED) X(HAS_LEFT) X(MENTIONS) X(LOST) X(KEEPS_STANDING)             \
-    X(PLAIN) X(MAY_STAND) X(WITNESS) X(PROVES) X(INSTANCE) X(ROOT) X(SILENT_ENDS) X(TRIES_AGAIN) X(MEETS) X(LEAF) X(PATHS)                 \
-    X(SAME_PLACE) X(LEAF_SLOTS) X(RESUMERS) X(C_CALLER) X(BY_INSTRUCTION) X(LEAVES_DEAD) X(CHECKS_CODES)
+/* clang-format off */
+#define RULES(X) \
+    X(HEIGHT) \
+    X(COMES_OR_GOES) \
+    X(TRACED) \
+    X(ENTERED) \
+    X(RESUMED) \
+    X(HAS_LEFT) \
+    X(MENTIONS) \
+    X(LOST) \
+    X(KEEPS_STANDING) \
+    X(PLAIN) \
+    X(MAY_STAND) \
+    X(WITNESS) \
+    X(PROVES) \
+    X(INSTANCE) \
+    X(ROOT) \
+    X(SILENT_ENDS) \
+    X(TRIES_AGAIN) \
+    X(MEETS) \
+    X(LEAF) \
+    X(PATHS) \
+    X(SAME_PLACE) \
+    X(LEAF_SLOTS) \
+    X(RESUMERS) \
+    X(C_CALLER) \
+    X(BY_INSTRUCTION) \
+    X(LEAVES_DEAD) \
+    X(CHECKS_CODES)
+/* clang-format on */
 
 enum rule {
 #define X(name) RULE_##name,

@@ -18,7 +18,7 @@ static struct spprof_error *new_codes(struct sampled_python *python)
 }
 
 struct spprof_error *sample_python_init(struct sampled_python *python, struct spprof_target *target, const struct chosen *chosen,
-                                         struct spprof_profile *profile)
+                                        struct spprof_profile *profile)
 {
     struct capture_context *context = &python->context;
     *python = (struct sampled_python){.target = target, .chosen = chosen};
@@ -95,8 +95,7 @@ static uint64_t gil_holder(const struct sampled_python *python, uint64_t interpr
 static bool is_attached(const struct sampled_python *python, const struct sampled_thread *thread)
 {
     int32_t offset = LAYOUT(&python->chosen->layout, thread_state, attach_state), state = 1;
-    if (offset != LAYOUT_ABSENT &&
-        target_try_read(python->target, thread->address + (uint64_t)offset, &state, sizeof state) != SPPROF_READ_OK)
+    if (offset != LAYOUT_ABSENT && target_try_read(python->target, thread->address + (uint64_t)offset, &state, sizeof state) != SPPROF_READ_OK)
         return false;
     return state == 1;
 }

@@ -15,7 +15,7 @@ struct sampled_python {
 
 /* May not be moved afterwards. Borrows all three. Also with an error to be freed. Errors: NO_MEMORY. */
 struct spprof_error *sample_python_init(struct sampled_python *python, struct spprof_target *target, const struct chosen *chosen,
-                                         struct spprof_profile *profile);
+                                        struct spprof_profile *profile);
 void sample_python_free(struct sampled_python *python);
 
 /* Code objects that come and go would fill the memory: now and then all of them are forgotten. Only after sample_pending_commit. */

@@ -18,13 +18,13 @@ enum {
     COMMIT_NS = 20 * MS,
     CHECK_NS = MS - MS / 8, /* not more often than this are new threads looked for, */
     LIST_NS = 5 * MS,       /* and all of them listed anew */
-    RELIST_NS = 1000 * MS, /* though nothing says that they have changed, */
-    RELIST_PART = 50,      /* and in no more than this part of the time */
+    RELIST_NS = 1000 * MS,  /* though nothing says that they have changed, */
+    RELIST_PART = 50,       /* and in no more than this part of the time */
     NAME_NS = 50 * MS,
     PROGRESS_NS = 100 * MS,
-    RUNS_PART = 8,         /* of the time, which a thread that runs all the time may lose, */
-    STOP_NS = MS / 20,     /* beside that in which it was stopped */
-    GO_PART = 5,           /* of a period, which a target that is stopped for each look runs at least */
+    RUNS_PART = 8,     /* of the time, which a thread that runs all the time may lose, */
+    STOP_NS = MS / 20, /* beside that in which it was stopped */
+    GO_PART = 5,       /* of a period, which a target that is stopped for each look runs at least */
 };
 
 struct spprof_sampler {
@@ -38,13 +38,13 @@ struct spprof_sampler {
     struct holds holds;
     struct ticks ticks;
     struct durations durations;
-    int64_t *stopping;    /* ids of the threads that are stopped for a look */
+    int64_t *stopping; /* ids of the threads that are stopped for a look */
     size_t stopping_capacity;
-    uint64_t seen_before; /* threads, until the target was another */
-    uint64_t goes;        /* ns that the target runs before the next look; UINT64_MAX: not known */
-    uint64_t now;         /* when something was last seen to end */
+    uint64_t seen_before;                                     /* threads, until the target was another */
+    uint64_t goes;                                            /* ns that the target runs before the next look; UINT64_MAX: not known */
+    uint64_t now;                                             /* when something was last seen to end */
     uint64_t began, ended, committed_at, checked_at, told_at; /* ns; began 0: not yet */
-    uint32_t counted_places; /* of the profile, in place_bytes */
+    uint32_t counted_places;                                  /* of the profile, in place_bytes */
     uint64_t place_bytes;
     bool over;
     bool is_full; /* no more may be kept: sampling ends */
@@ -374,8 +374,7 @@ static struct spprof_error *start(struct spprof_sampler *sampler)
     return describe(sampler);
 }
 
-struct spprof_error *spprof_sampler_new(struct spprof_target *target, const struct spprof_sample_options *options,
-                                        struct spprof_sampler **result)
+struct spprof_error *spprof_sampler_new(struct spprof_target *target, const struct spprof_sample_options *options, struct spprof_sampler **result)
 {
     struct spprof_sampler *sampler = calloc(1, sizeof *sampler);
     if (sampler == NULL)
@@ -625,8 +624,10 @@ static void tell_new_pythons(struct spprof_sampler *sampler)
     bool lives = sampler->target != NULL && sampler->target->local && !sampler->over;
     size_t count = lives ? count_pythons(sampler->target->pid) : 0;
     if (count > sampler->python_count)
-        spprof_problems_add(&sampler->profile->problems, "%zu more Python%s been started in the process while it was sampled, and %s not in the profile: "
-                            "sample it again", count - sampler->python_count, count - sampler->python_count == 1 ? " has" : "s have",
+        spprof_problems_add(&sampler->profile->problems,
+                            "%zu more Python%s been started in the process while it was sampled, and %s not in the profile: "
+                            "sample it again",
+                            count - sampler->python_count, count - sampler->python_count == 1 ? " has" : "s have",
                             count - sampler->python_count == 1 ? "is" : "are");
 }
 

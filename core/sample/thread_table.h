@@ -12,22 +12,23 @@ struct sampled_python;
 struct sampled_thread {
     struct sampled_python *python;    /* that its state is of; set by sample_threads_gather, */
     struct sampled_thread *elsewhere; /* and so is another state of the same thread, in another interpreter or Python; NULL: none */
-    uint64_t address;     /* of its thread state */
-    uint64_t interpreter; /* address */
+    uint64_t address;                 /* of its thread state */
+    uint64_t interpreter;             /* address */
     uint64_t unique_id, thread_id;
-    int64_t tid;       /* as the user sees it; 0 unknown */
+    int64_t tid; /* as the user sees it; 0 unknown */
     bool main;
-    bool listed;       /* in the last listing */
-    uint64_t born_by;  /* ns, UINT64_MAX for ever; until then the thread may not have begun, and what its state says of it is another one's; 0: it has */
+    bool listed; /* in the last listing */
+    uint64_t
+        born_by; /* ns, UINT64_MAX for ever; until then the thread may not have begun, and what its state says of it is another one's; 0: it has */
     char os_name[64];
     struct spprof_text name; /* bytes NULL: not known yet */
     struct activity activity;
     /* Where threads are stopped one by one: for this look */
     bool stops;
-    bool runs;          /* all the time */
-    struct cpu_use use; /* when it was asked last; time 0: it waited */
+    bool runs;               /* all the time */
+    struct cpu_use use;      /* when it was asked last; time 0: it waited */
     uint64_t asked_at, went; /* ns: when that was, and how long after it had been asked before */
-    uint64_t waits;     /* turn on a CPU in which it was stopped while it waited, the last time that it was stopped; 0: it ran */
+    uint64_t waits;          /* turn on a CPU in which it was stopped while it waited, the last time that it was stopped; 0: it ran */
     struct capture capture;
     struct capture_outcome outcome;
     bool taken;              /* the outcome is to be counted */
@@ -52,7 +53,7 @@ struct thread_table {
     size_t left_over;   /* thread states that no thread has: they are not sampled */
     bool unsure;        /* some of those were not left over before: one's thread may have been overlooked, or its state just released */
     uint64_t named_at;
-    uint64_t seen;      /* threads that were ever listed */
+    uint64_t seen; /* threads that were ever listed */
 };
 
 void sample_thread_table_init(struct thread_table *thread_table, struct spprof_target *target, const struct chosen *chosen);

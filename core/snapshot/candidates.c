@@ -39,7 +39,7 @@ static struct spprof_error *add_python(struct spprof_target *target, const struc
 struct refusals {
     struct spprof_error *error;
     const struct spprof_module *module; /* that it lies in; NULL unknown */
-    bool is_alive; /* it is one, and cannot be read */
+    bool is_alive;                      /* it is one, and cannot be read */
 };
 
 /* What merely looks like a runtime, in memory that may hold anything, is none where it does not work as one. */

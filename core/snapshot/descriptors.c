@@ -202,7 +202,7 @@ static bool all_agree(const struct descriptors *descriptors, const struct spprof
 }
 
 struct spprof_error *snapshot_descriptors_read(struct spprof_target *target, const struct thread_list *list,
-                                      const struct spprof_native_threads *natives, struct descriptors *descriptors)
+                                               const struct spprof_native_threads *natives, struct descriptors *descriptors)
 {
     TRY(list_descriptors(list, descriptors));
     find_by_pointer(descriptors, natives);

@@ -39,7 +39,7 @@ struct descriptors {
  * are those of another PID namespace then).
  */
 struct spprof_error *snapshot_descriptors_read(struct spprof_target *target, const struct thread_list *list,
-                                      const struct spprof_native_threads *natives, struct descriptors *descriptors);
+                                               const struct spprof_native_threads *natives, struct descriptors *descriptors);
 void snapshot_descriptors_free(struct descriptors *descriptors);
 
 struct descriptor *snapshot_descriptors_find(const struct descriptors *descriptors, uint64_t address);

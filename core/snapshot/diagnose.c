@@ -22,7 +22,7 @@ static void diagnose_target(const struct spprof_target *target, struct spprof_di
 {
     bool core = target->kind == SPPROF_TARGET_CORE;
     layout_diagnosis_add(diagnosis, FACT, "target", "%s %" PRId64 ", %s", core ? "core of process" : "process", target->pid,
-                  architecture_name(target->architecture));
+                         architecture_name(target->architecture));
     if (target->executable != NULL)
         layout_diagnosis_add(diagnosis, FACT, "executable", "%s", target->executable);
     else
@@ -64,7 +64,7 @@ static void diagnose_candidate(const struct runtime *runtime, const struct pytho
     if (runtime->version != 0)
         spprof_version_text(runtime->version, version, sizeof version);
     layout_diagnosis_add(diagnosis, FACT, "_PyRuntime", "at 0x%" PRIx64 " in %s, by %s: Python %s%s", runtime->address, module_path(runtime),
-                  runtime->how, version, is_used(runtime, pythons) ? " (used)" : "");
+                         runtime->how, version, is_used(runtime, pythons) ? " (used)" : "");
     if (runtime->module != NULL && runtime->module->deleted)
         layout_diagnosis_add(diagnosis, FACT, "module", "%s was deleted or replaced since the process began", runtime->module->path);
 }
@@ -79,7 +79,7 @@ static void diagnose_layout(const struct chosen *chosen, struct spprof_diagnosis
     char version[32];
     spprof_version_text(chosen->layout.version, version, sizeof version);
     layout_diagnosis_add(diagnosis, FACT, "Python", "%s%s%s, read by %s", version, chosen->layout.free_threaded ? ", free-threaded" : "",
-                  chosen->layout.debug ? ", debug build" : "", sources[chosen->layout.source]);
+                         chosen->layout.debug ? ", debug build" : "", sources[chosen->layout.source]);
 }
 
 static void diagnose_candidates(struct spprof_target *target, const struct runtimes *candidates, const struct pythons *pythons,

@@ -47,7 +47,7 @@ struct thread {
 struct exceptions {
     struct values *values;
     struct code_table *codes;
-    struct reader *reader; /* of the last step, borrowed: memory is taken by it */
+    struct reader *reader;     /* of the last step, borrowed: memory is taken by it */
     struct hash_table raised;  /* struct raised, by their address */
     struct hash_table threads; /* struct thread, by their thread state */
 };

@@ -128,7 +128,7 @@ static const struct layout *layout_of(const struct spprof_session *session, uint
 }
 
 struct spprof_error *snapshot_global_find(struct spprof_session *session, uint64_t runtime, uint64_t frame, const char *name,
-                                 const struct spprof_value_limits *limits, enum name_scope *scope, struct spprof_text *value)
+                                          const struct spprof_value_limits *limits, enum name_scope *scope, struct spprof_text *value)
 {
     struct name_search search = {.frame = frame, .name = name, .value = value};
     *value = (struct spprof_text){0};

@@ -11,6 +11,6 @@ enum name_scope { NAME_UNKNOWN, NAME_GLOBAL, NAME_BUILTIN };
  * empty where scope is NAME_UNKNOWN. Errors: UNREADABLE, NO_MEMORY.
  */
 struct spprof_error *snapshot_global_find(struct spprof_session *session, uint64_t runtime, uint64_t frame, const char *name,
-                                 const struct spprof_value_limits *limits, enum name_scope *scope, struct spprof_text *value);
+                                          const struct spprof_value_limits *limits, enum name_scope *scope, struct spprof_text *value);
 
 #endif

@@ -73,7 +73,7 @@ size_t snapshot_kernel_threads_unknown(const struct kernel_threads *threads)
 }
 
 enum spprof_truth snapshot_kernel_thread_waits_in(const struct spprof_native_thread *thread, enum spprof_architecture architecture, uint64_t start,
-                                         uint64_t size)
+                                                  uint64_t size)
 {
     int64_t futex = architecture == SPPROF_AARCH64 ? FUTEX_AARCH64 : FUTEX_X86_64;
     if (!thread->in_system_call)

@@ -25,6 +25,6 @@ struct spprof_error *snapshot_kernel_threads_unknown_tids(const struct kernel_th
 
 /* Whether the thread waits in a futex inside [start, start + size). UNKNOWN where its system call is not known. */
 enum spprof_truth snapshot_kernel_thread_waits_in(const struct spprof_native_thread *thread, enum spprof_architecture architecture, uint64_t start,
-                                         uint64_t size);
+                                                  uint64_t size);
 
 #endif

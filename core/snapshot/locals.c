@@ -409,8 +409,8 @@ static enum read_cache_status write_dict_items(struct locals *locals, struct rea
         if (frame->count < index)
             frame->count = index;
         item->variable.kind = SPPROF_VARIABLE_LOCAL;
-        enum read_cache_status status = item->variable.name.bytes != NULL ? READ_CACHE_READY
-                                                                    : object_string_read(reader, key, "the name of a variable", &item->variable.name);
+        enum read_cache_status status =
+            item->variable.name.bytes != NULL ? READ_CACHE_READY : object_string_read(reader, key, "the name of a variable", &item->variable.name);
         if (status == READ_CACHE_READY && !item->settled)
             settle(reader, write_item(locals, reader, value, false, item), item);
         if (status == READ_CACHE_FAILED)

@@ -22,8 +22,8 @@ static const char *base_name(const char *path)
 static const char *kind_of_program(const char *executable)
 {
     static const char *const shells[] = {"sh", "bash", "dash", "zsh", "fish", "ksh", "busybox", "tcsh"};
-    static const char *const launchers[] = {"sudo", "su",   "env",   "timeout", "nohup", "nice",   "setpriv",  "runuser", "tini",
-                                            "uv",   "conda", "dumb-init", "docker-init", "catatonit", "s6-supervise", "supervise", "strace", "time"};
+    static const char *const launchers[] = {"sudo", "su",    "env",       "timeout",     "nohup",     "nice",         "setpriv",   "runuser", "tini",
+                                            "uv",   "conda", "dumb-init", "docker-init", "catatonit", "s6-supervise", "supervise", "strace",  "time"};
     const char *name = base_name(executable);
     for (size_t i = 0; i < sizeof shells / sizeof *shells; i++)
         if (strcmp(name, shells[i]) == 0)
@@ -46,7 +46,8 @@ static const char *other_implementation(const struct spprof_modules *modules, co
         for (size_t j = 0; j < modules->count; j++) {
             const char *name = base_name(modules->items[j].path);
             name += strncmp(name, "lib", 3) == 0 ? 3 : 0;
-            if (strncmp(name, known[i].part, strlen(known[i].part)) == 0 || strncmp(base_name(modules->items[j].path), known[i].part, strlen(known[i].part)) == 0)
+            if (strncmp(name, known[i].part, strlen(known[i].part)) == 0 ||
+                strncmp(base_name(modules->items[j].path), known[i].part, strlen(known[i].part)) == 0)
                 return known[i].name;
         }
     }
@@ -134,8 +135,9 @@ static struct spprof_error *no_python(struct spprof_target *target, const struct
     char children[LIST_SIZE];
     describe_children(target, children, sizeof children);
     if (children[0] != '\0')
-        return spprof_error_new(SPPROF_ERROR_NOT_PYTHON, "no CPython interpreter was found in process %" PRId64 ": %s is %s, and no Python program itself;%s",
-                                target->pid, executable, kind != NULL ? kind : "another program", children);
+        return spprof_error_new(SPPROF_ERROR_NOT_PYTHON,
+                                "no CPython interpreter was found in process %" PRId64 ": %s is %s, and no Python program itself;%s", target->pid,
+                                executable, kind != NULL ? kind : "another program", children);
     if (kind != NULL && target->kind == SPPROF_TARGET_CORE)
         return spprof_error_new(SPPROF_ERROR_NOT_PYTHON,
                                 "no CPython interpreter was found in this core: it is that of %s, %s; a Python program that it has started has a "
@@ -143,14 +145,14 @@ static struct spprof_error *no_python(struct spprof_target *target, const struct
                                 executable, kind);
     if (kind != NULL)
         return spprof_error_new(SPPROF_ERROR_NOT_PYTHON,
-                                "no CPython interpreter was found in process %" PRId64 ": %s is %s, and none of the processes that it has started is a "
+                                "no CPython interpreter was found in process %" PRId64
+                                ": %s is %s, and none of the processes that it has started is a "
                                 "Python program; 'ps -ef' lists the processes",
                                 target->pid, executable, kind);
     return spprof_error_new(SPPROF_ERROR_NOT_PYTHON,
                             "no CPython interpreter was found in this %s: none of its %zu modules has the symbol _PyRuntime, and no memory "
                             "looks like it. Is %s really a Python program? spprof reads CPython 3.9 and later%s",
-                            target->kind == SPPROF_TARGET_CORE ? "core" : "process", modules->count, executable,
-                            unsearched(target));
+                            target->kind == SPPROF_TARGET_CORE ? "core" : "process", modules->count, executable, unsearched(target));
 }
 
 struct spprof_error *snapshot_not_python(struct spprof_target *target)
@@ -170,9 +172,10 @@ struct spprof_error *snapshot_not_python(struct spprof_target *target)
     if (other == NULL && is_pypy(target, modules))
         other = "PyPy";
     if (other != NULL)
-        return spprof_error_new(SPPROF_ERROR_NOT_PYTHON,
-                                "%s is %s, which is not CPython: its memory is laid out otherwise, and spprof reads CPython 3.9 and later. Its own "
-                                "faulthandler module prints stacks: faulthandler.register(signal.SIGUSR1, all_threads=True) in the program, then kill -USR1",
-                                executable, other);
+        return spprof_error_new(
+            SPPROF_ERROR_NOT_PYTHON,
+            "%s is %s, which is not CPython: its memory is laid out otherwise, and spprof reads CPython 3.9 and later. Its own "
+            "faulthandler module prints stacks: faulthandler.register(signal.SIGUSR1, all_threads=True) in the program, then kill -USR1",
+            executable, other);
     return no_python(target, modules, executable);
 }

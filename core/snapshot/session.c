@@ -260,8 +260,8 @@ static struct spprof_error *take(struct taking *taking, const struct spprof_snap
     return NULL;
 }
 
-static struct spprof_error *take_python(struct spprof_session *session, const struct chosen *chosen,
-                                        const struct spprof_snapshot_options *options, struct spprof_snapshot **snapshot)
+static struct spprof_error *take_python(struct spprof_session *session, const struct chosen *chosen, const struct spprof_snapshot_options *options,
+                                        struct spprof_snapshot **snapshot)
 {
     struct taking taking = {.session = session, .chosen = chosen, .options = options};
     target_budget_reserve(&session->target->budget);
@@ -271,8 +271,7 @@ static struct spprof_error *take_python(struct spprof_session *session, const st
 }
 
 /* One Python after the other, each with a stop of its own. What cannot be read of one costs no other its stacks. */
-static struct spprof_error *take_all(struct spprof_session *session, const struct spprof_snapshot_options *options,
-                                     struct spprof_snapshot **snapshot)
+static struct spprof_error *take_all(struct spprof_session *session, const struct spprof_snapshot_options *options, struct spprof_snapshot **snapshot)
 {
     struct spprof_error *failed = NULL;
     *snapshot = NULL;

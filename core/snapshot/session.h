@@ -7,7 +7,7 @@
 
 struct spprof_session {
     struct spprof_target *target;
-    struct chosen chosen;  /* the first of all */
+    struct chosen chosen; /* the first of all */
     struct pythons pythons;
 };
 

@@ -79,8 +79,8 @@ static void *move_behind(void *list, size_t *count, void **moved, size_t *moved_
 static bool join_interpreters(struct spprof_snapshot *all, struct spprof_snapshot *other)
 {
     size_t count = other->interpreter_count, shift = spprof_snapshot_python_count(all);
-    struct spprof_interpreter *first = move_behind(&all->interpreters, &all->interpreter_count, (void **)&other->interpreters,
-                                                   &other->interpreter_count, sizeof *first);
+    struct spprof_interpreter *first =
+        move_behind(&all->interpreters, &all->interpreter_count, (void **)&other->interpreters, &other->interpreter_count, sizeof *first);
     for (size_t i = 0; first != NULL && i < count; i++)
         first[i].python += shift;
     return first != NULL;

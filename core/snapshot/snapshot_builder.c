@@ -170,8 +170,8 @@ static void judge_by_object(const struct context *context, const struct thread_n
         thread->left_over = name->native_id < now ? SPPROF_LEFT_OVER_FORK : SPPROF_LEFT_OVER_ENDED;
 }
 
-static struct spprof_error *build_name(const struct context *context, const struct interpreter *interpreter,
-                                       const struct thread_state *state, struct spprof_thread *thread)
+static struct spprof_error *build_name(const struct context *context, const struct interpreter *interpreter, const struct thread_state *state,
+                                       struct spprof_thread *thread)
 {
     const struct snapshot_builder *builder = context->builder;
     const struct thread_name *name = snapshot_thread_names_find(builder->names, interpreter, state);
@@ -264,8 +264,8 @@ static void apply_kernel_facts(struct spprof_thread *thread, const struct spprof
         thread->idle = native->activity == SPPROF_ACTIVITY_IDLE ? SPPROF_TRUE : SPPROF_FALSE;
 }
 
-static struct spprof_error *describe_thread(struct context *context, const struct interpreter *interpreter,
-                                            const struct thread_state *state, struct spprof_thread *thread)
+static struct spprof_error *describe_thread(struct context *context, const struct interpreter *interpreter, const struct thread_state *state,
+                                            struct spprof_thread *thread)
 {
     const struct snapshot_builder *builder = context->builder;
     thread->main = state->thread_id == builder->walk->list.main_thread && !state->owner.superseded;
@@ -298,7 +298,8 @@ static struct spprof_error *build_thread(struct context *context, const struct i
     }
     result->thread_count++;
     if (state->stack.verdict.doubt != NULL)
-        spprof_problems_add(&context->snapshot->problems, "the stack of thread %" PRId64 " may be wrong: %s", thread->tid, state->stack.verdict.doubt);
+        spprof_problems_add(&context->snapshot->problems, "the stack of thread %" PRId64 " may be wrong: %s", thread->tid,
+                            state->stack.verdict.doubt);
     return describe_thread(context, interpreter, state, thread);
 }
 
@@ -385,8 +386,8 @@ static struct spprof_error *build_interpreter(struct context *context, const str
     for (size_t i = 0; i < interpreter->thread_count; i++)
         TRY(build_state(context, interpreter, interpreter->threads[i], result));
     if (interpreter->truncated != NULL)
-        spprof_problems_add(&context->snapshot->problems, "the list of the threads of interpreter %" PRId64 " ends early: %s",
-                            interpreter->id, interpreter->truncated);
+        spprof_problems_add(&context->snapshot->problems, "the list of the threads of interpreter %" PRId64 " ends early: %s", interpreter->id,
+                            interpreter->truncated);
     if (interpreter->doubt != NULL)
         spprof_problems_add(&context->snapshot->problems, "the list of the threads of interpreter %" PRId64 " is damaged: %s", interpreter->id,
                             interpreter->doubt);

@@ -14,12 +14,12 @@ struct lived {
 };
 
 struct snapshot_builder {
-    struct walk *walk;                   /* its code objects move into the snapshot */
+    struct walk *walk; /* its code objects move into the snapshot */
     struct spprof_target *target;
     const struct chosen *chosen;
     struct kernel_threads *kernel;
     const struct thread_names *names;
-    const struct lived *lived;           /* sorted by address; NULL: nothing moves, every name holds */
+    const struct lived *lived; /* sorted by address; NULL: nothing moves, every name holds */
     size_t lived_count;
     bool runs;        /* the target went on while it was read */
     int64_t only_tid; /* 0: all */

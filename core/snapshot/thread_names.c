@@ -114,7 +114,7 @@ static int compare(const void *left, const void *right)
 }
 
 struct spprof_error *snapshot_thread_names_read(struct spprof_target *target, const struct layout *layout, const struct thread_list *list,
-                                       struct thread_names *names)
+                                                struct thread_names *names)
 {
     struct reader reader = {.layout = layout};
     struct spprof_error *error = target_read_cache_new(target, &reader.cache);
@@ -131,7 +131,7 @@ struct spprof_error *snapshot_thread_names_read(struct spprof_target *target, co
 }
 
 const struct thread_name *snapshot_thread_names_find(const struct thread_names *names, const struct interpreter *interpreter,
-                                            const struct thread_state *state)
+                                                     const struct thread_state *state)
 {
     struct thread_name key = {.interpreter = interpreter->address, .thread_id = state->thread_id};
     return names->count == 0 ? NULL : bsearch(&key, names->items, names->count, sizeof key, compare);

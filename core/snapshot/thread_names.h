@@ -21,12 +21,12 @@ struct thread_names {
 
 /* Reads all names of the interpreters in list. A name that cannot be read is left out, and told in the target's problems. */
 struct spprof_error *snapshot_thread_names_read(struct spprof_target *target, const struct layout *layout, const struct thread_list *list,
-                                       struct thread_names *names);
+                                                struct thread_names *names);
 void snapshot_thread_names_free(struct thread_names *names);
 
 /* The name of a thread; NULL where threading does not know it. A thread that ended since may have left its ident to another one: the
  * caller knows whether the thread state lived from before the names were read until now. */
 const struct thread_name *snapshot_thread_names_find(const struct thread_names *names, const struct interpreter *interpreter,
-                                            const struct thread_state *state);
+                                                     const struct thread_state *state);
 
 #endif

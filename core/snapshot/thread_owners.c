@@ -60,8 +60,7 @@ static void weigh(struct owners *owners, const struct thread_state *state)
     size_t by_id = find_by_id(owners, state), owner = owner_of(descriptor);
     bool told = is_known(owner) && natives->items[owner].target_tid == descriptor->tid;
     if (state->native_thread_id == 0 && is_known(owner))
-        descriptor->named =
-            descriptor->named || snapshot_descriptor_names(owners->target, &owners->descriptors, descriptor->address, state->address);
+        descriptor->named = descriptor->named || snapshot_descriptor_names(owners->target, &owners->descriptors, descriptor->address, state->address);
     owners->names_agree = owners->names_agree || (descriptor != NULL && descriptor->named);
     owners->ids_agree = owners->ids_agree || by_id != DESCRIPTOR_UNKNOWN || told;
     owners->descriptors_agree = owners->descriptors_agree || (by_id != DESCRIPTOR_UNKNOWN && by_id == owner);
@@ -112,8 +111,7 @@ static bool is_named(const struct owners *owners, const struct claim *claim)
 }
 
 /* Whether the second claim is the better one. Of the same strength, and for the same thread. */
-static bool is_better(const struct owners *owners, const struct interpreter *interpreter, const struct claim *first,
-                      const struct claim *second)
+static bool is_better(const struct owners *owners, const struct interpreter *interpreter, const struct claim *first, const struct claim *second)
 {
     bool own = first->strength == BY_ID; /* the thread has made both */
     bool first_runs = runs(interpreter, first->state), second_runs = runs(interpreter, second->state);

@@ -95,11 +95,13 @@ static bool find_sys(struct walk *walk, const struct interpreter *interpreter, c
     const struct stack *stack = &thread->stack;
     bool in_module = false;
     *sys = 0;
-    if (target_read_cache_target(walk->reader.cache)->kind != SPPROF_TARGET_CORE || !interpreter->is_main || thread->thread_id != walk->list.main_thread)
+    if (target_read_cache_target(walk->reader.cache)->kind != SPPROF_TARGET_CORE || !interpreter->is_main ||
+        thread->thread_id != walk->list.main_thread)
         return true;
     if (stack->frame_count > 0) {
         const struct code_entry *oldest = stack->frames[stack->frame_count - 1].code;
-        enum read_cache_status status = oldest->status == READ_CACHE_READY ? object_string_equals(&walk->reader, oldest->name, "<module>", &in_module) : oldest->status;
+        enum read_cache_status status =
+            oldest->status == READ_CACHE_READY ? object_string_equals(&walk->reader, oldest->name, "<module>", &in_module) : oldest->status;
         if (status != READ_CACHE_READY || in_module)
             return status != READ_CACHE_PENDING;
     }

@@ -103,7 +103,8 @@ const char *target_budget_reason(const struct spprof_budget *budget)
 static bool tell(struct spprof_problems *problems, const char *what, uint64_t limit)
 {
     bool is_small = limit < UINT64_C(10) << 20;
-    return spprof_problems_add(problems, "the budget of %s, %" PRIu64 " %s, is used up, and what would have come next is left out; --memory SIZE gives more",
+    return spprof_problems_add(problems,
+                               "the budget of %s, %" PRIu64 " %s, is used up, and what would have come next is left out; --memory SIZE gives more",
                                what, is_small ? limit >> 10 : limit >> 20, is_small ? "kB" : "MB");
 }
 
@@ -113,8 +114,10 @@ struct spprof_error *target_budget_tell(const struct spprof_budget *budget, stru
     told = told && (!budget->search_refused || tell(problems, "searching", search_limit(budget)));
     told = told && (!budget->output_refused || tell(problems, "output", output_limit(budget)));
     told = told && (budget->read_late == 0 ||
-                    spprof_problems_add(problems, "the threads were let go after %d ms: %" PRIu64 " bytes were read while they ran on, and what changed "
-                                        "meanwhile may be wrong", (int)(BUDGET_STOP_NS / 1000000), budget->read_late));
+                    spprof_problems_add(problems,
+                                        "the threads were let go after %d ms: %" PRIu64 " bytes were read while they ran on, and what changed "
+                                        "meanwhile may be wrong",
+                                        (int)(BUDGET_STOP_NS / 1000000), budget->read_late));
     told = told && (!budget->out_of_memory || spprof_problems_add(problems, "out of memory: what would have come next is left out"));
     return told ? NULL : spprof_error_no_memory();
 }

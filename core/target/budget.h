@@ -11,7 +11,7 @@
 #define BUDGET_STOP_NS UINT64_C(50000000)
 
 uint64_t target_budget_memory_limit(const struct spprof_budget *budget);
-uint64_t target_budget_disk_limit(const struct spprof_budget *budget);   /* written to decompress a core, holes not counted */
+uint64_t target_budget_disk_limit(const struct spprof_budget *budget); /* written to decompress a core, holes not counted */
 
 /* Begins one look at the target: what was searched before does not count, and what was refused before is forgotten. */
 void target_budget_begin(struct spprof_budget *budget);

@@ -87,8 +87,7 @@ static struct spprof_error *image_regions(struct spprof_target *target, const st
     return NULL;
 }
 
-static const struct spprof_image_symbol *find(const struct spprof_image *image, const struct spprof_module *module, const char *name,
-                                              bool is_section)
+static const struct spprof_image_symbol *find(const struct spprof_image *image, const struct spprof_module *module, const char *name, bool is_section)
 {
     for (size_t i = 0; i < image->symbol_count; i++) {
         const struct spprof_image_symbol *symbol = &image->symbols[i];
@@ -98,8 +97,7 @@ static const struct spprof_image_symbol *find(const struct spprof_image *image, 
     return NULL;
 }
 
-static struct spprof_error *image_find_symbol(struct spprof_target *target, const struct spprof_module *module, const char *name,
-                                              uint64_t *address)
+static struct spprof_error *image_find_symbol(struct spprof_target *target, const struct spprof_module *module, const char *name, uint64_t *address)
 {
     const struct spprof_image_symbol *symbol = find(image_of(target), module, name, false);
     if (symbol == NULL)
@@ -108,8 +106,8 @@ static struct spprof_error *image_find_symbol(struct spprof_target *target, cons
     return NULL;
 }
 
-static struct spprof_error *image_find_section(struct spprof_target *target, const struct spprof_module *module, const char *name,
-                                               uint64_t *address, uint64_t *size)
+static struct spprof_error *image_find_section(struct spprof_target *target, const struct spprof_module *module, const char *name, uint64_t *address,
+                                               uint64_t *size)
 {
     const struct spprof_image_symbol *section = find(image_of(target), module, name, true);
     if (section == NULL)

@@ -289,7 +289,7 @@ static struct spprof_error *add_module(const struct candidate *candidate, uint64
 }
 
 struct spprof_error *target_modules_build(struct spprof_target *target, const struct address_mapping *mappings, size_t count, uint64_t entry,
-                                   struct spprof_modules *modules)
+                                          struct spprof_modules *modules)
 {
     *modules = (struct spprof_modules){0};
     CLEANUP(candidates_free) struct candidates candidates = {0};

@@ -29,7 +29,7 @@ struct address_mapping {
  * entry is an address in the executable itself (AT_ENTRY, AT_PHDR), 0 where unknown. The list is owned by the caller.
  */
 struct spprof_error *target_modules_build(struct spprof_target *target, const struct address_mapping *mappings, size_t count, uint64_t entry,
-                                   struct spprof_modules *modules);
+                                          struct spprof_modules *modules);
 void target_modules_free(struct spprof_modules *modules);
 
 /* The module that address lies in, or NULL. */

@@ -26,14 +26,14 @@ struct entry {
     size_t size;
     uint8_t *data;
     struct entry *next; /* that begins at the same address, and was made before */
-    uint32_t wanted; /* the round in which it was wanted last */
+    uint32_t wanted;    /* the round in which it was wanted last */
     enum spprof_read_status status;
 };
 
 struct read_cache {
     struct spprof_target *target;
     struct hash_table by_address; /* the entry that was made last of each address */
-    struct entry **entries; /* every one, in the order in which they were first wanted */
+    struct entry **entries;       /* every one, in the order in which they were first wanted */
     size_t entry_count, entry_capacity;
     struct entry **pending;
     size_t pending_count, pending_capacity;
@@ -43,9 +43,9 @@ struct read_cache {
     size_t buffer_size;
     uint32_t round;
     enum spprof_read_status refusal; /* why no entry was made when one was wanted last */
-    bool has_released; /* some entries have lost their memory: see release_failed */
-    size_t bytes; /* of all entries */
-    size_t sorted_count; /* entries that stood in order when they were last read merged */
+    bool has_released;               /* some entries have lost their memory: see release_failed */
+    size_t bytes;                    /* of all entries */
+    size_t sorted_count;             /* entries that stood in order when they were last read merged */
 };
 
 struct spprof_error *target_read_cache_new(struct spprof_target *target, struct read_cache **result)
@@ -305,7 +305,8 @@ static void read_group(struct read_cache *cache, struct entry **entries, size_t 
             buffer = entries[first]->data;
         }
         runs[range_count] = (struct run){first, length};
-        ranges[range_count] = (struct spprof_range){.address = entries[first]->address, .size = (size_t)(end - entries[first]->address), .buffer = buffer};
+        ranges[range_count] =
+            (struct spprof_range){.address = entries[first]->address, .size = (size_t)(end - entries[first]->address), .buffer = buffer};
     }
     target_read_many(cache->target, ranges, range_count);
 

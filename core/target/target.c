@@ -122,8 +122,7 @@ struct spprof_error *target_read(struct spprof_target *target, uint64_t address,
     enum spprof_read_status status = target_try_read(target, address, buffer, size);
     if (status == SPPROF_READ_OK)
         return NULL;
-    return spprof_error_new(kind_of(status), "cannot read %zu bytes: memory at 0x%" PRIx64 " %s", size, address,
-                            target_read_reason(status));
+    return spprof_error_new(kind_of(status), "cannot read %zu bytes: memory at 0x%" PRIx64 " %s", size, address, target_read_reason(status));
 }
 
 struct spprof_error *target_read_pointer(struct spprof_target *target, uint64_t address, uint64_t *value)

@@ -7,12 +7,12 @@
 
 #include "spprof/snapshot.h"
 
-#define REQUIRE(condition)                                                                                                                 \
-    do {                                                                                                                                   \
-        if (!(condition)) {                                                                                                                \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);                                                        \
-            abort();                                                                                                                       \
-        }                                                                                                                                  \
+#define REQUIRE(condition)                                                                                                                           \
+    do {                                                                                                                                             \
+        if (!(condition)) {                                                                                                                          \
+            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);                                                                  \
+            abort();                                                                                                                                 \
+        }                                                                                                                                            \
     } while (0)
 
 /* Generalised UTF-8 of sane size, or none at all. */

@@ -232,8 +232,7 @@ static void check_thread(const struct recording *recording, const struct spprof_
     check_distinct(addresses, thread->frame_count);
 }
 
-static void check_interpreter(const struct recording *recording, const struct spprof_snapshot *snapshot,
-                              const struct spprof_interpreter *interpreter)
+static void check_interpreter(const struct recording *recording, const struct spprof_snapshot *snapshot, const struct spprof_interpreter *interpreter)
 {
     CLEANUP_FREE uint64_t *addresses = calloc(interpreter->thread_count + 1, sizeof *addresses);
     REQUIRE(interpreter->thread_count <= THREADS_MAX && addresses != NULL);

@@ -69,8 +69,7 @@ static struct spprof_error *look_up(struct recorder *recorder, const struct sppr
     return NULL;
 }
 
-static struct spprof_error *record_find_symbol(struct spprof_target *target, const struct spprof_module *module, const char *name,
-                                               uint64_t *address)
+static struct spprof_error *record_find_symbol(struct spprof_target *target, const struct spprof_module *module, const char *name, uint64_t *address)
 {
     struct recorder *recorder = (struct recorder *)target;
     const struct spprof_modules *modules;
@@ -101,7 +100,8 @@ static struct spprof_error *take(struct spprof_target *target, struct spprof_sna
 {
     struct spprof_session *session;
     TRY(spprof_session_open(target, &session));
-    struct spprof_error *error = spprof_snapshot_take(session, &(struct spprof_snapshot_options){.entries = true, .locals = true, .exceptions = true}, snapshot);
+    struct spprof_error *error =
+        spprof_snapshot_take(session, &(struct spprof_snapshot_options){.entries = true, .locals = true, .exceptions = true}, snapshot);
     spprof_session_close(session);
     return error;
 }
@@ -209,8 +209,8 @@ static struct spprof_error *write_file(FILE *file, const struct recorder *record
     TRY(target_modules(recorder->inner, &modules));
     TRY(inner->ops->threads(recorder->inner, &threads));
     struct header header = {
-        MAGIC, inner->kind, inner->architecture, (uint64_t)inner->pid, (uint64_t)inner->signal, modules->count, recorder->symbol_count,
-        threads.count, page_count, recorder->hot_count,
+        MAGIC,         inner->kind, inner->architecture, (uint64_t)inner->pid, (uint64_t)inner->signal, modules->count, recorder->symbol_count,
+        threads.count, page_count,  recorder->hot_count,
     };
     put(file, &header, sizeof header);
     put_modules(file, modules);

@@ -19,13 +19,12 @@ enum change {
 
 extern const char *const change_names[CHANGE_COUNT];
 
-
 struct verdict {
-    size_t changed;      /* how many stacks have changed, not counting labels */
+    size_t changed; /* how many stacks have changed, not counting labels */
     enum change worst;
-    uint64_t thread;     /* the address of the thread state of the one that has changed the most; 0: none */
-    size_t added;        /* threads that were not there */
-    bool told;           /* by a problem or a stack that says that it ends early, which was not told before */
+    uint64_t thread; /* the address of the thread state of the one that has changed the most; 0: none */
+    size_t added;    /* threads that were not there */
+    bool told;       /* by a problem or a stack that says that it ends early, which was not told before */
 };
 
 struct witness; /* what was there before */

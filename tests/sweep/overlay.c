@@ -55,8 +55,7 @@ static struct spprof_error *overlay_modules(struct spprof_target *target, const 
     return target_modules(overlay_of(target)->under, modules);
 }
 
-static struct spprof_error *overlay_find_symbol(struct spprof_target *target, const struct spprof_module *module, const char *name,
-                                                uint64_t *address)
+static struct spprof_error *overlay_find_symbol(struct spprof_target *target, const struct spprof_module *module, const char *name, uint64_t *address)
 {
     return overlay_of(target)->under->ops->find_symbol(overlay_of(target)->under, module, name, address);
 }

@@ -18,7 +18,7 @@ struct overlay {
     struct spprof_target target; /* first: the operations get a pointer to it */
     struct spprof_target *under; /* borrowed */
     struct spprof_target_ops ops;
-    uint64_t address, value; /* the word that is another one; aligned, address 0: none */
+    uint64_t address, value;   /* the word that is another one; aligned, address 0: none */
     struct read_ranges *reads; /* where what is read is written down; NULL: nowhere */
 };
 

@@ -103,7 +103,8 @@ static void find_places(struct sweep *sweep, const struct spprof_snapshot *snaps
                 const struct spprof_frame *frame = &thread->frames[k];
                 add_place(sweep, frame->address, frames_stack_frame_size(layout), thread->address, KIND_FRAME);
                 if (frame->entry != 0 && (k == 0 || frame->entry != thread->frames[k - 1].entry))
-                    add_place(sweep, frame->entry, layout->rules->entry == ENTRY_BY_SHIM ? frames_stack_frame_size(layout) : 24, thread->address, KIND_ENTRY);
+                    add_place(sweep, frame->entry, layout->rules->entry == ENTRY_BY_SHIM ? frames_stack_frame_size(layout) : 24, thread->address,
+                              KIND_ENTRY);
             }
         }
     }

@@ -61,8 +61,7 @@ static inline bool fake_find_symbol(void *debugger, const struct spprof_debugger
     return strcmp(name, "debuggers_own") == 0;
 }
 
-static inline bool fake_find_section(void *debugger, const struct spprof_debugger_module *module, const char *name, uint64_t *address,
-                                     uint64_t *size)
+static inline bool fake_find_section(void *debugger, const struct spprof_debugger_module *module, const char *name, uint64_t *address, uint64_t *size)
 {
     (void)debugger;
     *address = module->start;
@@ -76,7 +75,8 @@ static inline bool fake_interrupted(void *debugger)
     return fake->interrupt_at != 0 && fake->reads + 1 >= fake->interrupt_at;
 }
 
-static const struct spprof_debugger_ops fake_ops = {fake_read, fake_threads, fake_modules, fake_find_symbol, fake_find_section, NULL, fake_interrupted};
+static const struct spprof_debugger_ops fake_ops = {fake_read,         fake_threads, fake_modules,    fake_find_symbol,
+                                                    fake_find_section, NULL,         fake_interrupted};
 
 /* A fresh one, with the made object loaded. */
 static inline void fake_init(struct fake_debugger *fake)

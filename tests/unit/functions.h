@@ -5,7 +5,14 @@
 #include "memory.h"
 
 enum operation {
-    NO_OPERATION, EXTENDED_ARG, LOAD_NAME, LOAD_GLOBAL, LOAD_ATTR, LOAD_METHOD, LOAD_SUPER_ATTR, LOAD_CONST,
+    NO_OPERATION,
+    EXTENDED_ARG,
+    LOAD_NAME,
+    LOAD_GLOBAL,
+    LOAD_ATTR,
+    LOAD_METHOD,
+    LOAD_SUPER_ATTR,
+    LOAD_CONST,
     CALL, /* CALL_FUNCTION before 3.11 */
     RETURN,
     FOR_ITER,
@@ -19,10 +26,50 @@ struct opcode {
 };
 
 static const struct opcode opcodes[][OPERATIONS] = {
-    {{9, 0, 0}, {144, 0, 0}, {101, 0, 0}, {116, 0, 0}, {106, 0, 0}, {160, 0, 0}, {0, 0, 0}, {100, 0, 0}, {131, 0, 0}, {83, 0, 0}, {93, 0, 0}}, /* 3.9 */
-    {{9, 0, 0}, {144, 0, 0}, {101, 0, 0}, {116, 0, 0}, {106, 0, 0}, {160, 0, 0}, {0, 0, 0}, {100, 0, 0}, {131, 0, 0}, {83, 0, 0}, {93, 0, 0}}, /* 3.10 */
-    {{9, 0, 0}, {144, 0, 0}, {101, 0, 0}, {116, 5, 1}, {106, 4, 0}, {160, 10, 0}, {0, 0, 0}, {100, 0, 0}, {171, 4, 0}, {83, 0, 0}, {93, 0, 0}}, /* 3.11 */
-    {{9, 0, 0}, {144, 0, 0}, {101, 0, 0}, {116, 4, 1}, {106, 9, 1}, {0, 0, 0}, {141, 1, 2}, {100, 0, 0}, {171, 3, 0}, {83, 0, 0}, {93, 1, 0}}, /* 3.12 */
+    {{9, 0, 0},
+     {144, 0, 0},
+     {101, 0, 0},
+     {116, 0, 0},
+     {106, 0, 0},
+     {160, 0, 0},
+     {0, 0, 0},
+     {100, 0, 0},
+     {131, 0, 0},
+     {83, 0, 0},
+     {93, 0, 0}}, /* 3.9 */
+    {{9, 0, 0},
+     {144, 0, 0},
+     {101, 0, 0},
+     {116, 0, 0},
+     {106, 0, 0},
+     {160, 0, 0},
+     {0, 0, 0},
+     {100, 0, 0},
+     {131, 0, 0},
+     {83, 0, 0},
+     {93, 0, 0}}, /* 3.10 */
+    {{9, 0, 0},
+     {144, 0, 0},
+     {101, 0, 0},
+     {116, 5, 1},
+     {106, 4, 0},
+     {160, 10, 0},
+     {0, 0, 0},
+     {100, 0, 0},
+     {171, 4, 0},
+     {83, 0, 0},
+     {93, 0, 0}}, /* 3.11 */
+    {{9, 0, 0},
+     {144, 0, 0},
+     {101, 0, 0},
+     {116, 4, 1},
+     {106, 9, 1},
+     {0, 0, 0},
+     {141, 1, 2},
+     {100, 0, 0},
+     {171, 3, 0},
+     {83, 0, 0},
+     {93, 1, 0}},                                                                                                                        /* 3.12 */
     {{30, 0, 0}, {71, 0, 0}, {92, 0, 0}, {91, 4, 1}, {82, 9, 1}, {0, 0, 0}, {93, 1, 2}, {83, 0, 0}, {53, 3, 0}, {36, 0, 0}, {72, 1, 0}}, /* 3.13 */
     {{27, 0, 0}, {69, 0, 0}, {93, 0, 0}, {92, 4, 1}, {80, 9, 1}, {0, 0, 0}, {96, 1, 2}, {82, 0, 0}, {52, 3, 0}, {35, 0, 0}, {70, 1, 0}}, /* 3.14 */
     {{25, 0, 0}, {67, 0, 0}, {92, 0, 0}, {91, 4, 1}, {79, 9, 1}, {0, 0, 0}, {95, 1, 2}, {81, 0, 0}, {50, 3, 0}, {33, 0, 0}, {68, 1, 0}}, /* 3.15 */
@@ -122,8 +169,8 @@ static inline uint64_t bytecode_address(struct memory *memory, uint64_t code)
 }
 
 /* A function whose co_names is a tuple of these; it is of the file "/app/NAME.py". */
-static inline uint64_t make_function(struct memory *memory, const char *name, int32_t first_line, const struct body *body,
-                                     const char *const *names, size_t name_count)
+static inline uint64_t make_function(struct memory *memory, const char *name, int32_t first_line, const struct body *body, const char *const *names,
+                                     size_t name_count)
 {
     uint8_t table[BODY_MAX * 8];
     uint64_t items[BODY_MAX];

@@ -131,23 +131,16 @@ static inline void make_object(struct made_object *object, uint16_t machine, uin
                                        .p_vaddr = OBJECT_DATA,
                                        .p_filesz = OBJECT_PAGE,
                                        .p_memsz = OBJECT_END - OBJECT_DATA};
-    object->segments[2] = (Elf64_Phdr){.p_type = PT_NOTE,
-                                       .p_offset = OBJECT_NOTE,
-                                       .p_vaddr = OBJECT_NOTE,
-                                       .p_filesz = sizeof object->note,
-                                       .p_memsz = sizeof object->note};
-    object->segments[3] = (Elf64_Phdr){.p_type = PT_DYNAMIC,
-                                       .p_offset = OBJECT_PAGE,
-                                       .p_vaddr = OBJECT_DATA,
-                                       .p_filesz = sizeof object->dynamic,
-                                       .p_memsz = sizeof object->dynamic};
+    object->segments[2] = (Elf64_Phdr){
+        .p_type = PT_NOTE, .p_offset = OBJECT_NOTE, .p_vaddr = OBJECT_NOTE, .p_filesz = sizeof object->note, .p_memsz = sizeof object->note};
+    object->segments[3] = (Elf64_Phdr){
+        .p_type = PT_DYNAMIC, .p_offset = OBJECT_PAGE, .p_vaddr = OBJECT_DATA, .p_filesz = sizeof object->dynamic, .p_memsz = sizeof object->dynamic};
     object->note.header = (Elf64_Nhdr){.n_namesz = 4, .n_descsz = 20, .n_type = NT_GNU_BUILD_ID};
     memcpy(object->note.name, "GNU", 4);
     memset(object->note.build_id, build_id, sizeof object->note.build_id);
     memcpy(object->strings, "\0absent\0present", OBJECT_STRINGS_SIZE);
     object->symbols[1] = (Elf64_Sym){.st_name = 1, .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_OBJECT)};
-    object->symbols[2] =
-        (Elf64_Sym){.st_name = 8, .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_OBJECT), .st_shndx = 1, .st_value = OBJECT_PRESENT};
+    object->symbols[2] = (Elf64_Sym){.st_name = 8, .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_OBJECT), .st_shndx = 1, .st_value = OBJECT_PRESENT};
     object->sysv_hash.bucket_count = 1;
     object->sysv_hash.chain_count = 3;
     object->sysv_hash.bucket = 1;
@@ -198,8 +191,7 @@ static inline void free_core(struct made_core *core)
 }
 
 /* Adds memory_size bytes at address, of which file_size are in the file. contents must live until the core is saved. */
-static inline void add_load(struct made_core *core, uint64_t address, uint64_t memory_size, uint32_t flags, const void *contents,
-                            uint64_t file_size)
+static inline void add_load(struct made_core *core, uint64_t address, uint64_t memory_size, uint32_t flags, const void *contents, uint64_t file_size)
 {
     if ((core->load_count & (core->load_count - 1)) == 0) { /* full at each power of two */
         size_t room = core->load_count == 0 ? 1 : core->load_count * 2;

@@ -20,10 +20,11 @@
 #define COOKIE UINT64_C(0x7970677562656478) /* "xdebugpy" */
 
 static const uint64_t python_3_15_2[] = {
-    COOKIE, 0x030f02f0, 0, 346568, 912, 936, 226240, 7272, 7264, 7336, 7352, 7400, 7592, 7576, 7584, 16, 7736, 0, 7752, 7744, 7944, 0,
-    888, 0, 8, 16, 72, 80, 88, 96, 176, 184, 256, 32, 36, 40, 136, 288, 0, 88, 8, 0, 56, 80, 74, 64, 0, 216, 112, 120, 128, 136, 68, 52,
-    96, 104, 208, 0, 16, 8, 424, 24, 88, 168, 32, 288, 944, 888, 40, 32, 16, 40, 24, 16, 200, 24, 40, 32, 48, 32, 40, 24, 16, 32, 16,
-    24, 40, 16, 32, 64, 32, 16, 40, 56, 176, 112, 120, 1120, 104, 160, 24, 72, 67, 0, 8, 24, 344, 8028, 0, 4, 512,
+    COOKIE, 0x030f02f0, 0,   346568, 912, 936,  226240, 7272, 7264, 7336, 7352, 7400, 7592, 7576, 7584, 16,   7736, 0,   7752, 7744, 7944, 0,   888,
+    0,      8,          16,  72,     80,  88,   96,     176,  184,  256,  32,   36,   40,   136,  288,  0,    88,   8,   0,    56,   80,   74,  64,
+    0,      216,        112, 120,    128, 136,  68,     52,   96,   104,  208,  0,    16,   8,    424,  24,   88,   168, 32,   288,  944,  888, 40,
+    32,     16,         40,  24,     16,  200,  24,     40,   32,   48,   32,   40,   24,   16,   32,   16,   24,   40,  16,   32,   64,   32,  16,
+    40,     56,         176, 112,    120, 1120, 104,    160,  24,   72,   67,   0,    8,    24,   344,  8028, 0,    4,   512,
 };
 
 /* Where things stand in the target. */
@@ -88,8 +89,7 @@ static inline void put_string(struct image *image, uint32_t at, const char *text
 {
     const struct layout_rules *rules = image->rules;
     WORD(at, unicode, length, strlen(text));
-    put(image, at, FIELD_unicode_state,
-        1u << rules->unicode_kind_shift | 1u << rules->unicode_compact_shift | 1u << rules->unicode_ascii_shift, 4);
+    put(image, at, FIELD_unicode_state, 1u << rules->unicode_kind_shift | 1u << rules->unicode_compact_shift | 1u << rules->unicode_ascii_shift, 4);
     memcpy(image->bytes + at + image->offset[FIELD_unicode_ascii_size], text, strlen(text) + 1);
 }
 

@@ -31,7 +31,7 @@ enum { ARENA_SIZE = 1 << 28, RANGES_MAX = 32, PAGE_SIZE = 4096 };
 struct memory {
     struct spprof_image image;
     struct spprof_image_range ranges[RANGES_MAX]; /* of the arena, holes among them */
-    uint8_t *bytes;                                  /* of the arena */
+    uint8_t *bytes;                               /* of the arena */
     size_t used;
     struct spprof_target *target;
     struct layout layout;
@@ -110,8 +110,10 @@ static inline int memory_teardown(void **state)
 }
 
 /* One test for one version, and for all that have a thing. */
+/* clang-format off */
 #define VERSION_TEST(test, index, label)                                                                                                   \
     {#test " " label, test, memory_setup, memory_teardown, (void *)(uintptr_t)&versions[index]}
+/* clang-format on */
 #define ANY_VERSION(test) VERSION_TEST(test, 3, "3.12")
 #define FRAME_OBJECT_VERSIONS(test) VERSIONS_BEFORE_3_11(VERSION_TEST, test)
 #define FREE_THREADED_VERSIONS(test) VERSIONS_FREE_THREADED(VERSION_TEST, test)
@@ -119,9 +121,9 @@ static inline int memory_teardown(void **state)
 #define EACH_VERSION(test) VERSIONS_EACH(VERSION_TEST, test)
 
 /* What ends READY or FAILED: makes the step again until its memory is there. */
-#define SETTLE(memory, status, step)                                                                                                       \
-    do                                                                                                                                     \
-        (status) = (step);                                                                                                                 \
+#define SETTLE(memory, status, step)                                                                                                                 \
+    do                                                                                                                                               \
+        (status) = (step);                                                                                                                           \
     while ((status) == READ_CACHE_PENDING && target_read_cache_fetch((memory)->reader.cache))
 
 /* size bytes of zeros at an address that is divisible by 16. */

@@ -42,9 +42,9 @@ struct running {
     uint64_t code[FUNCTIONS];
     int64_t unit_of_line[RETURNS + 1]; /* where a frame stands that calls in a line */
     uint64_t chunk, head_address;
-    uint64_t c_frames[DEPTH_MAX]; /* 3.11 and 3.12; who is called from C has one of its own */
-    size_t c_levels[DEPTH_MAX];   /* which of them runs the function of this depth */
-    uint64_t shims[DEPTH_MAX];    /* 3.12 and later; between who is called from C and the caller */
+    uint64_t c_frames[DEPTH_MAX];           /* 3.11 and 3.12; who is called from C has one of its own */
+    size_t c_levels[DEPTH_MAX];             /* which of them runs the function of this depth */
+    uint64_t shims[DEPTH_MAX];              /* 3.12 and later; between who is called from C and the caller */
     uint64_t objects[DEPTH_MAX][FUNCTIONS]; /* frame objects, 3.9 and 3.10 */
     struct calls calls;
     struct capture_context context;
@@ -296,11 +296,10 @@ static inline int setup(void **state)
         for (enum function function = 0; function < FUNCTIONS; function++)
             running->objects[depth][function] = place(memory, 512);
     if (!frames_are_objects(&running->program))
-        put_u64(memory, FIELD_AT(memory, running->program.thread, thread_state, datastack_limit),
-                frame_in_chunk(running->chunk, DEPTH_MAX + 1));
+        put_u64(memory, FIELD_AT(memory, running->program.thread, thread_state, datastack_limit), frame_in_chunk(running->chunk, DEPTH_MAX + 1));
     running->head_address = FIELD_AT(memory, running->program.thread, thread_state, current_frame);
     place(memory, C_STACK_ROOM);
-    for (size_t level = DEPTH_MAX; level-- > 0;) { /* it grows downwards */
+    for (size_t level = DEPTH_MAX; level-- > 0;) {          /* it grows downwards */
         running->c_frames[level] = place_apart(memory, 64); /* both are variables of one C function */
         running->shims[level] = place(memory, FRAME_ROOM);
     }
@@ -327,7 +326,9 @@ static inline int teardown(void **state)
     return memory_teardown(state);
 }
 
+/* clang-format off */
 #define RUNNING_TEST(test, index, label) {#test " " label, test, setup, teardown, (void *)(uintptr_t)&versions[index]}
+/* clang-format on */
 #define OBJECTS(test) VERSIONS_BEFORE_3_11(RUNNING_TEST, test)
 #define SINCE_3_14(test) VERSIONS_SINCE_3_14(RUNNING_TEST, test)
 #define SINCE_3_13(test) VERSIONS_SINCE_3_13(RUNNING_TEST, test)
@@ -377,7 +378,8 @@ static inline void assert_stack(const struct running *running, const struct call
     if (is_stack(running, calls))
         return;
     for (size_t i = sample_capture_depth(&running->capture); i-- > 0;)
-        print_error("captured: %s at %d\n", name_of(sample_capture_frame(&running->capture, i)), (int)sample_capture_frame(&running->capture, i)->offset);
+        print_error("captured: %s at %d\n", name_of(sample_capture_frame(&running->capture, i)),
+                    (int)sample_capture_frame(&running->capture, i)->offset);
     for (size_t i = calls->depth; i-- > 0;)
         print_error("stood: %s in line %d\n", function_names[calls->items[i].function], calls->items[i].line);
     fail();

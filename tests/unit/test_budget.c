@@ -105,7 +105,8 @@ static void test_equal_texts_are_one(void **state)
     static char large[3000];
     struct intern *intern = object_intern_new();
     object_intern_draw_from(intern, &budget);
-    const char *first = object_intern_bytes(intern, "take", 4), *again = object_intern_bytes(intern, "take", 4), *other = object_intern_bytes(intern, "taken", 5);
+    const char *first = object_intern_bytes(intern, "take", 4), *again = object_intern_bytes(intern, "take", 4),
+               *other = object_intern_bytes(intern, "taken", 5);
     assert_string_equal(first, "take");
     assert_ptr_equal(first, again);
     assert_string_equal(other, "taken");

@@ -49,7 +49,9 @@ static bool is_named(struct program *program, const struct code_entry *caller, c
     return sample_call_sites_find_name(program->sites, caller, callee) == CALL_SITE_CALLS;
 }
 
+/* clang-format off */
 #define MENTION_TEST(test, index, label) {#test " " label, test, setup, teardown, (void *)(uintptr_t)&versions[index]}
+/* clang-format on */
 #define BEFORE_3_11(test) VERSIONS_BEFORE_3_11(MENTION_TEST, test)
 #define SINCE_3_13(test) VERSIONS_SINCE_3_13(MENTION_TEST, test)
 #define SINCE_3_12(test) VERSIONS_SINCE_3_12(MENTION_TEST, test)
@@ -214,8 +216,8 @@ static void test_kinds_of_instructions(void **state)
     static const struct {
         enum operation operation;
         enum instruction_kind kind;
-    } each[] = {{NO_OPERATION, INSTRUCTION_OTHER}, {CALL, INSTRUCTION_CALLS}, {LOAD_GLOBAL, INSTRUCTION_OTHER},
-                {FOR_ITER, INSTRUCTION_RESUMES}, {RETURN, INSTRUCTION_LEAVES}, {CALL, INSTRUCTION_CALLS}};
+    } each[] = {{NO_OPERATION, INSTRUCTION_OTHER}, {CALL, INSTRUCTION_CALLS},    {LOAD_GLOBAL, INSTRUCTION_OTHER},
+                {FOR_ITER, INSTRUCTION_RESUMES},   {RETURN, INSTRUCTION_LEAVES}, {CALL, INSTRUCTION_CALLS}};
     struct body body = {.units = 0};
     size_t starts[sizeof each / sizeof *each + 1];
     for (size_t i = 0; i < sizeof each / sizeof *each; i++) {
@@ -327,8 +329,10 @@ static void test_classes(void **state)
         const char *qualified_name;
         bool mentioned;
     } callees[] = {
-        {"Class.__init__", true},  {"outer.<locals>.Class.__init__", true}, {"Class.method", false}, {"Other.__init__", false},
-        {"Class.__init__x", false}, {".__init__", false},                    {"__init__", false},     {"TheClass.__init__", false},
+        {"Class.__init__", true},   {"outer.<locals>.Class.__init__", true},
+        {"Class.method", false},    {"Other.__init__", false},
+        {"Class.__init__x", false}, {".__init__", false},
+        {"__init__", false},        {"TheClass.__init__", false},
     };
     for (size_t i = 0; i < sizeof callees / sizeof *callees; i++) {
         uint64_t code = make_function(memory, "__init__", FIRST_LINE, &initializer, NULL, 0);

@@ -190,12 +190,8 @@ static void test_completion(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_wrong_usage),
-        cmocka_unit_test(test_every_command_without_python),
-        cmocka_unit_test(test_help_needs_no_process),
-        cmocka_unit_test(test_interrupt),
-        cmocka_unit_test(test_what_was_read_is_kept),
-        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_wrong_usage), cmocka_unit_test(test_every_command_without_python), cmocka_unit_test(test_help_needs_no_process),
+        cmocka_unit_test(test_interrupt),   cmocka_unit_test(test_what_was_read_is_kept),        cmocka_unit_test(test_words),
         cmocka_unit_test(test_completion),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

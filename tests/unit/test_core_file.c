@@ -105,10 +105,7 @@ static void test_aarch64_threads(void **state)
     add_thread(core, 1, SIGABRT, registers);
     add_signal(core, SIGABRT, SI_TKILL, 0);
     for (int32_t tid = 2; tid <= 5; tid++) {
-        registers[PC] = tid == 2   ? heap + 4
-                        : tid == 3 ? heap + 8
-                        : tid == 4 ? heap + 12
-                                   : 0x10; /* at svc, behind it, elsewhere, unmapped */
+        registers[PC] = tid == 2 ? heap + 4 : tid == 3 ? heap + 8 : tid == 4 ? heap + 12 : 0x10; /* at svc, behind it, elsewhere, unmapped */
         registers[0] = tid == 3 ? (uint64_t)-4 : 0xf00;
         add_thread(core, tid, 0, registers);
         add_note(core, "LINUX", NT_ARM_TLS, &tls, sizeof tls);
@@ -417,8 +414,7 @@ static void test_open_in_root(void **state)
     (void)state;
     struct spprof_error *(*const ways[])(const char *, const char *, int *) = {target_open_in_root, target_open_in_root_by_steps};
     for (size_t i = 0; i < 2; i++) {
-        static const char *const good[] = {"/usr/program", "usr//./program", "/link/program", "/../../usr/../usr/program",
-                                           "/link/../usr/program"};
+        static const char *const good[] = {"/usr/program", "usr//./program", "/link/program", "/../../usr/../usr/program", "/link/../usr/program"};
         static const char *const bad[] = {"/usr/escape", "/loop", "/usr", "/usr/program/x", "/../outside", "", "/"};
         int fd;
         for (size_t j = 0; j < sizeof good / sizeof good[0]; j++) {

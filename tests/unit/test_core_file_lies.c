@@ -130,8 +130,8 @@ static void test_no_cores(void **state)
     assert_open_fails(made_directory, SPPROF_ERROR_BAD_FILE, "is a directory");
     assert_open_fails("/dev/zero", SPPROF_ERROR_BAD_FILE, "is no regular file");
     assert_open_fails(save_file("empty", "", 0), SPPROF_ERROR_BAD_FILE, "is empty");
-    assert_open_fails(save_file("text", "not a core file, but long enough to hold the header of one, as it seems", 70),
-                      SPPROF_ERROR_BAD_FILE, "is no core file");
+    assert_open_fails(save_file("text", "not a core file, but long enough to hold the header of one, as it seems", 70), SPPROF_ERROR_BAD_FILE,
+                      "is no core file");
     assert_open_fails("/proc/self/exe", SPPROF_ERROR_BAD_FILE, "the order is CORE [EXE]");
 
     struct made_core *made = make_core(EM_S390);
@@ -191,12 +191,9 @@ static void test_fails_to_be_read(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lying_program_headers),
-        cmocka_unit_test(test_many_segments),
-        cmocka_unit_test(test_lying_notes),
-        cmocka_unit_test(test_no_cores),
-        cmocka_unit_test(test_becomes_shorter),
-        cmocka_unit_test(test_fails_to_be_read),
+        cmocka_unit_test(test_lying_program_headers), cmocka_unit_test(test_many_segments),
+        cmocka_unit_test(test_lying_notes),           cmocka_unit_test(test_no_cores),
+        cmocka_unit_test(test_becomes_shorter),       cmocka_unit_test(test_fails_to_be_read),
     };
     return cmocka_run_group_tests(tests, make_contents, remove_directory);
 }

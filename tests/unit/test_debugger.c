@@ -63,9 +63,9 @@ static void test_holes(void **state)
     uint8_t bytes[OBJECT_END];
     fake.readable = OBJECT_PAGE + 100;
     struct spprof_range ranges[] = {
-        {.address = FAKE_START + OBJECT_PAGE - 8, .size = 16, .buffer = bytes},         /* into a page that is there in part */
-        {.address = FAKE_START + OBJECT_PAGE + 84, .size = 16, .buffer = bytes + 16},   /* up to its last byte */
-        {.address = FAKE_START + OBJECT_PAGE + 85, .size = 16, .buffer = bytes + 32},   /* one more */
+        {.address = FAKE_START + OBJECT_PAGE - 8, .size = 16, .buffer = bytes},       /* into a page that is there in part */
+        {.address = FAKE_START + OBJECT_PAGE + 84, .size = 16, .buffer = bytes + 16}, /* up to its last byte */
+        {.address = FAKE_START + OBJECT_PAGE + 85, .size = 16, .buffer = bytes + 32}, /* one more */
         {.address = FAKE_START + 3 * OBJECT_PAGE, .size = 8, .buffer = bytes + 48},
         {.address = FAKE_START - 8, .size = 16, .buffer = bytes + 64},
         {.address = 0, .size = 8, .buffer = bytes + 80},

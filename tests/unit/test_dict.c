@@ -32,8 +32,8 @@ static void test_every_kind(void **state)
     struct memory *memory = *state;
     for (int kind = KEYS_GENERAL; kind <= KEYS_SPLIT; kind++) {
         const struct item items[] = {
-            {make_ascii(memory, "first"), 0x1000}, {0, 0}, {make_ascii(memory, "second"), 0x2000},
-            {make_ascii(memory, "deleted"), 0}, {make_ascii(memory, "third"), 0x3000},
+            {make_ascii(memory, "first"), 0x1000}, {0, 0}, {make_ascii(memory, "second"), 0x2000}, {make_ascii(memory, "deleted"), 0},
+            {make_ascii(memory, "third"), 0x3000},
         };
         uint64_t dict = make_dict(memory, &(struct table){kind, 3, items, COUNT(items)});
         assert_found(memory, dict, "first", 0x1000);
@@ -103,7 +103,10 @@ static void test_unreadable_keys(void **state)
 {
     struct memory *memory = *state;
     const struct item items[] = {
-        {NOWHERE, 0x1000}, {3, 0x2000}, {make_object(memory, NOWHERE, 64), 0x3000}, {make_ascii(memory, "key"), 0x4000},
+        {NOWHERE, 0x1000},
+        {3, 0x2000},
+        {make_object(memory, NOWHERE, 64), 0x3000},
+        {make_ascii(memory, "key"), 0x4000},
     };
     for (int kind = KEYS_GENERAL; kind <= KEYS_SPLIT; kind++)
         assert_found(memory, make_dict(memory, &(struct table){kind, 3, items, COUNT(items)}), "key", 0x4000);
@@ -237,7 +240,9 @@ static void test_managed_values(void **state)
 {
     struct memory *memory = *state;
     const struct item items[] = {
-        {make_ascii(memory, "_target"), 0}, {make_ascii(memory, "_name"), 0x1000}, {make_ascii(memory, "_ident"), 0x2000},
+        {make_ascii(memory, "_target"), 0},
+        {make_ascii(memory, "_name"), 0x1000},
+        {make_ascii(memory, "_ident"), 0x2000},
     };
     const struct table table = {KEYS_SPLIT, 5, items, COUNT(items)};
     uint64_t object = make_instance(memory, make_class(memory, managed_flags(memory), -1, &table));

@@ -37,7 +37,9 @@ static int teardown(void **state)
     return memory_teardown(state);
 }
 
+/* clang-format off */
 #define ENTRY_TEST(test, index, label) {#test " " label, test, setup, teardown, (void *)(uintptr_t)&versions[index]}
+/* clang-format on */
 
 static void walk(struct program *program)
 {

@@ -79,7 +79,9 @@ static int teardown(void **state)
     return memory_teardown(state);
 }
 
+/* clang-format off */
 #define OF_VERSION(test, index, label) {#test " " label, test, setup, teardown, (void *)(uintptr_t)&versions[index]}
+/* clang-format on */
 #define EACH(test) OF_VERSION(test, 0, "3.9"), OF_VERSION(test, 1, "3.10")
 
 /* A class; method: the code object of its __init__, 0: it has none of its own. base 0: it has none. */

@@ -14,8 +14,8 @@ static void test_every_version_is_found_by_its_table(void **state)
         uint32_t version;
         bool free_threaded, debug;
     } cases[] = {
-        {0x030912f0, false, false}, {0x030a00f0, false, false}, {0x030b07f0, false, true}, {0x030c01f0, false, false},
-        {0x030d00f0, false, true},  {0x030d0df0, false, false}, {0x030d05f0, true, true},  {0x030e03f0, false, false},
+        {0x030912f0, false, false}, {0x030a00f0, false, false}, {0x030b07f0, false, true},  {0x030c01f0, false, false},
+        {0x030d00f0, false, true},  {0x030d0df0, false, false}, {0x030d05f0, true, true},   {0x030e03f0, false, false},
         {0x030e0af0, false, true},  {0x030e07f0, true, false},  {0x030f02f0, false, false}, {0x030f00c1, true, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -19,11 +19,14 @@ struct sample {
     size_t fields; /* that it knows, at least: fields.def grows */
 };
 
-#define SAMPLE(words, variant, fields) {#words, variant, words, sizeof words / sizeof *words, fields}
+#define SAMPLE(words, variant, fields)                                                                                                               \
+    {                                                                                                                                                \
+#words, variant, words, sizeof words / sizeof *words, fields                                                                                 \
+    }
 static const struct sample samples[] = {
-    SAMPLE(python_3_13_0, "3.13", 53),      SAMPLE(python_3_13_5t, "3.13", 54),       SAMPLE(python_3_14_10d, "3.14", 60),
-    SAMPLE(python_3_14_7t, "3.14", 63),     SAMPLE(python_3_15_0b1, "3.15.0b1", 70),  SAMPLE(python_3_15_0b3t, "3.15.0b1", 73),
-    SAMPLE(python_3_15_2, "3.15", 70),      SAMPLE(python_3_15_0rc1t, "3.15", 73),
+    SAMPLE(python_3_13_0, "3.13", 53),  SAMPLE(python_3_13_5t, "3.13", 54),      SAMPLE(python_3_14_10d, "3.14", 60),
+    SAMPLE(python_3_14_7t, "3.14", 63), SAMPLE(python_3_15_0b1, "3.15.0b1", 70), SAMPLE(python_3_15_0b3t, "3.15.0b1", 73),
+    SAMPLE(python_3_15_2, "3.15", 70),  SAMPLE(python_3_15_0rc1t, "3.15", 73),
 };
 enum { SAMPLE_COUNT = sizeof samples / sizeof *samples };
 
@@ -66,8 +69,8 @@ static void test_real_words_are_what_the_tables_say(void **state)
                     continue;
                 known++;
                 if (offsets.offset[field] != layout_built_in_offset(table, field))
-                    fail_msg("%s: %s.%s is %d, not %d", samples[s].name, layout_field_group(field), layout_field_name(field),
-                             offsets.offset[field], layout_built_in_offset(table, field));
+                    fail_msg("%s: %s.%s is %d, not %d", samples[s].name, layout_field_group(field), layout_field_name(field), offsets.offset[field],
+                             layout_built_in_offset(table, field));
             }
             assert_in_range(known, samples[s].fields, LAYOUT_FIELD_COUNT);
         }
@@ -125,8 +128,8 @@ static void assert_not_misread(const struct sample *sample, const struct memory 
     assert_true(layout_debug_offsets_decode(sample->words, sample->count, &expected));
     for (enum layout_field field = 0; field < LAYOUT_FIELD_COUNT; field++) {
         if (offsets.offset[field] != expected.offset[field] && strcmp(layout_field_group(field), "thread_state") != 0)
-            fail_msg("%s, shifted at word %zu, is taken as %s, with %s.%s at %d", sample->name, at, offsets.variant,
-                     layout_field_group(field), layout_field_name(field), offsets.offset[field]);
+            fail_msg("%s, shifted at word %zu, is taken as %s, with %s.%s at %d", sample->name, at, offsets.variant, layout_field_group(field),
+                     layout_field_name(field), offsets.offset[field]);
     }
 }
 
@@ -156,8 +159,7 @@ static void assert_bounded(const struct debug_offsets *offsets)
 static void test_no_hostile_word_gets_through(void **state)
 {
     (void)state;
-    static const uint64_t hostile[] = {1 << 20,           1 << 24,           UINT64_C(1) << 31, UINT64_C(1) << 32,
-                                       UINT64_C(1) << 63, UINT64_MAX,        UINT64_MAX - 7};
+    static const uint64_t hostile[] = {1 << 20, 1 << 24, UINT64_C(1) << 31, UINT64_C(1) << 32, UINT64_C(1) << 63, UINT64_MAX, UINT64_MAX - 7};
     for (size_t s = 0; s < SAMPLE_COUNT; s++) {
         for (size_t at = 3; at < samples[s].count; at++) {
             for (size_t h = 0; h < sizeof hostile / sizeof *hostile; h++) {

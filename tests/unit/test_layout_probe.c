@@ -144,11 +144,8 @@ static void test_probes_refuse(void **state)
 {
     (void)state;
     static const struct wrong all[] = {
-        {INTERPRETER, FIELD_interpreter_runtime, 0},
-        {THREAD, FIELD_thread_state_interp, 0},
-        {SECOND_THREAD, FIELD_thread_state_interp, 0},
-        {FRAME, FIELD_frame_executable, BASE + CODE + 8},
-        {HEXVERSION, FIELD_integer_digits, 3},
+        {INTERPRETER, FIELD_interpreter_runtime, 0},      {THREAD, FIELD_thread_state_interp, 0}, {SECOND_THREAD, FIELD_thread_state_interp, 0},
+        {FRAME, FIELD_frame_executable, BASE + CODE + 8}, {HEXVERSION, FIELD_integer_digits, 3},
     };
     struct image *image = image_of(0x030c01f0, false, false);
     assert_refused(image, 0x030b07f0, SPPROF_ERROR_UNSUPPORTED, "not laid out in memory as expected");

@@ -107,11 +107,13 @@ static void test_nearest_table(void **state)
         uint32_t since; /* 0: there is none */
         bool exact;
     } cases[] = {
-        {0x030912f0, false, 0x030900f0, true},  {0x030d0cf0, false, 0x030d00f0, true},  {0x030d0df0, false, 0x030d0df0, true},
-        {0x030e00a1, false, 0x030e00f0, false}, {0x030e0af0, false, 0x030e05f0, true},  {0x030e0af0, true, 0x030e04f0, true},
-        {0x030f00a1, true, 0x030f00b1, false},  {0x030f00b3, false, 0x030f00b1, true},  {0x030f02f0, true, 0x030f00b4, true},
-        {0x031000a0, false, 0x031000a0, true},  {0x0310ffff, true, 0x031000a0, true},   {0x0308ffff, false, 0, false},
-        {0x030c00f0, true, 0, false},           {0, false, 0, false},
+        {0x030912f0, false, 0x030900f0, true}, {0x030d0cf0, false, 0x030d00f0, true},
+        {0x030d0df0, false, 0x030d0df0, true}, {0x030e00a1, false, 0x030e00f0, false},
+        {0x030e0af0, false, 0x030e05f0, true}, {0x030e0af0, true, 0x030e04f0, true},
+        {0x030f00a1, true, 0x030f00b1, false}, {0x030f00b3, false, 0x030f00b1, true},
+        {0x030f02f0, true, 0x030f00b4, true},  {0x031000a0, false, 0x031000a0, true},
+        {0x0310ffff, true, 0x031000a0, true},  {0x0308ffff, false, 0, false},
+        {0x030c00f0, true, 0, false},          {0, false, 0, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         bool exact;

@@ -114,7 +114,8 @@ static void test_who_is_called_from_c(void **state)
         sample_leaf_slots_remember(stacks->leaf_slots, true, &stacks->frames);
     }
     for (size_t code = FIRST; code <= SECOND; code++) {
-        assert_true(sample_leaf_slots_find(stacks->leaf_slots, PLACE + 2 * PLACE_SIZE, code == SECOND ? caller : 0, &stacks->frames, &stacks->newest, &stacks->standing));
+        assert_true(sample_leaf_slots_find(stacks->leaf_slots, PLACE + 2 * PLACE_SIZE, code == SECOND ? caller : 0, &stacks->frames, &stacks->newest,
+                                           &stacks->standing));
         assert_ptr_equal(stacks->newest.items[1].code, &stacks->codes[code]);
     }
     for (uint64_t other = caller + 1; other < caller + 5000; other++)

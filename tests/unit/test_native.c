@@ -161,7 +161,7 @@ static void test_unknown_entries(void **state)
     struct python python;
     static const uint64_t entries[] = {1050, 0, 0};
     python_stack(&python, entries, 3);
-    python.thread.truncated = (char *)(uintptr_t)"torn";
+    python.thread.truncated = (char *)(uintptr_t) "torn";
     assert_match("ECES", &python.thread, "1...", 1);
     struct native nowhere = c_stack("EE");
     nowhere.frames[0].stack_pointer = 0;
@@ -183,7 +183,7 @@ static void test_by_count(void **state)
     assert_match("ECEES", &python.thread, ".....", 0);
     python.frames[2].delegates = true; /* whom it called runs, but nobody called it */
     assert_match("ES", &python.thread, "1.", 1);
-    python.thread.truncated = (char *)(uintptr_t)"torn";
+    python.thread.truncated = (char *)(uintptr_t) "torn";
     assert_match("ES", &python.thread, "..", 0);
     python_stack(&python, unknown, 0);
     assert_match("LXS", &python.thread, "...", 0);
@@ -257,8 +257,8 @@ static bool give_recursion(void *context, size_t level, struct spprof_native_fra
     struct recursion *recursion = context;
     recursion->asked++;
     const bool evaluator = level == 0 || level == 100000;
-    *frame = (struct spprof_native_frame){IN_FILE, 1000 + level * 100, 1100 + level * 100,
-                                          evaluator ? "_PyEval_EvalFrameDefault" : "PyObject_Repr", false};
+    *frame = (struct spprof_native_frame){IN_FILE, 1000 + level * 100, 1100 + level * 100, evaluator ? "_PyEval_EvalFrameDefault" : "PyObject_Repr",
+                                          false};
     return level <= 100000;
 }
 
@@ -291,11 +291,25 @@ static void test_names(void **state)
     static const struct {
         const char *name, *shown;
     } names[] = {
-        {"PyRun_AnyFile", "1-1"},  {"_Py_RunMain", "1-1"},     {"Python_call", "1.1"},    {"Pylon", "1.1"},         {"wrap_call", "1-1"},
-        {"wrap_calls", "1.1"},     {"slot_tp_init", "1-1"},    {"slot_machine", "1.1"},   {"type_call.cold", "1-1"},
-        {"call_function", "1-1"},  {"call_functions", "1.1"},  {"main", "1.1"},           {"qsort", "1.1"},         {"", "1.1"},
+        {"PyRun_AnyFile", "1-1"},
+        {"_Py_RunMain", "1-1"},
+        {"Python_call", "1.1"},
+        {"Pylon", "1.1"},
+        {"wrap_call", "1-1"},
+        {"wrap_calls", "1.1"},
+        {"slot_tp_init", "1-1"},
+        {"slot_machine", "1.1"},
+        {"type_call.cold", "1-1"},
+        {"call_function", "1-1"},
+        {"call_functions", "1.1"},
+        {"main", "1.1"},
+        {"qsort", "1.1"},
+        {"", "1.1"},
         {"gen_send_data", "1.1"},
-        {"_", "1.1"},              {"P", "1.1"},               {"_PyEval_Vector", "1-1"}, {"_TAIL_CALL_CALL", "1-1"},
+        {"_", "1.1"},
+        {"P", "1.1"},
+        {"_PyEval_Vector", "1-1"},
+        {"_TAIL_CALL_CALL", "1-1"},
         {"py::jit:executor", "1.1"}, /* within the interpreter's own file it is a function of it */
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {

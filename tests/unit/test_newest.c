@@ -103,7 +103,8 @@ static void test_what_never_stood(void **state)
     set_play(running, use_frame_of_caller_again, 0);
     take(running);
     for (size_t i = 0; i < sample_capture_depth(&running->capture); i++)
-        assert_true(i == 0 || strcmp(name_of(sample_capture_frame(&running->capture, i)), name_of(sample_capture_frame(&running->capture, i - 1))) != 0);
+        assert_true(i == 0 ||
+                    strcmp(name_of(sample_capture_frame(&running->capture, i)), name_of(sample_capture_frame(&running->capture, i - 1))) != 0);
 }
 
 /* The caller of the one that was the newest has returned, too, and a frame of the same function is being made in its place. */

@@ -47,8 +47,7 @@ static struct position find(enum line_table_style style, const void *table, size
     return frames_position_find(style, table_memory.end - size, size, first_line, offset);
 }
 
-#define FIND(style, first_line, offset, ...)                                                                                               \
-    find(style, (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}), first_line, offset)
+#define FIND(style, first_line, offset, ...) find(style, (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}), first_line, offset)
 
 static void assert_position(struct position position, int32_t line, int32_t end_line, int32_t column, int32_t end_column)
 {
@@ -233,7 +232,7 @@ static void test_pep626_ranges(void **state)
     assert_position(FIND(LINE_TABLE_PEP626, 1, 0, 2, 0x81), NONE, NONE, NONE, NONE); /* line -126 */
 }
 
-#define HEAD(kind, units) (0x80 | (kind) << 3 | ((units) - 1))
+#define HEAD(kind, units) (0x80 | (kind) << 3 | ((units)-1))
 
 static void test_pep657_kinds(void **state)
 {

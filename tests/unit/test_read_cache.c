@@ -122,8 +122,8 @@ static void test_failing_piece_spoils_no_neighbour(void **state)
 static void test_every_reason_is_told(void **state)
 {
     struct memory *memory = *state;
-    static const enum spprof_read_status reasons[] = {SPPROF_READ_UNMAPPED, SPPROF_READ_NOT_IN_CORE, SPPROF_READ_TRUNCATED,
-                                                      SPPROF_READ_GONE, SPPROF_READ_DENIED};
+    static const enum spprof_read_status reasons[] = {SPPROF_READ_UNMAPPED, SPPROF_READ_NOT_IN_CORE, SPPROF_READ_TRUNCATED, SPPROF_READ_GONE,
+                                                      SPPROF_READ_DENIED};
     enum { COUNT = sizeof reasons / sizeof *reasons };
     uint64_t addresses[COUNT];
     for (size_t i = 0; i < COUNT; i++) {

@@ -27,9 +27,9 @@ static char *literal_bytes(const char *literal)
 }
 
 /* Every kind of text that must never get out raw. */
-#define HOSTILE                                                                                                                            \
-    "a\n\r\t\0\x1b[31m\x7f\"\\ \xc2\x9b \xe2\x80\xae \xe2\x81\xa6 \xe2\x80\x8e \xe2\x80\xa8 \xef\xbb\xbf \xed\xb2\x80 \xff \xc3 "          \
-    "\xe6\x97\xa5 "                                                                                                                        \
+#define HOSTILE                                                                                                                                      \
+    "a\n\r\t\0\x1b[31m\x7f\"\\ \xc2\x9b \xe2\x80\xae \xe2\x81\xa6 \xe2\x80\x8e \xe2\x80\xa8 \xef\xbb\xbf \xed\xb2\x80 \xff \xc3 "                    \
+    "\xe6\x97\xa5 "                                                                                                                                  \
     "\xf0\x9f\x98\x80"
 
 struct captured {
@@ -121,8 +121,8 @@ static struct spprof_snapshot ordinary(void)
     module.name = TEXT("<module>");
     worker_frames[0] = (struct spprof_frame){
         .code = &take, .address = 0x1000, .line = 88, .end_line = 89, .column = 8, .end_column = 43, .owner = SPPROF_OWNER_THREAD};
-    worker_frames[1] = (struct spprof_frame){
-        .code = &module, .address = 0x2000, .line = 12, .end_line = 12, .end_column = 5, .owner = SPPROF_OWNER_GENERATOR};
+    worker_frames[1] =
+        (struct spprof_frame){.code = &module, .address = 0x2000, .line = 12, .end_line = 12, .end_column = 5, .owner = SPPROF_OWNER_GENERATOR};
     main_frames[0] = worker_frames[1];
     threads[0] = (struct spprof_thread){.tid = 12345,
                                         .name = TEXT("worker-3"),
@@ -181,8 +181,15 @@ static void text_of_a_core(void **state)
     snapshot.interpreter_count = 1;
     snapshot.native_thread_count = 5;
     snapshot.unknown_thread_count = 3;
-    snapshot.crash = (struct spprof_crash){.tid = 7, .name = "a\x1b", .signal = 11, .has_fault_address = true, .fault_address = 0xdead,
-                                           .has_program_counter = true, .program_counter = 0x1234, .module = literal_bytes("/lib\n.so"), .offset = 0x234};
+    snapshot.crash = (struct spprof_crash){.tid = 7,
+                                           .name = "a\x1b",
+                                           .signal = 11,
+                                           .has_fault_address = true,
+                                           .fault_address = 0xdead,
+                                           .has_program_counter = true,
+                                           .program_counter = 0x1234,
+                                           .module = literal_bytes("/lib\n.so"),
+                                           .offset = 0x234};
     spprof_problems_add(&snapshot.problems, "the core is\ntruncated");
     threads[0] = (struct spprof_thread){.tid = 7,
                                         .signal = 11,
@@ -193,22 +200,22 @@ static void text_of_a_core(void **state)
                                         .frames = worker_frames,
                                         .frame_count = 1,
                                         .truncated = literal_bytes("frame at 0x10 is not mapped")};
-    threads[1] =
-        (struct spprof_thread){.tid = 8, .name = TEXT(""), .gil = SPPROF_GIL_NONE, .collecting = SPPROF_UNKNOWN, .idle = SPPROF_TRUE};
-    assert_text(&snapshot, "Core of process 12340 (/usr/bin/python3.14): Python 3.14.2 free-threaded debug, which is ending, died of SIGSEGV at 0xdead\n"
-                           "It died in thread 7 (a\\x1b), which Python does not know, at program counter 0x1234: /lib\\x0a.so+0x234\n"
-                           "\n"
-                           "Thread 7 crashed with SIGSEGV at 0xdead\n"
-                           "  File \"/srv/app/jobs.py\", line 88, in Queue.take\n"
-                           "  truncated: frame at 0x10 is not mapped\n"
-                           "\n"
-                           "Thread 8 \"\" idle\n"
-                           "  <no Python frame>\n"
-                           "\n"
-                           "3 of the 5 threads of the process are unknown to Python.\n"
-                           "\n"
-                           "Problems:\n"
-                           "  the core is\\x0atruncated\n");
+    threads[1] = (struct spprof_thread){.tid = 8, .name = TEXT(""), .gil = SPPROF_GIL_NONE, .collecting = SPPROF_UNKNOWN, .idle = SPPROF_TRUE};
+    assert_text(&snapshot,
+                "Core of process 12340 (/usr/bin/python3.14): Python 3.14.2 free-threaded debug, which is ending, died of SIGSEGV at 0xdead\n"
+                "It died in thread 7 (a\\x1b), which Python does not know, at program counter 0x1234: /lib\\x0a.so+0x234\n"
+                "\n"
+                "Thread 7 crashed with SIGSEGV at 0xdead\n"
+                "  File \"/srv/app/jobs.py\", line 88, in Queue.take\n"
+                "  truncated: frame at 0x10 is not mapped\n"
+                "\n"
+                "Thread 8 \"\" idle\n"
+                "  <no Python frame>\n"
+                "\n"
+                "3 of the 5 threads of the process are unknown to Python.\n"
+                "\n"
+                "Problems:\n"
+                "  the core is\\x0atruncated\n");
     spprof_problems_free(&snapshot.problems);
 }
 
@@ -223,11 +230,8 @@ static struct spprof_snapshot with_left_over(struct spprof_thread *left_over)
                                           .frames = main_frames,
                                           .frame_count = 1,
                                           .left_over = SPPROF_LEFT_OVER_FORK};
-    left_over[1] = (struct spprof_thread){.idle = SPPROF_UNKNOWN,
-                                          .gil = SPPROF_GIL_HELD,
-                                          .left_over = SPPROF_LEFT_OVER_ENDED,
-                                          .truncated = literal_bytes("gone"),
-                                          .interpreter = 3};
+    left_over[1] = (struct spprof_thread){
+        .idle = SPPROF_UNKNOWN, .gil = SPPROF_GIL_HELD, .left_over = SPPROF_LEFT_OVER_ENDED, .truncated = literal_bytes("gone"), .interpreter = 3};
     left_over[2] = (struct spprof_thread){.idle = SPPROF_UNKNOWN, .left_over = SPPROF_LEFT_OVER_GONE};
     snapshot.left_over = left_over;
     snapshot.left_over_count = 3;
@@ -326,8 +330,8 @@ static struct spprof_snapshot hostile(void)
     return snapshot;
 }
 
-#define HOSTILE_TEXT                                                                                                                       \
-    "a\\x0a\\x0d\\x09\\x00\\x1b[31m\\x7f\"\\ \\x9b \\u202e \\u2066 \\u200e \\u2028 \\ufeff \\udc80 \\xff \\xc3 \xe6\x97\xa5 "              \
+#define HOSTILE_TEXT                                                                                                                                 \
+    "a\\x0a\\x0d\\x09\\x00\\x1b[31m\\x7f\"\\ \\x9b \\u202e \\u2066 \\u200e \\u2028 \\ufeff \\udc80 \\xff \\xc3 \xe6\x97\xa5 "                        \
     "\xf0\x9f\x98\x80"
 
 static void hostile_text_is_escaped(void **state)
@@ -413,8 +417,8 @@ static void json_of_a_core(void **state)
     snapshot.architecture = SPPROF_AARCH64;
     snapshot.signal = threads[1].signal = 11;
     snapshot.stopped_ns = 0;
-    snapshot.python = (struct spprof_python){.version = 0x030d0000, .free_threaded = true, .debug = true, .finalizing = true,
-                                             .layout = SPPROF_LAYOUT_DWARF};
+    snapshot.python =
+        (struct spprof_python){.version = 0x030d0000, .free_threaded = true, .debug = true, .finalizing = true, .layout = SPPROF_LAYOUT_DWARF};
     snapshot.crash = (struct spprof_crash){.signal = 11, .has_fault_address = true};
     threads[1].has_fault_address = true;
     threads[1].truncated = literal_bytes("torn");
@@ -562,8 +566,7 @@ static bool must_be_escaped(uint32_t point)
 {
     static const struct {
         uint32_t first, last;
-    } ranges[] = {{0, 0x1f},        {0x7f, 0x9f},     {0x61c, 0x61c},   {0x200e, 0x200f},
-                  {0x2028, 0x202e}, {0x2066, 0x2069}, {0xd800, 0xdfff}, {0xfeff, 0xfeff}};
+    } ranges[] = {{0, 0x1f}, {0x7f, 0x9f}, {0x61c, 0x61c}, {0x200e, 0x200f}, {0x2028, 0x202e}, {0x2066, 0x2069}, {0xd800, 0xdfff}, {0xfeff, 0xfeff}};
     for (size_t i = 0; i < sizeof ranges / sizeof ranges[0]; i++)
         if (point >= ranges[i].first && point <= ranges[i].last)
             return true;

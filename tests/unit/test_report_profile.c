@@ -149,8 +149,7 @@ static void collapsed_of_hostile_text(void **state)
     uint32_t place = new_place(profile, TEXT("f;g\n\x1b\xed\xb2\x80\xff\xe6\x97\xa5 9"), unknown, 1, SPPROF_NO_POSITION);
     count(profile, thread, 3, 1, &place);
     spprof_profile_finish(profile);
-    assert_report(profile, SPPROF_FORMAT_COLLAPSED, true,
-                  "Thread ?\?\? \"a,b\\x0a\";f,g\\x0a\\x1b\\udc80\\xff\xe6\x97\xa5 9 (?\?\?) 3\n");
+    assert_report(profile, SPPROF_FORMAT_COLLAPSED, true, "Thread ?\?\? \"a,b\\x0a\";f,g\\x0a\\x1b\\udc80\\xff\xe6\x97\xa5 9 (?\?\?) 3\n");
     spprof_profile_free(profile);
 }
 
@@ -331,13 +330,12 @@ static void stats_are_json(void **state)
     FILE *stream = open_memstream(&bytes, &size);
     spprof_report_sample_stats(stream, &counts);
     fclose(stream);
-    assert_string_equal(bytes,
-                        "{\n \"format\": \"spprof-sample-stats\",\n \"version\": 1,\n \"duration_s\": 1.500,\n \"rate_hz\": 99.900,\n"
-                        " \"ticks\": 150,\n \"overruns\": 0,\n \"captured\": 140,\n \"recovered\": 3,\n \"cut_to_caller\": 0,\n"
-                        " \"retried\": 0,\n \"dropped\": {\"changed\": 0, \"bad-pointer\": 0, \"not-code\": 0, \"bad-instruction\": 0, "
-                        "\"cycle\": 0, \"unreadable\": 0},\n \"held\": {\"stopped\": 0, \"frozen\": 0, \"traced\": 0, "
-                        "\"uninterruptible\": 0},\n \"threads_seen\": 0,\n"
-                        " \"capture_us\": {\"p50\": 4.250, \"p99\": 0.000, \"max\": 0.000}\n}\n");
+    assert_string_equal(bytes, "{\n \"format\": \"spprof-sample-stats\",\n \"version\": 1,\n \"duration_s\": 1.500,\n \"rate_hz\": 99.900,\n"
+                               " \"ticks\": 150,\n \"overruns\": 0,\n \"captured\": 140,\n \"recovered\": 3,\n \"cut_to_caller\": 0,\n"
+                               " \"retried\": 0,\n \"dropped\": {\"changed\": 0, \"bad-pointer\": 0, \"not-code\": 0, \"bad-instruction\": 0, "
+                               "\"cycle\": 0, \"unreadable\": 0},\n \"held\": {\"stopped\": 0, \"frozen\": 0, \"traced\": 0, "
+                               "\"uninterruptible\": 0},\n \"threads_seen\": 0,\n"
+                               " \"capture_us\": {\"p50\": 4.250, \"p99\": 0.000, \"max\": 0.000}\n}\n");
     free(bytes);
 }
 

@@ -196,11 +196,8 @@ static int set_up(void **state)
     if (asprintf(&cache, "%s/__pycache__", root) < 0 || mkdir(cache, 0700) != 0)
         return -1;
     free(cache);
-    code = (struct spprof_code){.name = text("work"),
-                                .file = text("/work.py"),
-                                .first_line = 3,
-                                .line_table = line_table,
-                                .line_table_size = sizeof line_table - 1};
+    code = (struct spprof_code){
+        .name = text("work"), .file = text("/work.py"), .first_line = 3, .line_table = line_table, .line_table_size = sizeof line_table - 1};
     frame = (struct spprof_frame){.code = &code, .line = 4};
     target.kind = SPPROF_TARGET_PROCESS;
     started_at = IN_FUTURE;

@@ -300,7 +300,9 @@ static void test_read_only_memory_is_not_searched(void **state)
     assert_none(process);
 }
 
+/* clang-format off */
 #define RUNTIME_TEST(test) {#test, test, setup, teardown, (void *)(uintptr_t)&versions[3]}
+/* clang-format on */
 
 int main(void)
 {

@@ -101,10 +101,8 @@ static void test_what_the_kernel_says_of_a_thread(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_leaves_a_cpu_that_is_used),
-        cmocka_unit_test(test_stays_where_there_is_no_other),
-        cmocka_unit_test(test_short_turns_change_nothing_else),
-        cmocka_unit_test(test_first_in_line_for_a_while),
+        cmocka_unit_test(test_leaves_a_cpu_that_is_used),        cmocka_unit_test(test_stays_where_there_is_no_other),
+        cmocka_unit_test(test_short_turns_change_nothing_else),  cmocka_unit_test(test_first_in_line_for_a_while),
         cmocka_unit_test(test_what_the_kernel_says_of_a_thread),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,7 +4,9 @@
 #include "frames.h"
 #include "frames/frame_check.h"
 
+/* clang-format off */
 #define STACK_TEST(test, index, label) {#test " " label, test, program_setup, program_teardown, (void *)(uintptr_t)&versions[index]}
+/* clang-format on */
 #define OBJECTS(test) VERSIONS_BEFORE_3_11(STACK_TEST, test)
 #define SINCE_3_14(test) VERSIONS_SINCE_3_14(STACK_TEST, test)
 #define SINCE_3_12(test) VERSIONS_SINCE_3_12(STACK_TEST, test)
@@ -613,7 +615,8 @@ int main(void)
         EACH(test_unaligned),
         SINCE_3_11(test_frame_above_its_callee),
         EACH(test_thread_state_missing),
-        SINCE_3_11(test_c_frame_missing), SINCE_3_11(test_entering_the_interpreter),
+        SINCE_3_11(test_c_frame_missing),
+        SINCE_3_11(test_entering_the_interpreter),
         EACH(test_code_of_another_type),
         EACH(test_name_of_the_type_missing),
         EACH(test_instructions),

@@ -113,8 +113,12 @@ int main(void)
 {
 #define EACH(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        EACH(test_unchanged),           EACH(test_newest_frames_changed),  EACH(test_a_changed_frame_is_walked),
-        EACH(test_an_older_frame_changed), EACH(test_a_frame_that_was_none), EACH(test_frames_elsewhere_below),
+        EACH(test_unchanged),
+        EACH(test_newest_frames_changed),
+        EACH(test_a_changed_frame_is_walked),
+        EACH(test_an_older_frame_changed),
+        EACH(test_a_frame_that_was_none),
+        EACH(test_frames_elsewhere_below),
         EACH(test_truncated_walks_are_not_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -37,7 +37,9 @@ static int teardown(void **state)
     return memory_teardown(state);
 }
 
+/* clang-format off */
 #define LIST_TEST(test, index, label) {#test " " label, test, setup, teardown, (void *)(uintptr_t)&versions[index]}
+/* clang-format on */
 #define GIL_IN_THE_RUNTIME(test) VERSIONS_BEFORE_3_11(LIST_TEST, test), LIST_TEST(test, 2, "3.11")
 #define FREE_THREADED(test) VERSIONS_FREE_THREADED(LIST_TEST, test)
 #define GIL_BEHIND(test) VERSIONS_SINCE_3_12(LIST_TEST, test)
@@ -143,7 +145,8 @@ static void test_circle_of_interpreters(void **state)
 {
     struct process *process = *state;
     struct memory *memory = process->memory;
-    uint64_t first = make_interpreter(process->memory, process->runtime, 0, 0), second = make_interpreter(process->memory, process->runtime, 1, first);
+    uint64_t first = make_interpreter(process->memory, process->runtime, 0, 0),
+             second = make_interpreter(process->memory, process->runtime, 1, first);
     const uint64_t targets[] = {first, second, make_interpreter(process->memory, process->runtime, 2, second)};
     make_thread(process->memory, first, 1);
     for (size_t i = 0; i < 3; i++) {

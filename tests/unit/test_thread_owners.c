@@ -421,9 +421,9 @@ static void test_states_of_one_thread(void **state)
     assert_int_equal(process->states[1].owner.life, THREAD_FURTHER);
 }
 
-#define OWNERS_TEST(test)                                                                                                                  \
-    {                                                                                                                                      \
-#test, test, setup, teardown, (void *)(uintptr_t)&versions[0]                                                                      \
+#define OWNERS_TEST(test)                                                                                                                            \
+    {                                                                                                                                                \
+#test, test, setup, teardown, (void *)(uintptr_t)&versions[0]                                                                                \
     }
 
 int main(void)

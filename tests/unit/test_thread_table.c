@@ -33,7 +33,9 @@ static int teardown(void **state)
     return memory_teardown(state);
 }
 
+/* clang-format off */
 #define THREAD_TABLE_TEST(test, index, label) {#test " " label, test, setup, teardown, (void *)(uintptr_t)&versions[index]}
+/* clang-format on */
 #define EACH(test) VERSIONS_EACH(THREAD_TABLE_TEST, test)
 
 static void list(struct process *process, size_t count)

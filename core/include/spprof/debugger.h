@@ -22,7 +22,7 @@ extern "C" {
 struct spprof_debugger_module {
     const char *path; /* "" unknown */
     bool main;
-    uint64_t start, end; /* addresses; end 0: unknown */
+    uint64_t start, end;                   /* addresses; end 0: unknown */
     const struct spprof_mapping *mappings; /* sorted; count 0: unknown, and what can be read is found out */
     size_t mapping_count;
     void *handle; /* of the plugin, for find_symbol and find_section; NULL is allowed */
@@ -53,12 +53,12 @@ struct spprof_debugger_inferior {
     enum spprof_target_kind kind;
     enum spprof_architecture architecture;
     unsigned pointer_size, long_size; /* 0: 8 */
-    int64_t pid; /* of a core the dead one's */
-    bool local;  /* a process of this machine, by the pid that it has for us, too: memory may be read past the debugger */
-    bool running; /* some of its threads run while it is looked at: every stack is validated, and nothing is kept */
-    int signal;  /* that a core died of; 0: none, or unknown */
-    const char *executable; /* NULL: unknown */
-    const char *core;       /* path of the core file on this machine; NULL: none, or unknown */
+    int64_t pid;                      /* of a core the dead one's */
+    bool local;                       /* a process of this machine, by the pid that it has for us, too: memory may be read past the debugger */
+    bool running;                     /* some of its threads run while it is looked at: every stack is validated, and nothing is kept */
+    int signal;                       /* that a core died of; 0: none, or unknown */
+    const char *executable;           /* NULL: unknown */
+    const char *core;                 /* path of the core file on this machine; NULL: none, or unknown */
 };
 
 /*
@@ -99,7 +99,7 @@ struct spprof_run {
     void (*work)(void *context);   /* called once, on a thread of its own whose signals are all blocked; calls nothing of the debugger's */
     void (*cancel)(void *context); /* called where the run is to end before the work, on any thread, more than once: that is to return soon */
     void *context;
-    bool last; /* no run follows: the stop behind it need not be fast */
+    bool last;               /* no run follows: the stop behind it need not be fast */
     enum spprof_run_end end; /* set by the plugin */
     char why[256];           /* set by the plugin: what stopped it or how it ended, as one would say it; "" unknown */
 };
@@ -112,13 +112,13 @@ struct spprof_console_ops {
     /* What the debugger calls a thread ("3", "1.3"); writes "" where it does not know it. May be NULL. */
     void (*thread_label)(void *debugger, int64_t tid, char *label, size_t size);
     bool (*wants_color)(void *debugger); /* may be NULL: no */
-    const char *debugger_name; /* "gdb", "lldb" */
+    const char *debugger_name;           /* "gdb", "lldb" */
     /*
      * The C frames of the selected thread, 0 the newest, asked for in order; 0 begins anew. False: there is no such frame. Its name is kept until
      * the next one of level 0. NULL where the debugger gives none: then Python frames are selected by py-up and py-down alone.
      */
     bool (*native_frame)(void *debugger, size_t level, struct spprof_native_frame *frame);
-    size_t (*selected_frame)(void *debugger);            /* the level of the C frame that the user has selected */
+    size_t (*selected_frame)(void *debugger);           /* the level of the C frame that the user has selected */
     bool (*select_frame)(void *debugger, size_t level); /* selects another, and shows nothing; one that native_frame has given */
     /* For sampling; all NULL where the debugger cannot do it. run_begin prepares for many runs in a row, run_end puts everything back. */
     struct spprof_error *(*run_begin)(void *debugger);
@@ -144,16 +144,16 @@ void spprof_console_changed(struct spprof_console *console);
  */
 struct spprof_console_command {
     const char *name;
-    const char *summary;  /* one line, without a full stop */
-    const char *help;     /* whole paragraphs, ends without newline */
-    const char *usage;    /* "[COUNT]": what may follow the name */
+    const char *summary;   /* one line, without a full stop */
+    const char *help;      /* whole paragraphs, ends without newline */
+    const char *usage;     /* "[COUNT]": what may follow the name */
     bool takes_expression; /* its argument is a Python name */
 };
 extern const struct spprof_console_command spprof_console_commands[];
 extern const size_t spprof_console_command_count;
 
 struct spprof_console_result {
-    char *text;       /* owned; what to show, ends with a newline where not empty; escaped, ready for a terminal */
+    char *text; /* owned; what to show, ends with a newline where not empty; escaped, ready for a terminal */
     size_t size;
     char *note;       /* owned; one line for the side: what could not be read. NULL: none */
     bool interrupted; /* by the user: the error says so, too */

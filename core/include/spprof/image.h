@@ -36,7 +36,7 @@ struct spprof_image {
     int signal;
     const struct spprof_image_range *ranges; /* in any order; where two overlap the first counts */
     size_t range_count;
-    struct spprof_modules modules; /* the paths must not be NULL */
+    struct spprof_modules modules;        /* the paths must not be NULL */
     const struct spprof_mapping *regions; /* sorted by start */
     size_t region_count;
     struct spprof_native_threads threads;

@@ -23,8 +23,8 @@ extern "C" {
 struct spprof_native_frame {
     uint64_t pc;
     uint64_t stack_pointer, caller_stack_pointer; /* its part of the C stack lies between; equal, or 0: none, as an inlined function has */
-    const char *function; /* its name as the debugger shows it; NULL: it has none */
-    bool generated;       /* its code was made at run time: it lies in the file of no module */
+    const char *function;                         /* its name as the debugger shows it; NULL: it has none */
+    bool generated;                               /* its code was made at run time: it lies in the file of no module */
 };
 
 enum spprof_native_role {

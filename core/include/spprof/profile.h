@@ -24,10 +24,10 @@ struct spprof_place {
 
 /* A call path: a place, and the node of its caller. */
 struct spprof_node {
-    uint32_t place;  /* index; of a thread's root: SPPROF_NONE */
-    uint32_t parent; /* index; of a thread's root: SPPROF_NONE */
+    uint32_t place;                     /* index; of a thread's root: SPPROF_NONE */
+    uint32_t parent;                    /* index; of a thread's root: SPPROF_NONE */
     uint32_t first_child, next_sibling; /* indices, SPPROF_NONE ends; in no particular order */
-    uint64_t self, total; /* samples that ended here; that came by here. total is valid after spprof_profile_finish */
+    uint64_t self, total;               /* samples that ended here; that came by here. total is valid after spprof_profile_finish */
 };
 
 enum { SPPROF_NONE = UINT32_MAX };
@@ -68,7 +68,7 @@ struct spprof_sample_counts {
     uint64_t held[SPPROF_HELD_KINDS]; /* looks at threads that something kept from running, by what that was */
     char held_by[96];                 /* who did it last: "gdb (process 77)"; "" not known */
     uint64_t threads_seen;
-    uint64_t left_over; /* thread states that no living thread runs, and that were left out: at the end */
+    uint64_t left_over;                                    /* thread states that no living thread runs, and that were left out: at the end */
     double capture_p50_us, capture_p99_us, capture_max_us; /* time of one look at one thread */
 };
 
@@ -84,8 +84,8 @@ struct spprof_profile {
     uint64_t samples;
     int64_t started_at; /* ns since the epoch; 0 unknown */
     int64_t pid;
-    char *executable; /* raw bytes; NULL unknown */
-    char *command;    /* raw bytes, arguments joined by blanks; NULL unknown */
+    char *executable;             /* raw bytes; NULL unknown */
+    char *command;                /* raw bytes, arguments joined by blanks; NULL unknown */
     struct spprof_python python;  /* the first of those that run in the process */
     struct spprof_python *others; /* the other ones; every stack begins with a place that names its Python then */
     size_t other_count;
@@ -141,8 +141,8 @@ enum spprof_profile_format spprof_profile_format_of_file(const char *path);
 const char *spprof_profile_format_ending(enum spprof_profile_format format);
 
 struct spprof_profile_report_options {
-    bool color;    /* of the table */
-    bool threads;  /* one root a thread; else the threads are folded into one. pprof labels samples by thread either way, the page
+    bool color;     /* of the table */
+    bool threads;   /* one root a thread; else the threads are folded into one. pprof labels samples by thread either way, the page
                     * of HTML holds both and begins with the one that is asked for */
     unsigned width; /* of the terminal, for the table; 0: 100 */
 };

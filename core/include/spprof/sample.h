@@ -31,8 +31,7 @@ struct spprof_sample_progress {
 };
 
 /* Borrows target until spprof_sampler_free. Errors: those of spprof_session_open. */
-struct spprof_error *spprof_sampler_new(struct spprof_target *target, const struct spprof_sample_options *options,
-                                        struct spprof_sampler **sampler);
+struct spprof_error *spprof_sampler_new(struct spprof_target *target, const struct spprof_sample_options *options, struct spprof_sampler **sampler);
 void spprof_sampler_free(struct spprof_sampler *sampler); /* NULL is allowed */
 
 /*

@@ -16,12 +16,12 @@ struct spprof_error *spprof_session_open(struct spprof_target *target, struct sp
 void spprof_session_close(struct spprof_session *session); /* NULL is allowed */
 
 struct spprof_snapshot_options {
-    bool no_stop; /* read a live process without stopping it; every stack is validated, and retried where it moved */
-    int64_t only_tid; /* 0: all threads */
+    bool no_stop;       /* read a live process without stopping it; every stack is validated, and retried where it moved */
+    int64_t only_tid;   /* 0: all threads */
     uint64_t values_of; /* address of a thread state, as an earlier snapshot told it: values of this thread only; 0: of all */
-    bool locals;      /* the variables of every frame */
-    bool exceptions;  /* what every thread raises or handles */
-    bool entries;     /* every frame's entry, for native.h; in 3.10 and 3.11 that takes more reads, and is not done with no_stop */
+    bool locals;        /* the variables of every frame */
+    bool exceptions;    /* what every thread raises or handles */
+    bool entries;       /* every frame's entry, for native.h; in 3.10 and 3.11 that takes more reads, and is not done with no_stop */
     struct spprof_value_limits limits;
 };
 

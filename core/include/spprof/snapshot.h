@@ -59,25 +59,25 @@ enum {
 
 struct spprof_frame {
     const struct spprof_code *code;
-    uint64_t address;                     /* of the frame in the target */
-    int32_t line, end_line;               /* counted from 1; SPPROF_NO_POSITION: CPython has none for this instruction */
-    bool line_about;                      /* code of the JIT runs this frame: it stands near this instruction, the last one that was stored */
-    int32_t column, end_column;           /* counted from 0, in UTF-8 bytes; SPPROF_NO_POSITION: none, always so before 3.11 */
-    enum spprof_owner owner;              /* UNKNOWN before 3.11 */
-    uint64_t entry;                       /* lies on the C stack, in the C frame that runs this frame; 0: not known, always so in 3.9 */
-    bool delegates;                       /* a generator that waits for another: no C frame runs it. Told in 3.9 and 3.10 only */
-    struct spprof_variable *variables;    /* in the order of the source; NULL: not asked for, or it has none */
+    uint64_t address;                  /* of the frame in the target */
+    int32_t line, end_line;            /* counted from 1; SPPROF_NO_POSITION: CPython has none for this instruction */
+    bool line_about;                   /* code of the JIT runs this frame: it stands near this instruction, the last one that was stored */
+    int32_t column, end_column;        /* counted from 0, in UTF-8 bytes; SPPROF_NO_POSITION: none, always so before 3.11 */
+    enum spprof_owner owner;           /* UNKNOWN before 3.11 */
+    uint64_t entry;                    /* lies on the C stack, in the C frame that runs this frame; 0: not known, always so in 3.9 */
+    bool delegates;                    /* a generator that waits for another: no C frame runs it. Told in 3.9 and 3.10 only */
+    struct spprof_variable *variables; /* in the order of the source; NULL: not asked for, or it has none */
     size_t variable_count;
 };
 
 /* An exception that is being raised or handled. */
 struct spprof_exception {
-    struct spprof_text type;    /* module and qualified name */
-    struct spprof_text message; /* as str() gives it */
-    bool raising;               /* on its way to a handler; else a handler, or a finally, runs */
+    struct spprof_text type;     /* module and qualified name */
+    struct spprof_text message;  /* as str() gives it */
+    bool raising;                /* on its way to a handler; else a handler, or a finally, runs */
     struct spprof_frame *frames; /* its traceback, newest first */
     size_t frame_count;
-    char *truncated; /* why the traceback ends early; NULL: it is whole */
+    char *truncated;                          /* why the traceback ends early; NULL: it is whole */
     struct spprof_exception *cause, *context; /* owned; context NULL where it is suppressed */
 };
 
@@ -87,9 +87,9 @@ enum spprof_truth { SPPROF_UNKNOWN = -1, SPPROF_FALSE = 0, SPPROF_TRUE = 1 };
 /* What a thread state is whose thread is not there. */
 enum spprof_left_over {
     SPPROF_LEFT_OVER_NOT,
-    SPPROF_LEFT_OVER_FORK,    /* of a thread of the parent: C code has forked and did not tell Python */
-    SPPROF_LEFT_OVER_ENDED,   /* its thread has ended without releasing it */
-    SPPROF_LEFT_OVER_GONE,    /* one of these two: it cannot be told which */
+    SPPROF_LEFT_OVER_FORK,  /* of a thread of the parent: C code has forked and did not tell Python */
+    SPPROF_LEFT_OVER_ENDED, /* its thread has ended without releasing it */
+    SPPROF_LEFT_OVER_GONE,  /* one of these two: it cannot be told which */
 };
 
 struct spprof_thread {
@@ -104,19 +104,19 @@ struct spprof_thread {
     enum spprof_gil gil;
     enum spprof_truth collecting; /* garbage collection runs in this thread */
     enum spprof_truth idle;
-    enum spprof_held held; /* what keeps it from running; idle is what it was before */
-    char held_by[96];      /* who: "gdb (process 77)"; "" unknown */
+    enum spprof_held held;       /* what keeps it from running; idle is what it was before */
+    char held_by[96];            /* who: "gdb (process 77)"; "" unknown */
     struct spprof_frame *frames; /* newest first */
     size_t frame_count;
-    char *truncated; /* why the stack ends early; NULL: it is whole */
+    char *truncated;                    /* why the stack ends early; NULL: it is whole */
     struct spprof_exception *exception; /* NULL: none, or not asked for */
     enum spprof_left_over left_over;    /* not NOT: tid is the one that its thread had, 0 where that names another thread now */
     int64_t interpreter;                /* id of the one that it belongs to */
 };
 
 struct spprof_interpreter {
-    int64_t id;      /* among those of its Python */
-    size_t python;   /* index: see spprof_snapshot_python */
+    int64_t id;                    /* among those of its Python */
+    size_t python;                 /* index: see spprof_snapshot_python */
     struct spprof_thread *threads; /* in the interpreter's own order: newest thread first, as faulthandler lists them */
     size_t thread_count;
 };
@@ -130,8 +130,8 @@ struct spprof_python {
     bool debug;
     bool finalizing; /* the process has begun to end: the interpreter is being torn down */
     enum spprof_layout_source layout;
-    uint64_t runtime; /* address of _PyRuntime */
-    char *file;       /* that holds it, raw bytes, owned by the snapshot; NULL: it lies in no file, or that is unknown */
+    uint64_t runtime;              /* address of _PyRuntime */
+    char *file;                    /* that holds it, raw bytes, owned by the snapshot; NULL: it lies in no file, or that is unknown */
     uint64_t file_start, file_end; /* where the file that holds it, the executable or libpython, is mapped; end 0: unknown */
 };
 
@@ -161,13 +161,13 @@ struct spprof_snapshot {
     struct spprof_python python;  /* the first of those that run in the process */
     struct spprof_python *others; /* the other ones, which have nothing in common with it: a host's own and a plug-in's */
     size_t other_count;
-    bool has_locals, has_exceptions; /* were asked for */
+    bool has_locals, has_exceptions;         /* were asked for */
     struct spprof_interpreter *interpreters; /* by Python and id */
     size_t interpreter_count;
     struct spprof_thread *left_over; /* thread states without a living thread, of all interpreters */
     size_t left_over_count;
-    size_t further_count; /* further states of threads that have one above: they run nothing, and are not shown */
-    size_t native_thread_count; /* threads that the kernel has, 0 unknown */
+    size_t further_count;        /* further states of threads that have one above: they run nothing, and are not shown */
+    size_t native_thread_count;  /* threads that the kernel has, 0 unknown */
     size_t unknown_thread_count; /* those of them that Python does not know */
     int64_t *unknown_tids;       /* their ids, sorted */
     struct spprof_problems problems;

@@ -89,7 +89,7 @@ struct spprof_module {
     bool main;      /* the executable itself */
     uint64_t start; /* address of the first byte (ELF header) */
     uint64_t end;
-    uint64_t bias;  /* address = bias + p_vaddr */
+    uint64_t bias;                   /* address = bias + p_vaddr */
     struct spprof_mapping *mappings; /* sorted by start; the writable ones include .bss */
     size_t mapping_count;
     uint8_t build_id[64];
@@ -120,11 +120,10 @@ struct spprof_target_ops {
     /* Every mapped range that can be read, sorted by start, whether a file is mapped there or not; in a core what it holds itself. */
     struct spprof_error *(*regions)(struct spprof_target *target, const struct spprof_mapping **regions, size_t *count);
     /* Address of a defined symbol of one module (dynamic symbols, then .symtab); NOT_FOUND where it has none. */
-    struct spprof_error *(*find_symbol)(struct spprof_target *target, const struct spprof_module *module, const char *name,
-                                        uint64_t *address);
+    struct spprof_error *(*find_symbol)(struct spprof_target *target, const struct spprof_module *module, const char *name, uint64_t *address);
     /* Address and size of a loaded section of one module; NOT_FOUND where it has none or its file is not at hand. */
-    struct spprof_error *(*find_section)(struct spprof_target *target, const struct spprof_module *module, const char *name,
-                                         uint64_t *address, uint64_t *size);
+    struct spprof_error *(*find_section)(struct spprof_target *target, const struct spprof_module *module, const char *name, uint64_t *address,
+                                         uint64_t *size);
     /* A descriptor, owned by the caller, of the very file that is mapped (identity checked), for its debug information. */
     struct spprof_error *(*open_module)(struct spprof_target *target, const struct spprof_module *module, int *fd);
     /* Opens a file by the path that the target knows it by (its root directory, the sysroot of a core), read-only.
@@ -162,7 +161,7 @@ struct spprof_target {
     int signal;            /* a core's: the signal it died of; 0 for a live process or a gcore core */
     struct spprof_problems problems;
     struct spprof_budget budget;
-    char *lacks;        /* of a core: which part of the process's memory it lacks, why, and what to do; owned; NULL: it is whole, as far as it tells */
+    char *lacks; /* of a core: which part of the process's memory it lacks, why, and what to do; owned; NULL: it is whole, as far as it tells */
     const char *access; /* how its memory is reached, for the doctor: a static text; NULL: as its kind says */
     /* What reading cost so far: read calls (system calls where the target makes such), bytes. */
     uint64_t read_calls, read_bytes;

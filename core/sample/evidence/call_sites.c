@@ -88,8 +88,7 @@ static void make_room(struct call_sites *sites)
     *sites = grown;
 }
 
-static void remember(struct call_sites *sites, const struct code_entry *caller, int64_t offset, const struct code_entry *callee,
-                     uint32_t fact)
+static void remember(struct call_sites *sites, const struct code_entry *caller, int64_t offset, const struct code_entry *callee, uint32_t fact)
 {
     make_room(sites);
     struct site *site = find(sites, caller, offset, callee);
@@ -124,7 +123,7 @@ static enum call_site known_of(const struct site *site)
 }
 
 enum call_site sample_call_sites_find(const struct call_sites *sites, const struct code_entry *caller, int64_t offset,
-                               const struct code_entry *callee)
+                                      const struct code_entry *callee)
 {
     return known_of(find(sites, caller, offset, callee));
 }
@@ -143,7 +142,7 @@ bool sample_call_sites_find_kind(const struct call_sites *sites, const struct co
 }
 
 void sample_call_sites_read_line(struct call_sites *sites, struct reader *reader, const struct code_entry *caller, int64_t offset,
-                          const struct code_entry *callee)
+                                 const struct code_entry *callee)
 {
     remember(sites, caller, offset, callee, sample_line_mentions(reader, caller, offset, callee));
 }
@@ -193,7 +192,7 @@ bool sample_call_sites_begin_lesson(struct call_sites *sites, const struct code_
 }
 
 bool sample_call_sites_learn(struct call_sites *sites, struct reader *reader, const struct code_entry *caller, int64_t offset,
-                      const struct code_entry *callee, const char *class)
+                             const struct code_entry *callee, const char *class)
 {
     if (sample_function_mentions_name(reader, caller, class))
         sample_call_sites_prove(sites, caller, anywhere, callee);

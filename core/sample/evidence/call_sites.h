@@ -20,7 +20,7 @@ enum call_site { CALL_SITE_UNKNOWN, CALL_SITE_CALLS_NOT, CALL_SITE_CALLS };
 
 /* Of the instruction at a byte offset of caller: whether its line mentions callee, or it was proven to call it. */
 enum call_site sample_call_sites_find(const struct call_sites *sites, const struct code_entry *caller, int64_t offset,
-                               const struct code_entry *callee);
+                                      const struct code_entry *callee);
 
 /* Whether any line of caller mentions callee. */
 enum call_site sample_call_sites_find_name(const struct call_sites *sites, const struct code_entry *caller, const struct code_entry *callee);
@@ -30,9 +30,8 @@ bool sample_call_sites_find_kind(const struct call_sites *sites, const struct co
 
 /* These read the same from the bytecode, and remember it. */
 void sample_call_sites_read_line(struct call_sites *sites, struct reader *reader, const struct code_entry *caller, int64_t offset,
-                          const struct code_entry *callee);
-void sample_call_sites_read_names(struct call_sites *sites, struct reader *reader, const struct code_entry *caller,
-                           const struct code_entry *callee);
+                                 const struct code_entry *callee);
+void sample_call_sites_read_names(struct call_sites *sites, struct reader *reader, const struct code_entry *caller, const struct code_entry *callee);
 void sample_call_sites_read_kind(struct call_sites *sites, struct reader *reader, const struct code_entry *code, int64_t offset);
 
 /* Remembers that the instruction calls callee: the pair was seen to stand long enough. */
@@ -53,6 +52,6 @@ bool sample_call_sites_begin_lesson(struct call_sites *sites, const struct code_
 
 /* Remembers that whoever mentions a class mentions callee, which makes its instances. True: the line of the instruction does. */
 bool sample_call_sites_learn(struct call_sites *sites, struct reader *reader, const struct code_entry *caller, int64_t offset,
-                      const struct code_entry *callee, const char *class);
+                             const struct code_entry *callee, const char *class);
 
 #endif

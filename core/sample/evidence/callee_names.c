@@ -66,7 +66,7 @@ static enum read_cache_status want_name(struct reader *reader, uint64_t object, 
 }
 
 static enum read_cache_status want_names(struct reader *reader, const struct code_entry *caller, const struct spprof_code *callee,
-                                   struct wanted *wanted)
+                                         struct wanted *wanted)
 {
     const struct layout *layout = reader->layout;
     struct bytes data;
@@ -139,8 +139,7 @@ struct instructions {
     size_t at, next;             /* in bytes */
 };
 
-static struct instructions instructions_of(const struct reader *reader, const struct spprof_code *code, const uint8_t *bytecode,
-                                           size_t size)
+static struct instructions instructions_of(const struct reader *reader, const struct spprof_code *code, const uint8_t *bytecode, size_t size)
 {
     const struct position_range nothing = {.line = code->first_line};
     return (struct instructions){.rules = reader->layout->rules, .code = code, .bytecode = bytecode, .size = size, .range = nothing};

@@ -57,7 +57,7 @@ static int64_t as_only(const struct code_entry *callee)
 }
 
 void sample_contexts_remember(struct contexts *contexts, uint64_t callers, const struct code_entry *caller, const struct code_entry *callee,
-                    int64_t offset)
+                              int64_t offset)
 {
     uint64_t key = key_of(callers, caller, callee), callees = key_of(callers, caller, NULL);
     struct slot *only = slot_of(contexts, callees);
@@ -76,7 +76,7 @@ bool sample_contexts_only(const struct contexts *contexts, uint64_t callers, con
 }
 
 bool sample_contexts_find(const struct contexts *contexts, uint64_t callers, const struct code_entry *caller, const struct code_entry *callee,
-                int64_t *offset)
+                          int64_t *offset)
 {
     uint64_t key = key_of(callers, caller, callee);
     const struct slot *slot = &contexts->slots[key >> 48];

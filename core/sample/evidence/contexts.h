@@ -17,13 +17,13 @@ uint64_t sample_path_of(uint64_t callers, const struct code_entry *code, int64_t
 
 /* On top of its callers, caller has called callee from the instruction at a byte offset. In the end new ones take the room of old ones. */
 void sample_contexts_remember(struct contexts *contexts, uint64_t callers, const struct code_entry *caller, const struct code_entry *callee,
-                    int64_t offset);
+                              int64_t offset);
 
 /* Whether it has not been seen to call another one there, as far as is remembered. */
 bool sample_contexts_only(const struct contexts *contexts, uint64_t callers, const struct code_entry *caller, const struct code_entry *callee);
 
 /* The instruction from which it did so last. False: it is not known to have done so. */
 bool sample_contexts_find(const struct contexts *contexts, uint64_t callers, const struct code_entry *caller, const struct code_entry *callee,
-                int64_t *offset);
+                          int64_t *offset);
 
 #endif

@@ -9,8 +9,7 @@ enum { LOOKS = 8, CLASS_NAME_MAX = 256 };
 static const char INIT[] = "__init__";
 
 /* The first local variable of a frame; 0: it has none at this moment. */
-static uint64_t first_local(struct spprof_target *target, const struct layout *layout, const struct code_entry *init,
-                            uint64_t frame)
+static uint64_t first_local(struct spprof_target *target, const struct layout *layout, const struct code_entry *init, uint64_t frame)
 {
     uint64_t code = 0, local = 0;
     struct spprof_range ranges[] = {
@@ -90,7 +89,7 @@ static bool is_init(const struct spprof_text *name)
 }
 
 bool sample_instance_prove(struct capture_context *context, const struct code_entry *caller, int64_t offset, const struct code_entry *init,
-                    uint64_t frame)
+                           uint64_t frame)
 {
     char name[CLASS_NAME_MAX];
     if (context->layout->rules->frames != FRAME_OBJECTS || !is_init(&init->code->name))

@@ -13,6 +13,6 @@
  * this moment; it is believed where the class says so itself. False: nothing was found out that would make a difference.
  */
 bool sample_instance_prove(struct capture_context *context, const struct code_entry *caller, int64_t offset, const struct code_entry *init,
-                    uint64_t frame);
+                           uint64_t frame);
 
 #endif

@@ -14,11 +14,11 @@ enum {
 struct leaf_slots {
     uint64_t remembered;
     struct place {
-        uint64_t address; /* 0: free */
+        uint64_t address;  /* 0: free */
         uint64_t c_caller; /* of the C code that ran the newest; or STACK_UNTOLD */
-        uint64_t when;    /* remembered */
-        uint64_t callers; /* path of the frames below the caller */
-        size_t standing;  /* how many those are */
+        uint64_t when;     /* remembered */
+        uint64_t callers;  /* path of the frames below the caller */
+        size_t standing;   /* how many those are */
         size_t count;
         struct sampled_frame newest[NEWEST_MAX];
     } leaf_slots[1 << PLACE_BITS];
@@ -93,7 +93,7 @@ static bool is_fresh(const struct leaf_slots *leaf_slots, const struct place *pl
 }
 
 bool sample_leaf_slots_find(const struct leaf_slots *leaf_slots, uint64_t address, uint64_t c_caller, const struct sampled_frames *frames,
-                 struct sampled_frames *newest, size_t *standing)
+                            struct sampled_frames *newest, size_t *standing)
 {
     const struct place *place = leaf_slots != NULL ? &leaf_slots->leaf_slots[slot_of(address, c_caller)] : NULL;
     bool found = place != NULL && place->address == address && place->c_caller == c_caller;

@@ -26,6 +26,6 @@ void sample_leaf_slots_remember(struct leaf_slots *leaf_slots, bool told, const 
  * stand on: these have not moved since, and the caller is there, too, at whatever instruction. False: none is known, or it is long ago.
  */
 bool sample_leaf_slots_find(const struct leaf_slots *leaf_slots, uint64_t place, uint64_t c_caller, const struct sampled_frames *frames,
-                 struct sampled_frames *newest, size_t *standing);
+                            struct sampled_frames *newest, size_t *standing);
 
 #endif

@@ -11,7 +11,7 @@
 
 enum {
     TRIES = 4,
-    TRIES_APART = 12, /* where frames lie apart, reading them takes longer, and fails more often (3.9, 3.10) */
+    TRIES_APART = 12,  /* where frames lie apart, reading them takes longer, and fails more often (3.9, 3.10) */
     FIRST_TRIES = 100, /* for the first sample of a thread, on which the next ones build */
     ROOT_READINGS = 10,
     ROOT_TRIES = 300,
@@ -25,7 +25,7 @@ enum {
     MEETING_TRIES_MAX = 16, /* while there is nothing at all to show, where there was before */
     MEETINGS_MAX = 64,      /* of so many, how often that came of late, roughly: */
     MEETINGS_MIN = 16,      /* where it is less it is tried now and then only */
-    PROOFS = 16, /* pairs that are proven for one sample */
+    PROOFS = 16,            /* pairs that are proven for one sample */
 };
 
 struct spprof_error *sample_capture_init(struct capture *capture, struct spprof_target *target, const struct layout *layout, uint64_t thread_state)

@@ -16,7 +16,7 @@
 
 struct capture {
     struct stack_reader reader;
-    struct leaf_slots *leaf_slots;         /* NULL: none are remembered (3.9, 3.10) */
+    struct leaf_slots *leaf_slots; /* NULL: none are remembered (3.9, 3.10) */
     struct sampled_frames frames;  /* as they were reconstructed; of a sample that was dropped what still stands */
     size_t learnt;                 /* what so many of them teach is remembered */
     size_t standing;               /* so many of them are on the newest sample, */
@@ -37,8 +37,7 @@ struct capture_outcome {
     bool retried;
 };
 
-struct spprof_error *sample_capture_init(struct capture *capture, struct spprof_target *target, const struct layout *layout,
-                                  uint64_t thread_state);
+struct spprof_error *sample_capture_init(struct capture *capture, struct spprof_target *target, const struct layout *layout, uint64_t thread_state);
 void sample_capture_free(struct capture *capture);
 
 /* Code entries are about to be freed: forgets those that it knows. */

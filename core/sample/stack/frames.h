@@ -10,15 +10,15 @@ struct sampled_frame {
     uint64_t address, previous;
     uint64_t chunk; /* of the data stack that it lies in; 0: in none that was read */
     uint64_t instruction;
-    int64_t offset; /* of the instruction, in bytes; negative: nothing has run */
-    bool generator;  /* it lies in a generator, and not on the data stack */
-    bool apart;      /* that is so, or one of its callers does */
-    bool incomplete; /* it is being made: CPython does not show such a frame */
-    uint64_t entered; /* the newest frame, this one or a caller of it, that C code has called */
+    int64_t offset;      /* of the instruction, in bytes; negative: nothing has run */
+    bool generator;      /* it lies in a generator, and not on the data stack */
+    bool apart;          /* that is so, or one of its callers does */
+    bool incomplete;     /* it is being made: CPython does not show such a frame */
+    uint64_t entered;    /* the newest frame, this one or a caller of it, that C code has called */
     uint64_t entered_by; /* that one's caller; 0: none */
-    uint64_t path;   /* of the stack up to it (contexts.h); sample_frames_push sets it */
-    struct {         /* where it waits to be counted (pending.h); sample_frames_push clears it */
-        uint64_t round; /* 0: nowhere */
+    uint64_t path;       /* of the stack up to it (contexts.h); sample_frames_push sets it */
+    struct {             /* where it waits to be counted (pending.h); sample_frames_push clears it */
+        uint64_t round;  /* 0: nowhere */
         size_t at;
     } pending;
 };

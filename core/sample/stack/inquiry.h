@@ -12,7 +12,7 @@
 
 struct lack {
     enum { LACKS_NOTHING, LACKS_BYTES, LACKS_CODE, LACKS_KIND, LACKS_LINE, LACKS_NAME } what;
-    uint64_t address, size;                  /* of bytes, and of a code object */
+    uint64_t address, size;                   /* of bytes, and of a code object */
     const struct code_entry *caller, *callee; /* of an instruction, its function; whether its line, or the function, names the callee */
     int64_t offset;
 };
@@ -25,9 +25,9 @@ struct inquiry {
     const struct call_sites *sites;
     const struct contexts *contexts;
     const struct layout *layout;
-    struct lack lack;           /* the first question that was not answered */
+    struct lack lack;            /* the first question that was not answered */
     uint64_t denied[DENIED_MAX]; /* where there is nothing that could be read, as far as this reading goes */
-    size_t denied_count;        /* DENIED_MAX: nothing more is asked for */
+    size_t denied_count;         /* DENIED_MAX: nothing more is asked for */
 };
 
 /* A frame that lies elsewhere. None: it cannot be read. */

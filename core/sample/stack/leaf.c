@@ -6,7 +6,7 @@
 enum {
     STANDING_MAX = 512,
     RETURNED_MAX = 32,
-    RESUMERS_MAX = 4, /* frames that may go on with a generator which does not say which one does */
+    RESUMERS_MAX = 4,   /* frames that may go on with a generator which does not say which one does */
     GENERATORS_MAX = 8, /* that are looked at on one frame */
     FRAME_BYTES_MAX = 1 << 12,
 };
@@ -55,13 +55,15 @@ static bool left_behind(const struct search *search, uint64_t address, struct sa
         return false;
     if (raw.previous == 0 && link != NULL && link->code == code)
         raw.previous = link->previous;
-    raw.code = code != 0 ? sample_ask_code(inquiry, code) : RULE(BY_INSTRUCTION) ? frames_code_table_by_instruction(inquiry->codes, raw.instruction) : NULL;
+    raw.code = code != 0              ? sample_ask_code(inquiry, code)
+               : RULE(BY_INSTRUCTION) ? frames_code_table_by_instruction(inquiry->codes, raw.instruction)
+                                      : NULL;
     return sample_frame_take(&raw, layout->rules, frame) == SPPROF_DROP_REASONS;
 }
 
 /* Whether a generator's frame lies there, with which a frame is known to go on. */
-static bool goes_on_with(const struct search *search, uint64_t path, const struct sampled_frame *frame,
-                         uint64_t address, struct sampled_frame *generator)
+static bool goes_on_with(const struct search *search, uint64_t path, const struct sampled_frame *frame, uint64_t address,
+                         struct sampled_frame *generator)
 {
     int64_t offset;
     return left_behind(search, address, generator) && generator->generator &&
@@ -143,8 +145,7 @@ static size_t gather(const struct search *search, struct returned *returned)
 }
 
 /* Whether another frame may have left its bytes in a frame's place since. A generator and a frame object are what they are. */
-static bool may_be_another(const struct inquiry *inquiry, uint64_t path, const struct code_entry *caller,
-                           const struct sampled_frame *callee)
+static bool may_be_another(const struct inquiry *inquiry, uint64_t path, const struct code_entry *caller, const struct sampled_frame *callee)
 {
     bool in_place = inquiry->layout->rules->frames == FRAME_INTERPRETER && !callee->generator && RULE(SAME_PLACE);
     return in_place && !sample_contexts_only(inquiry->contexts, path, caller, callee->code);
@@ -226,7 +227,7 @@ static struct leaf look_up(const struct search *search, const struct returned *r
 }
 
 struct leaf sample_leaf_find(struct inquiry *inquiry, const struct sampled_frames *frames, const struct instant *instant,
-                      const struct leaf_slots *leaf_slots, struct sampled_frames *newest)
+                             const struct leaf_slots *leaf_slots, struct sampled_frames *newest)
 {
     struct returned returned;
     const struct search search = {inquiry, frames, instant};

@@ -19,16 +19,16 @@ struct instant {
 
 /* What was the newest: a place on the data stack, or, of a frame that lies beside it, its function. */
 struct missed {
-    uint64_t place; /* 0: beside it */
+    uint64_t place;    /* 0: beside it */
     uint64_t c_caller; /* of the C code that ran it; or STACK_UNTOLD */
     const struct code_entry *code;
 };
 
 enum leaf_end {
-    LEAF_LACKS,   /* inquiry.lack is to be supplied, then all is asked again */
-    LEAF_FOUND,   /* the sample is so many of the frames, and those of newest on them */
-    LEAF_MISSED,  /* the stack that *missed had is not known */
-    LEAF_UNTOLD,  /* nobody knows what it was: the sample is what was reconstructed */
+    LEAF_LACKS,  /* inquiry.lack is to be supplied, then all is asked again */
+    LEAF_FOUND,  /* the sample is so many of the frames, and those of newest on them */
+    LEAF_MISSED, /* the stack that *missed had is not known */
+    LEAF_UNTOLD, /* nobody knows what it was: the sample is what was reconstructed */
 };
 
 struct leaf {
@@ -39,7 +39,7 @@ struct leaf {
 
 /* Finds the sample of an instant by the frames that stood when the stack was copied; *newest is emptied, and gets those that stood on them. */
 struct leaf sample_leaf_find(struct inquiry *inquiry, const struct sampled_frames *frames, const struct instant *instant,
-                      const struct leaf_slots *leaf_slots, struct sampled_frames *newest);
+                             const struct leaf_slots *leaf_slots, struct sampled_frames *newest);
 
 /* Whether frames is a stack of which *missed is the newest, with nothing else on it. */
 bool sample_leaf_is(const struct missed *missed, const struct sampled_frames *frames);

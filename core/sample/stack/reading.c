@@ -43,7 +43,7 @@ enum frame_work sample_frame_work(const struct layout *layout, struct bytes head
 }
 
 struct spprof_error *sample_stack_reader_init(struct stack_reader *reader, struct spprof_target *target, const struct layout *layout,
-                                       uint64_t thread_state)
+                                              uint64_t thread_state)
 {
     *reader = (struct stack_reader){.reader = {.layout = layout}};
     frames_stack_init(&reader->stack, thread_state);

@@ -13,16 +13,16 @@
 
 struct reading {
     const struct layout *layout;
-    uint64_t head;        /* the newest frame, as the thread state names it; 0: none */
-    uint64_t head_caller; /* the frame that called the C code which runs it; 0: none; or STACK_UNTOLD (stack.head_caller) */
-    uint64_t chunk;       /* address of the newest chunk of the data stack; 0: it was not read */
-    struct bytes bytes;   /* of that chunk, from its beginning to the end of the page that is used last */
-    uint64_t steady;      /* so many of those are as they were when the frames that are known were found */
-    bool followed;        /* the chain of frames, from the newest on, was followed; where it was not, or broke off, there are none: */
+    uint64_t head;                  /* the newest frame, as the thread state names it; 0: none */
+    uint64_t head_caller;           /* the frame that called the C code which runs it; 0: none; or STACK_UNTOLD (stack.head_caller) */
+    uint64_t chunk;                 /* address of the newest chunk of the data stack; 0: it was not read */
+    struct bytes bytes;             /* of that chunk, from its beginning to the end of the page that is used last */
+    uint64_t steady;                /* so many of those are as they were when the frames that are known were found */
+    bool followed;                  /* the chain of frames, from the newest on, was followed; where it was not, or broke off, there are none: */
     const struct raw_frame *frames; /* newest first */
     size_t frame_count;
-    const struct frame_link *links; /* who had resumed generators, and called frame objects (stack.h); NULL: none are kept */
-    const struct read_cache *pieces;      /* what else was read: frames that lie elsewhere; NULL: nothing */
+    const struct frame_link *links;  /* who had resumed generators, and called frame objects (stack.h); NULL: none are kept */
+    const struct read_cache *pieces; /* what else was read: frames that lie elsewhere; NULL: nothing */
 };
 
 /* In the copy of the newest chunk; none: not all of it lies there. */
@@ -61,7 +61,7 @@ struct stack_reader {
 
 /* Borrows target and layout. */
 struct spprof_error *sample_stack_reader_init(struct stack_reader *reader, struct spprof_target *target, const struct layout *layout,
-                                       uint64_t thread_state);
+                                              uint64_t thread_state);
 void sample_stack_reader_free(struct stack_reader *reader);
 
 /* Code entries are about to be freed: forgets those that it knows. */

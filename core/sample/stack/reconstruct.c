@@ -216,7 +216,8 @@ static struct bytes header_of(const struct step *step, const struct sampled_fram
     if (step->layout->rules->frames == FRAME_OBJECTS)
         return bytes_none();
     uint64_t size = frames_stack_frame_size(step->layout);
-    return frame->generator ? sample_ask_piece(step->inquiry, frame->address, size) : sample_reading_in_chunk(step->inquiry->reading, frame->address, size);
+    return frame->generator ? sample_ask_piece(step->inquiry, frame->address, size)
+                            : sample_reading_in_chunk(step->inquiry->reading, frame->address, size);
 }
 
 /* The frame that comes next. False: the last one is the newest, or nothing tells what stands on it. */

@@ -30,15 +30,15 @@ enum reconstruct_by {
 
 struct reconstruction {
     enum reconstructed end;
-    enum spprof_drop reason; /* of BROKEN */
+    enum spprof_drop reason;            /* of BROKEN */
     struct sampled_frame caller, doubt; /* of SILENT, DOUBT, ELSEWHERE: the frame whose line calls it, and the frame that comes next */
     bool witness; /* of those: the two were copied in one piece, so that this counts as one of the stacks by which they are proven in the end */
     size_t kept;  /* so many of the oldest frames are those that were known before */
     /* For its own use. */
     enum reconstruct_by by;
     bool begun;
-    size_t chain_left;   /* so many frames of the chain are newer than the one that was found last; 0, too, where it broke off */
-    size_t generators;   /* so many were found */
+    size_t chain_left; /* so many frames of the chain are newer than the one that was found last; 0, too, where it broke off */
+    size_t generators; /* so many were found */
 };
 
 /*

@@ -21,7 +21,8 @@ static bool is_there(const struct layout *layout, struct bytes data, const struc
 static bool may_stand(const struct reading *reading, const struct sampled_frame *frame)
 {
     uint64_t head = reading->head;
-    return !sample_reading_is_in_chunk(reading, head) || !sample_reading_is_in_chunk(reading, frame->entered) || head >= frame->entered || !RULE(MAY_STAND);
+    return !sample_reading_is_in_chunk(reading, head) || !sample_reading_is_in_chunk(reading, frame->entered) || head >= frame->entered ||
+           !RULE(MAY_STAND);
 }
 
 size_t sample_standing_untouched(const struct reading *reading, const struct sampled_frames *frames)

@@ -26,7 +26,7 @@ struct core {
     int fd;                      /* the file, decompressed; -1: not open yet */
     uid_t owner;                 /* of the file */
     gid_t owner_group;
-    uint64_t size;               /* when it was opened */
+    uint64_t size;                               /* when it was opened */
     uint8_t *note_bytes[CORE_NOTE_SEGMENTS_MAX]; /* owned; the notes point into them */
     Elf64_Ehdr header;
     struct core_segments segments;
@@ -83,10 +83,9 @@ struct spprof_error *target_core_open_path(struct spprof_target *target, const c
 
 struct spprof_error *target_core_modules(struct spprof_target *target, const struct spprof_modules **modules);
 struct spprof_error *target_core_regions(struct spprof_target *target, const struct spprof_mapping **regions, size_t *count);
-struct spprof_error *target_core_find_symbol(struct spprof_target *target, const struct spprof_module *module, const char *name,
-                                      uint64_t *address);
-struct spprof_error *target_core_find_section(struct spprof_target *target, const struct spprof_module *module, const char *name,
-                                       uint64_t *address, uint64_t *size);
+struct spprof_error *target_core_find_symbol(struct spprof_target *target, const struct spprof_module *module, const char *name, uint64_t *address);
+struct spprof_error *target_core_find_section(struct spprof_target *target, const struct spprof_module *module, const char *name, uint64_t *address,
+                                              uint64_t *size);
 struct spprof_error *target_core_open_module(struct spprof_target *target, const struct spprof_module *module, int *fd);
 
 #endif

@@ -89,8 +89,8 @@ static bool matters(const struct core_binary *binary)
 }
 
 /* Whether file is the one that was mapped: NULL is yes. explicit: the user named it, or the directory that it lies below. */
-static struct spprof_error *check(const struct elf_file *file, const char *path, const struct core_binary *binary,
-                                  const struct identity *identity, const struct core_binary_source *source, bool explicit)
+static struct spprof_error *check(const struct elf_file *file, const char *path, const struct core_binary *binary, const struct identity *identity,
+                                  const struct core_binary_source *source, bool explicit)
 {
     if (file->object.machine != source->machine || file->class != ELFCLASS64)
         return spprof_error_new(SPPROF_ERROR_BAD_FILE, "%s is for another machine", path);
@@ -107,7 +107,8 @@ static struct spprof_error *check(const struct elf_file *file, const char *path,
     if (!explicit)
         return spprof_error_new(SPPROF_ERROR_BAD_FILE,
                                 "%s may be another build: the core holds no build id to compare with (its pages of files were left out: "
-                                "/proc/PID/coredump_filter), and nothing else that proves it", path);
+                                "/proc/PID/coredump_filter), and nothing else that proves it",
+                                path);
     const char *difference = misfit(file, binary, identity);
     if (difference != NULL)
         return spprof_error_new(SPPROF_ERROR_BAD_FILE, "%s is another build: %s", path, difference);
@@ -116,8 +117,7 @@ static struct spprof_error *check(const struct elf_file *file, const char *path,
     if (file == source->given)
         spprof_problems_add(source->problems, "%s is used unchecked: the core holds no build id to compare with", path);
     else
-        spprof_problems_add(source->problems, "files below %s are used unchecked: the core holds no build ids to compare with",
-                            source->sysroot);
+        spprof_problems_add(source->problems, "files below %s are used unchecked: the core holds no build ids to compare with", source->sysroot);
     return NULL;
 }
 
@@ -187,9 +187,8 @@ void target_core_binary_tell(struct core_binary *binary, const struct core_binar
 {
     if (binary->missing == NULL || !matters(binary))
         return;
-    const char *way_out = binary->main
-                              ? "name the executable as EXE behind the core file, or the root directory of its files by --sysroot DIR"
-                              : "name the root directory of its files by --sysroot DIR";
+    const char *way_out = binary->main ? "name the executable as EXE behind the core file, or the root directory of its files by --sysroot DIR"
+                                       : "name the root directory of its files by --sysroot DIR";
     spprof_problems_add(source->problems, "%s; the core leaves out parts of it: %s", binary->missing->message, way_out);
     spprof_error_free(binary->missing);
     binary->missing = NULL; /* told once */

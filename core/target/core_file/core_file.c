@@ -89,13 +89,12 @@ static struct spprof_error *open_core_file(const char *path, int *fd)
     struct stat status;
     *fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
     if (*fd < 0 && (errno == EACCES || errno == EPERM))
-        return spprof_error_new(
-            SPPROF_ERROR_PERMISSION,
-            "cannot open core file %s: %s; a core file belongs to the user whose process died: read it as that user or as root", path,
-            strerror(errno));
-    if (*fd < 0)
-        return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "cannot open core file %s: %s; with systemd, coredumpctl dump -o FILE extracts one",
+        return spprof_error_new(SPPROF_ERROR_PERMISSION,
+                                "cannot open core file %s: %s; a core file belongs to the user whose process died: read it as that user or as root",
                                 path, strerror(errno));
+    if (*fd < 0)
+        return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "cannot open core file %s: %s; with systemd, coredumpctl dump -o FILE extracts one", path,
+                                strerror(errno));
     if (fstat(*fd, &status) != 0)
         return spprof_error_new(SPPROF_ERROR_UNREADABLE, "cannot read core file %s: %s", path, strerror(errno));
     if (S_ISDIR(status.st_mode))
@@ -103,9 +102,8 @@ static struct spprof_error *open_core_file(const char *path, int *fd)
     if (!S_ISREG(status.st_mode))
         return spprof_error_new(SPPROF_ERROR_BAD_FILE, "%s is no regular file; save the core to a file first", path);
     if (status.st_size == 0)
-        return spprof_error_new(
-            SPPROF_ERROR_BAD_FILE,
-            "core file %s is empty; was there room on the disk, and is the limit of core files (ulimit -c) high enough?", path);
+        return spprof_error_new(SPPROF_ERROR_BAD_FILE,
+                                "core file %s is empty; was there room on the disk, and is the limit of core files (ulimit -c) high enough?", path);
     return NULL;
 }
 
@@ -140,9 +138,11 @@ static const char *other_format(const void *head, size_t size)
         size_t size;
         const char *text;
     } formats[] = {
-        {"ProblemType:", 12, "it is a report of apport (Ubuntu), in which a core is packed; 'apport-unpack FILE FOLDER' writes that to FOLDER/CoreDump"},
-        {"MDMP", 4, "it is a minidump (breakpad, crashpad, Windows), which holds parts of the memory only; lldb opens it, with spprof's plug-in: "
-                    "'lldb --core FILE', then 'spprof bt all'"},
+        {"ProblemType:", 12,
+         "it is a report of apport (Ubuntu), in which a core is packed; 'apport-unpack FILE FOLDER' writes that to FOLDER/CoreDump"},
+        {"MDMP", 4,
+         "it is a minidump (breakpad, crashpad, Windows), which holds parts of the memory only; lldb opens it, with spprof's plug-in: "
+         "'lldb --core FILE', then 'spprof bt all'"},
         {"\xcf\xfa\xed\xfe", 4, "it is a Mach-O file (macOS); lldb opens a core of this kind, with spprof's plug-in: 'lldb --core FILE'"},
         {"PAGEDU64", 8, "it is a crash dump of Windows itself"},
         {"KDUMP   ", 8, "it is a dump of a Linux kernel (kdump), which crash(8) reads"},

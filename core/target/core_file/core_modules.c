@@ -133,13 +133,12 @@ struct spprof_error *target_core_find_symbol(struct spprof_target *target, const
     }
     target_core_binary_let_go(binary);
     return spprof_error_new(SPPROF_ERROR_NOT_FOUND,
-                            missing ? "the symbols of %s, %s among them, are neither in the core nor in a file at hand"
-                                    : "%s defines no symbol %s",
+                            missing ? "the symbols of %s, %s among them, are neither in the core nor in a file at hand" : "%s defines no symbol %s",
                             module->path, name);
 }
 
-struct spprof_error *target_core_find_section(struct spprof_target *target, const struct spprof_module *module, const char *name,
-                                       uint64_t *address, uint64_t *size)
+struct spprof_error *target_core_find_section(struct spprof_target *target, const struct spprof_module *module, const char *name, uint64_t *address,
+                                              uint64_t *size)
 {
     const struct elf_file *file = module_file(core_of(target), module);
     bool missing = file == NULL;
@@ -148,9 +147,8 @@ struct spprof_error *target_core_find_section(struct spprof_target *target, cons
         return NULL;
     }
     target_core_binary_let_go(module->private_data);
-    return spprof_error_new(SPPROF_ERROR_NOT_FOUND,
-                            missing ? "the sections of %s, %s among them, are in no file at hand" : "%s has no section %s", module->path,
-                            name);
+    return spprof_error_new(SPPROF_ERROR_NOT_FOUND, missing ? "the sections of %s, %s among them, are in no file at hand" : "%s has no section %s",
+                            module->path, name);
 }
 
 struct spprof_error *target_core_open_module(struct spprof_target *target, const struct spprof_module *module, int *fd)

@@ -35,8 +35,8 @@ struct core_notes {
     size_t file_count;
     bool has_process; /* NT_PRPSINFO is there */
     int64_t pid;
-    uint32_t user, group; /* pr_uid, pr_gid: real ones */
-    bool began_by_exec; /* the process, not as a copy of its parent; false: unknown, too */
+    uint32_t user, group;                           /* pr_uid, pr_gid: real ones */
+    bool began_by_exec;                             /* the process, not as a copy of its parent; false: unknown, too */
     char name[17];                                  /* pr_fname */
     char arguments[81];                             /* pr_psargs */
     uint64_t at_entry, at_phdr, at_base, at_execfn; /* of NT_AUXV; 0: not there */

@@ -25,8 +25,7 @@ const struct core_mapping *target_core_mapping_at(const struct core *core, uint6
  * Reads what the core left out from the file that was mapped there. The kernel leaves a mapping out where nothing of it was
  * written, so that the file still has its bytes; a core that was told to leave written memory out as well proves nothing.
  */
-static enum spprof_read_status read_from_file(struct core *core, const struct core_mapping *mapping, uint64_t address, void *buffer,
-                                              size_t size)
+static enum spprof_read_status read_from_file(struct core *core, const struct core_mapping *mapping, uint64_t address, void *buffer, size_t size)
 {
     struct core_binary *binary = &core->binaries[mapping->binary];
     if (!core->holds_written_memory)

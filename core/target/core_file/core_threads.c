@@ -79,7 +79,7 @@ static void set_signal(const struct core_thread *note, int signal, struct spprof
 }
 
 void target_core_thread_describe(const struct core_notes *notes, size_t index, unsigned machine, enum core_writer writer,
-                          const struct elf_reader *reader, struct spprof_native_thread *thread)
+                                 const struct elf_reader *reader, struct spprof_native_thread *thread)
 {
     const struct core_thread *note = &notes->threads[index];
     *thread = (struct spprof_native_thread){.tid = note->tid, .target_tid = note->tid};

@@ -20,6 +20,6 @@ int target_core_signal(const struct core_notes *notes, enum core_writer writer);
 
 /* Describes the thread of this index. reader is for its code: on aarch64 the instruction tells whether it waits in a system call. */
 void target_core_thread_describe(const struct core_notes *notes, size_t index, unsigned machine, enum core_writer writer,
-                          const struct elf_reader *reader, struct spprof_native_thread *thread);
+                                 const struct elf_reader *reader, struct spprof_native_thread *thread);
 
 #endif

@@ -190,8 +190,8 @@ static struct spprof_error *open_archive(int fd, const char *path, struct archiv
         return spprof_error_no_memory();
     /* A filter answers with a warning where it would run an external program: nothing is run here. */
     if (compression == NULL || compression->support(*archive) != ARCHIVE_OK)
-        return spprof_error_new(SPPROF_ERROR_UNSUPPORTED, "cannot decompress %s: this libarchive has no %s; decompress the core file first",
-                                path, compression == NULL ? "such compression" : compression->name);
+        return spprof_error_new(SPPROF_ERROR_UNSUPPORTED, "cannot decompress %s: this libarchive has no %s; decompress the core file first", path,
+                                compression == NULL ? "such compression" : compression->name);
     struct archive_entry *entry;
     archive_read_support_format_raw(*archive);
     if (lseek(fd, 0, SEEK_SET) != 0 || archive_read_open_fd(*archive, fd, INPUT_SIZE) != ARCHIVE_OK ||
@@ -211,8 +211,8 @@ struct spprof_error *target_decompress(int fd, const char *path, const struct de
     CLEANUP_CLOSE int result = unnamed_file(temporary_directory());
     if (result < 0)
         return spprof_error_new(SPPROF_ERROR_UNREADABLE,
-                                "cannot decompress %s: no file can be made in %s: %s; set TMPDIR to a directory that you may write to",
-                                path, temporary_directory(), strerror(errno));
+                                "cannot decompress %s: no file can be made in %s: %s; set TMPDIR to a directory that you may write to", path,
+                                temporary_directory(), strerror(errno));
     struct output output = {.watch = watch, .fd = result};
     const char *broken;
     TRY(copy_out(archive, path, &output, &broken));

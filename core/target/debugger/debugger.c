@@ -26,7 +26,7 @@ struct debugger_target {
     bool listed, modules_known, interrupted;
     bool trusts_files; /* of a core: the debugger has the executable that the core names, and fills in what the core leaves out */
     struct debugger_module_list list;
-    struct spprof_modules modules; /* unused where direct serves them */
+    struct spprof_modules modules;  /* unused where direct serves them */
     struct spprof_mapping *regions; /* likewise; sorted by start */
     size_t region_count, region_capacity;
     bool regions_known;
@@ -246,8 +246,7 @@ static struct spprof_error *open_same_file(const struct spprof_module *module, i
     target_elf_file_close(file);
     if (*fd >= 0)
         return NULL;
-    return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "%s is not the file that was mapped: its build id is another, or there is none",
-                            module->path);
+    return spprof_error_new(SPPROF_ERROR_NOT_FOUND, "%s is not the file that was mapped: its build id is another, or there is none", module->path);
 }
 
 static struct spprof_error *debugger_open_module(struct spprof_target *target, const struct spprof_module *module, int *fd)

@@ -175,7 +175,8 @@ static struct spprof_error *build(struct spprof_target *target, const struct deb
     return NULL;
 }
 
-struct spprof_error *target_debugger_modules_build(struct spprof_target *target, const struct debugger_module_list *list, struct spprof_modules *modules)
+struct spprof_error *target_debugger_modules_build(struct spprof_target *target, const struct debugger_module_list *list,
+                                                   struct spprof_modules *modules)
 {
     *modules = (struct spprof_modules){.items = calloc(1, sizeof *modules->items)};
     struct spprof_error *error = modules->items == NULL ? spprof_error_no_memory() : build(target, list, modules);

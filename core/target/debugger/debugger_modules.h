@@ -21,6 +21,7 @@ const struct spprof_debugger_module *target_debugger_modules_at(const struct deb
  * Makes the modules of a target. Where the main one is an ELF object, those of the dynamic linker's list that the debugger does not know
  * are added. modules is owned by the caller, to be freed by target_modules_free.
  */
-struct spprof_error *target_debugger_modules_build(struct spprof_target *target, const struct debugger_module_list *list, struct spprof_modules *modules);
+struct spprof_error *target_debugger_modules_build(struct spprof_target *target, const struct debugger_module_list *list,
+                                                   struct spprof_modules *modules);
 
 #endif

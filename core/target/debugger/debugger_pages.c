@@ -6,10 +6,10 @@
 #include "base/cleanup.h"
 
 enum {
-    PAGE = 4096,          /* the smallest unit of a mapping */
-    RUN = 16,             /* pages of one call */
-    PAGES_MAX = 1 << 14,  /* that are kept */
-    RANGE_MAX = 1 << 20,  /* bytes; a larger range is read past the pages */
+    PAGE = 4096,         /* the smallest unit of a mapping */
+    RUN = 16,            /* pages of one call */
+    PAGES_MAX = 1 << 14, /* that are kept */
+    RANGE_MAX = 1 << 20, /* bytes; a larger range is read past the pages */
 };
 
 struct debugger_page {
@@ -131,8 +131,7 @@ void target_debugger_pages_read(struct debugger_pages *pages, struct spprof_rang
     fetch(pages, ranges, count);
     for (size_t i = 0; i < count; i++) {
         /* A page that is there in part is asked for exactly what is wanted of it. */
-        bool read = copy_out(pages, &ranges[i]) ||
-                    (!pages->zeros_are_holes && ask(pages, ranges[i].address, ranges[i].buffer, ranges[i].size));
+        bool read = copy_out(pages, &ranges[i]) || (!pages->zeros_are_holes && ask(pages, ranges[i].address, ranges[i].buffer, ranges[i].size));
         ranges[i].status = read ? SPPROF_READ_OK : SPPROF_READ_UNMAPPED;
     }
 }

@@ -16,9 +16,9 @@ struct debugger_pages {
     /* Reads size bytes at address, all or nothing. */
     bool (*read)(void *context, uint64_t address, void *buffer, size_t size);
     void *context;
-    bool zeros_are_holes; /* what a core leaves out some debuggers read as zeros: a page of nothing else is not believed */
+    bool zeros_are_holes;         /* what a core leaves out some debuggers read as zeros: a page of nothing else is not believed */
     struct hash_table by_address; /* struct debugger_page */
-    uint64_t calls; /* of read */
+    uint64_t calls;               /* of read */
 };
 
 /* Fills every range and sets its status. */

@@ -35,9 +35,9 @@ static bool read_bytes(const struct elf_reader *reader, uint64_t address, void *
 
 static bool header_is_sane(const Elf64_Ehdr *header)
 {
-    return memcmp(header->e_ident, ELFMAG, SELFMAG) == 0 && header->e_ident[EI_CLASS] == ELFCLASS64 &&
-           header->e_ident[EI_DATA] == ELFDATA2LSB && (header->e_type == ET_EXEC || header->e_type == ET_DYN) &&
-           header->e_phentsize == sizeof(Elf64_Phdr) && header->e_phnum > 0 && header->e_phnum <= ELF_SEGMENT_MAX;
+    return memcmp(header->e_ident, ELFMAG, SELFMAG) == 0 && header->e_ident[EI_CLASS] == ELFCLASS64 && header->e_ident[EI_DATA] == ELFDATA2LSB &&
+           (header->e_type == ET_EXEC || header->e_type == ET_DYN) && header->e_phentsize == sizeof(Elf64_Phdr) && header->e_phnum > 0 &&
+           header->e_phnum <= ELF_SEGMENT_MAX;
 }
 
 bool target_elf_object_place(struct elf_object *object, uint64_t start)
@@ -160,8 +160,8 @@ static size_t build_id_of_notes(const uint8_t *bytes, size_t size, size_t alignm
 {
     struct elf_note note;
     for (size_t offset = 0; target_elf_note_next(bytes, size, alignment, &offset, &note);) {
-        bool matches = note.type == NT_GNU_BUILD_ID && note.name_size == sizeof ELF_NOTE_GNU &&
-                       memcmp(note.name, ELF_NOTE_GNU, sizeof ELF_NOTE_GNU) == 0;
+        bool matches =
+            note.type == NT_GNU_BUILD_ID && note.name_size == sizeof ELF_NOTE_GNU && memcmp(note.name, ELF_NOTE_GNU, sizeof ELF_NOTE_GNU) == 0;
         if (matches && note.size > 0 && note.size <= ELF_BUILD_ID_MAX) {
             memcpy(build_id, note.bytes, note.size);
             return note.size;
@@ -355,8 +355,7 @@ static enum elf_lookup search_sysv_hash(const struct symbol_search *search, uint
     return ELF_UNKNOWN;
 }
 
-enum elf_lookup target_elf_object_find_symbol(const struct elf_reader *reader, const struct elf_object *object, const char *name,
-                                       uint64_t *address)
+enum elf_lookup target_elf_object_find_symbol(const struct elf_reader *reader, const struct elf_object *object, const char *name, uint64_t *address)
 {
     struct symbol_search search = {
         .reader = reader, .object = object, .dynamic = read_dynamic(reader, object), .name = name, .name_size = strlen(name) + 1};

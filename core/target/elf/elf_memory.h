@@ -63,8 +63,7 @@ enum elf_lookup {
 };
 
 /* Looks a defined dynamic symbol up through its hash table. address gets the bias added. */
-enum elf_lookup target_elf_object_find_symbol(const struct elf_reader *reader, const struct elf_object *object, const char *name,
-                                       uint64_t *address);
+enum elf_lookup target_elf_object_find_symbol(const struct elf_reader *reader, const struct elf_object *object, const char *name, uint64_t *address);
 
 /* Whether a symbol is one that has an address of its own in this object: defined, and neither thread-local nor a file's name. */
 bool target_elf_symbol_has_address(const Elf64_Sym *symbol);

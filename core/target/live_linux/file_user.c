@@ -130,7 +130,8 @@ static void *open_in_thread(void *context)
         return NULL;
     close(opening->fd);
     opening->fd = -1;
-    opening->error = spprof_error_new(SPPROF_ERROR_PERMISSION, "%s is not for user %" PRIuMAX " to read", opening->path, (uintmax_t)opening->user->user);
+    opening->error =
+        spprof_error_new(SPPROF_ERROR_PERMISSION, "%s is not for user %" PRIuMAX " to read", opening->path, (uintmax_t)opening->user->user);
     return NULL;
 }
 

@@ -55,9 +55,8 @@ static bool find_mount(const char *mounts, const struct freezer *freezer, char r
     char type[64], options[256];
     for (const char *line = mounts; line != NULL && *line != '\0'; line = strchr(line, '\n'), line += line != NULL) {
         const char *rest = strstr(line, " - ");
-        if (rest != NULL && sscanf(line, "%*s %*s %*s %4095s %4095s", root, point) == 2 &&
-            sscanf(rest, " - %63s %*s %255s", type, options) == 2 && strcmp(type, freezer->type) == 0 &&
-            strstr(options, freezer->option) != NULL)
+        if (rest != NULL && sscanf(line, "%*s %*s %*s %4095s %4095s", root, point) == 2 && sscanf(rest, " - %63s %*s %255s", type, options) == 2 &&
+            strcmp(type, freezer->type) == 0 && strstr(options, freezer->option) != NULL)
             return true;
     }
     return false;
@@ -71,8 +70,9 @@ static bool find_cgroup(const char *cgroups, const struct freezer *freezer, char
         if (name == NULL)
             return false;
         size_t size = strcspn(name + 1, "\n");
-        bool is_this = freezer->option[0] == '\0' ? name == controllers + 1
-                                                  : memmem(controllers, (size_t)(name - controllers), freezer->option, strlen(freezer->option)) != NULL;
+        bool is_this = freezer->option[0] == '\0'
+                           ? name == controllers + 1
+                           : memmem(controllers, (size_t)(name - controllers), freezer->option, strlen(freezer->option)) != NULL;
         if (!is_this || size >= PATH_MAX)
             continue;
         memcpy(path, name + 1, size);
@@ -112,8 +112,7 @@ bool target_held_by_freezer(int64_t pid, char *by, size_t size)
     char name[64];
     snprintf(name, sizeof name, "/proc/%" PRId64 "/cgroup", pid);
     CLEANUP_FREE char *cgroups = read_text(name), *mounts = read_text("/proc/self/mountinfo");
-    return cgroups != NULL && mounts != NULL &&
-           (find_frozen(cgroups, mounts, &unified, by, size) || find_frozen(cgroups, mounts, &legacy, by, size));
+    return cgroups != NULL && mounts != NULL && (find_frozen(cgroups, mounts, &unified, by, size) || find_frozen(cgroups, mounts, &legacy, by, size));
 }
 
 bool target_held_by_tracer(int64_t pid, int64_t tid, char *by, size_t size)

@@ -204,8 +204,7 @@ static struct spprof_error *check_architecture(struct process *process)
     if (fd < 0)
         return spprof_error_new(SPPROF_ERROR_NOT_PYTHON, "process %" PRId64 " runs no program: it is a kernel thread, or has ended", target->pid);
     if (read(fd, head, sizeof head) != (ssize_t)sizeof head || memcmp(head, "\177ELF", 4) != 0 || head[4] != 2)
-        return spprof_error_new(SPPROF_ERROR_UNSUPPORTED, "process %" PRId64 " is no 64-bit program; spprof reads x86-64 and aarch64",
-                                target->pid);
+        return spprof_error_new(SPPROF_ERROR_UNSUPPORTED, "process %" PRId64 " is no 64-bit program; spprof reads x86-64 and aarch64", target->pid);
     unsigned machine = head[18] | (unsigned)head[19] << 8;
     target->architecture = machine == 62 ? SPPROF_X86_64 : machine == 183 ? SPPROF_AARCH64 : SPPROF_ARCHITECTURE_UNKNOWN;
     return NULL;
@@ -223,7 +222,8 @@ static struct spprof_error *open_process(struct process *process, int64_t pid)
 {
     char path[64];
     struct spprof_target *target = &process->target;
-    *target = (struct spprof_target){.ops = &process_ops, .kind = SPPROF_TARGET_PROCESS, .pointer_size = 8, .long_size = 8, .pid = pid, .local = true};
+    *target =
+        (struct spprof_target){.ops = &process_ops, .kind = SPPROF_TARGET_PROCESS, .pointer_size = 8, .long_size = 8, .pid = pid, .local = true};
     process->memory = -1;
     snprintf(path, sizeof path, "/proc/%" PRId64, pid);
     process->directory = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

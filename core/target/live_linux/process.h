@@ -12,8 +12,8 @@
 /* A thread as /proc shows it, and as it was stopped. */
 struct process_thread {
     struct spprof_native_thread native;
-    char state;         /* of /proc/PID/task/TID/stat, before it was stopped */
-    bool seized;        /* by ptrace */
+    char state;  /* of /proc/PID/task/TID/stat, before it was stopped */
+    bool seized; /* by ptrace */
     bool stopped;
     bool late;          /* it was to stop, and had not when it was let go */
     bool group_stopped; /* by job control: it must not run when it is let go */
@@ -38,9 +38,9 @@ struct process {
     size_t region_count;
     struct process_threads threads; /* of the last stop */
     bool threads_known;
-    bool is_child;       /* of ours: how it ends is not to be taken from those who wait for it */
-    uint64_t stop_began; /* CLOCK_MONOTONIC, ns */
-    bool one_of_many;    /* the stop is a look of many: who is late is let go later, and not told of */
+    bool is_child;               /* of ours: how it ends is not to be taken from those who wait for it */
+    uint64_t stop_began;         /* CLOCK_MONOTONIC, ns */
+    bool one_of_many;            /* the stop is a look of many: who is late is let go later, and not told of */
     struct process *next_late;   /* of those with threads that are late */
     struct process_guard *guard; /* NULL: nothing was stopped yet */
 };
@@ -53,9 +53,10 @@ struct spprof_error *target_process_find_modules(struct process *process);
 bool target_process_began_by_exec(const struct process *process);
 struct spprof_error *target_process_open_module(struct spprof_target *target, const struct spprof_module *module, int *fd);
 struct spprof_error *target_process_open_file(struct spprof_target *target, const char *path, int *fd, int64_t *started_at);
-struct spprof_error *target_process_find_symbol(struct spprof_target *target, const struct spprof_module *module, const char *name, uint64_t *address);
+struct spprof_error *target_process_find_symbol(struct spprof_target *target, const struct spprof_module *module, const char *name,
+                                                uint64_t *address);
 struct spprof_error *target_process_find_section(struct spprof_target *target, const struct spprof_module *module, const char *name,
-                                          uint64_t *address, uint64_t *size);
+                                                 uint64_t *address, uint64_t *size);
 
 /* process_user.c: with whose rights it opens files; to be cleared by target_file_user_clear. */
 struct spprof_error *target_process_file_user(const struct process *process, struct file_user *user);

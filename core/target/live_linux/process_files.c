@@ -75,8 +75,8 @@ static bool parse_mapping(char *line, struct address_mapping *mapping)
     char permissions[8];
     int path = 0;
     *mapping = (struct address_mapping){.path = ""};
-    if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s %" SCNx64 " %x:%x %" SCNu64 " %n", &mapping->start, &mapping->end, permissions,
-               &mapping->offset, &major, &minor, &mapping->inode, &path) < 7 ||
+    if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %7s %" SCNx64 " %x:%x %" SCNu64 " %n", &mapping->start, &mapping->end, permissions, &mapping->offset,
+               &major, &minor, &mapping->inode, &path) < 7 ||
         mapping->end <= mapping->start)
         return false;
     mapping->device = (uint64_t)major << 32 | minor;
@@ -217,8 +217,8 @@ static bool read_start(const char *path, struct start *start)
         return false;
     text[size] = '\0';
     const char *at = strrchr(text, ')');
-    return at != NULL && sscanf(at, ") %*c %" SCNd64 " %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64,
-                                &start->parent, &start->flags, &start->ticks) == 3;
+    return at != NULL && sscanf(at, ") %*c %" SCNd64 " %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %" SCNu64, &start->parent,
+                                &start->flags, &start->ticks) == 3;
 }
 
 bool target_process_began_by_exec(const struct process *process)
@@ -354,7 +354,7 @@ struct spprof_error *target_process_find_symbol(struct spprof_target *target, co
 }
 
 struct spprof_error *target_process_find_section(struct spprof_target *target, const struct spprof_module *module, const char *name,
-                                          uint64_t *address, uint64_t *size)
+                                                 uint64_t *address, uint64_t *size)
 {
     int fd;
     struct elf_file *file = NULL;

@@ -19,10 +19,10 @@
 
 enum {
     STACK_SIZE = 64 << 10,
-    LONG_NS = 20000000,    /* no stop is meant to last so long */
-    LOOK_NS = 5000000,     /* the watcher looks whether spprof is stopped so often, then */
-    STUCK_S = 5,           /* without a sign of life: spprof is ended */
-    SIGN_NS = 500000000,   /* a sign of life is not given more often */
+    LONG_NS = 20000000,  /* no stop is meant to last so long */
+    LOOK_NS = 5000000,   /* the watcher looks whether spprof is stopped so often, then */
+    STUCK_S = 5,         /* without a sign of life: spprof is ended */
+    SIGN_NS = 500000000, /* a sign of life is not given more often */
 };
 
 struct process_guard {

@@ -14,8 +14,8 @@ enum { CAPABILITY_SYS_PTRACE = 19, UID_NAME = 5, STATUS_SIZE = 8192 };
 
 struct refused_process {
     int64_t pid;
-    int64_t user;  /* that the process runs as; -1 unknown */
-    int64_t owner; /* of its files in /proc: root where it is not dumpable, proc(5) */
+    int64_t user;    /* that the process runs as; -1 unknown */
+    int64_t owner;   /* of its files in /proc: root where it is not dumpable, proc(5) */
     bool privileged; /* spprof may look at every process */
 };
 
@@ -69,10 +69,12 @@ static const char *explain(const struct refused_process *refusal, char *buffer, 
         return buffer;
     }
     if (refusal->owner != refusal->user)
-        return "it is not dumpable: it has called prctl(PR_SET_DUMPABLE, 0), has changed its user or its capabilities since it began, or its executable "
+        return "it is not dumpable: it has called prctl(PR_SET_DUMPABLE, 0), has changed its user or its capabilities since it began, or its "
+               "executable "
                "may not be read. Only root may look at it: run spprof as root (sudo)";
     if (scope != '0')
-        return "/proc/sys/kernel/yama/ptrace_scope forbids it to ordinary users (0 would allow it for processes of the same user). Run spprof as root "
+        return "/proc/sys/kernel/yama/ptrace_scope forbids it to ordinary users (0 would allow it for processes of the same user). Run spprof as "
+               "root "
                "(sudo)";
     return "run spprof as root (sudo); inside a container add the capability SYS_PTRACE, or run spprof on the host";
 }

@@ -26,15 +26,15 @@
 #include "target/target.h"
 
 enum {
-    LISTINGS_MAX = 100, /* new threads may appear as fast as they are found; the last listing is then as good as any */
+    LISTINGS_MAX = 100,       /* new threads may appear as fast as they are found; the last listing is then as good as any */
     STOP_DEADLINE_MS = 500,   /* then it is asked again whether the thread sleeps so that it cannot be interrupted */
     BUSY_DEADLINE_MS = 10000, /* for one that could stop, and only waits for a CPU */
-    SLEEPER_DEADLINE_MS = 3, /* for one that slept uninterruptibly before: it runs no code, and all others wait for it */
-    SLEEPER_TRIES = 6,     /* all are let go between them: most sleepers wait for a disk, and for no more than milliseconds */
-    SLEEPER_PAUSE_MS = 10, /* behind the first try; twice as long behind each other */
-    LOOK_DEADLINE_MS = 20, /* of one look of many */
-    CLOSE_DEADLINE_MS = 50, /* for one that is late already */
-    SPIN_NS = 30000, /* a thread on another CPU stops within that; then it may be ours that it waits for */
+    SLEEPER_DEADLINE_MS = 3,  /* for one that slept uninterruptibly before: it runs no code, and all others wait for it */
+    SLEEPER_TRIES = 6,        /* all are let go between them: most sleepers wait for a disk, and for no more than milliseconds */
+    SLEEPER_PAUSE_MS = 10,    /* behind the first try; twice as long behind each other */
+    LOOK_DEADLINE_MS = 20,    /* of one look of many */
+    CLOSE_DEADLINE_MS = 50,   /* for one that is late already */
+    SPIN_NS = 30000,          /* a thread on another CPU stops within that; then it may be ours that it waits for */
     LOOK_NS = 200000,
 };
 
@@ -454,7 +454,8 @@ struct spprof_error *target_process_stop_some(struct spprof_target *target, cons
     begin_stop(process);
     process->one_of_many = true;
     process->threads_known = false;
-    struct spprof_error *error = tids == NULL ? target_process_list_threads(process, threads) : target_process_add_threads(process, threads, tids, count);
+    struct spprof_error *error =
+        tids == NULL ? target_process_list_threads(process, threads) : target_process_add_threads(process, threads, tids, count);
     if (error == NULL)
         error = tids == NULL ? stop_all(process) : stop_these(process);
     return error != NULL ? give_up(process, error) : NULL;

@@ -13,7 +13,7 @@
 struct tracee {
     char state; /* 'R' runs, 't' stands still, 'Z' has ended */
     int64_t tracer;
-    int64_t group; /* the process: where the main thread has ended, gdb is attached to another one, whose id it takes for the process's */
+    int64_t group;             /* the process: where the main thread has ended, gdb is attached to another one, whose id it takes for the process's */
     uint64_t pending, blocked; /* signals, one bit each */
 };
 

@@ -39,7 +39,7 @@ void check_problems(const struct spprof_target *target)
 uint64_t take_number(const uint8_t **input, size_t *left, size_t size)
 {
     uint64_t number = 0;
-    for (size_t i = 0; i < size && *left > 0; i++, (*left)--)
+    for (size_t i = 0; i<size && * left> 0; i++, (*left)--)
         number |= (uint64_t) * (*input)++ << 8 * i;
     return number;
 }
