@@ -148,13 +148,15 @@ static bool was_starved(const struct taking *taking)
  */
 static struct spprof_error *take_stopped(struct taking *taking)
 {
-    enum { STOPS = 4, BETWEEN_NS = 1000000 };
+    enum { STOPS = 6, PAUSE_NS = 1000000 }; /* each pause is four times as long as the one before: the thread may have to wait for a CPU */
     TRY(walk_with_values(taking));
     TRY(remember_threads(taking));
     TRY(read_names(taking));
     TRY(stop_and_walk(taking));
+    long pause = PAUSE_NS;
     for (int stops = 1; stops < STOPS && (snapshot_walk_met_entering(taking->walk) || was_starved(taking)); stops++) {
-        nanosleep(&(struct timespec){.tv_nsec = BETWEEN_NS}, NULL);
+        nanosleep(&(struct timespec){.tv_nsec = pause}, NULL);
+        pause *= 4;
         TRY(stop_and_walk(taking));
     }
     return NULL;
