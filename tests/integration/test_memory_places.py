@@ -21,6 +21,8 @@ WITHOUT_FILES = ["0x23", "0x3", "0x1"]  # /proc/PID/coredump_filter: no pages of
 @pytest.fixture(scope="session")
 def mover(launcher):
     """A library that moves the interpreter's file into anonymous memory, as the interpreter sees it."""
+    if not shutil.which("cc"):
+        pytest.skip("no compiler")
     path = launcher.new_folder() / "moved.so"
     subprocess.run(["cc", "-shared", "-fPIC", "-o", path, PROGRAMS / "moved.c"], check=True)
     return launcher.interpreter.inside(path)
