@@ -220,7 +220,7 @@ def test_two_pythons_are_sampled(spprof, hosting, interpreter, tmp_path, how):
     """What the plug-in computes, and what the host's threads wait in."""
     target = hosting("work")
     report_of_both(spprof, target.pid)
-    working, _ = sample(spprof, tmp_path, how, target.pid)
+    working = wait_for(lambda: sample(spprof, tmp_path, how, target.pid)[0], "the plug-in to be given a CPU")
     assert {stack[1:] for stack in working} == {("<module>", "innermost_of_plug_in")}, working
     all_stacks, stats = sample(spprof, tmp_path, how, "--idle", "-r", "20", target.pid)
     root, = {stack[0] for stack in working}

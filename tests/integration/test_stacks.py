@@ -219,10 +219,12 @@ def test_most_running_stacks_are_whole_without_stopping(spprof, start):
 
 @pytest.mark.native
 def test_a_thread_that_is_entering_the_interpreter(spprof, start, interpreter):
-    """Nothing tells its frames at that moment; a moment later all is there."""
+    """Nothing tells its frames at that moment, a fifth of its time; a moment later all is there, if it is given a CPU meanwhile."""
     if interpreter.minor not in ("3.11", "3.12"):
         pytest.skip("C frames name the newest frame in 3.11 and 3.12 only")
     target = start("entering.py")
-    for _ in range(40):
-        thread, = all_threads(spprof.report(target.pid))
-        assert [frame["function"] for frame in thread["frames"]] == ["enter", "<module>"] and thread["truncated"] is None
+    threads = [thread for _ in range(40) for thread in all_threads(spprof.report(target.pid, codes=(0, 3)))]
+    cut_short = [thread["truncated"] for thread in threads if thread["truncated"] is not None]
+    assert len(cut_short) <= 2 and all("just entering" in reason for reason in cut_short), cut_short
+    whole = [[frame["function"] for frame in thread["frames"]] for thread in threads if thread["truncated"] is None]
+    assert all(names == ["enter", "<module>"] for names in whole)
