@@ -116,7 +116,7 @@ def test_who_has_the_gil_and_who_waits_for_it(spprof, held, kind):
 
     def all_are_told(look):
         """A waiter wakes up every 5 ms to ask the holder for the GIL, so that one look may miss it."""
-        told.update(look())
+        told.update(set(look()) - {target.truth["recorder"]})  # who let the holder go may itself not have the GIL back
         assert told <= set(waiters)
         return told == set(waiters)
     for look in (reported, printed):
