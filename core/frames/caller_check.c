@@ -3,11 +3,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "frames/value_depth.h"
 #include "layout/stack_effect.h"
 #include "object/string.h"
-#include "frames/value_depth.h"
+#include "target/budget.h"
 
-enum { BYTECODE_MAX = 1 << 16, SLOTS_MAX = 1 << 12, ARGUMENTS_MAX = 64, WORD = 8 };
+enum { BYTECODE_MAX = 1 << 16, SLOTS_MAX = 1 << 12, ARGUMENTS_MAX = 64, WORD = 8, KNOWN_CODES = 64 };
 
 /* What a code object says of the frames that run it. */
 struct shape {
@@ -24,13 +25,25 @@ struct frame {
     struct bytes data; /* all of it, with its slots */
 };
 
+/* What the bytecode of a code object tells: of the last ones, since functions that call one another take turns on a stack. */
+struct known_code {
+    const struct code_entry *code; /* NULL: of none */
+    struct value_depth depth;
+    uint64_t replaced; /* a bit for each of the first arguments that the function itself may replace */
+};
+
 struct caller_check {
     struct reader *reader;
-    const struct code_entry *depth_of;
-    struct value_depth depth;
+    struct known_code known[KNOWN_CODES];
     char *words;
     size_t size;
 };
+
+/* Whether so many bytes may still be looked at only to doubt what was read. */
+static bool may_look(const struct caller_check *check, uint64_t bytes)
+{
+    return target_budget_check(&target_read_cache_target(check->reader->cache)->budget, bytes);
+}
 
 /* What an instruction of a frame calls, by what lies on its value stack. */
 enum call {
@@ -109,13 +122,38 @@ static int64_t offset_of(const struct caller_check *check, const struct frame *f
     return (int64_t)frame->raw->instruction * (by_units ? CODE_UNIT : 1);
 }
 
-static void find_depth(struct caller_check *check, const struct shape *shape)
+/* Marks the arguments that the function itself may replace. */
+static uint64_t replaced_arguments(struct bytes bytecode)
 {
-    if (check->depth_of == shape->code)
-        return;
-    frames_value_depth_free(&check->depth);
-    check->depth_of = shape->code;
-    (void)frames_value_depth_find(&check->depth, shape->bytecode, check->reader->layout->rules->position == POSITION_LASTI_UNITS);
+    uint64_t replaced = 0;
+    for (int64_t offset = 0; offset < (int64_t)bytecode.size;) {
+        struct old_instruction instruction = frames_old_instruction_at(bytecode, offset);
+        if ((instruction.opcode == OLD_STORE_FAST || instruction.opcode == OLD_DELETE_FAST) && instruction.argument < ARGUMENTS_MAX)
+            replaced |= UINT64_C(1) << instruction.argument;
+        offset = instruction.next;
+    }
+    return replaced;
+}
+
+/* What is known of a code object; where no more may be looked at, no depth is. */
+static const struct known_code *know(struct caller_check *check, const struct shape *shape)
+{
+    struct known_code *known = &check->known[shape->code->code->address / 16 % KNOWN_CODES];
+    if (known->code == shape->code)
+        return known;
+    frames_value_depth_free(&known->depth);
+    known->code = shape->code;
+    known->replaced = UINT64_MAX;
+    if (!may_look(check, shape->bytecode.size * VALUE_DEPTH_ROUNDS))
+        return known;
+    known->replaced = replaced_arguments(shape->bytecode);
+    (void)frames_value_depth_find(&known->depth, shape->bytecode, check->reader->layout->rules->position == POSITION_LASTI_UNITS);
+    return known;
+}
+
+static int64_t depth_at(struct caller_check *check, const struct shape *shape, int64_t offset)
+{
+    return frames_value_depth_at(&know(check, shape)->depth, offset);
 }
 
 static uint64_t value_at(const struct caller_check *check, const struct frame *frame, int64_t index)
@@ -183,11 +221,10 @@ struct caller_site {
 };
 
 /* False: the instruction is no call, or it is not known how deep the stack is there. Python/ceval.c has the order. */
-static enum read_cache_status find_site(const struct caller_check *check, const struct frame *frame, int64_t offset, struct caller_site *site,
-                                        bool *calls)
+static enum read_cache_status find_site(struct caller_check *check, const struct frame *frame, int64_t offset, struct caller_site *site, bool *calls)
 {
     struct old_instruction instruction = frames_old_instruction_at(frame->shape.bytecode, offset);
-    int64_t top = frames_value_depth_at(&check->depth, offset), count = instruction.argument;
+    int64_t top = depth_at(check, &frame->shape, offset), count = instruction.argument;
     uint64_t names = 0;
     *calls = false;
     if (top == VALUE_DEPTH_UNKNOWN)
@@ -211,31 +248,18 @@ static enum read_cache_status find_site(const struct caller_check *check, const 
     return READ_CACHE_READY;
 }
 
-/* Marks the arguments that the function itself may replace. */
-static uint64_t replaced_arguments(struct bytes bytecode)
-{
-    uint64_t replaced = 0;
-    for (int64_t offset = 0; offset < (int64_t)bytecode.size;) {
-        struct old_instruction instruction = frames_old_instruction_at(bytecode, offset);
-        if ((instruction.opcode == OLD_STORE_FAST || instruction.opcode == OLD_DELETE_FAST) && instruction.argument < ARGUMENTS_MAX)
-            replaced |= UINT64_C(1) << instruction.argument;
-        offset = instruction.next;
-    }
-    return replaced;
-}
-
 /*
  * Whether the arguments of a call are still those of the frame. What was made a cell is elsewhere, and what a debugger has looked at
  * (f_locals) it may have replaced (PyFrame_LocalsToFast, Objects/frameobject.c).
  */
-static bool arguments_fit(const struct caller_check *check, const struct frame *caller, const struct caller_site *site, uint64_t self,
+static bool arguments_fit(struct caller_check *check, const struct frame *caller, const struct caller_site *site, uint64_t self,
                           const struct frame *callee)
 {
     const struct layout *layout = check->reader->layout;
     int64_t shift = self != 0, count = site->count + shift;
     if (callee->shape.cell_arguments || field_u64(callee->data, LAYOUT(layout, frame_object, locals)) != 0)
         return true;
-    uint64_t replaced = replaced_arguments(callee->shape.bytecode);
+    uint64_t replaced = know(check, &callee->shape)->replaced;
     for (int64_t i = 0; i < count && i < (int64_t)callee->shape.arguments && i < ARGUMENTS_MAX; i++) {
         uint64_t passed = i < shift ? self : value_at(check, caller, site->arguments + i - shift);
         uint64_t local = field_u64(callee->data, LAYOUT(layout, frame_object, localsplus) + i * WORD);
@@ -311,12 +335,14 @@ static bool is_predicted(const struct frame *caller, int64_t offset, int64_t cal
  * Whether a frame makes the arguments of a call that is still to come: what lies on the stack already may be all of them by chance, and the
  * instruction calls the same function by itself, as in a.__add__(b + c).
  */
-static bool makes_arguments(const struct caller_check *check, const struct frame *caller, int64_t offset, int64_t call, int64_t callable)
+static bool makes_arguments(struct caller_check *check, const struct frame *caller, int64_t offset, int64_t call, int64_t callable)
 {
     if (offset < 0 || offset >= call)
         return false;
+    if (!may_look(check, (uint64_t)(call - offset)))
+        return true;
     for (int64_t at = offset; at < call; at = frames_old_instruction_at(caller->shape.bytecode, at).next)
-        if (frames_value_depth_at(&check->depth, at) <= callable)
+        if (depth_at(check, &caller->shape, at) <= callable)
             return false;
     return true;
 }
@@ -328,9 +354,12 @@ static bool makes_arguments(const struct caller_check *check, const struct frame
 static enum read_cache_status calls_elsewhere(struct caller_check *check, const struct frame *caller, int64_t offset, const struct frame *callee,
                                               bool *elsewhere)
 {
+    enum { SLOT_COST = 64, INSTRUCTION_COST = 4 }; /* so many bytes are looked at for each slot, and for each byte of bytecode */
     enum call call;
     uint64_t function;
     *elsewhere = false;
+    if (!may_look(check, caller->shape.values * SLOT_COST + caller->shape.bytecode.size * INSTRUCTION_COST))
+        return READ_CACHE_READY;
     STEP(find_function(check, caller, callee, &function));
     if (function == 0)
         return READ_CACHE_READY;
@@ -394,7 +423,6 @@ static enum read_cache_status check_link(struct caller_check *check, const struc
     bool elsewhere;
     if (caller->raw->delegates || callee->raw->delegates)
         return READ_CACHE_READY;
-    find_depth(check, &caller->shape);
     if (is_inert(check, caller, offset))
         misplace(check, caller);
     if (is_generator(check, callee))
@@ -439,6 +467,7 @@ enum read_cache_status frames_caller_check(struct stack *stack, struct reader *r
     if (reader->layout->rules->frames != FRAME_OBJECTS || target_read_cache_target(reader->cache)->kind != SPPROF_TARGET_CORE)
         return READ_CACHE_READY;
     enum read_cache_status status = check_frames(&check, stack);
-    frames_value_depth_free(&check.depth);
+    for (size_t i = 0; i < KNOWN_CODES; i++)
+        frames_value_depth_free(&check.known[i].depth);
     return status;
 }

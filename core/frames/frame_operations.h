@@ -1,6 +1,6 @@
 /*
- * What differs between the frames of 3.9 and 3.10, which are objects (frames_frame_objects.c), and those of later versions, which are structs of the
- * interpreter (frames_interpreter_frames.c). Whoever needs to know asks here, not which version it is.
+ * What differs between the frames of 3.9 and 3.10, which are objects (frame_objects.c), and those of later versions, which are structs of the
+ * interpreter (interpreter_frames.c). Whoever needs to know asks here, not which version it is.
  */
 #ifndef SPPROF_FRAMES_FRAME_OPERATIONS_H
 #define SPPROF_FRAMES_FRAME_OPERATIONS_H

@@ -10,7 +10,6 @@ enum {
     DEPTH_MAX = 1 << 16,
     CONFLICTING = -2, /* it was come to with different depths: there is more to it than is known here */
     NOT_MET = VALUE_DEPTH_UNKNOWN,
-    ROUNDS = 16, /* code that only a jump backwards leads to takes another */
     EXTENSIONS_MAX = 3,
 };
 
@@ -71,7 +70,7 @@ bool frames_value_depth_find(struct value_depth *depth, struct bytes bytecode, b
         depth->before[i] = NOT_MET;
     /* 3.10: what a generator was sent first lies on its stack, and GEN_START takes it off. */
     depth->before[0] = frames_old_instruction_at(bytecode, 0).opcode == OLD_GEN_START;
-    for (int i = 0; i < ROUNDS && follow_all(depth, bytecode, by_units ? UNIT : 1); i++)
+    for (int i = 0; i < VALUE_DEPTH_ROUNDS && follow_all(depth, bytecode, by_units ? UNIT : 1); i++)
         continue;
     return true;
 }

@@ -7,7 +7,10 @@
 
 #include "base/bytes.h"
 
-enum { VALUE_DEPTH_UNKNOWN = -1 };
+enum {
+    VALUE_DEPTH_UNKNOWN = -1,
+    VALUE_DEPTH_ROUNDS = 16, /* how often the bytecode is gone through at most: code that only a jump backwards leads to takes another round */
+};
 
 /* An instruction with its argument, EXTENDED_ARG put together. */
 struct old_instruction {

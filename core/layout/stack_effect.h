@@ -1,5 +1,5 @@
 /*
- * What an instruction of 3.9 or 3.10 does to the value stack, and where it goes on: layout_stack_effect in Python/compile.c, Lib/opcode.py. The numbers
+ * What an instruction of 3.9 or 3.10 does to the value stack, and where it goes on: stack_effect in Python/compile.c, Lib/opcode.py. The numbers
  * of both versions are in one table: one that the other version has, too, means the same there. Both store how deep the stack is nowhere while
  * a frame runs, so that it is to be found from the bytecode.
  */

@@ -12,16 +12,16 @@ enum { SAMPLES_MAX = 2048, FRAMES_MAX = 1 << 20, PLACES = 1 << 14, THREADS_MAX =
 
 struct spprof_error *sample_pending_init(struct pending *pending, struct spprof_profile *profile, struct capture_context *context)
 {
-    *pending = (struct pending){
-        .profile = profile, .context = context, .round = 1, .root = SPPROF_NONE, .leaf_slots = calloc(PLACES, sizeof *pending->leaf_slots)};
-    return pending->leaf_slots == NULL ? spprof_error_no_memory() : NULL;
+    *pending =
+        (struct pending){.profile = profile, .context = context, .round = 1, .root = SPPROF_NONE, .places = calloc(PLACES, sizeof *pending->places)};
+    return pending->places == NULL ? spprof_error_no_memory() : NULL;
 }
 
 void sample_pending_free(struct pending *pending)
 {
     free(pending->samples);
     free(pending->frames);
-    free(pending->leaf_slots);
+    free(pending->places);
 }
 
 /* So many of the oldest frames of a stack wait already, on one another. */
@@ -102,7 +102,7 @@ static bool check_codes(struct pending *pending)
 static uint32_t place_of(struct pending *pending, const struct pending_frame *frame)
 {
     size_t hash = (size_t)(((uint64_t)(uintptr_t)frame->code + (uint64_t)frame->offset * 8191) * UINT64_C(0x9e3779b97f4a7c15) >> 40);
-    struct place_slot *slot = &pending->leaf_slots[hash & (PLACES - 1)];
+    struct place_slot *slot = &pending->places[hash & (PLACES - 1)];
     if (slot->code == frame->code && slot->offset == frame->offset)
         return slot->place;
     const struct spprof_code *code = frame->code->code;
@@ -224,5 +224,5 @@ void sample_pending_commit(struct pending *pending, bool still)
 
 void sample_pending_forget(struct pending *pending)
 {
-    memset(pending->leaf_slots, 0, PLACES * sizeof *pending->leaf_slots);
+    memset(pending->places, 0, PLACES * sizeof *pending->places);
 }

@@ -42,8 +42,8 @@ struct pending {
     size_t sample_count, sample_capacity;
     struct pending_frame *frames;
     size_t frame_count, frame_capacity;
-    uint32_t root;                 /* place that all stacks begin with; SPPROF_NONE: none */
-    struct place_slot *leaf_slots; /* by code object and offset; a newer one takes an older one's slot */
+    uint32_t root;             /* place that all stacks begin with; SPPROF_NONE: none */
+    struct place_slot *places; /* by code object and offset; a newer one takes an older one's slot */
 };
 
 struct spprof_error *sample_pending_init(struct pending *pending, struct spprof_profile *profile, struct capture_context *context);

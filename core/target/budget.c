@@ -37,7 +37,7 @@ uint64_t target_budget_disk_limit(const struct spprof_budget *budget)
 void target_budget_begin(struct spprof_budget *budget)
 {
     budget->searched = budget->shown = budget->read_late = 0;
-    budget->output_refused = budget->memory_refused = budget->search_refused = budget->out_of_memory = false;
+    budget->output_refused = budget->memory_refused = budget->search_refused = budget->check_refused = budget->out_of_memory = false;
 }
 
 void target_budget_reserve(struct spprof_budget *budget)
@@ -79,6 +79,17 @@ bool target_budget_search(struct spprof_budget *budget, uint64_t bytes)
     return true;
 }
 
+bool target_budget_check(struct spprof_budget *budget, uint64_t bytes)
+{
+    uint64_t limit = search_limit(budget) / 2;
+    if (budget->searched > limit || bytes > limit - budget->searched) {
+        budget->check_refused = true;
+        return false;
+    }
+    budget->searched += bytes;
+    return true;
+}
+
 bool target_budget_show(struct spprof_budget *budget, uint64_t bytes)
 {
     uint64_t limit = output_limit(budget);
@@ -112,6 +123,9 @@ struct spprof_error *target_budget_tell(const struct spprof_budget *budget, stru
 {
     bool told = !budget->memory_refused || tell(problems, "memory", target_budget_memory_limit(budget));
     told = told && (!budget->search_refused || tell(problems, "searching", search_limit(budget)));
+    told = told && (!budget->check_refused ||
+                    spprof_problems_add(problems, "the budget of searching is used up: not every frame was compared with the one that it has called; "
+                                                  "--memory SIZE gives more"));
     told = told && (!budget->output_refused || tell(problems, "output", output_limit(budget)));
     told = told && (budget->read_late == 0 ||
                     spprof_problems_add(problems,

@@ -27,6 +27,12 @@ void target_budget_give(struct spprof_budget *budget, uint64_t bytes);
 /* Draws what is about to be looked through; false where the budget of searching is used up. */
 bool target_budget_search(struct spprof_budget *budget, uint64_t bytes);
 
+/*
+ * Draws what is about to be looked through only to doubt what was read; false where half the budget of searching is used up, so that it takes
+ * nothing from what is to be shown.
+ */
+bool target_budget_check(struct spprof_budget *budget, uint64_t bytes);
+
 /* Draws what is to be shown; false where the report is full. */
 bool target_budget_show(struct spprof_budget *budget, uint64_t bytes);
 

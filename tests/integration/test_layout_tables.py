@@ -1,4 +1,6 @@
 """The built-in tables against the headers of every interpreter that has them, by the generator's own way of measuring."""
+import ctypes
+import json
 import re
 import shutil
 import subprocess
@@ -50,3 +52,30 @@ def test_headers_that_do_not_compile_are_told(tmp_path):
     done = check("--include", str(tmp_path))
     assert done.returncode == 1
     assert "these are no headers of CPython" in done.stderr
+
+
+EFFECTS = """
+import dis, json
+def effect(opcode, argument, jump):
+    try: return dis.stack_effect(opcode, argument if opcode >= dis.HAVE_ARGUMENT else None, jump=jump)
+    except ValueError: return None
+print(json.dumps([(opcode, argument, jump, effect(opcode, argument, jump))
+                  for opcode in dis.opmap.values() for argument in [*range(1, 20), 256, 259, 4096] for jump in (False, True)]))
+"""
+
+
+def test_what_instructions_do_to_the_value_stack(interpreter, tmp_path):
+    """The interpreter's compiler is the witness."""
+    if interpreter.minor not in ("3.9", "3.10"):
+        pytest.skip("later versions store how deep the value stack of a frame is")
+    library = tmp_path / "effects.so"
+    subprocess.run(["cc", "-shared", "-fPIC", "-I", GENERATE.parents[1], "-o", library, GENERATE.with_name("stack_effect.c")], check=True)
+    ask, ours = ctypes.CDLL(library).layout_stack_effect, ctypes.c_int64()
+    ask.restype = ctypes.c_bool
+    told = json.loads(subprocess.run([*interpreter.argv, "-c", EFFECTS], capture_output=True, check=True).stdout)
+    assert len(told) > 1000
+    wrong = [(opcode, argument, jump, ours.value, theirs) for opcode, argument, jump, theirs in told
+             if ask(opcode, argument, jump, ctypes.byref(ours)) and ours.value != theirs]
+    assert wrong == []
+    known = {opcode for opcode, argument, jump, theirs in told if ask(opcode, argument, jump, ctypes.byref(ours))}
+    assert {opcode for opcode, _, _, theirs in told if theirs is not None} - known == set()

@@ -40,6 +40,11 @@ static void test_limits_follow_from_one(void **state)
     assert_false(target_budget_search(&small, 1));
     assert_non_null(strstr(told(&small), "the budget of searching"));
     target_budget_begin(&small);
+    assert_true(target_budget_check(&small, 2 << 20));
+    assert_false(target_budget_check(&small, 1));
+    assert_non_null(strstr(told(&small), "not every frame was compared"));
+    assert_true(target_budget_search(&small, 2 << 20));
+    target_budget_begin(&small);
     assert_true(target_budget_show(&small, 1 << 19));
     assert_false(target_budget_show(&small, 1));
     assert_non_null(strstr(told(&small), "the budget of output"));

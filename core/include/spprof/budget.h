@@ -23,6 +23,7 @@ struct spprof_budget {
     uint64_t stop_worked;         /* ns of CPU that the reader had while they stood still, in the last stop */
     uint64_t read_late;           /* bytes that were to be read while threads stood still, and were read after they had been let go */
     bool memory_refused, search_refused, output_refused; /* more was wanted than there is */
+    bool check_refused;                                  /* the same of what is looked at only to doubt what was read */
     bool is_late;                                        /* what is read now should have been read while they stood */
     bool out_of_memory;                                  /* the machine had none, whatever the budget allows */
 };

@@ -54,7 +54,7 @@ static inline struct core *core_of(struct spprof_target *target)
     return (struct core *)target;
 }
 
-/* target_core_read.c */
+/* core_read.c */
 
 /* Bytes of the file itself, all or nothing; one that can no longer be read is told among the problems. */
 bool target_core_read_file(struct core *core, uint64_t offset, void *buffer, size_t size);
@@ -79,7 +79,7 @@ char *target_core_path_from_stack(const struct core *core);
  */
 struct spprof_error *target_core_open_path(struct spprof_target *target, const char *path, int *fd, int64_t *started_at);
 
-/* target_core_modules.c: operations of the target */
+/* core_modules.c: operations of the target */
 
 struct spprof_error *target_core_modules(struct spprof_target *target, const struct spprof_modules **modules);
 struct spprof_error *target_core_regions(struct spprof_target *target, const struct spprof_mapping **regions, size_t *count);

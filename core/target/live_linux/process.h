@@ -74,7 +74,7 @@ int target_process_open_living(struct process *process, const char *name, int fl
 /* process_refusal.c: a PERMISSION error that says why, and what to do. */
 struct spprof_error *target_process_refused(const struct process *process);
 
-/* target_process_threads.c: lists the threads and what /proc says of them; those already in the list are left as they are. */
+/* process_threads.c: lists the threads and what /proc says of them; those already in the list are left as they are. */
 struct spprof_error *target_process_list_threads(struct process *process, struct process_threads *threads);
 /* NULL: it is not in the list. */
 struct process_thread *target_process_find_thread(const struct process_threads *threads, int64_t tid);
@@ -87,7 +87,7 @@ struct spprof_error *target_process_threads(struct spprof_target *target, struct
 /* Adds those of the process that are not in the list yet. */
 struct spprof_error *target_process_add_threads(const struct process *process, struct process_threads *threads, const int64_t *tids, size_t count);
 
-/* target_process_stop.c */
+/* process_stop.c */
 struct spprof_error *target_process_stop(struct spprof_target *target);
 struct spprof_error *target_process_stop_some(struct spprof_target *target, const int64_t *tids, size_t count);
 enum spprof_standing target_process_stands(struct spprof_target *target, int64_t tid);
