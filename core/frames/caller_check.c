@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "frames/frame_operations.h"
 #include "frames/value_depth.h"
 #include "layout/stack_effect.h"
 #include "object/string.h"
@@ -464,7 +465,7 @@ enum read_cache_status frames_caller_check(struct stack *stack, struct reader *r
 {
     struct caller_check check = {.reader = reader, .words = words, .size = size};
     words[0] = '\0';
-    if (reader->layout->rules->frames != FRAME_OBJECTS || target_read_cache_target(reader->cache)->kind != SPPROF_TARGET_CORE)
+    if (!frames_of(reader->layout->rules)->on_heap || target_read_cache_target(reader->cache)->kind != SPPROF_TARGET_CORE)
         return READ_CACHE_READY;
     enum read_cache_status status = check_frames(&check, stack);
     for (size_t i = 0; i < KNOWN_CODES; i++)

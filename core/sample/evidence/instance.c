@@ -1,5 +1,6 @@
 #include "sample/evidence/instance.h"
 
+#include "frames/frame_operations.h"
 #include "object/dict.h"
 #include "object/type.h"
 #include "target/target.h"
@@ -92,7 +93,7 @@ bool sample_instance_prove(struct capture_context *context, const struct code_en
                            uint64_t frame)
 {
     char name[CLASS_NAME_MAX];
-    if (context->layout->rules->frames != FRAME_OBJECTS || !is_init(&init->code->name))
+    if (!frames_of(context->layout->rules)->on_heap || !is_init(&init->code->name))
         return false;
     return sample_call_sites_begin_lesson(context->sites, caller, offset, init) && name_class(context, init, frame, name) &&
            sample_call_sites_learn(context->sites, &context->mentions, caller, offset, init, name);

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "frames/frame_operations.h"
 #include "sample/evidence/instance.h"
 #include "sample/rules.h"
 #include "sample/stack/reconstruct.h"
@@ -61,7 +62,7 @@ struct sampled_frame *sample_capture_frame(const struct capture *capture, size_t
 
 static bool are_apart(const struct capture_context *context)
 {
-    return context->layout->rules->frames == FRAME_OBJECTS;
+    return frames_of(context->layout->rules)->on_heap;
 }
 
 /* The chain of frames, and the code objects that they name. False: it took calls of its own. */

@@ -1,5 +1,6 @@
 #include "sample/stack/leaf.h"
 
+#include "frames/frame_operations.h"
 #include "sample/rules.h"
 #include "frames/frame_check.h"
 
@@ -147,7 +148,7 @@ static size_t gather(const struct search *search, struct returned *returned)
 /* Whether another frame may have left its bytes in a frame's place since. A generator and a frame object are what they are. */
 static bool may_be_another(const struct inquiry *inquiry, uint64_t path, const struct code_entry *caller, const struct sampled_frame *callee)
 {
-    bool in_place = inquiry->layout->rules->frames == FRAME_INTERPRETER && !callee->generator && RULE(SAME_PLACE);
+    bool in_place = !frames_of(inquiry->layout->rules)->on_heap && !callee->generator && RULE(SAME_PLACE);
     return in_place && !sample_contexts_only(inquiry->contexts, path, caller, callee->code);
 }
 

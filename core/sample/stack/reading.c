@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "frames/frame_operations.h"
 #include "sample/rules.h"
 
 struct bytes sample_reading_in_chunk(const struct reading *reading, uint64_t address, uint64_t size)
@@ -98,7 +99,7 @@ bool sample_stack_reader_begin(struct stack_reader *reader, bool still)
         reader->links = calloc(FRAME_LINKS, sizeof *reader->links);
     stack->mode = still ? STACK_STILL : STACK_RUNNING;
     stack->guess.links = still ? NULL : reader->links;
-    target_read_cache_reread(reader->reader.cache, reader->reader.layout->rules->frames == FRAME_OBJECTS);
+    target_read_cache_reread(reader->reader.cache, frames_of(reader->reader.layout->rules)->on_heap);
     frames_stack_restart(stack);
     while (!frames_stack_enter(stack, &reader->reader) && target_read_cache_fetch(reader->reader.cache))
         at_once = false;

@@ -1,5 +1,6 @@
 #include "sample/stack/reconstruct.h"
 
+#include "frames/frame_operations.h"
 #include "sample/rules.h"
 #include "sample/stack/standing.h"
 #include "frames/frame_check.h"
@@ -213,7 +214,7 @@ static bool has_left(const struct step *step, const struct raw_frame *raw)
 /* A frame up to its local variables; NULL: it lies in an older chunk, and nothing but the chain tells of it. */
 static struct bytes header_of(const struct step *step, const struct sampled_frame *frame)
 {
-    if (step->layout->rules->frames == FRAME_OBJECTS)
+    if (frames_of(step->layout->rules)->on_heap)
         return bytes_none();
     uint64_t size = frames_stack_frame_size(step->layout);
     return frame->generator ? sample_ask_piece(step->inquiry, frame->address, size)
@@ -235,7 +236,7 @@ static bool find_next(struct step *step, struct raw_frame *raw)
         return true;
     }
     if (chained == NULL) {
-        step->lost = caller != NULL && data.at == NULL && step->layout->rules->frames == FRAME_INTERPRETER &&
+        step->lost = caller != NULL && data.at == NULL && !frames_of(step->layout->rules)->on_heap &&
                      caller->address != step->inquiry->reading->head && RULE(LOST);
         return false;
     }
@@ -254,7 +255,7 @@ static bool may_witness(const struct step *step, const struct sampled_frame *cal
 {
     const struct spprof_text *name = &callee->code->code->name;
     bool special = name->size > 2 && memcmp(name->bytes, "__", 2) == 0;
-    bool together = step->in_chunk && step->layout->rules->frames == FRAME_INTERPRETER;
+    bool together = step->in_chunk && !frames_of(step->layout->rules)->on_heap;
     return together && (special || calls(step, caller)) && !sample_ask_name(step->inquiry, caller->code, callee->code);
 }
 
@@ -323,7 +324,7 @@ static bool add(struct reconstruction *made, struct step *step, struct sampled_f
 static void begin(struct reconstruction *made, struct step *step, struct sampled_frames *frames)
 {
     const struct reading *reading = step->inquiry->reading;
-    bool old = step->layout->rules->frames == FRAME_OBJECTS;
+    bool old = frames_of(step->layout->rules)->on_heap;
     size_t untouched = made->by == BY_CHUNK && !old ? sample_standing_untouched(reading, frames) : 0;
     if (made->by == BY_CHUNK) {
         made->kept = untouched > 0 ? untouched : frames->count; /* others may stand, which the chunk does not tell */

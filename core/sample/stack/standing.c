@@ -1,5 +1,6 @@
 #include "sample/stack/standing.h"
 
+#include "frames/frame_operations.h"
 #include "sample/rules.h"
 
 /* Whether a frame stands in its bytes, at whatever instruction. */
@@ -88,7 +89,7 @@ bool sample_standing_all(struct inquiry *inquiry, const struct sampled_frames *f
     const struct reading *reading = inquiry->reading;
     if (reading->followed && in_chain(reading, frames, false) == frames->count)
         return true;
-    if (inquiry->layout->rules->frames == FRAME_OBJECTS || frames->count < 2)
+    if (frames_of(inquiry->layout->rules)->on_heap || frames->count < 2)
         return false;
     struct bytes caller = sample_reading_in_chunk(reading, frames->items[frames->count - 2].address, frames_stack_frame_size(inquiry->layout));
     /* What a frame that runs has pushed before may still be seen where it lay. */
