@@ -53,10 +53,9 @@ struct probed_field {
     const char *what;
 };
 
-#define POINTER(address, offset, value, what)                                                                                                        \
-    {                                                                                                                                                \
-        (address), (offset), (value), sizeof(uint64_t), (what)                                                                                       \
-    }
+/* clang-format off */
+#define POINTER(address, offset, value, what) {(address), (offset), (value), sizeof(uint64_t), (what)}
+/* clang-format on */
 #define READ(prober, pieces) read_pieces((prober), (pieces), sizeof(pieces) / sizeof *(pieces))
 enum { MAX_PIECES = 8 };
 

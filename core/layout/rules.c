@@ -6,14 +6,10 @@
 
 /* _PyInterpreterFrame.owner: enum _frameowner in Include/internal/pycore_frame.h of 3.11 to 3.13, pycore_interpframe_structs.h later. */
 #define NONE FRAME_OWNER_INVALID
-#define OWNERS_NONE                                                                                                                                  \
-    {                                                                                                                                                \
-        NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE                                                                                               \
-    }
-#define OWNERS(shim, c_stack)                                                                                                                        \
-    {                                                                                                                                                \
-        FRAME_OWNER_THREAD, FRAME_OWNER_GENERATOR, FRAME_OWNER_FRAME_OBJECT, shim, c_stack, NONE, NONE, NONE                                         \
-    }
+/* clang-format off */
+#define OWNERS_NONE {NONE, NONE, NONE, NONE, NONE, NONE, NONE, NONE}
+#define OWNERS(shim, c_stack) {FRAME_OWNER_THREAD, FRAME_OWNER_GENERATOR, FRAME_OWNER_FRAME_OBJECT, shim, c_stack, NONE, NONE, NONE}
+/* clang-format on */
 #define OWNERS_3_11 OWNERS(NONE, NONE)
 #define OWNERS_3_12 OWNERS(FRAME_OWNER_INTERPRETER, NONE)                    /* CSTACK 3 */
 #define OWNERS_3_14 OWNERS(FRAME_OWNER_INTERPRETER, FRAME_OWNER_INTERPRETER) /* INTERPRETER 3, CSTACK 4 */
@@ -47,18 +43,11 @@
  * _framestate: Include/internal/pycore_frame.h of 3.10 to 3.14 (pycore_interpframe_structs.h), from -3 on. 3.13 tells "suspended in yield
  * from" (-1) from "suspended" (-2), 3.15 counts from 0: created, suspended, yield from, yield from locked, executing, cleared.
  */
-#define STATES_3_10                                                                                                                                  \
-    {                                                                                                                                                \
-        NEW, NEW, HELD, RUNS, DONE, DONE, DONE, DONE, DONE                                                                                           \
-    }
-#define STATES_3_13                                                                                                                                  \
-    {                                                                                                                                                \
-        NEW, HELD, HELD, RUNS, DONE, DONE, DONE, DONE, DONE                                                                                          \
-    }
-#define STATES_3_15                                                                                                                                  \
-    {                                                                                                                                                \
-        DONE, DONE, DONE, NEW, HELD, HELD, HELD, RUNS, DONE                                                                                          \
-    }
+/* clang-format off */
+#define STATES_3_10 {NEW, NEW, HELD, RUNS, DONE, DONE, DONE, DONE, DONE}
+#define STATES_3_13 {NEW, HELD, HELD, RUNS, DONE, DONE, DONE, DONE, DONE}
+#define STATES_3_15 {DONE, DONE, DONE, NEW, HELD, HELD, HELD, RUNS, DONE}
+/* clang-format on */
 #define NEW GENERATOR_CREATED
 #define HELD GENERATOR_SUSPENDED
 #define RUNS GENERATOR_RUNNING

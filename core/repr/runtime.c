@@ -23,6 +23,16 @@ static enum read_cache_status is_type(struct writer *writer, uint64_t object, co
     return READ_CACHE_READY;
 }
 
+/* What has loaded a module, where it has no file; 0: nothing that is known. */
+static void put_loader(struct writer *writer, uint64_t loader)
+{
+    if (loader == 0)
+        return;
+    repr_put(writer, " (");
+    repr_put_value(writer, loader);
+    repr_put(writer, ")");
+}
+
 /* _module_repr_from_spec, Lib/importlib/_bootstrap.py. */
 static enum read_cache_status put_module_by_spec(struct writer *writer, uint64_t spec)
 {
@@ -51,10 +61,8 @@ static enum read_cache_status put_module_by_spec(struct writer *writer, uint64_t
         else
             repr_put_characters(writer, origin, "its origin");
         repr_put(writer, located ? "" : ")");
-    } else if (loader != 0 && !no_loader) {
-        repr_put(writer, " (");
-        repr_put_value(writer, loader);
-        repr_put(writer, ")");
+    } else {
+        put_loader(writer, no_loader ? 0 : loader);
     }
     repr_put(writer, ">");
     return READ_CACHE_READY;
@@ -83,10 +91,8 @@ enum read_cache_status repr_module(struct writer *writer, uint64_t object, const
     if (file != 0) {
         repr_put(writer, " from ");
         repr_put_value(writer, file);
-    } else if (loader != 0 && !no_loader) {
-        repr_put(writer, " (");
-        repr_put_value(writer, loader);
-        repr_put(writer, ")");
+    } else {
+        put_loader(writer, no_loader ? 0 : loader);
     }
     repr_put(writer, ">");
     return READ_CACHE_READY;
