@@ -197,7 +197,7 @@ enum read_cache_status target_read_cache_want(struct read_cache *cache, uint64_t
     return READ_CACHE_READY;
 }
 
-enum read_cache_status target_copy_look(const struct read_cache *cache, uint64_t address, size_t size, const uint8_t **data)
+enum read_cache_status target_read_cache_look(const struct read_cache *cache, uint64_t address, size_t size, const uint8_t **data)
 {
     if (size == 0 || size > TARGET_READ_MAX || address + size < address)
         return READ_CACHE_FAILED;

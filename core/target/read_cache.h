@@ -35,7 +35,7 @@ enum read_cache_status target_read_cache_want(struct read_cache *cache, uint64_t
  * The same of what is there, asking for nothing: PENDING where the range was not wanted, or not fetched. That it was of use is noted, as by
  * target_read_cache_want, so that target_read_cache_reread keeps it.
  */
-enum read_cache_status target_copy_look(const struct read_cache *cache, uint64_t address, size_t size, const uint8_t **data);
+enum read_cache_status target_read_cache_look(const struct read_cache *cache, uint64_t address, size_t size, const uint8_t **data);
 
 /* Why the range at address failed. */
 enum spprof_read_status target_read_cache_failure(const struct read_cache *cache, uint64_t address);

@@ -6,7 +6,7 @@ enum { FRAME_BYTES_MAX = 1 << 16 };
 
 static bool lacks(struct inquiry *inquiry, struct lack lack)
 {
-    if (inquiry->lack.what == LACKS_NOTHING)
+    if (inquiry->lack.what == LACKS_NOTHING && inquiry->supplied < SUPPLIED_MAX)
         inquiry->lack = lack;
     return false;
 }

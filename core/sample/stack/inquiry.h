@@ -17,7 +17,7 @@ struct lack {
     int64_t offset;
 };
 
-enum { DENIED_MAX = 32 };
+enum { DENIED_MAX = 32, SUPPLIED_MAX = 1 << 24 /* some for each frame of the deepest stack */ };
 
 struct inquiry {
     const struct reading *reading;
@@ -28,6 +28,7 @@ struct inquiry {
     struct lack lack;            /* the first question that was not answered */
     uint64_t denied[DENIED_MAX]; /* where there is nothing that could be read, as far as this reading goes */
     size_t denied_count;         /* DENIED_MAX: nothing more is asked for */
+    size_t supplied;             /* questions that were answered since; SUPPLIED_MAX: nothing more is asked for */
 };
 
 /* A frame that lies elsewhere. None: it cannot be read. */

@@ -24,7 +24,7 @@ enum read_cache_status sample_reading_piece(const struct reading *reading, uint6
     if (reading->pieces == NULL || address == 0 || address % 8 != 0)
         return READ_CACHE_FAILED;
     const uint8_t *data;
-    enum read_cache_status status = target_copy_look(reading->pieces, address, (size_t)size, &data);
+    enum read_cache_status status = target_read_cache_look(reading->pieces, address, (size_t)size, &data);
     if (status == READ_CACHE_READY)
         *bytes = (struct bytes){data, (size_t)size};
     return status;

@@ -16,6 +16,7 @@ void sample_supply(struct inquiry *inquiry, struct stack_reader *reader, struct 
 {
     struct lack lack = inquiry->lack;
     inquiry->lack = (struct lack){.what = LACKS_NOTHING};
+    inquiry->supplied++;
     switch (lack.what) {
     case LACKS_BYTES:
         if (!sample_stack_reader_add(reader, lack.address, lack.size))
