@@ -377,7 +377,7 @@ static void finish(struct reconstruction *made, const struct step *step)
 }
 
 /* Goes on from the frames that stand by one. False: that was all. */
-static bool climb(struct reconstruction *made, struct inquiry *inquiry, struct sampled_frames *frames)
+static bool add_next(struct reconstruction *made, struct inquiry *inquiry, struct sampled_frames *frames)
 {
     struct step step = {.made = made, .inquiry = inquiry, .layout = inquiry->layout, .frames = frames};
     struct raw_frame next;
@@ -397,7 +397,7 @@ void sample_reconstruct(struct reconstruction *made, struct inquiry *inquiry, st
     if (!made->begun)
         begin(made, &step, frames);
     if (made->begun && (made->by == BY_CHAIN || frames->count > 0))
-        while (climb(made, inquiry, frames))
+        while (add_next(made, inquiry, frames))
             continue;
     if (inquiry->lack.what != LACKS_NOTHING)
         made->end = STACK_LACKS;
